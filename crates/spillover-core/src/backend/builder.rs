@@ -1,0 +1,158 @@
+use http::{HeaderValue, Uri, uri::Scheme};
+
+use crate::{Backend, Credential, InvalidBackend};
+
+/// Builds a [`Backend`]; see [`Backend::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct BackendBuilder {
+    label: String,
+    url: String,
+    priority: u32,
+    weight: u32,
+    credential: Option<Credential>,
+    deployment: Option<String>,
+}
+
+impl BackendBuilder {
+    pub(super) fn new(label: String) -> Self {
+        Self {
+            label,
+            url: String::new(),
+            priority: 1,
+            weight: 1,
+            credential: None,
+            deployment: None,
+        }
+    }
+
+    /// The base URL, `http` or `https`. Its path is put in front of the path of every request. Required.
+    pub fn url(self, url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            ..self
+        }
+    }
+
+    /// The tier: a lower number is used first. Default 1.
+    pub fn priority(self, priority: u32) -> Self {
+        Self { priority, ..self }
+    }
+
+    /// The share in the tier, relative to the weights of the others. Default 1.
+    pub fn weight(self, weight: u32) -> Self {
+        Self { weight, ..self }
+    }
+
+    /// What authenticates requests to this backend. Without it the client's own credentials pass.
+    pub fn credential(self, credential: Credential) -> Self {
+        Self {
+            credential: Some(credential),
+            ..self
+        }
+    }
+
+    /// Replaces the deployment, the path segment after `deployments`.
+    pub fn deployment(self, deployment: impl Into<String>) -> Self {
+        Self {
+            deployment: Some(deployment.into()),
+            ..self
+        }
+    }
+
+    /// Builds the backend.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBackend`] names the first field that does not hold what is expected of it:
+    /// * the label is empty or has other characters than visible ASCII;
+    /// * the URL is not an absolute `http` or `https` URL, or has a user, a query or a fragment;
+    /// * the weight is 0;
+    /// * the deployment is no single path segment of letters, digits, `-`, `_`, `.` or `~`.
+    pub fn build(self) -> Result<Backend, InvalidBackend> {
+        let refuse = |field, expected| InvalidBackend::new(&self.label, field, expected);
+
+        if self.label.is_empty() || !self.label.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(refuse(
+                "label",
+                "one or more visible ASCII characters, no spaces",
+            ));
+        }
+        let base = BaseUrl::parse(&self.url).ok_or_else(|| refuse("url", URL_EXPECTED))?;
+        if self.weight == 0 {
+            return Err(refuse("weight", "a whole number of at least 1"));
+        }
+        if let Some(deployment) = &self.deployment
+            && !is_plain_segment(deployment)
+        {
+            return Err(refuse("deployment", DEPLOYMENT_EXPECTED));
+        }
+
+        Ok(Backend {
+            label: self.label.into(),
+            url: self.url.into(),
+            scheme: base.scheme,
+            authority: base.authority,
+            host: base.host,
+            base_path: base.path,
+            priority: self.priority,
+            weight: self.weight,
+            credential: self.credential,
+            deployment: self.deployment.map(Into::into),
+        })
+    }
+}
+
+struct BaseUrl {
+    scheme: Scheme,
+    authority: http::uri::Authority,
+    host: HeaderValue,
+    path: Box<str>,
+}
+
+impl BaseUrl {
+    fn parse(url: &str) -> Option<Self> {
+        // `Uri` drops a fragment without a word.
+        if url.contains('#') {
+            return None;
+        }
+        let parts = url.parse::<Uri>().ok()?.into_parts();
+        let scheme = parts.scheme?;
+        if scheme != Scheme::HTTP && scheme != Scheme::HTTPS {
+            return None;
+        }
+        let authority = parts.authority?;
+        let port_is_bad = match authority.port() {
+            Some(_) => authority.port_u16().is_none(),
+            None => authority.as_str().ends_with(':'),
+        };
+        if authority.host().is_empty() || authority.as_str().contains('@') || port_is_bad {
+            return None;
+        }
+        let path_and_query = parts.path_and_query?;
+        if path_and_query.query().is_some() {
+            return None;
+        }
+        Some(Self {
+            host: HeaderValue::from_str(authority.as_str()).ok()?,
+            path: path_and_query.path().trim_end_matches('/').into(),
+            scheme,
+            authority,
+        })
+    }
+}
+
+/// RFC 3986 section 2.3 calls these characters unreserved: they need no escape and mean the same everywhere. A segment
+/// of dots would be taken for a step in the hierarchy (section 5.2.4).
+fn is_plain_segment(segment: &str) -> bool {
+    !segment.is_empty()
+        && segment != "."
+        && segment != ".."
+        && segment
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b))
+}
+
+const URL_EXPECTED: &str = "an absolute URL, http or https, without user, query or fragment, such as https://name.openai.azure.com";
+const DEPLOYMENT_EXPECTED: &str =
+    "a deployment name of letters, digits, `-`, `_`, `.` and `~`, without slashes";

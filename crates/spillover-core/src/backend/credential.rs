@@ -1,0 +1,77 @@
+use std::fmt;
+
+use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
+
+use crate::InvalidBackend;
+
+/// What authenticates a request to a backend: one header field. Its value prints as `[redacted]`.
+#[derive(Clone)]
+pub struct Credential {
+    name: HeaderName,
+    value: HeaderValue,
+}
+
+impl Credential {
+    /// A key in the `api-key` field, as Azure OpenAI wants it.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBackend`] when the key is empty or cannot stand in a header field.
+    pub fn api_key(key: impl AsRef<str>) -> Result<Self, InvalidBackend> {
+        Self::header(HeaderName::from_static("api-key"), key)
+    }
+
+    /// A token in the `authorization` field, scheme `Bearer` (RFC 6750).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBackend`] when the token is empty or cannot stand in a header field.
+    pub fn bearer(token: impl AsRef<str>) -> Result<Self, InvalidBackend> {
+        check(token.as_ref())?;
+        Self::header(AUTHORIZATION, format!("Bearer {}", token.as_ref()))
+    }
+
+    /// A secret in a field of any name, such as `x-api-key`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBackend`] when the value is empty or cannot stand in a header field.
+    pub fn header(name: HeaderName, value: impl AsRef<str>) -> Result<Self, InvalidBackend> {
+        let mut value = check(value.as_ref())?;
+        // Keeps the value out of `Debug` output and out of HTTP/2's compression tables (RFC 7541 section 7.1.3).
+        value.set_sensitive(true);
+        Ok(Self { name, value })
+    }
+
+    /// The name of the field.
+    #[must_use]
+    pub fn name(&self) -> &HeaderName {
+        &self.name
+    }
+
+    /// The value of the field: a secret, marked as sensitive.
+    #[must_use]
+    pub fn value(&self) -> &HeaderValue {
+        &self.value
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: [redacted]", self.name)
+    }
+}
+
+fn check(secret: &str) -> Result<HeaderValue, InvalidBackend> {
+    let refuse = || {
+        InvalidBackend::new(
+            "",
+            "credential",
+            "a secret of one or more visible ASCII characters",
+        )
+    };
+    if secret.is_empty() || !secret.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+        return Err(refuse());
+    }
+    HeaderValue::from_str(secret).map_err(|_| refuse())
+}

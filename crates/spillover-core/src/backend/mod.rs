@@ -1,0 +1,126 @@
+//! What one backend is: where it is, how it is preferred, what it wants to see.
+
+mod builder;
+mod credential;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use http::{
+    HeaderValue,
+    uri::{Authority, Scheme},
+};
+
+pub use self::{builder::BackendBuilder, credential::Credential};
+
+/// A rate-limited service that can take requests: base URL, priority, weight, credential, deployment.
+///
+/// ```
+/// use spillover_core::{Backend, Credential};
+///
+/// let backend = Backend::builder("sweden")
+///     .url("https://sweden.openai.azure.com/base/")
+///     .priority(2)
+///     .credential(Credential::api_key("s3cret")?)
+///     .deployment("gpt-4o")
+///     .build()?;
+///
+/// assert_eq!(backend.authority().as_str(), "sweden.openai.azure.com");
+/// assert_eq!(backend.base_path(), "/base");
+/// assert!(!format!("{backend:?}").contains("s3cret"));
+/// # Ok::<_, spillover_core::InvalidBackend>(())
+/// ```
+#[derive(Clone)]
+pub struct Backend {
+    label: Box<str>,
+    url: Box<str>,
+    scheme: Scheme,
+    authority: Authority,
+    host: HeaderValue,
+    base_path: Box<str>,
+    priority: u32,
+    weight: u32,
+    credential: Option<Credential>,
+    deployment: Option<Box<str>>,
+}
+
+impl Backend {
+    /// Starts the description of a backend. The label names it in logs and metrics, and is unique in its pool.
+    pub fn builder(label: impl Into<String>) -> BackendBuilder {
+        BackendBuilder::new(label.into())
+    }
+
+    /// The name of the backend in logs and metrics.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The base URL as it was given.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// `http` or `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &Scheme {
+        &self.scheme
+    }
+
+    /// Host and port of the base URL.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The authority as the value of a `Host` field.
+    #[must_use]
+    pub fn host(&self) -> &HeaderValue {
+        &self.host
+    }
+
+    /// The path of the base URL without a slash at its end: empty, or `/` and what follows.
+    #[must_use]
+    pub fn base_path(&self) -> &str {
+        &self.base_path
+    }
+
+    /// A lower number is used first. Backends of one priority form a tier.
+    #[must_use]
+    pub fn priority(&self) -> u32 {
+        self.priority
+    }
+
+    /// The share of this backend in its tier, relative to the others'; at least 1.
+    #[must_use]
+    pub fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    /// What authenticates requests to this backend; `None` lets the client's own credentials pass.
+    #[must_use]
+    pub fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
+    }
+
+    /// The deployment that replaces the one in the path.
+    #[must_use]
+    pub fn deployment(&self) -> Option<&str> {
+        self.deployment.as_deref()
+    }
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backend")
+            .field("label", &self.label)
+            .field("url", &self.url)
+            .field("priority", &self.priority)
+            .field("weight", &self.weight)
+            .field("credential", &self.credential)
+            .field("deployment", &self.deployment)
+            .finish_non_exhaustive()
+    }
+}

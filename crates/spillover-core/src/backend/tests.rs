@@ -1,0 +1,96 @@
+use http::HeaderName;
+
+use super::{Backend, Credential};
+
+fn url(url: &str) -> Result<Backend, crate::InvalidBackend> {
+    Backend::builder("b").url(url).build()
+}
+
+#[test]
+fn a_url_is_taken_apart() {
+    let cases = [
+        ("https://a.example", "a.example", ""),
+        ("https://a.example/", "a.example", ""),
+        ("http://127.0.0.1:8080/x/y", "127.0.0.1:8080", "/x/y"),
+        ("https://a.example/x//", "a.example", "/x"),
+        ("http://[::1]:9/", "[::1]:9", ""),
+    ];
+    for (given, authority, base_path) in cases {
+        let backend = url(given).unwrap();
+        assert_eq!(backend.authority().as_str(), authority, "{given}");
+        assert_eq!(backend.host(), authority, "{given}");
+        assert_eq!(backend.base_path(), base_path, "{given}");
+        assert_eq!(backend.url(), given);
+    }
+}
+
+#[test]
+fn a_bad_url_is_refused_without_being_repeated() {
+    let cases = [
+        "",
+        "a.example",
+        "/only/a/path",
+        "ftp://a.example",
+        "https://",
+        "https://user:hunter2@a.example",
+        "https://a.example/?key=hunter2",
+        "https://a.example/#hunter2",
+        "https://a.example:99999",
+        "https://a.example:",
+        "https://a b.example",
+    ];
+    for given in cases {
+        let error = url(given).expect_err(given);
+        assert_eq!(error.field(), "url", "{given}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn label_weight_and_deployment_are_checked() {
+    let good = || Backend::builder("b").url("https://a.example");
+    let field = |builder: super::BackendBuilder| builder.build().expect_err("refused").field();
+
+    assert_eq!(field(Backend::builder("").url("https://a.example")), "label");
+    assert_eq!(
+        field(Backend::builder("a b").url("https://a.example")),
+        "label"
+    );
+    assert_eq!(field(good().weight(0)), "weight");
+    for deployment in ["", "a/b", "a b", "a?b", ".", "..", "é"] {
+        assert_eq!(field(good().deployment(deployment)), "deployment");
+    }
+    assert!(good().deployment("gpt-4.1_nano~1").build().is_ok());
+}
+
+#[test]
+fn a_credential_is_one_field_and_never_printed() {
+    let key = Credential::api_key("hunter2").unwrap();
+    assert_eq!((key.name().as_str(), key.value().to_str().unwrap()), ("api-key", "hunter2"));
+
+    let token = Credential::bearer("hunter2").unwrap();
+    assert_eq!(token.name(), "authorization");
+    assert_eq!(token.value(), "Bearer hunter2");
+    assert!(token.value().is_sensitive());
+
+    let backend = Backend::builder("b").url("https://a.example").credential(key);
+    for printed in [
+        format!("{token:?}"),
+        format!("{backend:?}"),
+        format!("{:?}", backend.build().unwrap()),
+    ] {
+        assert!(!printed.contains("hunter2"), "{printed}");
+        assert!(printed.contains("[redacted]"), "{printed}");
+    }
+}
+
+#[test]
+fn a_credential_that_cannot_be_sent_is_refused() {
+    let name = HeaderName::from_static("x-api-key");
+    for secret in ["", "line\nbreak", "naïve"] {
+        assert!(Credential::api_key(secret).is_err());
+        assert!(Credential::bearer(secret).is_err());
+        let error = Credential::header(name.clone(), secret).expect_err("refused");
+        assert!(secret.is_empty() || !error.to_string().contains(secret));
+    }
+}

@@ -1,0 +1,55 @@
+//! Backends, pools, and the state that decides which backend takes a request *now*.
+//!
+//! This crate holds the nouns and the pure logic behind the `tower-spillover` layers. It makes no calls, reads no clock
+//! and draws no random number: every method that needs the time takes `now`, every choice takes a `draw`.
+//!
+//! * [`Backend`]: a base URL, a priority, a weight, a credential; built and validated by [`Backend::builder`].
+//! * [`Pool`]: backends in tiers of equal priority, and what is known about each. [`Pool::select`] draws from the best
+//!   open tier, [`Selected::record`] notes how the attempt went.
+//! * [`Classify`] turns an answer into a [`Class`]; [`Cooldowns`] turns class and hint into a cooldown; together they
+//!   are the [`Outcome`] of an attempt.
+//!
+//! ```
+//! use std::time::Duration;
+//! use spillover_core::{Backend, Class, Outcome, Pool, Tried};
+//! use tokio::time::Instant;
+//!
+//! let pool = Pool::new([
+//!     Backend::builder("ptu").url("https://ptu.example").priority(1).build()?,
+//!     Backend::builder("payg").url("https://payg.example").priority(2).build()?,
+//! ])?;
+//! let now = Instant::now();
+//!
+//! let first = pool.select(&Tried::new(), now, 0).expect("both are open");
+//! assert_eq!(first.backend().label(), "ptu");
+//!
+//! // It answered 429, come back in two seconds: until then the next tier serves.
+//! first.record(&Outcome::throttled(Duration::from_secs(2)), now);
+//! assert_eq!(pool.select(&Tried::new(), now, 0).expect("one is open").backend().label(), "payg");
+//!
+//! let later = now + Duration::from_secs(2);
+//! assert_eq!(pool.select(&Tried::new(), later, 0).expect("both are open").backend().label(), "ptu");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Two kinds of closed
+//!
+//! *Throttled* is a promise: the backend said until when, and opens fully at that instant. *Failing* is a guess: it
+//! answered 5xx, timed out or could not be reached, and one probe request decides whether it opens. When nothing is open,
+//! a backend that is only failing is tried as a last resort; one that is throttled is not.
+
+mod backend;
+mod classify;
+mod cooldown;
+mod error;
+mod outcome;
+mod pool;
+
+pub use crate::{
+    backend::{Backend, BackendBuilder, Credential},
+    classify::{Answer, Classify, StatusClassifier},
+    cooldown::{Cooldown, Cooldowns},
+    error::{InvalidBackend, InvalidPool},
+    outcome::{Class, Outcome},
+    pool::{BackendSnapshot, Change, Condition, Exhausted, Pool, Selected, Tried},
+};

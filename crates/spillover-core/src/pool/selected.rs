@@ -1,0 +1,72 @@
+use std::fmt;
+
+use tokio::time::Instant;
+
+use super::{Change, Pool, state::Claim};
+use crate::{Backend, Outcome};
+
+/// The backend chosen for one attempt. In the request's extensions it tells the layers below where the request goes; in
+/// the response's it says who answered.
+#[derive(Clone)]
+pub struct Selected {
+    pool: Pool,
+    index: usize,
+    claim: Claim,
+}
+
+impl Selected {
+    pub(super) fn new(pool: Pool, index: usize, claim: Claim) -> Self {
+        Self { pool, index, claim }
+    }
+
+    /// The chosen backend.
+    #[must_use]
+    pub fn backend(&self) -> &Backend {
+        &self.pool.member(self.index).backend
+    }
+
+    /// Its position in the list of the pool.
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The pool it was chosen from.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Whether it is below the best tier.
+    #[must_use]
+    pub fn is_spill(&self) -> bool {
+        self.backend().priority() != self.pool.best_priority()
+    }
+
+    /// Whether this attempt probes a backend that failed.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        matches!(self.claim, Claim::Probe(_))
+    }
+
+    /// Notes how the attempt went, and says what that changed. Cooldowns merge by maximum: none shortens an earlier one.
+    pub fn record(&self, outcome: &Outcome, now: Instant) -> Option<Change> {
+        let state = &self.pool.member(self.index).state;
+        state.record(self.claim, outcome, self.pool.tick(now))
+    }
+
+    /// Notes that the attempt was given up before it had an outcome, so that the next request can probe in its place.
+    pub fn release(&self, now: Instant) {
+        let state = &self.pool.member(self.index).state;
+        state.release(self.claim, self.pool.tick(now));
+    }
+}
+
+impl fmt::Debug for Selected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Selected")
+            .field("backend", &self.backend().label())
+            .field("claim", &self.claim)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,341 @@
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng, rngs::SmallRng};
+use tokio::time::Instant;
+
+use super::*;
+use crate::Outcome;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Backends `(label, priority, weight)`.
+fn pool<const N: usize>(backends: [(&str, u32, u32); N]) -> Pool {
+    let build = |(label, priority, weight): (&str, u32, u32)| {
+        Backend::builder(label)
+            .url("http://upstream.example")
+            .priority(priority)
+            .weight(weight)
+            .build()
+            .unwrap()
+    };
+    Pool::new(backends.map(build)).unwrap()
+}
+
+fn label(selection: Result<Selected, Exhausted>) -> Result<String, Duration> {
+    selection
+        .map(|selected| selected.backend().label().to_owned())
+        .map_err(|exhausted| exhausted.reopens_in())
+}
+
+fn select(pool: &Pool, now: Instant) -> Selected {
+    pool.select(&Tried::new(), now, 0).expect("one is open")
+}
+
+fn throttle(pool: &Pool, index: usize, for_: Duration, now: Instant) {
+    let state = &pool.member(index).state;
+    state.record(Claim::Open, &Outcome::throttled(for_), pool.tick(now));
+}
+
+fn fail(pool: &Pool, index: usize, for_: Duration, now: Instant) {
+    let state = &pool.member(index).state;
+    state.record(Claim::Open, &Outcome::failing(for_), pool.tick(now));
+}
+
+#[test]
+fn a_pool_needs_backends_with_labels_of_their_own() {
+    let backend = |label: &str| Backend::builder(label).url("http://a").build().unwrap();
+
+    assert_eq!(Pool::new([]).unwrap_err(), InvalidPool::Empty);
+    assert_eq!(
+        Pool::new([backend("a"), backend("b"), backend("a")]).unwrap_err(),
+        InvalidPool::DuplicateLabel("a".into())
+    );
+    let many = |n: usize| Pool::new((0..n).map(|i| backend(&i.to_string())));
+    assert!(many(Pool::MAX_BACKENDS).is_ok());
+    assert_eq!(
+        many(Pool::MAX_BACKENDS + 1).unwrap_err(),
+        InvalidPool::TooMany
+    );
+}
+
+#[test]
+fn the_best_open_tier_serves_and_a_recovered_one_serves_again() {
+    let now = Instant::now();
+    let pool = pool([("c", 3, 1), ("a", 1, 1), ("b", 2, 1)]);
+
+    assert_eq!(label(pool.select(&Tried::new(), now, 0)).unwrap(), "a");
+    throttle(&pool, 1, SECOND * 5, now);
+    assert_eq!(label(pool.select(&Tried::new(), now, 0)).unwrap(), "b");
+    throttle(&pool, 2, SECOND * 2, now);
+    let spill = pool.select(&Tried::new(), now, 0).unwrap();
+    assert_eq!(spill.backend().label(), "c");
+    assert!(spill.is_spill());
+
+    let b_is_back = now + SECOND * 2;
+    assert_eq!(label(pool.select(&Tried::new(), b_is_back, 0)).unwrap(), "b");
+    let almost = now + SECOND * 5 - Duration::from_nanos(1);
+    assert_eq!(label(pool.select(&Tried::new(), almost, 0)).unwrap(), "b");
+    let a_is_back = now + SECOND * 5;
+    let selected = pool.select(&Tried::new(), a_is_back, 0).unwrap();
+    assert_eq!(selected.backend().label(), "a");
+    assert!(!selected.is_spill());
+}
+
+#[test]
+fn tried_backends_are_excluded() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 1, 1), ("c", 2, 1)]);
+    let tried = Tried::new();
+    let mut seen = Vec::new();
+    while let Ok(selected) = pool.select(&tried, now, u64::MAX / 2) {
+        tried.mark(selected.index());
+        seen.push(selected.backend().label().to_owned());
+    }
+    seen[..2].sort();
+    assert_eq!(seen, ["a", "b", "c"]);
+    assert_eq!(tried.attempts(), 3);
+    assert!(!pool.has_candidate(&tried, now));
+    // All of them are open: only this request has been everywhere.
+    assert_eq!(pool.exhausted(now).reopens_in(), Duration::ZERO);
+}
+
+#[test]
+fn deadlines_merge_by_maximum() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let wait = || label(pool.select(&Tried::new(), now, 0)).unwrap_err();
+
+    throttle(&pool, 0, SECOND * 5, now);
+    throttle(&pool, 0, SECOND * 2, now);
+    assert_eq!(wait(), SECOND * 5);
+    throttle(&pool, 0, SECOND * 7, now);
+    assert_eq!(wait(), SECOND * 7);
+}
+
+#[test]
+fn a_success_does_not_break_the_promise_of_a_throttled_backend() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let under_way = select(&pool, now);
+    throttle(&pool, 0, SECOND, now);
+    under_way.record(&Outcome::success(), now);
+    assert_eq!(label(pool.select(&Tried::new(), now, 0)), Err(SECOND));
+}
+
+#[test]
+fn exhausted_says_when_the_first_backend_opens() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1), ("c", 3, 1)]);
+    throttle(&pool, 0, SECOND * 9, now);
+    throttle(&pool, 1, SECOND * 3, now);
+    throttle(&pool, 2, SECOND * 6, now);
+    assert_eq!(label(pool.select(&Tried::new(), now, 0)), Err(SECOND * 3));
+    assert_eq!(
+        label(pool.select(&Tried::new(), now + SECOND, 0)),
+        Err(SECOND * 2)
+    );
+}
+
+#[test]
+fn a_failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1), ("c", 3, 1)]);
+    throttle(&pool, 0, SECOND, now);
+    fail(&pool, 1, SECOND * 10, now);
+    assert_eq!(label(pool.select(&Tried::new(), now, 0)).unwrap(), "c");
+
+    throttle(&pool, 2, SECOND, now);
+    let tried = Tried::new();
+    let last_resort = pool.select(&tried, now, 0).unwrap();
+    assert_eq!(last_resort.backend().label(), "b");
+    assert!(!last_resort.is_probe());
+
+    tried.mark(last_resort.index());
+    assert!(!pool.has_candidate(&tried, now));
+    assert_eq!(label(pool.select(&tried, now, 0)), Err(SECOND));
+}
+
+#[test]
+fn a_last_resort_that_answers_is_open_again() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    fail(&pool, 0, SECOND * 10, now);
+    select(&pool, now).record(&Outcome::success(), now);
+    assert_eq!(pool.snapshot(now)[0].condition(), Condition::Open);
+}
+
+#[test]
+fn a_failing_and_throttled_backend_is_throttled() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    fail(&pool, 0, SECOND * 2, now);
+    throttle(&pool, 0, SECOND, now);
+    assert_eq!(
+        pool.snapshot(now)[0].condition(),
+        Condition::Throttled(SECOND * 2)
+    );
+    assert!(pool.select(&Tried::new(), now, 0).is_err());
+    // The promise is kept, the guess remains.
+    assert_eq!(
+        pool.snapshot(now + SECOND)[0].condition(),
+        Condition::Failing(SECOND)
+    );
+}
+
+#[test]
+fn a_failing_backend_opens_by_one_probe() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    fail(&pool, 0, SECOND * 10, now);
+    let due = now + SECOND * 10;
+
+    let probe = select(&pool, due);
+    assert!(probe.is_probe());
+    assert_eq!(select(&pool, due).backend().label(), "b");
+
+    probe.record(&Outcome::success(), due);
+    let open = select(&pool, due);
+    assert_eq!(open.backend().label(), "a");
+    assert!(!open.is_probe());
+}
+
+#[test]
+fn a_probe_that_fails_closes_the_backend_for_its_own_cooldown() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    fail(&pool, 0, SECOND * 10, now);
+    let due = now + SECOND * 10;
+    select(&pool, due).record(&Outcome::failing(SECOND * 2), due);
+    assert_eq!(select(&pool, due + SECOND).backend().label(), "b");
+    assert!(select(&pool, due + SECOND * 2).is_probe());
+}
+
+#[test]
+fn a_probe_that_is_given_up_passes_to_the_next_request() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    fail(&pool, 0, SECOND, now);
+    let due = now + SECOND;
+    select(&pool, due).release(due);
+    assert!(select(&pool, due).is_probe());
+}
+
+#[test]
+fn a_probe_that_is_lost_is_replaced_after_a_while() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    fail(&pool, 0, SECOND, now);
+    let due = now + SECOND;
+    let lost = select(&pool, due);
+    assert_eq!(select(&pool, due + SECOND * 9).backend().label(), "b");
+    let second = select(&pool, due + SECOND * 10);
+    assert!(second.is_probe());
+    // What the first learns late does not undo the lease of the second.
+    lost.release(due + SECOND * 11);
+    assert_eq!(select(&pool, due + SECOND * 11).backend().label(), "b");
+}
+
+#[test]
+fn a_request_that_was_under_way_before_the_failure_does_not_open_the_backend() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    let under_way = select(&pool, now);
+    fail(&pool, 0, SECOND, now);
+    under_way.record(&Outcome::success(), now);
+    assert_eq!(select(&pool, now).backend().label(), "b");
+}
+
+#[test]
+fn the_first_backend_is_the_first_of_the_list() {
+    let now = Instant::now();
+    let pool = pool([("b", 2, 1), ("a", 1, 1)]);
+    throttle(&pool, 0, SECOND, now);
+    throttle(&pool, 1, SECOND, now);
+    assert_eq!(pool.first(now).backend().label(), "b");
+}
+
+#[test]
+fn the_draw_is_uniform_or_by_weight() {
+    let now = Instant::now();
+    for weights in [[1, 1, 1], [1, 2, 5], [1_000_000, 1, 1_000_000]] {
+        let pool = pool([
+            ("a", 1, weights[0]),
+            ("b", 1, weights[1]),
+            ("c", 1, weights[2]),
+        ]);
+        let mut rng = SmallRng::seed_from_u64(7);
+        let mut counts = [0_u32; 3];
+        let draws = 60_000;
+        for _ in 0..draws {
+            let selected = pool.select(&Tried::new(), now, rng.random()).unwrap();
+            counts[selected.index()] += 1;
+        }
+        let total: f64 = weights.iter().copied().map(f64::from).sum();
+        for (count, weight) in counts.into_iter().zip(weights) {
+            let p = f64::from(weight) / total;
+            let expected = p * f64::from(draws);
+            let sd = (f64::from(draws) * p * (1.0 - p)).sqrt();
+            let off = (f64::from(count) - expected).abs();
+            assert!(off <= 4.0 * sd + 1.0, "{weights:?}: {counts:?}");
+        }
+    }
+}
+
+#[test]
+fn extreme_draws_and_weights_stay_in_range() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, u32::MAX), ("b", 1, u32::MAX)]);
+    let at = |draw| label(pool.select(&Tried::new(), now, draw)).unwrap();
+    assert_eq!(at(0), "a");
+    assert_eq!(at(u64::MAX), "b");
+}
+
+#[test]
+fn a_clock_before_the_pool_and_an_endless_cooldown_do_no_harm() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let before = now.checked_sub(SECOND).unwrap();
+    assert!(pool.select(&Tried::new(), before, 0).is_ok());
+    throttle(&pool, 0, Duration::MAX, now);
+    assert!(pool.select(&Tried::new(), now, 0).is_err());
+}
+
+#[test]
+fn only_one_of_many_threads_gets_the_probe() {
+    let now = Instant::now();
+    let due = now + SECOND;
+    for _ in 0..200 {
+        let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+        fail(&pool, 0, SECOND, now);
+        let probes: usize = std::thread::scope(|scope| {
+            let probe = || usize::from(select(&pool, due).is_probe());
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(probe)).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).sum()
+        });
+        assert_eq!(probes, 1);
+    }
+}
+
+#[test]
+fn only_what_closes_or_opens_a_backend_is_a_change() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let throttled = Outcome::throttled(SECOND);
+    let failing = Outcome::failing(SECOND);
+    let open = select(&pool, now);
+
+    assert_eq!(open.record(&Outcome::success(), now), None);
+    assert_eq!(open.record(&throttled, now), Some(Change::Closed));
+    assert_eq!(open.record(&throttled, now), None);
+    let later = now + SECOND;
+    assert_eq!(open.record(&throttled, later), Some(Change::Closed));
+
+    let much_later = later + SECOND;
+    assert_eq!(open.record(&failing, much_later), Some(Change::Closed));
+    assert_eq!(open.record(&failing, much_later), None);
+    let due = much_later + SECOND;
+    assert_eq!(select(&pool, due).record(&failing, due), None);
+    let due = due + SECOND;
+    let probe = select(&pool, due);
+    assert_eq!(probe.record(&Outcome::client_error(), due), Some(Change::Opened));
+}

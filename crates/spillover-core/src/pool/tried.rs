@@ -1,0 +1,77 @@
+use std::sync::{
+    Arc,
+    atomic::{
+        AtomicBool, AtomicU32, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
+};
+
+/// What one request has been through: the backends it tried. Clones share it, so that what a layer inside notes, a layer
+/// outside sees, whether the attempt ends in a response or in an error.
+#[derive(Clone, Debug, Default)]
+pub struct Tried {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    words: [AtomicU64; WORDS],
+    attempts: AtomicU32,
+    exhausted: AtomicBool,
+    request_failed: AtomicBool,
+}
+
+impl Tried {
+    pub(super) const CAPACITY: usize = WORDS * 64;
+
+    /// For a request that has tried nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Enters the backend with this index and counts an attempt.
+    pub fn mark(&self, index: usize) {
+        if let Some(word) = self.shared.words.get(index / 64) {
+            word.fetch_or(1 << (index % 64), Relaxed);
+        }
+        self.shared.attempts.fetch_add(1, Relaxed);
+    }
+
+    /// Whether the backend with this index was tried.
+    #[must_use]
+    pub fn contains(&self, index: usize) -> bool {
+        let word = self.shared.words.get(index / 64);
+        word.is_some_and(|word| word.load(Relaxed) & (1 << (index % 64)) != 0)
+    }
+
+    /// How many attempts were made.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.shared.attempts.load(Relaxed)
+    }
+
+    /// Notes that no other backend would take the request: the answer at hand is the last.
+    pub fn set_exhausted(&self) {
+        self.shared.exhausted.store(true, Release);
+    }
+
+    /// Whether no other backend would take the request.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.shared.exhausted.load(Acquire)
+    }
+
+    /// Notes that the request itself broke, such as when its body could not be read: no backend is at fault.
+    pub fn set_request_failed(&self) {
+        self.shared.request_failed.store(true, Release);
+    }
+
+    /// Whether the request itself broke.
+    #[must_use]
+    pub fn is_request_failed(&self) -> bool {
+        self.shared.request_failed.load(Acquire)
+    }
+}
+
+const WORDS: usize = 4;

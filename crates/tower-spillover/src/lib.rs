@@ -1,0 +1,108 @@
+//! [Tower](tower_service) layers that send each request to the best rate-limited backend that will take it *now*, and
+//! move it to the next one the instant a backend says no.
+//!
+//! Providers limit requests and tokens per minute and answer 429 when a limit is reached. Who owns several such backends
+//! wants the best of them used first, the next one the moment it throttles, and the first one again when it recovers.
+//!
+//! # The stack
+//!
+//! ```text
+//! request                                                                 response
+//!   |  RetryThrottled    keeps what another attempt needs                ^ until one is served, or none is left
+//!   |  PrioritySelect    chooses the backend                             | or answers that all are closed
+//!   |  RewriteRequest    makes the request one for that backend          |
+//!   |  ThrottleTracker   passes it on                                    | remembers what the answer says
+//!   v  one shared client, or BackendSteer: one service per backend ------+
+//! ```
+//!
+//! The layers do not know each other: they meet through values in the extensions of request and response, and each is
+//! useful alone.
+//!
+//! | value | in | written by | read by | when missing |
+//! |---|---|---|---|---|
+//! | [`Tried`] | request, response | `RetryThrottled`; marked by `PrioritySelect` | `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
+//! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `ThrottleTracker`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
+//! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `PrioritySelect`, logs | read off the status |
+//! | [`Exhausted`] | response | `PrioritySelect` | logs | another backend is left |
+//!
+//! ```
+//! # #[cfg(feature = "full")] {
+//! # use std::convert::Infallible;
+//! # futures_executor(async {
+//! use http::{Request, Response};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_spillover::{
+//!     Backend, Pool, Selected,
+//!     retry::RetryThrottledLayer, rewrite::RewriteRequestLayer, select::PrioritySelectLayer,
+//!     throttle::ThrottleTrackerLayer,
+//! };
+//!
+//! let pool = Pool::new([
+//!     Backend::builder("ptu").url("https://ptu.example").priority(1).build()?,
+//!     Backend::builder("payg").url("https://payg.example").priority(2).build()?,
+//! ])?;
+//!
+//! // Stands in for an HTTP client: the first backend is at its limit.
+//! let client = service_fn(|request: Request<_>| async move {
+//!     let status = if request.uri().host() == Some("ptu.example") { 429 } else { 200 };
+//!     Ok::<_, Infallible>(Response::builder().status(status).body(String::new()).unwrap())
+//! });
+//!
+//! let stack = ServiceBuilder::new()
+//!     .layer(RetryThrottledLayer::new())
+//!     .layer(PrioritySelectLayer::new(pool))
+//!     .layer(RewriteRequestLayer::new())
+//!     .layer(ThrottleTrackerLayer::new())
+//!     .service(client);
+//!
+//! let request = Request::post("/v1/chat/completions").body(String::from("{}"))?;
+//! let response = stack.oneshot(request).await?;
+//! assert_eq!(response.status(), 200);
+//! assert_eq!(response.extensions().get::<Selected>().unwrap().backend().label(), "payg");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! # fn futures_executor<F: std::future::Future>(f: F) -> F::Output {
+//! #     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(f)
+//! # }
+//! # }
+//! ```
+//!
+//! # Order
+//!
+//! * `RetryThrottled` outside `PrioritySelect`: a copy of the request from before the choice is what another attempt needs.
+//! * `RewriteRequest` and `ThrottleTracker` inside `PrioritySelect`: they read what it chose. A tracker outside it records
+//!   nothing.
+//! * A timeout per attempt inside `ThrottleTracker`, so that it counts against the backend; one for the whole request
+//!   outside `RetryThrottled`.
+//! * A concurrency limit, a rate limit or a buffer outside `RetryThrottled`: each of the layers passes the readiness of the
+//!   inner service through, and choosing a backend never waits.
+//!
+//! # Features
+//!
+//! None is on by default. Each layer is one: `retry`, `select`, `rewrite`, `throttle`, `steer`; `full` is all of them.
+//!
+//! # What it does not do
+//!
+//! It opens no connections, starts no tasks and never pauses between attempts. It does not read request bodies. It does
+//! not balance by load: within a tier backends are drawn at random, by weight.
+
+#[macro_use]
+mod macros;
+
+#[cfg(feature = "retry")]
+pub mod retry;
+#[cfg(feature = "rewrite")]
+pub mod rewrite;
+#[cfg(feature = "select")]
+pub mod select;
+#[cfg(feature = "steer")]
+pub mod steer;
+#[cfg(feature = "throttle")]
+pub mod throttle;
+
+#[doc(no_inline)]
+pub use spillover_core::{
+    Answer, Backend, BackendBuilder, BackendSnapshot, Change, Class, Classify, Condition, Cooldown,
+    Cooldowns, Credential, Exhausted, InvalidBackend, InvalidPool, Outcome, Pool, Selected,
+    StatusClassifier, Tried,
+};

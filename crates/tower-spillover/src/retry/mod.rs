@@ -1,0 +1,70 @@
+//! Keeps what another attempt needs, and makes it the instant a backend refuses.
+//!
+//! What it does:
+//!
+//! * it puts a [`Tried`](spillover_core::Tried) in the extensions of the request, and in those of the response;
+//! * the body streams through at the first attempt and is recorded on the way ([`ReplayBody`]), within [`ReplayLimits`];
+//! * when the answer is a refusal ([`Class::is_refusal`](spillover_core::Class::is_refusal)) the original request is sent
+//!   again, at once, as long as another backend is left; else the refusal is the answer.
+//!
+//! [`ThrottlePolicy`] decides, a [`tower::retry::Policy`]; tower's `Retry` does it. There is no pause between attempts: the
+//! next one goes to another backend, which nothing is to be waited for.
+//!
+//! It goes outside [`PrioritySelect`](crate::select). Attempts then end with the last backend that is left. Without it, or
+//! something else that marks `Tried`, a refusal is retried only as far as
+//! [`max_attempts`](RetryThrottledLayer::max_attempts) allows: where nobody chooses another backend, the same one is asked.
+//!
+//! ```
+//! # use std::{convert::Infallible, sync::{Arc, atomic::{AtomicU16, Ordering}}};
+//! use http::{Request, Response};
+//! use http_body_util::{BodyExt, Full};
+//! use bytes::Bytes;
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_spillover::retry::{ReplayBody, RetryThrottledLayer};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! // Three servers behind one name; the first two are at their limits.
+//! let statuses = Arc::new(AtomicU16::new(428));
+//! let service = ServiceBuilder::new()
+//!     .layer(RetryThrottledLayer::new().max_attempts(3))
+//!     .service(service_fn(|request: Request<ReplayBody<Full<Bytes>>>| {
+//!         let attempt = statuses.fetch_add(1, Ordering::Relaxed) - 427;
+//!         async move {
+//!             assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), "question");
+//!             let status = if attempt == 3 { 200 } else { 429 };
+//!             Ok::<_, Infallible>(Response::builder().status(status).body(attempt).unwrap())
+//!         }
+//!     }));
+//!
+//! let response = service.oneshot(Request::new(Full::from("question"))).await?;
+//! assert_eq!((response.status().as_u16(), response.into_body()), (200, 3));
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Caveats
+//!
+//! A request whose body outgrew [`ReplayLimits`] is sent once; when it is refused, an event at level `WARN` says so.
+//! The inner service must be `Clone`: each request takes one.
+
+mod body;
+mod error;
+mod future;
+mod layer;
+mod limits;
+mod policy;
+mod recording;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    body::ReplayBody,
+    error::ReplayError,
+    future::ResponseFuture,
+    layer::RetryThrottledLayer,
+    limits::ReplayLimits,
+    policy::ThrottlePolicy,
+    service::RetryThrottled,
+};

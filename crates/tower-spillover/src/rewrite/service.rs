@@ -1,0 +1,77 @@
+use std::task::{Context, Poll};
+
+use http::{
+    HeaderMap, HeaderName, Request, Uri,
+    header::{AUTHORIZATION, HOST},
+    uri::Parts,
+};
+use spillover_core::{Backend, Selected};
+use tower_service::Service;
+
+use super::path;
+
+/// Makes requests ones for the selected backend; see the [module](super).
+#[derive(Clone, Debug)]
+pub struct RewriteRequest<S> {
+    inner: S,
+}
+
+impl<S> RewriteRequest<S> {
+    /// Wraps a service.
+    pub fn new(inner: S) -> Self {
+        Self { inner }
+    }
+
+    inner_service_accessors!();
+}
+
+impl<S, ReqBody> Service<Request<ReqBody>> for RewriteRequest<S>
+where
+    S: Service<Request<ReqBody>>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        // A clone shares the pool: it ends the borrow of the extensions.
+        if let Some(selected) = request.extensions().get::<Selected>().cloned() {
+            let backend = selected.backend();
+            *request.uri_mut() = uri_at(backend, request.uri());
+            rewrite_headers(backend, request.headers_mut());
+        }
+        self.inner.call(request)
+    }
+}
+
+fn uri_at(backend: &Backend, uri: &Uri) -> Uri {
+    let mut parts = Parts::default();
+    parts.scheme = Some(backend.scheme().clone());
+    parts.authority = Some(backend.authority().clone());
+    parts.path_and_query = Some(path::rewrite(backend, uri));
+    // The three parts are there, and each was parsed: there is nothing left that could be refused.
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+fn rewrite_headers(backend: &Backend, headers: &mut HeaderMap) {
+    headers.insert(HOST, backend.host().clone());
+    if let Some(credential) = backend.credential() {
+        for name in &CLIENT_CREDENTIALS {
+            headers.remove(name);
+        }
+        headers.insert(credential.name().clone(), credential.value().clone());
+    }
+}
+
+/// Where clients of LLM APIs put their keys: OpenAI and Entra ID, Azure OpenAI, API Management, Anthropic, Gemini.
+const CLIENT_CREDENTIALS: [HeaderName; 5] = [
+    AUTHORIZATION,
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("ocp-apim-subscription-key"),
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];

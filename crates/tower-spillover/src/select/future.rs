@@ -1,0 +1,225 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use spillover_core::{Exhausted, Outcome, Selected, Tried};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tower_service::Service;
+
+use super::{Draw, PrioritySelect, ResponseForExhausted};
+
+pin_project! {
+    /// The answer of the chosen backend, or that there is none to choose.
+    pub struct ResponseFuture<S, D, R, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        #[pin]
+        kind: Kind<S::Future, PrioritySelect<S, D, R>, ReqBody, ResBody>,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind<F, Select, ReqBody, ResBody> {
+        Attempt {
+            #[pin]
+            future: F,
+            selected: Selected,
+            tried: Tried,
+        },
+        Wait {
+            wait: Option<Box<Wait<Select, ReqBody>>>,
+        },
+        Answer {
+            response: Option<Response<ResBody>>,
+        },
+    }
+}
+
+struct Wait<Select, ReqBody> {
+    select: Select,
+    request: Request<ReqBody>,
+    tried: Tried,
+    sleep: Pin<Box<Sleep>>,
+    deadline: Instant,
+}
+
+impl<S, D, R, ReqBody, ResBody> ResponseFuture<S, D, R, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    pub(super) fn attempt(future: S::Future, selected: Selected, tried: Tried) -> Self {
+        Self {
+            kind: Kind::Attempt {
+                future,
+                selected,
+                tried,
+            },
+        }
+    }
+
+    pub(super) fn answer(response: Response<ResBody>) -> Self {
+        Self {
+            kind: Kind::Answer {
+                response: Some(response),
+            },
+        }
+    }
+
+    pub(super) fn wait(
+        select: PrioritySelect<S, D, R>,
+        request: Request<ReqBody>,
+        tried: Tried,
+        exhausted: Exhausted,
+        deadline: Instant,
+    ) -> Self {
+        tracing::debug!(wait_ms = exhausted.reopens_in().as_millis(), "all closed");
+        let until = Instant::now() + exhausted.reopens_in();
+        let wait = Wait {
+            select,
+            request,
+            tried,
+            sleep: Box::pin(sleep_until(until.min(deadline))),
+            deadline,
+        };
+        Self {
+            kind: Kind::Wait {
+                wait: Some(Box::new(wait)),
+            },
+        }
+    }
+}
+
+impl<S, D, R, ReqBody, ResBody> Future for ResponseFuture<S, D, R, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    D: Draw,
+    R: ResponseForExhausted<ResBody>,
+{
+    type Output = Result<Response<ResBody>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut kind = self.project().kind;
+        loop {
+            let next = match kind.as_mut().project() {
+                KindProj::Attempt {
+                    future,
+                    selected,
+                    tried,
+                } => {
+                    let mut result = ready!(future.poll(cx));
+                    note_answer(&mut result, selected, tried);
+                    return Poll::Ready(result);
+                }
+                KindProj::Answer { response } => {
+                    return Poll::Ready(Ok(response.take().expect("polled after completion")));
+                }
+                KindProj::Wait { wait } => {
+                    let waiting = wait.as_mut().expect("polled after completion");
+                    ready!(waiting.sleep.as_mut().poll(cx));
+                    let now = Instant::now();
+                    match waiting.select.select(&waiting.tried, now) {
+                        Err(exhausted) if now + exhausted.reopens_in() <= waiting.deadline => {
+                            waiting.sleep.as_mut().reset(now + exhausted.reopens_in());
+                            continue;
+                        }
+                        choice => {
+                            let waiting = wait.take().expect("it was there");
+                            waiting.end(choice)
+                        }
+                    }
+                }
+            };
+            kind.set(next);
+        }
+    }
+}
+
+impl<S, D, R, ReqBody> Wait<PrioritySelect<S, D, R>, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn end<ResBody>(
+        self,
+        choice: Result<Selected, Exhausted>,
+    ) -> Kind<S::Future, PrioritySelect<S, D, R>, ReqBody, ResBody>
+    where
+        R: ResponseForExhausted<ResBody>,
+    {
+        let Self {
+            mut select,
+            request,
+            tried,
+            ..
+        } = self;
+        match choice {
+            Ok(selected) => Kind::Attempt {
+                future: select.attempt(request, &selected, &tried),
+                selected,
+                tried,
+            },
+            Err(exhausted) => {
+                tried.set_exhausted();
+                Kind::Answer {
+                    response: Some(select.reject(request, exhausted)),
+                }
+            }
+        }
+    }
+}
+
+/// Adds to an answer who gave it, and, if it is a refusal, whether another backend is left and when the pool opens.
+fn note_answer<ResBody, E>(
+    result: &mut Result<Response<ResBody>, E>,
+    selected: &Selected,
+    tried: &Tried,
+) {
+    let is_refusal = match result {
+        Ok(response) => is_refusal(response),
+        Err(_) => true,
+    };
+    if is_refusal {
+        let pool = selected.pool();
+        let now = Instant::now();
+        let is_last = !pool.has_candidate(tried, now);
+        if is_last {
+            tried.set_exhausted();
+        }
+        if let Ok(response) = result {
+            let exhausted = pool.exhausted(now);
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                exhausted.write(response.headers_mut());
+            }
+            if is_last {
+                response.extensions_mut().insert(exhausted);
+            }
+        }
+    }
+    if let Ok(response) = result {
+        response.extensions_mut().insert(selected.clone());
+    }
+}
+
+fn is_refusal<ResBody>(response: &Response<ResBody>) -> bool {
+    match response.extensions().get::<Outcome>() {
+        Some(outcome) => outcome.class().is_refusal(),
+        None => {
+            let status = response.status();
+            status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+        }
+    }
+}
+
+impl<S, D, R, ReqBody, ResBody> fmt::Debug for ResponseFuture<S, D, R, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,71 @@
+//! Chooses the backend for each attempt.
+//!
+//! What it does:
+//!
+//! * it draws a backend from the best open tier, leaving out the [`Tried`](spillover_core::Tried) ones, and puts it as
+//!   [`Selected`](spillover_core::Selected) in the extensions of the request, and in those of the response;
+//! * when every backend is throttled before the first attempt, [`WhenExhausted`] decides what becomes of the request;
+//! * when an attempt was refused and no other backend is left, it says so: with
+//!   [`Exhausted`](spillover_core::Exhausted) in the response's extensions, and to `RetryThrottled` through `Tried`;
+//! * a 429 that goes up says in `retry-after` and `retry-after-ms` when the *pool* opens, which is what the client asks.
+//!
+//! It goes inside [`RetryThrottled`](crate::retry) and outside everything that needs to know the backend.
+//!
+//! The choice is made in `call`, not in `poll_ready`: the answer to "all are closed" is a prompt response, a retry chooses
+//! anew, and one shared client has no readiness per backend. `poll_ready` is the inner service's. The price: an inner
+//! service that was made ready for a request that is then answered here keeps its reservation until the next call.
+//!
+//! ```
+//! # use std::{convert::Infallible, time::Duration};
+//! use http::{Request, Response};
+//! use spillover_core::{Backend, Outcome, Pool, Selected, Tried};
+//! use tokio::time::Instant;
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_spillover::select::{PrioritySelectLayer, WhenExhausted};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+//! let pool = Pool::new([Backend::builder("a").url("http://a.example").build()?])?;
+//! let service = ServiceBuilder::new()
+//!     .layer(PrioritySelectLayer::new(pool.clone()).when_exhausted(WhenExhausted::Reject))
+//!     .service(service_fn(|request: Request<()>| async move {
+//!         let selected = request.extensions().get::<Selected>().unwrap();
+//!         Ok::<_, Infallible>(Response::new(selected.backend().label().to_owned()))
+//!     }));
+//!
+//! let response = service.clone().oneshot(Request::new(())).await?;
+//! assert_eq!(response.body(), "a");
+//!
+//! // It throttles: what comes now is told when to come back.
+//! let now = Instant::now();
+//! let selected = pool.select(&Tried::new(), now, 0).expect("it is open");
+//! selected.record(&Outcome::throttled(Duration::from_millis(1500)), now);
+//! let response = service.oneshot(Request::new(())).await?;
+//! assert_eq!(response.status(), 429);
+//! assert_eq!(response.headers()["retry-after"], "2");
+//! assert_eq!(response.headers()["retry-after-ms"], "1500");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Caveats
+//!
+//! The local answer has the empty body of the response type, which must be `Default`;
+//! [`with_exhausted_response`](PrioritySelectLayer::with_exhausted_response) replaces it where there is none, such as for
+//! `hyper::body::Incoming`.
+
+mod draw;
+mod exhausted;
+mod future;
+mod layer;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    draw::{Draw, ThreadDraw},
+    exhausted::{EmptyResponse, ResponseForExhausted, WhenExhausted},
+    future::ResponseFuture,
+    layer::PrioritySelectLayer,
+    service::PrioritySelect,
+};

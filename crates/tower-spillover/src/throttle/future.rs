@@ -1,0 +1,60 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::Response;
+use pin_project_lite::pin_project;
+use spillover_core::{Answer, Classify, Cooldowns};
+
+use super::track::Track;
+
+pin_project! {
+    /// The answer of the inner service, recorded.
+    #[derive(Debug)]
+    pub struct ResponseFuture<F, C> {
+        #[pin]
+        inner: F,
+        track: Option<Track>,
+        classify: C,
+        cooldowns: Cooldowns,
+    }
+}
+
+impl<F, C> ResponseFuture<F, C> {
+    pub(super) fn new(inner: F, track: Option<Track>, classify: C, cooldowns: Cooldowns) -> Self {
+        Self {
+            inner,
+            track,
+            classify,
+            cooldowns,
+        }
+    }
+}
+
+impl<F, C, ResBody, E> Future for ResponseFuture<F, C>
+where
+    F: Future<Output = Result<Response<ResBody>, E>>,
+    C: Classify<E>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut result = ready!(this.inner.poll(cx));
+        let Some(track) = this.track.take() else {
+            return Poll::Ready(result);
+        };
+
+        let class = this.classify.classify(&match &result {
+            Ok(response) => Answer::response(response, Some(track.backend())),
+            Err(error) => Answer::error(error, Some(track.backend())),
+        });
+        let headers = result.as_ref().ok().map(Response::headers);
+        let outcome = track.end(class, headers, this.cooldowns);
+        if let Ok(response) = &mut result {
+            response.extensions_mut().insert(outcome);
+        }
+        Poll::Ready(result)
+    }
+}

@@ -1,0 +1,56 @@
+//! Remembers what the answers of a backend say about it.
+//!
+//! What it does with the answer to a request that has a [`Selected`] in its extensions:
+//!
+//! * [`Classify`] decides what the answer means: by default 429 is throttled; 5xx, every error, and 401 for a credential of
+//!   the pool's own are failures;
+//! * a refusal closes the backend at once, before the answer goes up: for as long as the backend says
+//!   ([`Hints`](spillover_hint::Hints)), else for 10 s, and within [`Cooldowns`];
+//! * the [`Outcome`] is put in the response's extensions.
+//!
+//! A request that is dropped before its answer closes nothing. A request that broke by itself, such as one whose client
+//! went away while it sent the body, closes nothing either. Without a `Selected` requests and answers pass through.
+//!
+//! It goes inside [`PrioritySelect`](crate::select), which writes the `Selected`, and outside a timeout per attempt and the
+//! client.
+//!
+//! ```
+//! # use std::convert::Infallible;
+//! use std::time::Duration;
+//! use http::{Request, Response};
+//! use spillover_core::{Backend, Class, Condition, Outcome, Pool};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_spillover::{select::PrioritySelectLayer, throttle::ThrottleTrackerLayer};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?.block_on(async {
+//! let pool = Pool::new([Backend::builder("a").url("http://a.example").build()?])?;
+//! let service = ServiceBuilder::new()
+//!     .layer(PrioritySelectLayer::new(pool.clone()))
+//!     .layer(ThrottleTrackerLayer::new())
+//!     .service(service_fn(|_: Request<()>| async {
+//!         Ok::<_, Infallible>(Response::builder().status(429).header("retry-after", "7").body(()).unwrap())
+//!     }));
+//!
+//! let response = service.oneshot(Request::new(())).await?;
+//! assert_eq!(response.extensions().get::<Outcome>().unwrap().class(), Class::Throttled);
+//!
+//! let now = tokio::time::Instant::now();
+//! assert_eq!(pool.snapshot(now)[0].condition(), Condition::Throttled(Duration::from_secs(7)));
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Classify`]: spillover_core::Classify
+//! [`Cooldowns`]: spillover_core::Cooldowns
+//! [`Outcome`]: spillover_core::Outcome
+//! [`Selected`]: spillover_core::Selected
+
+mod future;
+mod layer;
+mod service;
+#[cfg(test)]
+mod tests;
+mod track;
+
+pub use self::{future::ResponseFuture, layer::ThrottleTrackerLayer, service::ThrottleTracker};
