@@ -1,0 +1,78 @@
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+
+use crate::{Candidate, Hint, When, choose::choose, headers, slots::Slots};
+
+/// Everything one response says about when to come back.
+///
+/// See the [crate documentation](crate) for the fields that are read and an example.
+#[derive(Clone, Debug, Default)]
+pub struct Hints {
+    slots: Slots,
+    /// The response's own `Date`, read only if a candidate is a date.
+    date: Option<SystemTime>,
+    /// Whether the response names the period in which its limits are renewed.
+    renewal: bool,
+}
+
+impl Hints {
+    /// Collects the candidates from the headers of a response.
+    ///
+    /// A value that cannot be read is skipped. The reset of a dimension that has something left is no candidate: it does
+    /// not say when the refused request would be taken.
+    pub fn from_headers(headers: &HeaderMap) -> Self {
+        let mut slots = Slots::default();
+        headers::collect(headers, &mut slots);
+        if slots.is_empty() {
+            return Self::default();
+        }
+
+        let dated = slots.iter().any(|c| matches!(c.when(), When::At(_)));
+        let exhausted = slots.iter().any(Candidate::is_exhausted);
+        Self {
+            date: dated.then(|| headers::date(headers)).flatten(),
+            renewal: exhausted && headers::names_renewal_period(headers),
+            slots,
+        }
+    }
+
+    /// Chooses the most trusted candidate and turns it into a wait.
+    ///
+    /// 1. `retry-after-ms` and `x-ms-retry-after-ms` come first, then `retry-after`, then the reset of a dimension that is
+    ///    known to be exhausted, then the reset of one that may be. Among equals the longest wait is chosen.
+    /// 2. A stated wait of zero gives way to a stated wait that is not zero. Azure OpenAI is seen to send
+    ///    `retry-after-ms: 0` together with `retry-after: 1`.
+    /// 3. When the milliseconds are the same number as the seconds (`30` and `30`), the server has mistaken one unit for
+    ///    the other, and the seconds are chosen.
+    /// 4. A stated wait of zero or one second is not believed when the response names a renewal period and an exhausted
+    ///    dimension with a longer wait. Azure OpenAI is seen to state one second whatever the limit.
+    ///
+    /// `now` is the time of day when the response arrived. It is needed for dates only, and the `Date` of the response
+    /// replaces it unless the two are more than a day apart: the date to come back at was made by the same clock.
+    pub fn choose(&self, now: SystemTime) -> Option<Hint> {
+        let now = self.date.filter(|date| is_sane(*date, now)).unwrap_or(now);
+        choose(&self.slots, self.renewal, now)
+    }
+
+    /// The candidates, in the order in which they were found.
+    pub fn iter(&self) -> impl Iterator<Item = &Candidate> {
+        self.slots.iter()
+    }
+
+    /// Whether the response says nothing about when to come back.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+}
+
+fn is_sane(date: SystemTime, now: SystemTime) -> bool {
+    let skew = match date.duration_since(now) {
+        Ok(ahead) => ahead,
+        Err(behind) => behind.duration(),
+    };
+    skew <= MAX_SKEW
+}
+
+/// A `Date` farther off than this is that of a stored response or of a clock that was never set, not of a skewed one.
+const MAX_SKEW: Duration = Duration::from_secs(24 * 60 * 60);

@@ -1,0 +1,102 @@
+/// A decimal number that is not negative: `mantissa` times ten to the `exponent`.
+///
+/// Integers in place of a float, so that `1.146` s is exactly 1146 ms and so that no value is infinite. JavaScript and
+/// Python write small and large floats with an exponent, so one may arrive.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decimal {
+    mantissa: u64,
+    exponent: i32,
+}
+
+impl Decimal {
+    /// Reads `text`, which may have spaces around the number and nothing else.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let (number, rest) = Self::prefix(text.trim_ascii())?;
+        rest.is_empty().then_some(number)
+    }
+
+    /// Reads the number that `text` starts with, and returns what follows it.
+    pub(crate) fn prefix(text: &[u8]) -> Option<(Self, &[u8])> {
+        let unsigned = text.strip_prefix(b"+").unwrap_or(text);
+        let (whole, rest) = digits(unsigned);
+        let (fraction, rest) = match rest.strip_prefix(b".") {
+            Some(rest) => digits(rest),
+            None => (&rest[..0], rest),
+        };
+        if whole.is_empty() && fraction.is_empty() {
+            return None;
+        }
+
+        let mut number = Self {
+            mantissa: 0,
+            exponent: 0,
+        };
+        for digit in whole {
+            if !number.push(*digit) {
+                number.exponent = number.exponent.saturating_add(1);
+            }
+        }
+        for digit in fraction {
+            if !number.push(*digit) {
+                break;
+            }
+            number.exponent = number.exponent.saturating_sub(1);
+        }
+
+        let Some((exponent, rest)) = exponent(rest) else {
+            return Some((number, rest));
+        };
+        number.exponent = number.exponent.saturating_add(exponent);
+        Some((number, rest))
+    }
+
+    /// So many times `unit`, rounded down; the largest number there is if that is too large.
+    pub(crate) fn times(self, unit: u64) -> u128 {
+        let product = u128::from(self.mantissa) * u128::from(unit);
+        let scale = self.exponent.unsigned_abs();
+        if self.exponent < 0 {
+            return 10_u128
+                .checked_pow(scale)
+                .map_or(0, |scale| product / scale);
+        }
+        product.saturating_mul(10_u128.saturating_pow(scale))
+    }
+
+    pub(crate) fn is_zero(self) -> bool {
+        self.mantissa == 0
+    }
+
+    /// Appends a digit if there is room: nineteen digits always fit.
+    fn push(&mut self, digit: u8) -> bool {
+        let room = self.mantissa < 10_u64.pow(18);
+        if room {
+            self.mantissa = self.mantissa * 10 + u64::from(digit - b'0');
+        }
+        room
+    }
+}
+
+/// Reads `e`, an optional sign and digits. What looks different is not an exponent but the start of what follows.
+fn exponent(text: &[u8]) -> Option<(i32, &[u8])> {
+    let text = text.strip_prefix(b"e").or(text.strip_prefix(b"E"))?;
+    let (negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let (digits, rest) = digits(text);
+    if digits.is_empty() {
+        return None;
+    }
+
+    let size = digits.iter().fold(0_i32, |size, digit| {
+        size.saturating_mul(10)
+            .saturating_add(i32::from(digit - b'0'))
+    });
+    Some((if negative { -size } else { size }, rest))
+}
+
+fn digits(text: &[u8]) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit());
+    text.split_at(end.unwrap_or(text.len()))
+}

@@ -1,0 +1,73 @@
+//! Headers as upstreams send them, and what is made of them: one file per subject.
+
+mod choice;
+mod http_date;
+mod reset;
+mod retry_after;
+mod retry_after_ms;
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use spillover_hint::{Dimension, Hints};
+
+/// When the responses of the corpus arrive: `Wed, 21 Oct 2015 07:27:00 GMT`.
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_420)
+}
+
+const MAX: Duration = Duration::MAX;
+
+/// Header lines, `name: value`, one per line of text.
+fn headers(lines: &str) -> HeaderMap {
+    let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines
+        .map(|line| line.split_once(':').expect("a name and a value"))
+        .map(|(name, value)| (name.parse().expect("a name"), line_value(value.as_bytes())))
+        .collect()
+}
+
+fn line_value(value: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(value.strip_prefix(b" ").unwrap_or(value)).expect("a value")
+}
+
+/// The wait that is chosen when one field has this value, exactly as given.
+fn wait_from(name: &'static str, value: &[u8]) -> Option<Duration> {
+    let value = HeaderValue::from_bytes(value).expect("a value");
+    let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value)]);
+    Hints::from_headers(&headers)
+        .choose(now())
+        .map(|h| h.wait())
+}
+
+/// Checks the wait for each value of one field.
+fn check_values(name: &'static str, table: &[(&str, Option<Duration>)]) {
+    for (value, expected) in table {
+        let wait = wait_from(name, value.as_bytes());
+        assert_eq!(wait, *expected, "{name}: {value:?}");
+    }
+}
+
+/// Wait, source and dimension.
+type Chosen = (Duration, &'static str, Dimension);
+
+/// Checks the choice among the header lines of whole responses.
+fn check_choices(table: &[(&str, Option<Chosen>)]) {
+    for (lines, expected) in table {
+        let hint = Hints::from_headers(&headers(lines)).choose(now());
+        let chosen = hint.map(|h| (h.wait(), h.source().as_str(), h.dimension()));
+        assert_eq!(chosen, *expected, "{lines}");
+    }
+}
+
+const fn secs(seconds: u64) -> Option<Duration> {
+    Some(Duration::from_secs(seconds))
+}
+
+const fn millis(millis: u64) -> Option<Duration> {
+    Some(Duration::from_millis(millis))
+}
+
+const fn nanos(nanos: u64) -> Option<Duration> {
+    Some(Duration::from_nanos(nanos))
+}

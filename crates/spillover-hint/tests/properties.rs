@@ -1,0 +1,223 @@
+//! What holds for all values.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use spillover_hint::{Hints, Source};
+
+const FIELDS: [&str; 17] = [
+    "date",
+    "retry-after",
+    "retry-after-ms",
+    "x-ms-retry-after-ms",
+    "x-rate-limit-remaining-requests",
+    "x-rate-limit-remaining-tokens",
+    "x-rate-limit-reset-requests",
+    "x-rate-limit-reset-tokens",
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-renewalperiod-requests",
+    "x-ratelimit-renewalperiod-tokens",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-tokens",
+    "x-ratelimit-type",
+    "x-should-retry",
+];
+
+proptest! {
+    /// No bytes in any field make anything panic, and what is chosen is what one of the candidates says.
+    #[test]
+    fn the_hint_is_one_of_the_candidates(headers in headers(), now in times()) {
+        let hints = Hints::from_headers(&headers);
+        let date = headers
+            .get("date")
+            .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        let clocks = [Some(now), date];
+
+        let hint = hints.choose(now);
+        prop_assert_eq!(hint.is_none(), hints.is_empty());
+        if let Some(hint) = hint {
+            let said = hints.iter().any(|c| {
+                let waits = clocks.iter().flatten().map(|now| c.when().wait(*now));
+                c.source() == hint.source()
+                    && c.dimension() == hint.dimension()
+                    && waits.into_iter().any(|wait| wait == hint.wait())
+            });
+            prop_assert!(said, "{hint:?} is not in {hints:?}");
+        }
+    }
+
+    /// The order of the lines does not matter, as far as the fields that are read only once are not repeated.
+    #[test]
+    fn order_does_not_matter(
+        lines in vec((select(&REPEATABLE[..]), values()), 0..8),
+        now in times(),
+    ) {
+        let forwards: HeaderMap = lines.iter().cloned().map(line).collect();
+        let backwards: HeaderMap = lines.iter().rev().cloned().map(line).collect();
+        let choose = |headers| Hints::from_headers(headers).choose(now).map(|h| h.wait());
+        prop_assert_eq!(choose(&forwards), choose(&backwards));
+    }
+
+    /// A line that cannot be read changes nothing beside others.
+    #[test]
+    fn garbage_changes_nothing(
+        headers in headers(),
+        name in select(&REPEATABLE[..]),
+        value in values(),
+        now in times(),
+    ) {
+        let before = Hints::from_headers(&headers).choose(now);
+        let garbage = [b"!", value.as_bytes()].concat();
+        let mut headers = headers;
+        headers.append(name, HeaderValue::from_bytes(&garbage).expect("a value"));
+        prop_assert_eq!(Hints::from_headers(&headers).choose(now), before);
+    }
+
+    #[test]
+    fn seconds(seconds in 0..=10_u64.pow(18)) {
+        prop_assert_eq!(wait("retry-after", &seconds.to_string()), Some(Duration::from_secs(seconds)));
+    }
+
+    #[test]
+    fn fractions_of_seconds(seconds in 0..10_u64.pow(9), nanos in 0..10_u32.pow(9)) {
+        let expected = Some(Duration::new(seconds, nanos));
+        prop_assert_eq!(wait("retry-after", &format!("{seconds}.{nanos:09}")), expected);
+    }
+
+    #[test]
+    fn milliseconds(millis in 0..=10_u64.pow(18)) {
+        prop_assert_eq!(wait("retry-after-ms", &millis.to_string()), Some(Duration::from_millis(millis)));
+    }
+
+    /// Floats as Rust prints them, which is how other languages do it but for the exponents.
+    #[test]
+    fn floats(seconds in 0.0..1e6_f64) {
+        let exact = Duration::from_secs_f64(seconds);
+        for text in [format!("{seconds}"), format!("{seconds:e}")] {
+            let wait = wait("retry-after", &text).expect("a wait");
+            prop_assert!(wait.abs_diff(exact) <= Duration::from_nanos(1), "{text}: {wait:?}");
+        }
+    }
+
+    #[test]
+    fn below_zero_is_absent(number in "-[0-9]{1,20}(\\.[0-9]{1,5})?(ms|s|m|h)?", field in select(&REPEATABLE[..])) {
+        prop_assert_eq!(wait(field, &number), None);
+    }
+
+    /// Durations as Go prints them, except that each unit is there.
+    #[test]
+    fn go_durations(hours in 0..10_000_u64, minutes in 0..60_u64, millis in 0..60_000_u64) {
+        let text = format!("{hours}h{minutes}m{}.{:03}s", millis / 1000, millis % 1000);
+        let expected = Duration::from_millis(((hours * 60) + minutes) * 60_000 + millis);
+        prop_assert_eq!(wait("x-ratelimit-reset-tokens", &text), Some(expected).filter(|e| !e.is_zero()));
+    }
+
+    /// Every date that `httpdate` prints, also with another zone and with another day of the week.
+    #[test]
+    fn dates(
+        seconds in 100_000..250_000_000_000_u64,
+        before in 0..100_000_u64,
+        zone in -840..=840_i64,
+        weekday in select(&["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"][..]),
+    ) {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let expected = Some(Duration::from_secs(before));
+        let choose = |text: &str| {
+            let headers = HeaderMap::from_iter([line(("retry-after", text.parse().expect("a value")))]);
+            Hints::from_headers(&headers).choose(at(seconds - before)).map(|h| h.wait())
+        };
+
+        let utc = httpdate::fmt_http_date(at(seconds));
+        prop_assert_eq!(choose(&utc), expected);
+        prop_assert_eq!(choose(&utc.to_lowercase()), expected);
+        prop_assert_eq!(choose(&format!("{weekday}{}", &utc[3..])), expected);
+
+        let local = httpdate::fmt_http_date(at(seconds.saturating_add_signed(zone * 60)));
+        let sign = if zone < 0 { '-' } else { '+' };
+        let offset = format!("{sign}{:02}{:02}", zone.abs() / 60, zone.abs() % 60);
+        prop_assert_eq!(choose(&local.replace("GMT", &offset)), expected);
+    }
+
+    /// The reset of a dimension with something left is never chosen.
+    #[test]
+    fn nothing_left_or_nothing_said(
+        remaining in 1..u64::MAX,
+        reset in values(),
+        kind in option::of(select(&["Tokens", "Requests"][..])),
+    ) {
+        let mut headers = HeaderMap::from_iter([
+            line(("x-ratelimit-remaining-tokens", remaining.into())),
+            line(("x-ratelimit-reset-tokens", reset.clone())),
+            line(("x-rate-limit-reset-tokens", reset)),
+        ]);
+        if let Some(kind) = kind {
+            headers.insert("x-ratelimit-type", HeaderValue::from_static(kind));
+        }
+        prop_assert!(Hints::from_headers(&headers).is_empty());
+    }
+
+    /// What is stated outright is replaced by a reset only if it is zero or one second.
+    #[test]
+    fn stated_waits_are_believed(headers in headers(), wait in 2..1_000_u64, now in times()) {
+        let mut headers = headers;
+        headers.remove("retry-after-ms");
+        headers.remove("x-ms-retry-after-ms");
+        headers.insert("retry-after", wait.into());
+        let hint = Hints::from_headers(&headers).choose(now).expect("a hint");
+        prop_assert_eq!((hint.source(), hint.wait()), (Source::RetryAfter, Duration::from_secs(wait)));
+    }
+}
+
+/// Fields of which every line is read.
+const REPEATABLE: [&str; 7] = [
+    "retry-after",
+    "retry-after-ms",
+    "x-ms-retry-after-ms",
+    "x-rate-limit-reset-requests",
+    "x-rate-limit-reset-tokens",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-tokens",
+];
+
+fn wait(name: &'static str, value: &str) -> Option<Duration> {
+    let headers = HeaderMap::from_iter([line((name, value.parse().expect("a value")))]);
+    let hint = Hints::from_headers(&headers).choose(SystemTime::UNIX_EPOCH);
+    hint.map(|hint| hint.wait())
+}
+
+fn line((name, value): (&'static str, HeaderValue)) -> (HeaderName, HeaderValue) {
+    (HeaderName::from_static(name), value)
+}
+
+fn headers() -> impl Strategy<Value = HeaderMap> {
+    vec((select(&FIELDS[..]), values()).prop_map(line), 0..24).prop_map(HeaderMap::from_iter)
+}
+
+/// Values from plausible to arbitrary.
+fn values() -> impl Strategy<Value = HeaderValue> {
+    let date = times().prop_map(httpdate::fmt_http_date);
+    let bytes = prop_oneof![
+        4 => "[-+]?[0-9]{0,20}(\\.[0-9]{0,12})?([eE][-+]?[0-9]{1,12})?",
+        4 => "([0-9]{1,6}(\\.[0-9]{0,4})? ?(ns|us|\u{b5}s|ms|s|m|h|minutes|x)?){1,4}",
+        2 => date,
+        2 => "(Mon|wed|Sunday)?,? ?[0-9]{1,3}[ -](Jan|feb|x)[ -][0-9]{2,4} [0-9]{2}:[0-9]{2}:[0-6][0-9]( GMT| utc|[ +-]{1,2}[0-9:]{3,5})?",
+        2 => "[0-9]{1,3}(, ?[0-9]{1,3}){0,3}",
+        1 => select(&["tokens", "Requests", "-1", "0", "1", "NaN", "inf", ""][..]).prop_map(str::to_owned),
+        1 => "[ -~\u{a0}-\u{ff}]{0,80}",
+    ];
+    let arbitrary = vec(any::<u8>(), 0..40).prop_map(|bytes| {
+        let is_allowed = |byte: &u8| *byte == b'\t' || (*byte >= b' ' && *byte != 0x7f);
+        bytes.into_iter().filter(is_allowed).collect::<Vec<_>>()
+    });
+    prop_oneof![9 => bytes.prop_map(String::into_bytes), 1 => arbitrary]
+        .prop_map(|bytes| HeaderValue::from_bytes(&bytes).expect("a value"))
+}
+
+/// From 1970 to 9999, which is as far as `httpdate` can print.
+fn times() -> impl Strategy<Value = SystemTime> {
+    prop_oneof![0..253_402_300_800_u64, 1_700_000_000..1_700_200_000_u64]
+        .prop_map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}
