@@ -1,0 +1,21 @@
+use std::{error::Error, fmt};
+
+/// The error that a [`ScriptedBody`](super::ScriptedBody) was told to end with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ScriptedError {
+    message: String,
+}
+
+impl ScriptedError {
+    pub(super) fn new(message: String) -> Self {
+        Self { message }
+    }
+}
+
+impl fmt::Display for ScriptedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for ScriptedError {}

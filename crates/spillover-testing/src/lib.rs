@@ -1,0 +1,40 @@
+//! Test support for code that calls rate-limited services.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`probe`] | an inner service that notices a broken readiness contract: its clones are not ready |
+//! | [`body`] | a request or response body that plays a script: data, trailers, errors, waits |
+//! | [`limit`] | how providers limit, as pure models: windows of tokens and requests, a leaky bucket |
+//!
+//! # Example
+//!
+//! ```
+//! use http::{Request, Response};
+//! use spillover_testing::Probe;
+//! use std::convert::Infallible;
+//! use tower::ServiceExt;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let probe = Probe::new(|_: Request<()>| async { Ok::<_, Infallible>(Response::new("hello")) });
+//! let handle = probe.handle();
+//!
+//! let response = probe.oneshot(Request::new(())).await.unwrap();
+//!
+//! assert_eq!(*response.body(), "hello");
+//! assert_eq!(handle.calls(), 1);
+//! assert_eq!(handle.violations(), 0);
+//! # }
+//! ```
+
+pub mod body;
+pub mod limit;
+pub mod probe;
+mod sync;
+#[cfg(feature = "upstream")]
+pub mod upstream;
+
+pub use body::ScriptedBody;
+pub use probe::Probe;
+#[cfg(feature = "upstream")]
+pub use upstream::MockUpstream;

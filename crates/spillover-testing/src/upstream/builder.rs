@@ -1,0 +1,119 @@
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use http::HeaderValue;
+
+use super::{
+    behavior::Behavior,
+    server::MockUpstream,
+    shared::{Limits, Settings, Shared},
+};
+use crate::limit::Limit;
+
+/// Builds a [`MockUpstream`].
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    addr: SocketAddr,
+    settings: Settings,
+    limits: Limits,
+    behavior: Behavior,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            settings: Settings {
+                name: None,
+                api_key: None,
+                latency: Duration::ZERO,
+                token_interval: Duration::ZERO,
+                reply: "Hello from the mock upstream.".into(),
+                recorded: 1_024,
+            },
+            limits: Limits::default(),
+            behavior: Behavior::api(),
+        }
+    }
+
+    /// Listens on `addr`, instead of a free port of 127.0.0.1.
+    pub fn bind(mut self, addr: SocketAddr) -> Self {
+        self.addr = addr;
+        self
+    }
+
+    /// Puts `x-upstream: <name>` into every response.
+    ///
+    /// # Panics
+    ///
+    /// If `name` cannot be a header's value.
+    pub fn name(mut self, name: &str) -> Self {
+        self.settings.name = Some(HeaderValue::from_str(name).expect("a header value"));
+        self
+    }
+
+    /// Wants this key, in `api-key` or as a bearer token; answers 401 without it.
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.settings.api_key = Some(key.into());
+        self
+    }
+
+    /// Limits all chat requests together, but for those to a [`deployment`](Self::deployment) with a
+    /// limit of its own.
+    pub fn limit(mut self, limit: impl Into<Limit>) -> Self {
+        self.limits.shared = Some(limit.into());
+        self
+    }
+
+    /// Limits the chat requests to one deployment: by the segment of an Azure path, else by the
+    /// `model` of the body.
+    pub fn deployment(mut self, name: impl Into<String>, limit: impl Into<Limit>) -> Self {
+        self.limits.of_deployment.insert(name.into(), limit.into());
+        self
+    }
+
+    /// What the assistant says, instead of a greeting. A word is a token; `max_tokens` cuts it off.
+    pub fn reply(mut self, text: impl Into<String>) -> Self {
+        self.settings.reply = text.into();
+        self
+    }
+
+    /// How long an admitted request takes until its response starts. A refusal takes no time.
+    pub fn latency(mut self, latency: Duration) -> Self {
+        self.settings.latency = latency;
+        self
+    }
+
+    /// The time between two events of a streamed reply.
+    pub fn token_interval(mut self, interval: Duration) -> Self {
+        self.settings.token_interval = interval;
+        self
+    }
+
+    /// Does this with every request, instead of serving the [chat API](Behavior::api).
+    pub fn behavior(mut self, behavior: impl Into<Behavior>) -> Self {
+        self.behavior = behavior.into();
+        self
+    }
+
+    /// Keeps the newest `requests` requests, instead of 1,024.
+    pub fn recorded(mut self, requests: usize) -> Self {
+        self.settings.recorded = requests;
+        self
+    }
+
+    /// Binds the socket and starts to serve, on the current Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be bound.
+    pub async fn start(self) -> io::Result<MockUpstream> {
+        let shared = Shared::new(self.settings, self.limits, self.behavior);
+        MockUpstream::start(self.addr, Arc::new(shared)).await
+    }
+}

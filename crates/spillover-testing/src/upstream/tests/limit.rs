@@ -1,0 +1,114 @@
+use std::time::Duration;
+
+use super::*;
+use crate::limit::{Payg, Ptu};
+
+#[tokio::test]
+async fn tokens_remain_then_run_out() {
+    let upstream = MockUpstream::builder()
+        .limit(Payg::new(1_000))
+        .start()
+        .await
+        .unwrap();
+    let caller = Caller::new(&upstream);
+
+    let admitted = caller.chat(hello()).await;
+    assert_eq!(admitted.headers["x-ratelimit-remaining-tokens"], "742");
+    assert_eq!(admitted.headers["x-ratelimit-remaining-requests"], "0");
+
+    let refused = caller.chat(hello()).await;
+    assert_eq!(refused.status, 429);
+    let seconds = refused.headers["retry-after"].to_str().unwrap();
+    assert_eq!(refused.headers["x-ratelimit-reset-requests"], seconds);
+    assert!(!refused.headers.contains_key("retry-after-ms"));
+    let error = &refused.json()["error"];
+    assert_eq!(error["code"], "429");
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.ends_with(&format!("Please retry after {seconds} seconds.")),
+        "{message}"
+    );
+
+    let stats = upstream.handle().stats();
+    assert_eq!((stats.served, stats.throttled, stats.in_flight), (1, 1, 0));
+}
+
+#[tokio::test]
+async fn a_bucket_is_corrected_by_the_output() {
+    let upstream = MockUpstream::builder()
+        .limit(Ptu::new(1).capacity(100))
+        .reply("one")
+        .start()
+        .await
+        .unwrap();
+    let caller = Caller::new(&upstream);
+    let percent = |answer: &Answer| {
+        let value = answer.headers["azure-openai-deployment-utilization"]
+            .to_str()
+            .unwrap();
+        value.strip_suffix('%').unwrap().parse::<f64>().unwrap()
+    };
+    // 2 + 3 * 256, and 2 + 3 * 1 in the end.
+    let first = caller.chat(hello()).await;
+    assert!((769.0..=770.0).contains(&percent(&first)));
+    upstream
+        .handle()
+        .wait_for(|stats| stats.in_flight == 0)
+        .await;
+    assert!(percent(&caller.chat(hello()).await) < 776.0);
+}
+
+#[tokio::test]
+async fn a_full_bucket_says_milliseconds() {
+    let upstream = MockUpstream::builder()
+        .limit(Ptu::new(1_000).capacity(1))
+        .latency(Duration::from_secs(60))
+        .start()
+        .await
+        .unwrap();
+    let caller = Caller::new(&upstream);
+    tokio::select! {
+        _ = caller.chat(hello()) => unreachable!("its answer takes a minute"),
+        _ = upstream.handle().wait_for(|stats| stats.received == 1) => {}
+    }
+    upstream
+        .handle()
+        .wait_for(|stats| stats.cancelled == 1)
+        .await;
+}
+
+#[tokio::test]
+async fn deployments_can_have_limits_of_their_own() {
+    let upstream = MockUpstream::builder()
+        .limit(Payg::new(1_000_000))
+        .deployment("small", Payg::new(1))
+        .start()
+        .await
+        .unwrap();
+    let caller = Caller::new(&upstream);
+    let path = "/openai/deployments/small/chat/completions?api-version=1";
+    assert_eq!(caller.post(path, hello().to_string()).await.status, 200);
+    assert_eq!(caller.post(path, hello().to_string()).await.status, 429);
+    assert_eq!(caller.chat(hello()).await.status, 200);
+    let mut named = hello();
+    named["model"] = json!("small");
+    assert_eq!(caller.chat(named).await.status, 429);
+}
+
+#[tokio::test]
+async fn a_limit_can_be_set_and_cleared() {
+    let upstream = upstream().await;
+    let caller = Caller::new(&upstream);
+    assert!(
+        !caller
+            .chat(hello())
+            .await
+            .headers
+            .contains_key("x-ratelimit-remaining-tokens")
+    );
+    upstream.handle().set_limit(Payg::new(1));
+    assert_eq!(caller.chat(hello()).await.status, 200);
+    assert_eq!(caller.chat(hello()).await.status, 429);
+    upstream.handle().clear_limit();
+    assert_eq!(caller.chat(hello()).await.status, 200);
+}
