@@ -1,1 +1,19 @@
-//! gateway
+//! One endpoint in front of several rate-limited LLM backends.
+//!
+//! The binary `spillover` reads its [`config`] and serves: every request goes to the best backend that will take it now,
+//! and to the next one the instant that one throttles or fails. [`main`] is all of it; the modules show how the layers of
+//! `tower-spillover` become a gateway.
+
+mod access_log;
+mod app;
+mod client;
+pub mod config;
+mod demo;
+mod error_body;
+mod hop_by_hop;
+mod log;
+mod main_job;
+mod serve;
+mod upstream;
+
+pub use crate::main_job::main;

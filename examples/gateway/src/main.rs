@@ -1,1 +1,5 @@
-fn main() {}
+//! The gateway.
+
+fn main() -> std::process::ExitCode {
+    spillover_gateway::main()
+}

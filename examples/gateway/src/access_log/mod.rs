@@ -1,0 +1,57 @@
+//! One line per request: which backend served it, after how many attempts, with what status, in what time.
+
+mod body;
+mod future;
+mod record;
+
+use std::{
+    convert::Infallible,
+    task::{Context, Poll},
+};
+
+use axum::body::Body;
+use http::{Request, Response};
+use tower::{Layer, Service};
+
+use self::{future::ResponseFuture, record::Record};
+
+/// Logs each request at level `INFO` when its response has ended, or was given up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AccessLogLayer;
+
+impl AccessLogLayer {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+}
+
+impl<S> Layer<S> for AccessLogLayer {
+    type Service = AccessLog<S>;
+
+    fn layer(&self, inner: S) -> AccessLog<S> {
+        AccessLog { inner }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct AccessLog<S> {
+    inner: S,
+}
+
+impl<S> Service<Request<Body>> for AccessLog<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let record = tracing::enabled!(tracing::Level::INFO).then(|| Record::begin(&request));
+        ResponseFuture::new(self.inner.call(request), record)
+    }
+}

@@ -1,0 +1,58 @@
+//! The connections to the backends.
+
+use std::{io, time::Duration};
+
+use axum::body::Body;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{self, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use tower_spillover::retry::ReplayBody;
+
+/// One client for all backends: it pools connections by scheme and authority.
+pub(crate) type Client = legacy::Client<HttpsConnector<HttpConnector>, ReplayBody<Body>>;
+
+/// Builds the client. The platform's root certificates are needed only where a backend speaks TLS.
+pub(crate) fn client(needs_tls: bool) -> io::Result<Client> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(CONNECT_TIMEOUT));
+
+    let tls = if needs_tls {
+        HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(ring::default_provider())
+            .map_err(|error| {
+                io::Error::new(
+                    error.kind(),
+                    format!(
+                        "no root certificates for https backends: {error}; install the package ca-certificates, or set \
+                         SSL_CERT_FILE to a file of certificates in PEM format"
+                    ),
+                )
+            })?
+    } else {
+        let config = ClientConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth();
+        HttpsConnectorBuilder::new().with_tls_config(config)
+    };
+    let connector = tls.https_or_http().enable_all_versions().wrap_connector(http);
+
+    Ok(legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .http2_adaptive_window(true)
+        .http2_keep_alive_interval(HTTP2_PING_INTERVAL)
+        .build(connector))
+}
+
+/// A host that does not answer a SYN at all shall not hold a request for the whole HTTP timeout.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Finds an HTTP/2 connection whose other side is gone before every request on it times out.
+const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);

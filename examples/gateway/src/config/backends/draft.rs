@@ -1,0 +1,106 @@
+use std::collections::BTreeMap;
+
+use spillover_core::Backend;
+
+use super::key::Key;
+use crate::config::{Problem, error::Problems, setting::Setting, values};
+
+/// What was set for one label, not yet checked.
+#[derive(Debug)]
+pub(super) struct Draft {
+    /// As the URL spells it; without a URL, as it was first seen.
+    label: String,
+    has_variables: bool,
+    settings: BTreeMap<Key, Setting>,
+}
+
+impl Draft {
+    pub(super) fn new(label: &str) -> Self {
+        Self {
+            label: label.to_owned(),
+            has_variables: false,
+            settings: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, label: &str, key: Key, setting: Setting) {
+        if key == Key::Url {
+            label.clone_into(&mut self.label);
+        }
+        self.settings.insert(key, setting);
+    }
+
+    /// Notes that a variable has this label: then what is missing is asked for as a variable.
+    pub(super) fn mark_variable(&mut self) {
+        self.has_variables = true;
+    }
+
+    pub(super) fn has(&self, key: Key) -> bool {
+        self.settings.contains_key(&key)
+    }
+
+    pub(super) fn build(&self, problems: &mut Problems) -> Option<Backend> {
+        let label = problems.keep(self.label());
+        let url = problems.keep(self.required(Key::Url, values::url));
+        let priority = problems.keep(self.required(Key::Priority, values::priority));
+        let credential = problems.keep(self.optional(Key::Apikey, values::credential));
+        let deployment = problems.keep(self.optional(Key::DeploymentName, values::deployment));
+
+        let mut builder = Backend::builder(label?).url(url?).priority(priority?);
+        if let Some(credential) = credential {
+            builder = builder.credential(credential);
+        }
+        if let Some(deployment) = deployment {
+            builder = builder.deployment(deployment);
+        }
+        let refused = |invalid: spillover_core::InvalidBackend| {
+            let message = format!("{}: expected {}", invalid.field(), invalid.expected());
+            Problem::new(self.place(Key::Url), message)
+        };
+        problems.keep(builder.build().map(Some).map_err(refused))
+    }
+
+    fn label(&self) -> Result<Option<String>, Problem> {
+        values::label(&self.label).map(Some).map_err(|expected| {
+            let message = format!("the label: expected {expected}");
+            Problem::new(self.place(Key::Url), message)
+        })
+    }
+
+    fn required<T>(
+        &self,
+        key: Key,
+        parse: impl Fn(&str) -> Result<T, &'static str>,
+    ) -> Result<Option<T>, Problem> {
+        if self.has(key) {
+            return self.optional(key, parse);
+        }
+        // An empty value is refused with what belongs there.
+        let expected = parse("").err().unwrap_or("a value");
+        let message = match self.settings.values().next() {
+            Some(other) if key == Key::Url => {
+                format!("not set, but {} is; expected {expected}", other.place())
+            }
+            _ => format!("not set; expected {expected}"),
+        };
+        Err(Problem::new(self.place(key), message))
+    }
+
+    fn optional<T>(
+        &self,
+        key: Key,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Result<Option<T>, Problem> {
+        let setting = self.settings.get(&key);
+        setting.map(|setting| setting.read(parse)).transpose()
+    }
+
+    /// Where the key is set, or belongs.
+    fn place(&self, key: Key) -> String {
+        match self.settings.get(&key) {
+            Some(setting) => setting.place().to_owned(),
+            None if self.has_variables => key.variable(&self.label),
+            None => key.flag(&self.label),
+        }
+    }
+}

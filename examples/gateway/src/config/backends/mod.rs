@@ -1,0 +1,61 @@
+//! The backends: `--backend` flags and `BACKEND_<label>_<key>` variables, put together by label.
+
+mod draft;
+mod drafts;
+mod flag;
+mod key;
+mod service_link;
+mod stray;
+
+use spillover_core::{Backend, Pool};
+
+use self::drafts::Drafts;
+use super::{Problem, error::Problems, flags::FlagText, order::natural, variables::Variables};
+
+#[derive(Debug)]
+pub(super) struct Backends {
+    pub(super) backends: Vec<Backend>,
+    pub(super) ignored: Vec<String>,
+}
+
+impl Backends {
+    pub(super) fn find(flags: &[FlagText], variables: &Variables, problems: &mut Problems) -> Self {
+        let mut drafts = Drafts::default();
+        drafts.add_flags(flags, problems);
+        drafts.add_variables(variables, problems);
+        let ignored = stray::sort_out(variables, &drafts, problems);
+
+        let mut backends = drafts.build(problems);
+        backends.sort_by(|a, b| {
+            let by_priority = a.priority().cmp(&b.priority());
+            by_priority.then_with(|| natural(a.label(), b.label()))
+        });
+
+        if drafts.is_empty() && flags.iter().all(FlagText::is_blank) {
+            problems.add(nothing_set(&ignored));
+        }
+        if backends.len() > Pool::MAX_BACKENDS {
+            problems.add(too_many());
+        }
+        Self { backends, ignored }
+    }
+}
+
+fn nothing_set(ignored: &[String]) -> Problem {
+    let mut message = String::from(
+        "not set, so there is no backend; set it and BACKEND_<LABEL>_PRIORITY, for example \
+         BACKEND_1_URL=https://name.openai.azure.com BACKEND_1_PRIORITY=1 BACKEND_1_APIKEY=...",
+    );
+    if !ignored.is_empty() {
+        message.push_str("; ignored: ");
+        message.push_str(&ignored.join(", "));
+    }
+    Problem::new(ANY_URL, message)
+}
+
+fn too_many() -> Problem {
+    let most = Pool::MAX_BACKENDS;
+    Problem::new(ANY_URL, format!("expected at most {most} backends"))
+}
+
+const ANY_URL: &str = "BACKEND_<LABEL>_URL";

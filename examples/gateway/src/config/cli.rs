@@ -1,0 +1,67 @@
+use std::net::{Ipv4Addr, SocketAddr};
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{
+    ConfigError, ListenAddr,
+    flags::{FlagText, Flags},
+    help,
+};
+
+/// The command line of `spillover`.
+///
+/// Values stay as they were given until [`Config::from`](super::Config::from) reads them together with the variables,
+/// so that both are checked and reported alike.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "spillover",
+    version,
+    about = help::ABOUT,
+    long_about = help::LONG_ABOUT,
+    after_long_help = help::after(),
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+)]
+pub struct Cli {
+    /// What to do; without a command the gateway serves.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    #[command(flatten)]
+    pub(super) flags: Flags,
+}
+
+/// A command of `spillover`.
+#[derive(Clone, Debug, Subcommand)]
+#[non_exhaustive]
+pub enum Command {
+    /// Show the gateway at work in front of mock backends; needs no configuration
+    Demo(DemoArgs),
+}
+
+/// The flags of `spillover demo`.
+#[derive(Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// Stay up after the show, to be tried with curl or an SDK
+    #[arg(long)]
+    pub serve: bool,
+
+    /// Address to listen on [default: 127.0.0.1:8080 with --serve, else any free port]
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<FlagText>,
+}
+
+impl DemoArgs {
+    /// Where the demo accepts connections. Default: `127.0.0.1:8080` with `--serve`, else any free port of `127.0.0.1`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when `--listen` is not a host and a port.
+    pub fn listen(&self) -> Result<ListenAddr, ConfigError> {
+        match self.listen.as_ref().and_then(|text| text.setting("LISTEN")) {
+            Some(listen) => Ok(listen.read(ListenAddr::parse)?),
+            None if self.serve => Ok(ListenAddr::default()),
+            None => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()),
+        }
+    }
+}

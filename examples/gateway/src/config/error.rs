@@ -1,0 +1,107 @@
+use std::{borrow::Cow, error, fmt};
+
+use super::order::natural;
+
+/// Everything that is wrong with the configuration, one [`Problem`] a line.
+///
+/// It holds names and expectations, never the value of a variable or flag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    problems: Vec<Problem>,
+}
+
+impl ConfigError {
+    /// What is wrong; there is at least one problem.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl From<Problem> for ConfigError {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problems: vec![problem],
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bad configuration")?;
+        for problem in &self.problems {
+            write!(f, "\n  {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl error::Error for ConfigError {}
+
+/// One thing that is wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    place: String,
+    message: Cow<'static, str>,
+}
+
+impl Problem {
+    pub(super) fn new(place: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            place: place.into(),
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn expected(place: impl Into<String>, expected: &'static str) -> Self {
+        Self::new(place, format!("expected {expected}"))
+    }
+
+    /// The variable or flag to correct, as it was spelled where it exists.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// What is wrong there and what was expected.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+/// Collects problems, so that all are reported at once.
+#[derive(Debug, Default)]
+pub(super) struct Problems(Vec<Problem>);
+
+impl Problems {
+    pub(super) fn add(&mut self, problem: Problem) {
+        self.0.push(problem);
+    }
+
+    pub(super) fn extend(&mut self, problems: impl IntoIterator<Item = Problem>) {
+        self.0.extend(problems);
+    }
+
+    /// Takes the value, or keeps the problem and goes on without one.
+    pub(super) fn keep<T>(&mut self, result: Result<Option<T>, Problem>) -> Option<T> {
+        result.unwrap_or_else(|problem| {
+            self.add(problem);
+            None
+        })
+    }
+
+    pub(super) fn into_result(mut self) -> Result<(), ConfigError> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        self.0.sort_by(|a, b| natural(&a.place, &b.place));
+        Err(ConfigError { problems: self.0 })
+    }
+}

@@ -1,0 +1,103 @@
+use std::{
+    ffi::{OsStr, OsString},
+    fmt,
+};
+
+use clap::Args;
+
+use super::setting::Setting;
+
+/// The flags that stand beside the variables. Each has the name of its variable.
+#[expect(clippy::doc_markdown, reason = "the help text is no Markdown")]
+#[derive(Args, Clone, Debug)]
+pub(super) struct Flags {
+    /// Add a backend, or override what variables set for it; repeatable
+    ///
+    /// The keys are those of the variables: url, priority and deployment_name. A key
+    /// given here wins over the variable of the same label. API keys are refused,
+    /// because process lists show flags; they go in BACKEND_<LABEL>_APIKEY.
+    #[arg(long, value_name = "LABEL,KEY=VALUE,...")]
+    #[arg(verbatim_doc_comment, help_heading = "Backends")]
+    pub(super) backend: Vec<FlagText>,
+
+    /// Address to listen on [env: LISTEN] [default: 127.0.0.1:8080]
+    ///
+    /// Such as 0.0.0.0:8080, [::]:8080 or localhost:8080.
+    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(verbatim_doc_comment, help_heading = "Listening")]
+    pub(super) listen: Option<FlagText>,
+
+    /// Port to listen on, on every interface [env: PORT]
+    ///
+    /// The same as --listen 0.0.0.0:PORT. With both variables set, LISTEN wins.
+    #[arg(long, value_name = "PORT", conflicts_with = "listen")]
+    #[arg(verbatim_doc_comment, help_heading = "Listening")]
+    pub(super) port: Option<FlagText>,
+
+    /// Time a backend has to answer [env: HTTP_TIMEOUT_SECONDS] [default: 100]
+    ///
+    /// Until the head of the response; fractions are allowed. When it is over, the
+    /// backend rests and the request moves on to the next one.
+    #[arg(long, value_name = "SECONDS")]
+    #[arg(verbatim_doc_comment, help_heading = "Requests")]
+    pub(super) http_timeout_seconds: Option<FlagText>,
+
+    /// What to do when every backend is closed [env: WHEN_EXHAUSTED] [default: forward]
+    ///
+    ///   forward  try the first backend once and pass its answer on
+    ///   reject   answer 429 at once, with the time when a backend opens
+    ///   wait:2s  wait up to this long for a backend to open (500ms, 1.5s, 1m)
+    #[arg(long, value_name = "forward|reject|wait:DURATION")]
+    #[arg(verbatim_doc_comment, help_heading = "Requests")]
+    pub(super) when_exhausted: Option<FlagText>,
+
+    /// Name the URL of the backend in responses [env: EXPOSE_BACKEND_URL] [default: false]
+    ///
+    /// In x-openai-backendurl; it discloses internal URLs. The label of the backend is
+    /// always named, in x-spillover-backend.
+    #[arg(long, value_name = "true|false")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(verbatim_doc_comment, help_heading = "Requests")]
+    pub(super) expose_backend_url: Option<FlagText>,
+
+    /// Form of the log [env: LOG_FORMAT] [default: auto]
+    ///
+    /// With auto it is text on a terminal and JSON anywhere else. What is logged is the
+    /// business of RUST_LOG.
+    #[arg(long, value_name = "auto|text|json")]
+    #[arg(verbatim_doc_comment, help_heading = "Logging")]
+    pub(super) log_format: Option<FlagText>,
+}
+
+/// The value of a flag as it was given. It may be a key put in the wrong place, so it is not printed.
+#[derive(Clone)]
+pub(super) struct FlagText(OsString);
+
+impl FlagText {
+    /// The setting of this flag, which has the name of the variable `name`.
+    pub(super) fn setting(&self, name: &str) -> Option<Setting> {
+        let flag = name.to_ascii_lowercase().replace('_', "-");
+        Setting::new(format!("--{flag}"), &self.0)
+    }
+
+    pub(super) fn as_os_str(&self) -> &OsStr {
+        &self.0
+    }
+
+    /// Whether it counts as not set.
+    pub(super) fn is_blank(&self) -> bool {
+        self.setting("").is_none()
+    }
+}
+
+impl From<OsString> for FlagText {
+    fn from(text: OsString) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for FlagText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}

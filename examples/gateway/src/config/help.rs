@@ -1,0 +1,50 @@
+use clap::builder::{StyledStr, Styles};
+
+pub(super) const ABOUT: &str = "One endpoint in front of several rate-limited LLM backends";
+
+pub(super) const LONG_ABOUT: &str = "\
+One endpoint in front of several rate-limited LLM backends
+
+Each request goes to the best backend that takes it now. When a backend throttles or
+fails, the request moves on to the next at once, and the backend is used again as
+soon as it recovers. A lower priority number is used first; backends of one priority
+share the load.";
+
+/// What follows the flags in the long help.
+pub(super) fn after() -> StyledStr {
+    let styles = Styles::styled();
+    let head = styles.get_header();
+    format!("{head}Environment:{head:#}\n{ENVIRONMENT}\n\n{head}Examples:{head:#}\n{EXAMPLES}")
+        .into()
+}
+
+const ENVIRONMENT: &str = "  \
+  BACKEND_<LABEL>_URL              base URL, http or https; required
+  BACKEND_<LABEL>_PRIORITY         whole number, a lower one is used first; required
+  BACKEND_<LABEL>_APIKEY           sent as api-key; without it the client's own
+                                   credentials pass through
+  BACKEND_<LABEL>_DEPLOYMENT_NAME  replaces the deployment in the path
+  RUST_LOG                         what is logged, such as info or warn
+
+  Any label will do. Every flag but --backend has a variable, and the flag wins.
+  Names are read in any case, values are trimmed, an empty value counts as not set.";
+
+const EXAMPLES: &str = "  \
+  See it at work, nothing configured:
+    spillover demo
+
+  Two backends; the second takes what the first refuses:
+    export BACKEND_1_URL=https://first.openai.azure.com
+    export BACKEND_1_PRIORITY=1
+    export BACKEND_1_APIKEY=...
+    export BACKEND_2_URL=https://second.openai.azure.com
+    export BACKEND_2_PRIORITY=2
+    export BACKEND_2_APIKEY=...
+    spillover
+
+  The same by flags, with the keys still in the environment:
+    spillover --backend 1,url=https://first.openai.azure.com,priority=1 \\
+              --backend 2,url=https://second.openai.azure.com,priority=2
+
+  Wait up to two seconds when every backend is closed, listen on port 9000:
+    spillover --when-exhausted wait:2s --listen 127.0.0.1:9000";

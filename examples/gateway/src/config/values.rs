@@ -1,0 +1,77 @@
+//! What single values look like. A refusal is the text of what was expected; it cannot hold the value.
+
+use std::time::Duration;
+
+use spillover_core::{Backend, BackendBuilder, Credential};
+use tower_spillover::select::WhenExhausted;
+
+pub(super) fn timeout(text: &str) -> Result<Duration, &'static str> {
+    const EXPECTED: &str = "a number of seconds from 0.001 to 86400, such as 100 or 2.5";
+    let seconds: f64 = text.parse().map_err(|_| EXPECTED)?;
+    if !(0.001..=86_400.0).contains(&seconds) {
+        return Err(EXPECTED);
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+pub(super) fn when_exhausted(text: &str) -> Result<WhenExhausted, &'static str> {
+    match &*text.to_ascii_lowercase() {
+        "forward" => Ok(WhenExhausted::Forward),
+        "reject" => Ok(WhenExhausted::Reject),
+        lower => match lower.strip_prefix("wait:") {
+            Some(limit) => wait(limit.trim()).map(WhenExhausted::Wait),
+            None => Err("forward, reject or wait:<duration>, such as wait:2s"),
+        },
+    }
+}
+
+fn wait(limit: &str) -> Result<Duration, &'static str> {
+    if limit.parse::<f64>().is_ok() {
+        return Err("a unit after the number of wait:, such as wait:2s or wait:500ms");
+    }
+    match humantime::parse_duration(limit) {
+        Ok(limit) if (Duration::from_millis(1)..=DAY).contains(&limit) => Ok(limit),
+        _ => Err("a duration from 1ms to 24h after wait:, such as wait:2s, wait:500ms or wait:1m"),
+    }
+}
+
+pub(super) fn truth(text: &str) -> Result<bool, &'static str> {
+    match &*text.to_ascii_lowercase() {
+        "true" | "yes" | "1" => Ok(true),
+        "false" | "no" | "0" => Ok(false),
+        _ => Err("true or false, yes or no, 1 or 0"),
+    }
+}
+
+pub(super) fn priority(text: &str) -> Result<u32, &'static str> {
+    text.parse()
+        .map_err(|_| "a whole number from 0 to 4294967295; a lower one is used first")
+}
+
+pub(super) fn credential(text: &str) -> Result<Credential, &'static str> {
+    Credential::api_key(text).map_err(|invalid| invalid.expected())
+}
+
+pub(super) fn label(text: &str) -> Result<String, &'static str> {
+    probe(text, Backend::builder(text).url(PROBE_URL))
+}
+
+pub(super) fn url(text: &str) -> Result<String, &'static str> {
+    probe(text, Backend::builder("probe").url(text))
+}
+
+pub(super) fn deployment(text: &str) -> Result<String, &'static str> {
+    let builder = Backend::builder("probe").url(PROBE_URL);
+    probe(text, builder.deployment(text))
+}
+
+/// A builder names the first refused field only. One builder for each field finds them all.
+fn probe(text: &str, builder: BackendBuilder) -> Result<String, &'static str> {
+    match builder.build() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(invalid) => Err(invalid.expected()),
+    }
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const PROBE_URL: &str = "https://probe.invalid";

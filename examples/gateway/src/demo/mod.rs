@@ -1,0 +1,108 @@
+//! `spillover demo`: the gateway in front of mock backends, a few seconds of traffic, and an account of what went where.
+
+mod account;
+mod fleet;
+mod traffic;
+
+use std::{io, sync::Arc, time::Duration};
+
+use spillover_core::Pool;
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    time::{Instant, MissedTickBehavior, interval},
+};
+use tower_spillover::select::WhenExhausted;
+
+use self::{account::Account, fleet::Fleet, traffic::Traffic};
+use crate::{
+    app::{Settings, app},
+    client::client,
+    config::ListenAddr,
+    serve::{serve, stop_signal},
+};
+
+/// Shows the gateway at work. With `stay` it goes on serving until it is told to stop.
+pub(crate) async fn run(listen: &ListenAddr, stay: bool) -> io::Result<()> {
+    let stop = stop_signal().await?;
+    let listener = TcpListener::bind(listen.as_str()).await?;
+    let address = listener.local_addr()?;
+    let fleet = Fleet::start().await?;
+    let pool = fleet.pool().map_err(io::Error::other)?;
+    let settings = Settings {
+        pool: pool.clone(),
+        http_timeout: Duration::from_secs(10),
+        when_exhausted: WhenExhausted::default(),
+        expose_backend_url: false,
+    };
+    let (show_over, over) = oneshot::channel::<()>();
+    let end = async move {
+        if stay {
+            stop.await;
+        } else {
+            tokio::select! {
+                () = stop => {}
+                _ = over => {}
+            }
+        }
+    };
+    let server = tokio::spawn(serve(listener, app(settings, client(false)?), end));
+
+    println!("{}", fleet.introduction());
+    println!(
+        "{RATE} chat requests a second for {SECONDS} seconds, every other one a stream, to http://{address}\n"
+    );
+    let account = show(&format!("http://{address}"), &pool, &fleet).await;
+    println!("\n{}", account.summary(&fleet));
+    if stay {
+        println!("{}", invitation(&address.to_string()));
+    }
+
+    let _ = show_over.send(());
+    server.await.map_err(io::Error::other)?
+}
+
+/// Runs the traffic and prints a line a second.
+async fn show(url: &str, pool: &Pool, fleet: &Fleet) -> Account {
+    let traffic = Arc::new(Traffic::new(url));
+    let mut account = Account::new(pool);
+    println!("{}", account.heading());
+
+    let mut sample = interval(SAMPLE);
+    sample.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut request = interval(Duration::from_secs(1) / RATE);
+    let begun = Instant::now();
+    let mut lines = 0;
+    while lines < SECONDS {
+        tokio::select! {
+            now = sample.tick() => {
+                account.sample(pool, now);
+                if now - begun >= Duration::from_secs(u64::from(lines) + 1) {
+                    lines += 1;
+                    println!("{}", account.line(lines, fleet, &traffic));
+                }
+            }
+            _ = request.tick(), if traffic.sent() < u64::from(RATE * SECONDS) => {
+                Arc::clone(&traffic).send();
+            }
+        }
+    }
+    traffic.finish().await;
+    account.finish(&traffic);
+    account
+}
+
+fn invitation(address: &str) -> String {
+    format!(
+        "It stays up until Ctrl-C. Ask it something:\n\n  \
+         curl -i http://{address}/v1/chat/completions -H 'content-type: application/json' \\\n    \
+         -d '{{\"model\": \"gpt-4o\", \"messages\": [{{\"role\": \"user\", \"content\": \"Hello!\"}}]}}'\n\n\
+         The response says in x-spillover-backend who answered. Add \"stream\": true for a stream.\n"
+    )
+}
+
+const RATE: u32 = 50;
+const SECONDS: u32 = 8;
+
+/// How often the state of the pool is looked at: a cooldown lasts 100 ms at least.
+const SAMPLE: Duration = Duration::from_millis(10);

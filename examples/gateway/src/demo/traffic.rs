@@ -1,0 +1,94 @@
+use std::sync::{
+    Arc,
+    atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+    },
+};
+
+use axum::body::Body;
+use http::{Request, header::CONTENT_TYPE};
+use http_body_util::BodyExt;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tokio::sync::Notify;
+
+/// A client that asks the same thing again and again, and counts how it fares.
+pub(super) struct Traffic {
+    url: String,
+    client: Client<HttpConnector, Body>,
+    sent: AtomicU64,
+    answered: AtomicU64,
+    errors: AtomicU64,
+    changed: Notify,
+}
+
+impl Traffic {
+    pub(super) fn new(gateway: &str) -> Self {
+        Self {
+            url: format!("{gateway}/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            sent: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Relaxed)
+    }
+
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Acquire)
+    }
+
+    pub(super) fn errors(&self) -> u64 {
+        self.errors.load(Acquire)
+    }
+
+    /// Sends a request in a task of its own; every other one asks for a stream.
+    pub(super) fn send(self: Arc<Self>) {
+        let is_stream = self.sent.fetch_add(1, Relaxed) % 2 == 1;
+        tokio::spawn(async move {
+            let counter = match self.ask(is_stream).await {
+                Ok(()) => &self.answered,
+                Err(_) => &self.errors,
+            };
+            counter.fetch_add(1, Release);
+            self.changed.notify_one();
+        });
+    }
+
+    /// Waits until all that was sent has come to an end.
+    pub(super) async fn finish(&self) {
+        while self.answered() + self.errors() < self.sent() {
+            self.changed.notified().await;
+        }
+    }
+
+    async fn ask(&self, is_stream: bool) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let body = serde_json::json!({
+            "messages": [{
+                "role": "user",
+                "content": "Tell me in one sentence why a gateway in front of several backends is of use.",
+            }],
+            "max_tokens": 20,
+            "stream": is_stream,
+        });
+        let request = Request::post(&self.url)
+            .header(CONTENT_TYPE, "application/json")
+            .body(Body::from(body.to_string()))?;
+        let response = self.client.request(request).await?;
+        let status = response.status();
+        let text = response.into_body().collect().await?.to_bytes();
+        let end: &[u8] = if is_stream { b"[DONE]" } else { b"}" };
+        if status.is_success() && text.trim_ascii_end().ends_with(end) {
+            Ok(())
+        } else {
+            Err(format!("an answer with status {status}").into())
+        }
+    }
+}

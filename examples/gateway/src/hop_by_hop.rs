@@ -1,0 +1,136 @@
+//! Removes what is meant for one connection only (RFC 9110 section 7.6.1).
+
+use axum::body::Body;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, Response, Version,
+    header::{
+        CONNECTION, EXPECT, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    },
+};
+
+/// Makes a request that came over one connection one that can go over another.
+pub(crate) fn strip_request(mut request: Request<Body>) -> Request<Body> {
+    let accepts_trailers = accepts_trailers(request.headers());
+    strip(request.headers_mut());
+    // The server side answered it already: the body is being read.
+    request.headers_mut().remove(EXPECT);
+    if accepts_trailers {
+        // gRPC servers insist on it, and this gateway does forward trailers.
+        let trailers = HeaderValue::from_static("trailers");
+        request.headers_mut().insert(TE, trailers);
+    }
+    // The connection to the backend has a version of its own.
+    *request.version_mut() = Version::HTTP_11;
+    request
+}
+
+/// Makes a response that came over one connection one that can go over another.
+pub(crate) fn strip_response(mut response: Response<Body>) -> Response<Body> {
+    strip(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
+    response
+}
+
+fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = tokens(headers, &CONNECTION)
+        .filter_map(|name| name.parse().ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        headers.remove(name);
+    }
+}
+
+fn accepts_trailers(headers: &HeaderMap) -> bool {
+    tokens(headers, &TE).any(|token| token.eq_ignore_ascii_case("trailers"))
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+}
+
+const HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    // Sent by old clients in place of `connection` (RFC 9112 appendix C.2.2).
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stripped(fields: &[(&'static str, &'static str)]) -> Vec<String> {
+        let mut request = Request::new(Body::empty());
+        for (name, value) in fields {
+            let value = HeaderValue::from_static(value);
+            request.headers_mut().append(*name, value);
+        }
+        let request = strip_request(request);
+        let field = |(name, value): (&HeaderName, &HeaderValue)| {
+            format!("{name}: {}", value.to_str().unwrap())
+        };
+        let mut left: Vec<_> = request.headers().iter().map(field).collect();
+        left.sort();
+        left
+    }
+
+    #[test]
+    fn fields_of_one_connection_are_removed() {
+        let left = stripped(&[
+            ("connection", "keep-alive"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("proxy-authorization", "Basic x"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("expect", "100-continue"),
+            ("content-type", "application/json"),
+            ("content-length", "2"),
+        ]);
+        assert_eq!(left, ["content-length: 2", "content-type: application/json"]);
+    }
+
+    #[test]
+    fn fields_that_connection_names_are_removed() {
+        let left = stripped(&[
+            ("connection", "close, X-One ,,\u{9}x-two"),
+            ("connection", "x-three, not a name"),
+            ("x-one", "1"),
+            ("x-two", "2"),
+            ("x-two", "2 again"),
+            ("x-three", "3"),
+            ("x-four", "4"),
+        ]);
+        assert_eq!(left, ["x-four: 4"]);
+    }
+
+    #[test]
+    fn te_is_kept_for_trailers_only() {
+        assert_eq!(stripped(&[("te", "gzip, Trailers")]), ["te: trailers"]);
+        assert!(stripped(&[("te", "gzip")]).is_empty());
+    }
+
+    #[test]
+    fn responses_are_stripped_too_and_lose_the_version_of_the_backend() {
+        let mut response = Response::new(Body::empty());
+        *response.version_mut() = Version::HTTP_2;
+        for (name, value) in [("connection", "x-a"), ("x-a", "1"), ("x-b", "2")] {
+            let value = HeaderValue::from_static(value);
+            response.headers_mut().insert(name, value);
+        }
+        let response = strip_response(response);
+        assert_eq!(response.headers().len(), 1);
+        assert_eq!(response.headers()["x-b"], "2");
+        assert_eq!(response.version(), Version::HTTP_11);
+    }
+}

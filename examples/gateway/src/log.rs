@@ -1,0 +1,20 @@
+//! Structured logs: text for people, JSON for machines.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::config::LogFormat;
+
+/// Sends events to standard error. `RUST_LOG` filters them; the default is `info`.
+pub(crate) fn init(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_target(false);
+    match format {
+        LogFormat::Json => builder.json().flatten_event(true).init(),
+        _ => builder.with_ansi(io::stderr().is_terminal()).init(),
+    }
+}

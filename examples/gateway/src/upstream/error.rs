@@ -1,0 +1,107 @@
+use std::{error::Error, fmt::Write, iter, time::Duration};
+
+use axum::body::Body;
+use http::{Response, StatusCode};
+use hyper_util::client::legacy;
+use tower_spillover::retry::ReplayError;
+
+use crate::error_body::{ErrorBody, error_response};
+
+/// Why an attempt ended without a response.
+#[derive(Debug)]
+pub(super) struct UpstreamError {
+    kind: Kind,
+    detail: String,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Unreachable,
+    Broken,
+    Timeout(Duration),
+    RequestBody,
+}
+
+impl UpstreamError {
+    pub(super) fn timeout(after: Duration) -> Self {
+        Self {
+            kind: Kind::Timeout(after),
+            detail: format!("no response head within {} s", after.as_secs_f64()),
+        }
+    }
+
+    /// For the log: it may name hosts and addresses.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// For the client: it names neither.
+    pub(super) fn into_response(self) -> Response<Body> {
+        let (status, kind, code, message) = match self.kind {
+            Kind::Unreachable => (
+                StatusCode::BAD_GATEWAY,
+                "server_error",
+                "bad_gateway",
+                "The backend could not be reached.".into(),
+            ),
+            Kind::Broken => (
+                StatusCode::BAD_GATEWAY,
+                "server_error",
+                "bad_gateway",
+                "The backend ended the connection before it answered.".into(),
+            ),
+            Kind::Timeout(after) => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "server_error",
+                "gateway_timeout",
+                format!("The backend did not answer within {} s.", after.as_secs_f64()),
+            ),
+            Kind::RequestBody => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request_error",
+                "incomplete_request",
+                "The request body ended before it was complete.".into(),
+            ),
+        };
+        error_response(status, &ErrorBody { kind, code, message })
+    }
+}
+
+impl From<legacy::Error> for UpstreamError {
+    fn from(error: legacy::Error) -> Self {
+        let kind = if is_request_body(&error) {
+            Kind::RequestBody
+        } else if error.is_connect() {
+            Kind::Unreachable
+        } else {
+            Kind::Broken
+        };
+        Self {
+            kind,
+            detail: chain(&error),
+        }
+    }
+}
+
+fn is_request_body(error: &legacy::Error) -> bool {
+    sources(error).any(|error| {
+        error
+            .downcast_ref::<ReplayError>()
+            .is_some_and(ReplayError::is_source)
+    })
+}
+
+/// The error and what caused it, in one line.
+fn chain(error: &legacy::Error) -> String {
+    sources(error).fold(String::new(), |mut line, error| {
+        let separator = if line.is_empty() { "" } else { ": " };
+        // Writing to a string cannot fail.
+        let _ = write!(line, "{separator}{error}");
+        line
+    })
+}
+
+fn sources(error: &legacy::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    let first: &(dyn Error + 'static) = error;
+    iter::successors(Some(first), |&error| error.source())
+}

@@ -1,0 +1,47 @@
+//! One attempt at one backend: bounds the time to its response head, and turns errors into responses.
+
+mod error;
+mod future;
+
+use std::{
+    convert::Infallible,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::body::Body;
+use http::{Request, Response};
+use tower::Service;
+use tower_spillover::{Selected, retry::ReplayBody};
+
+use self::future::ResponseFuture;
+use crate::client::Client;
+
+/// Calls the client. A failure becomes a 502 or 504, so that layers outside see responses only, as axum wants it.
+#[derive(Clone, Debug)]
+pub(crate) struct Upstream {
+    client: Client,
+    timeout: Duration,
+}
+
+impl Upstream {
+    pub(crate) fn new(client: Client, timeout: Duration) -> Self {
+        Self { client, timeout }
+    }
+}
+
+impl Service<Request<ReplayBody<Body>>> for Upstream {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // The client is always ready; its pool makes connections as they are needed.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<ReplayBody<Body>>) -> ResponseFuture {
+        let selected = request.extensions().get::<Selected>().cloned();
+        ResponseFuture::new(self.client.request(request), self.timeout, selected)
+    }
+}
