@@ -5,6 +5,7 @@
 //! | [`probe`] | an inner service that notices a broken readiness contract: its clones are not ready |
 //! | [`body`] | a request or response body that plays a script: data, trailers, errors, waits |
 //! | [`limit`] | how providers limit, as pure models: windows of tokens and requests, a leaky bucket |
+//! | `upstream` | a mock LLM service on a real socket, rate-limited, that also misbehaves on demand; needs the feature `upstream` |
 //!
 //! # Example
 //!

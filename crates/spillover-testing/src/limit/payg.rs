@@ -27,7 +27,7 @@ impl Payg {
     pub fn new(tpm: u64) -> Self {
         Self {
             tpm,
-            rpm: (6 * tpm).div_ceil(1_000),
+            rpm: tpm.saturating_mul(6).div_ceil(1_000),
             token_window: Duration::from_secs(60),
             request_window: Duration::from_secs(10),
             tokens: Window::fixed(Duration::ZERO),

@@ -65,7 +65,7 @@ impl Ptu {
         if self.level > self.capacity {
             let wait = (self.level - self.capacity) / self.drain_per_s;
             return Err(Refused {
-                wait: Duration::from_secs_f64(wait),
+                wait: Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX),
                 dimension: Dimension::Capacity,
             });
         }

@@ -8,7 +8,9 @@ use http::{
 };
 use serde_json::{Value, json};
 
-use super::{chat, in_flight::InFlight, reply::Reply, route::Route, shared::Shared};
+use super::{
+    chat, completion::CREATED, in_flight::InFlight, reply::Reply, route::Route, shared::Shared,
+};
 use crate::limit::{Dimension, Refused};
 
 /// Serves the API.
@@ -71,8 +73,7 @@ pub(super) fn json_response(status: StatusCode, body: &Value) -> Response<Reply>
 }
 
 fn models() -> Response<Reply> {
-    let model =
-        json!({"id": "mock", "object": "model", "created": chat::CREATED, "owned_by": "mock"});
+    let model = json!({"id": "mock", "object": "model", "created": CREATED, "owned_by": "mock"});
     json_response(StatusCode::OK, &json!({"object": "list", "data": [model]}))
 }
 

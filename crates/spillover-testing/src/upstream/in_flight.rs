@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{connection::Wire, shared::Shared};
+use super::{shared::Shared, wire::Wire};
 
 /// Counts a request from its arrival to the end of its answer.
 pub(super) struct InFlight {

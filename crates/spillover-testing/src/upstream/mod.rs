@@ -58,10 +58,12 @@
 //! The server's clock is Tokio's. With a paused clock, time jumps ahead whenever all tasks wait for
 //! the network; use a running one.
 
+mod ask;
 mod azure;
 mod behavior;
 mod builder;
 mod chat;
+mod completion;
 mod connection;
 mod handle;
 mod in_flight;
@@ -72,6 +74,7 @@ mod server;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 pub use self::{
     behavior::Behavior,

@@ -14,11 +14,11 @@ use super::{
     azure,
     behavior::{Action, Reading},
     chat,
-    connection::{Ending, Wire},
     handle::RecordedRequest,
     in_flight::InFlight,
     reply::Reply,
     shared::{Shared, pause},
+    wire::{Ending, Wire},
 };
 
 /// Does with a request what the next behavior says.

@@ -13,8 +13,8 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use super::{
-    connection::{Ending, Wire},
     in_flight::InFlight,
+    wire::{Ending, Wire},
 };
 
 /// The body of an answer. It keeps its request in flight until it has been handed over.

@@ -62,19 +62,51 @@ async fn a_bucket_is_corrected_by_the_output() {
 async fn a_full_bucket_says_milliseconds() {
     let upstream = MockUpstream::builder()
         .limit(Ptu::new(1_000).capacity(1))
+        .start()
+        .await
+        .unwrap();
+    let caller = Caller::new(&upstream);
+    let request = json!({"messages": [{"content": "x".repeat(40_000)}], "max_tokens": 0});
+    assert_eq!(caller.chat(request.clone()).await.status, 200);
+
+    let refused = caller.chat(request).await;
+    assert_eq!(refused.status, 429);
+    let number = |name: &str| {
+        refused.headers[name]
+            .to_str()
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+    };
+    assert!((5_000..10_000).contains(&number("retry-after-ms")));
+    assert_eq!(
+        number("retry-after"),
+        number("retry-after-ms").div_ceil(1_000)
+    );
+    assert!(!refused.headers.contains_key("x-ratelimit-reset-tokens"));
+}
+
+#[tokio::test]
+async fn latency_delays_what_is_admitted() {
+    let upstream = MockUpstream::builder()
+        .limit(Payg::new(1))
         .latency(Duration::from_secs(60))
         .start()
         .await
         .unwrap();
     let caller = Caller::new(&upstream);
     tokio::select! {
-        _ = caller.chat(hello()) => unreachable!("its answer takes a minute"),
-        _ = upstream.handle().wait_for(|stats| stats.received == 1) => {}
+        _ = caller.chat(hello()) => unreachable!("it takes a minute"),
+        refused = async {
+            upstream.handle().wait_for(|stats| stats.received == 1).await;
+            caller.chat(hello()).await
+        } => assert_eq!(refused.status, 429),
     }
-    upstream
+    let stats = upstream
         .handle()
-        .wait_for(|stats| stats.cancelled == 1)
+        .wait_for(|stats| stats.in_flight == 0)
         .await;
+    assert_eq!((stats.cancelled, stats.throttled), (1, 1));
 }
 
 #[tokio::test]

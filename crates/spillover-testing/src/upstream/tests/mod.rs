@@ -1,5 +1,7 @@
 mod behavior;
+mod broken;
 mod chat;
+mod early;
 mod lifecycle;
 mod limit;
 
@@ -14,6 +16,7 @@ use hyper_util::{
 use serde_json::{Value, json};
 
 use super::*;
+use crate::ScriptedBody;
 
 /// A client of its own for each test.
 struct Caller {
@@ -81,4 +84,14 @@ fn hello() -> Value {
 
 async fn upstream() -> MockUpstream {
     MockUpstream::builder().start().await.unwrap()
+}
+
+fn client(http2: bool) -> Client<HttpConnector, ScriptedBody> {
+    Client::builder(TokioExecutor::new())
+        .http2_only(http2)
+        .build_http()
+}
+
+fn body_to(upstream: &MockUpstream, body: ScriptedBody) -> Request<ScriptedBody> {
+    Request::post(upstream.url()).body(body).unwrap()
 }
