@@ -83,7 +83,9 @@ fn all_throttled(exhausted: &Exhausted, _: &Parts) -> Response<Body> {
         &ErrorBody {
             kind: "rate_limit_exceeded",
             code: "rate_limit_exceeded",
-            message: format!("All backends are at their rate limit. Please retry after {seconds} seconds."),
+            message: format!(
+                "All backends are at their rate limit. Please retry after {seconds} seconds."
+            ),
         },
     )
 }

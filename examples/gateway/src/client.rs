@@ -41,7 +41,10 @@ pub(crate) fn client(needs_tls: bool) -> io::Result<Client> {
             .with_no_client_auth();
         HttpsConnectorBuilder::new().with_tls_config(config)
     };
-    let connector = tls.https_or_http().enable_all_versions().wrap_connector(http);
+    let connector = tls
+        .https_or_http()
+        .enable_all_versions()
+        .wrap_connector(http);
 
     Ok(legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())

@@ -97,7 +97,10 @@ mod tests {
             ("content-type", "application/json"),
             ("content-length", "2"),
         ]);
-        assert_eq!(left, ["content-length: 2", "content-type: application/json"]);
+        assert_eq!(
+            left,
+            ["content-length: 2", "content-type: application/json"]
+        );
     }
 
     #[test]

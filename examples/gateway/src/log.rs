@@ -13,8 +13,10 @@ pub(crate) fn init(format: LogFormat) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_target(false);
+    let is_terminal = io::stderr().is_terminal();
     match format {
-        LogFormat::Json => builder.json().flatten_event(true).init(),
-        _ => builder.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Text => builder.with_ansi(is_terminal).init(),
+        LogFormat::Auto if is_terminal => builder.init(),
+        LogFormat::Auto | LogFormat::Json => builder.json().flatten_event(true).init(),
     }
 }

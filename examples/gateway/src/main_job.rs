@@ -66,7 +66,10 @@ async fn run(config: &Config) -> io::Result<()> {
 /// Says what the gateway goes by.
 fn announce(config: &Config) {
     for variable in config.ignored() {
-        tracing::info!(variable, "ignored: it is no setting of a backend that has a URL");
+        tracing::info!(
+            variable,
+            "ignored: it is no setting of a backend that has a URL"
+        );
     }
     for backend in config.backends() {
         let credential = match backend.credential() {

@@ -2,10 +2,7 @@
 
 use std::{io, time::Duration};
 
-use axum::{
-    Router,
-    serve::ListenerExt,
-};
+use axum::{Router, serve::ListenerExt};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},

@@ -51,7 +51,10 @@ fn label_weight_and_deployment_are_checked() {
     let good = || Backend::builder("b").url("https://a.example");
     let field = |builder: super::BackendBuilder| builder.build().expect_err("refused").field();
 
-    assert_eq!(field(Backend::builder("").url("https://a.example")), "label");
+    assert_eq!(
+        field(Backend::builder("").url("https://a.example")),
+        "label"
+    );
     assert_eq!(
         field(Backend::builder("a b").url("https://a.example")),
         "label"
@@ -66,14 +69,19 @@ fn label_weight_and_deployment_are_checked() {
 #[test]
 fn a_credential_is_one_field_and_never_printed() {
     let key = Credential::api_key("hunter2").unwrap();
-    assert_eq!((key.name().as_str(), key.value().to_str().unwrap()), ("api-key", "hunter2"));
+    assert_eq!(
+        (key.name().as_str(), key.value().to_str().unwrap()),
+        ("api-key", "hunter2")
+    );
 
     let token = Credential::bearer("hunter2").unwrap();
     assert_eq!(token.name(), "authorization");
     assert_eq!(token.value(), "Bearer hunter2");
     assert!(token.value().is_sensitive());
 
-    let backend = Backend::builder("b").url("https://a.example").credential(key);
+    let backend = Backend::builder("b")
+        .url("https://a.example")
+        .credential(key);
     for printed in [
         format!("{token:?}"),
         format!("{backend:?}"),

@@ -12,13 +12,13 @@ use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
+use self::state::{Claim, State, Tick};
 pub use self::{
     exhausted::Exhausted,
     selected::Selected,
     snapshot::{BackendSnapshot, Change, Condition},
     tried::Tried,
 };
-use self::state::{Claim, State, Tick};
 use crate::{Backend, InvalidPool};
 
 /// Backends in tiers of equal priority, and what is known about each. Clones share it.

@@ -72,7 +72,10 @@ fn the_best_open_tier_serves_and_a_recovered_one_serves_again() {
     assert!(spill.is_spill());
 
     let b_is_back = now + SECOND * 2;
-    assert_eq!(label(pool.select(&Tried::new(), b_is_back, 0)).unwrap(), "b");
+    assert_eq!(
+        label(pool.select(&Tried::new(), b_is_back, 0)).unwrap(),
+        "b"
+    );
     let almost = now + SECOND * 5 - Duration::from_nanos(1);
     assert_eq!(label(pool.select(&Tried::new(), almost, 0)).unwrap(), "b");
     let a_is_back = now + SECOND * 5;
@@ -337,5 +340,8 @@ fn only_what_closes_or_opens_a_backend_is_a_change() {
     assert_eq!(select(&pool, due).record(&failing, due), None);
     let due = due + SECOND;
     let probe = select(&pool, due);
-    assert_eq!(probe.record(&Outcome::client_error(), due), Some(Change::Opened));
+    assert_eq!(
+        probe.record(&Outcome::client_error(), due),
+        Some(Change::Opened)
+    );
 }

@@ -11,7 +11,7 @@ use super::setting::Setting;
 #[expect(clippy::doc_markdown, reason = "the help text is no Markdown")]
 #[derive(Args, Clone, Debug)]
 pub(super) struct Flags {
-    /// Add a backend, or override what variables set for it; repeatable
+    /// Add or change a backend; repeatable [env: BACKEND_<LABEL>_<KEY>]
     ///
     /// The keys are those of the variables: url, priority and deployment_name. A key
     /// given here wins over the variable of the same label. API keys are refused,

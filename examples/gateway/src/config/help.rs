@@ -26,8 +26,9 @@ const ENVIRONMENT: &str = "  \
   BACKEND_<LABEL>_DEPLOYMENT_NAME  replaces the deployment in the path
   RUST_LOG                         what is logged, such as info or warn
 
-  Any label will do. Every flag but --backend has a variable, and the flag wins.
-  Names are read in any case, values are trimmed, an empty value counts as not set.";
+  Any label will do. Every flag has a variable; where both are set, the flag wins.
+  Names are read in any case, values are trimmed, an empty value counts as not set.
+  Other variables that start with BACKEND_ are ignored and logged.";
 
 const EXAMPLES: &str = "  \
   See it at work, nothing configured:

@@ -32,7 +32,10 @@ impl Account {
             closed: Duration::ZERO,
         };
         Self {
-            columns: pool.backends().map(|backend| column(backend.label())).collect(),
+            columns: pool
+                .backends()
+                .map(|backend| column(backend.label()))
+                .collect(),
             last_sample: None,
             answered: 0,
             errors: 0,
@@ -88,7 +91,9 @@ impl Account {
     }
 
     pub(super) fn summary(&self, fleet: &Fleet) -> String {
-        let Self { answered, errors, .. } = self;
+        let Self {
+            answered, errors, ..
+        } = self;
         let refusals: u64 = fleet.stats().map(|stats| stats.throttled).sum();
         let mut text = format!(
             "{answered} requests answered, {errors} errors. {refusals} times a backend said 429, and the next one served.\n\n"

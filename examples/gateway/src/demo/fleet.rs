@@ -24,9 +24,21 @@ impl Fleet {
         let sweden = Payg::new(600_000).rpm(480).request_window(two_seconds);
         Ok(Self {
             members: vec![
-                Member::start("ptu", 1, "paid for in advance: to be used first", Ptu::new(1_500).capacity(1_500)).await?,
+                Member::start(
+                    "ptu",
+                    1,
+                    "paid for in advance: to be used first",
+                    Ptu::new(1_500).capacity(1_500),
+                )
+                .await?,
                 Member::start("sweden", 2, "pay as you go, 480 requests a minute", sweden).await?,
-                Member::start("france", 2, "pay as you go, 12,000 requests a minute", Payg::new(2_000_000)).await?,
+                Member::start(
+                    "france",
+                    2,
+                    "pay as you go, 12,000 requests a minute",
+                    Payg::new(2_000_000),
+                )
+                .await?,
             ],
         })
     }
@@ -43,12 +55,20 @@ impl Fleet {
     }
 
     pub(super) fn stats(&self) -> impl Iterator<Item = Stats> {
-        self.members.iter().map(|member| member.upstream.handle().stats())
+        self.members
+            .iter()
+            .map(|member| member.upstream.handle().stats())
     }
 
     pub(super) fn introduction(&self) -> String {
         let mut text = String::from("Spillover in front of three mock backends:\n\n");
-        for Member { label, priority, about, .. } in &self.members {
+        for Member {
+            label,
+            priority,
+            about,
+            ..
+        } in &self.members
+        {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "  {label:<8} tier {priority}   {about}");
         }

@@ -28,7 +28,9 @@ pub(super) struct Traffic {
 impl Traffic {
     pub(super) fn new(gateway: &str) -> Self {
         Self {
-            url: format!("{gateway}/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"),
+            url: format!(
+                "{gateway}/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
+            ),
             client: Client::builder(TokioExecutor::new()).build_http(),
             sent: AtomicU64::new(0),
             answered: AtomicU64::new(0),

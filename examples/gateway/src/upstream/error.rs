@@ -54,7 +54,10 @@ impl UpstreamError {
                 StatusCode::GATEWAY_TIMEOUT,
                 "server_error",
                 "gateway_timeout",
-                format!("The backend did not answer within {} s.", after.as_secs_f64()),
+                format!(
+                    "The backend did not answer within {} s.",
+                    after.as_secs_f64()
+                ),
             ),
             Kind::RequestBody => (
                 StatusCode::BAD_REQUEST,
@@ -63,7 +66,14 @@ impl UpstreamError {
                 "The request body ended before it was complete.".into(),
             ),
         };
-        error_response(status, &ErrorBody { kind, code, message })
+        error_response(
+            status,
+            &ErrorBody {
+                kind,
+                code,
+                message,
+            },
+        )
     }
 }
 

@@ -49,10 +49,15 @@ impl Future for ResponseFuture {
         let error = match this.response.poll(cx) {
             Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response.map(Body::new))),
             Poll::Ready(Err(error)) => UpstreamError::from(error),
-            Poll::Pending if this.sleep.poll(cx).is_ready() => UpstreamError::timeout(*this.timeout),
+            Poll::Pending if this.sleep.poll(cx).is_ready() => {
+                UpstreamError::timeout(*this.timeout)
+            }
             Poll::Pending => return Poll::Pending,
         };
-        let backend = this.selected.as_ref().map(|selected| selected.backend().label());
+        let backend = this
+            .selected
+            .as_ref()
+            .map(|selected| selected.backend().label());
         tracing::warn!(backend, error = error.detail(), "attempt failed");
         Poll::Ready(Ok(error.into_response()))
     }

@@ -13,7 +13,7 @@ impl Flag {
     pub(super) fn read(number: usize, text: &FlagText, problems: &mut Problems) -> Option<Self> {
         let place = format!("--backend #{number}");
         let flag = Setting::new(place, text.as_os_str())?;
-        let (label, pairs) = problems.keep(flag.read(split).map(Some))?;
+        let Parts { label, pairs } = problems.keep(flag.read(Parts::split).map(Some))?;
 
         // From here on the label is printed: what has keys after it is a label, not a stray secret.
         let label = label.replace(char::is_control, "\u{FFFD}");
@@ -33,22 +33,33 @@ impl Flag {
     }
 }
 
-/// Splits `LABEL,KEY=VALUE,...`.
-fn split(text: &str) -> Result<(String, Vec<(String, String)>), &'static str> {
-    let mut parts = text.split(',').map(str::trim);
-    let label = parts
-        .next()
-        .filter(|label| !label.is_empty() && !label.contains('='));
-    let pairs: Option<Vec<_>> = parts
-        .filter(|part| !part.is_empty())
-        .map(|part| {
-            let (key, value) = part.split_once('=')?;
-            Some((key.trim().to_owned(), value.to_owned()))
-        })
-        .collect();
-    match (label, pairs) {
-        (Some(label), Some(pairs)) if !pairs.is_empty() => Ok((label.to_owned(), pairs)),
-        _ => Err("LABEL,KEY=VALUE,..., such as 1,url=https://name.openai.azure.com,priority=1"),
+struct Parts {
+    label: String,
+    /// Key and value as they stand left and right of the `=`.
+    pairs: Vec<(String, String)>,
+}
+
+impl Parts {
+    fn split(text: &str) -> Result<Self, &'static str> {
+        const EXPECTED: &str =
+            "LABEL,KEY=VALUE,..., such as 1,url=https://name.openai.azure.com,priority=1";
+
+        let mut parts = text.split(',').map(str::trim);
+        let label = parts.next().unwrap_or_default();
+        let pairs: Option<Vec<_>> = parts
+            .filter(|part| !part.is_empty())
+            .map(|part| part.split_once('='))
+            .map(|pair| pair.map(|(key, value)| (key.trim().to_owned(), value.to_owned())))
+            .collect();
+        match pairs {
+            Some(pairs) if !pairs.is_empty() && !label.is_empty() && !label.contains('=') => {
+                Ok(Self {
+                    label: label.to_owned(),
+                    pairs,
+                })
+            }
+            _ => Err(EXPECTED),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ impl Key {
         let name = name.to_ascii_uppercase();
         Self::ALL
             .into_iter()
-            .map(|key| (strsim::jaro_winkler(key.name(), &name), key))
+            .map(|key| (similarity(key.name(), &name), key))
             .filter(|(similarity, _)| *similarity > CLOSE)
             .max_by(|(a, _), (b, _)| a.total_cmp(b))
             .map(|(_, key)| key)
@@ -65,7 +65,13 @@ impl Key {
     }
 }
 
+/// Favours a common start (`DEPLOYMENT`), or few slips of the finger (`ULR`).
+fn similarity(a: &str, b: &str) -> f64 {
+    strsim::jaro_winkler(a, b).max(strsim::normalized_damerau_levenshtein(a, b))
+}
+
+/// Just below one slip in three letters.
+const CLOSE: f64 = 0.66;
+
 /// What the name of every variable of a backend starts with.
 pub(super) const PREFIX: &str = "BACKEND_";
-/// Above it two names look alike, as clap too has it.
-const CLOSE: f64 = 0.7;
