@@ -1,9 +1,11 @@
+use std::fmt;
+
 use http::{HeaderValue, Uri, uri::Scheme};
 
 use crate::{Backend, Credential, InvalidBackend};
 
 /// Builds a [`Backend`]; see [`Backend::builder`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct BackendBuilder {
     label: String,
@@ -103,6 +105,18 @@ impl BackendBuilder {
     }
 }
 
+impl fmt::Debug for BackendBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // URL and deployment are not checked yet: a secret may be in them, such as the password of a user.
+        f.debug_struct("BackendBuilder")
+            .field("label", &self.label)
+            .field("priority", &self.priority)
+            .field("weight", &self.weight)
+            .field("credential", &self.credential)
+            .finish_non_exhaustive()
+    }
+}
+
 struct BaseUrl {
     scheme: Scheme,
     authority: http::uri::Authority,
@@ -122,10 +136,9 @@ impl BaseUrl {
             return None;
         }
         let authority = parts.authority?;
-        let port_is_bad = match authority.port() {
-            Some(_) => authority.port_u16().is_none(),
-            None => authority.as_str().ends_with(':'),
-        };
+        // What follows the host is a port, or was meant to be one: `Authority` takes any.
+        let has_port = authority.as_str().len() > authority.host().len();
+        let port_is_bad = has_port && authority.port_u16().is_none();
         if authority.host().is_empty() || authority.as_str().contains('@') || port_is_bad {
             return None;
         }

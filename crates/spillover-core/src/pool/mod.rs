@@ -195,7 +195,7 @@ impl Pool {
     }
 
     fn tick(&self, now: Instant) -> Tick {
-        Tick::new(now.saturating_duration_since(self.inner.origin))
+        Tick::new(now, self.inner.origin)
     }
 
     fn member(&self, index: usize) -> &Member {

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::time::Instant;
+
 use super::{Change, Condition};
 use crate::{Class, Outcome};
 
@@ -16,9 +18,11 @@ pub(super) struct State {
     /// Zero: it works. Else it failed, and from this tick on one request may probe it; taking the probe moves the
     /// deadline on by [`PROBE_LEASE`], so that no other request does.
     failing_until: AtomicU64,
+    /// The deadline that the latest probe set. As long as it is the one in force, no failure was noted since.
+    lease: AtomicU64,
 }
 
-/// Nanoseconds since the pool was built, at least 1: zero means "no deadline".
+/// Nanoseconds, counted so that the pool was built at [`Tick::ORIGIN`]. Never zero, which means "no deadline".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tick(u64);
 
@@ -52,9 +56,12 @@ impl State {
         let Claim::ProbeDue(due) = claim else {
             return Some(claim);
         };
-        let lease = now.after(PROBE_LEASE);
-        self.replace_failing(due, lease.0)
-            .then_some(Claim::Probe(lease.0))
+        let lease = now.after(PROBE_LEASE).0;
+        if !self.replace_failing(due, lease) {
+            return None;
+        }
+        self.lease.store(lease, Relaxed);
+        Some(Claim::Probe(lease))
     }
 
     /// Notes how the attempt of a request that had the backend by this claim went.
@@ -100,12 +107,13 @@ impl State {
     /// An answer proves that the backend works only if it was asked after it failed: the claim of such a request holds
     /// the deadline it saw.
     fn answered(&self, claim: Claim) -> Option<Change> {
-        match claim {
-            Claim::Probe(seen) | Claim::ProbeDue(seen) | Claim::Failing(seen) => {
-                self.replace_failing(seen, 0).then_some(Change::Opened)
-            }
-            Claim::Open | Claim::Throttled => None,
-        }
+        let seen = match claim {
+            // Its lease may be over: then it is that of another probe, which need not be waited for.
+            Claim::Probe(_) => self.lease.load(Relaxed),
+            Claim::ProbeDue(seen) | Claim::Failing(seen) => seen,
+            Claim::Open | Claim::Throttled => return None,
+        };
+        self.replace_failing(seen, 0).then_some(Change::Opened)
     }
 
     fn failed(&self, claim: Claim, until: Tick) -> Option<Change> {
@@ -138,8 +146,14 @@ impl Claim {
 }
 
 impl Tick {
-    pub(super) fn new(since_origin: Duration) -> Self {
-        Self(nanos(since_origin).max(1))
+    /// Centuries away from both ends, so that times before the pool was built are told apart as well.
+    const ORIGIN: u64 = 1 << 62;
+
+    pub(super) fn new(now: Instant, origin: Instant) -> Self {
+        let after = nanos(now.saturating_duration_since(origin));
+        let before = nanos(origin.saturating_duration_since(now));
+        let tick = Self::ORIGIN.saturating_add(after).saturating_sub(before);
+        Self(tick.max(1))
     }
 
     fn after(self, duration: Duration) -> Self {

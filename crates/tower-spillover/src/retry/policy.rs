@@ -76,18 +76,25 @@ where
         if !self.has_attempt_left(tried) {
             return None;
         }
-        if !request.body().is_replayable() {
+        if !request.body().take_over() {
             tracing::warn!(
                 class = class.as_str(),
                 "refused, and not sent to another backend: the request body outgrew the replay limits"
             );
             return None;
         }
-        tracing::debug!(retry.attempt = self.attempts, class = class.as_str(), "retrying");
+        tracing::debug!(
+            retry.attempt = self.attempts,
+            class = class.as_str(),
+            "retrying"
+        );
         Some(std::future::ready(()))
     }
 
-    fn clone_request(&mut self, request: &Request<ReplayBody<B>>) -> Option<Request<ReplayBody<B>>> {
+    fn clone_request(
+        &mut self,
+        request: &Request<ReplayBody<B>>,
+    ) -> Option<Request<ReplayBody<B>>> {
         Some(request.clone())
     }
 }

@@ -78,7 +78,9 @@ where
         exhausted: Exhausted,
         deadline: Instant,
     ) -> Self {
-        tracing::debug!(wait_ms = exhausted.reopens_in().as_millis(), "all closed");
+        // A number also in JSON, where what `as_millis` returns would be text.
+        let wait_ms = exhausted.reopens_in().as_millis() as u64;
+        tracing::debug!(wait_ms, "all closed");
         let until = Instant::now() + exhausted.reopens_in();
         let wait = Wait {
             select,

@@ -8,9 +8,7 @@ use spillover_core::{Exhausted, Pool, Selected, Tried};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{
-    Draw, EmptyResponse, ResponseForExhausted, ResponseFuture, ThreadDraw, WhenExhausted,
-};
+use super::{Draw, EmptyResponse, ResponseForExhausted, ResponseFuture, ThreadDraw, WhenExhausted};
 
 /// Chooses the backend for each attempt; see the [module](super).
 #[derive(Clone, Debug)]
@@ -24,13 +22,7 @@ pub struct PrioritySelect<S, D = ThreadDraw, R = EmptyResponse> {
 
 impl<S, D, R> PrioritySelect<S, D, R> {
     /// Wraps a service.
-    pub fn new(
-        inner: S,
-        pool: Pool,
-        when_exhausted: WhenExhausted,
-        draw: D,
-        response: R,
-    ) -> Self {
+    pub fn new(inner: S, pool: Pool, when_exhausted: WhenExhausted, draw: D, response: R) -> Self {
         Self {
             inner,
             pool,

@@ -55,7 +55,8 @@ impl Track {
         let source = cooldown
             .and_then(|cooldown| cooldown.source())
             .map_or("default", Source::as_str);
-        let cooldown_ms = cooldown.map(|cooldown| cooldown.duration().as_millis());
+        // A number also in JSON, where what `as_millis` returns would be text.
+        let cooldown_ms = cooldown.map(|cooldown| cooldown.duration().as_millis() as u64);
         match change {
             Some(Change::Closed) => {
                 tracing::info!(backend, class, cooldown_ms, source, "backend closed");
