@@ -1,9 +1,4 @@
-#[cfg(any(
-    feature = "retry",
-    feature = "rewrite",
-    feature = "select",
-    feature = "throttle"
-))]
+#[cfg(any(feature = "rewrite", feature = "select", feature = "throttle"))]
 macro_rules! inner_service_accessors {
     () => {
         /// The inner service.

@@ -15,6 +15,7 @@
 //! client.
 //!
 //! ```
+//! # #[cfg(feature = "select")] {
 //! # use std::convert::Infallible;
 //! use std::time::Duration;
 //! use http::{Request, Response};
@@ -38,6 +39,7 @@
 //! assert_eq!(pool.snapshot(now)[0].condition(), Condition::Throttled(Duration::from_secs(7)));
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! # })?;
+//! # }
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
