@@ -193,6 +193,7 @@ async fn flags_win_over_variables() {
 
     let answer = gateway.get("/v1/models").await;
     assert_eq!(answer.status, 504);
+    assert!(answer.text().contains("within 0.3 s"), "{}", answer.text());
     assert_eq!(answer.header("x-openai-backendurl"), Some(&*by_flag.url()));
     assert_eq!(by_variable.handle().stats().received, 0);
 }

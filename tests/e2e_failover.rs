@@ -111,6 +111,8 @@ async fn a_backend_that_does_not_answer_in_time_moves_on() {
     assert_eq!((answer.status, answer.backend()), (200, "next"));
     assert_eq!(answer.body, "question");
     assert_eq!(gateway.wait_for_closed(1).await[0]["class"], "failing");
+    let failed = gateway.wait_for_line(|line| line["message"] == "attempt failed");
+    assert_eq!(failed.await["error"], "no response head within 0.3 s");
     // The attempt that was given up does not go on behind the client's back.
     soon(stalled.handle().wait_for(|stats| stats.cancelled == 1)).await;
 }

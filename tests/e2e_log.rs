@@ -1,11 +1,10 @@
 //! What the gateway logs: one line for each request, all that happens to backends, and never a secret.
 
 use http::HeaderValue;
-use http_body_util::BodyExt;
 use serde_json::Value;
 use spillover_testing::upstream::Behavior;
 use spillover_tests::{
-    e2e::{Client, GatewayBuilder, WireUpstream, answer, behaving, healthy, request, soon},
+    e2e::{Client, GatewayBuilder, WireUpstream, answer, behaving, healthy, request},
     gateway,
 };
 
@@ -127,7 +126,6 @@ async fn assert_secrets_kept(gateway: GatewayBuilder) {
         answer(500, &[]).into(),
         Behavior::reset(),
         Behavior::cut_head(),
-        Behavior::reset_mid_body(10),
     ];
     let clients = [Client::http1(gateway.address()), gateway.http2()];
     let asked = ways.len() * clients.len();
@@ -147,11 +145,8 @@ async fn assert_secrets_kept(gateway: GatewayBuilder) {
                 let value = HeaderValue::from_static("s3cret-value-of-the-client");
                 request.headers_mut().insert(name, value);
             }
-            let (head, mut body) = client.open(request).await.into_parts();
-            let mut shown = format!("{:?}", head.headers);
-            while let Some(Ok(frame)) = soon(body.frame()).await {
-                shown += &format!("{frame:?}");
-            }
+            let answer = client.send(request).await;
+            let shown = format!("{:?} {}", answer.headers, answer.text());
             assert!(!shown.contains("s3cret-value-of-the"), "{shown}");
         }
     }
