@@ -122,10 +122,9 @@ impl BaseUrl {
             return None;
         }
         let authority = parts.authority?;
-        let port_is_bad = match authority.port() {
-            Some(_) => authority.port_u16().is_none(),
-            None => authority.as_str().ends_with(':'),
-        };
+        // What follows the host is a port, or was meant to be one: `Authority` takes any.
+        let has_port = authority.as_str().len() > authority.host().len();
+        let port_is_bad = has_port && authority.port_u16().is_none();
         if authority.host().is_empty() || authority.as_str().contains('@') || port_is_bad {
             return None;
         }

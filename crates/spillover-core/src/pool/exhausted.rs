@@ -2,21 +2,30 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 
+use super::Cause;
+
 /// No backend would take the request: when the first of the pool opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exhausted {
     reopens_in: Duration,
+    cause: Option<Cause>,
 }
 
 impl Exhausted {
-    pub(super) fn new(reopens_in: Duration) -> Self {
-        Self { reopens_in }
+    pub(super) fn new(reopens_in: Duration, cause: Option<Cause>) -> Self {
+        Self { reopens_in, cause }
     }
 
     /// How long until the first backend of the pool opens; zero when one is open, but this request has been there.
     #[must_use]
     pub fn reopens_in(&self) -> Duration {
         self.reopens_in
+    }
+
+    /// Why that backend is closed; `None` when one is open, but this request has been there.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
     }
 
     /// Says so in `retry-after` (RFC 9110 section 10.2.3, whole seconds, rounded up, at least 1) and in `retry-after-ms`
@@ -54,7 +63,7 @@ mod tests {
         ];
         for (nanos, seconds, ms) in cases {
             let mut headers = HeaderMap::new();
-            Exhausted::new(Duration::from_nanos(nanos)).write(&mut headers);
+            Exhausted::new(Duration::from_nanos(nanos), None).write(&mut headers);
             assert_eq!(headers["retry-after"], seconds, "{nanos}");
             assert_eq!(headers["retry-after-ms"], ms, "{nanos}");
         }

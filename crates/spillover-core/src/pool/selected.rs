@@ -2,7 +2,7 @@ use std::fmt;
 
 use tokio::time::Instant;
 
-use super::{Change, Pool, state::Claim};
+use super::{Change, Pool, Scope, state::Claim};
 use crate::{Backend, Outcome};
 
 /// The backend chosen for one attempt. In the request's extensions it tells the layers below where the request goes; in
@@ -37,6 +37,12 @@ impl Selected {
         &self.pool
     }
 
+    /// The scope of the limits that apply to the request at this backend.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.claim.scope
+    }
+
     /// Whether it is below the best tier.
     #[must_use]
     pub fn is_spill(&self) -> bool {
@@ -46,7 +52,7 @@ impl Selected {
     /// Whether this attempt probes a backend that failed.
     #[must_use]
     pub fn is_probe(&self) -> bool {
-        matches!(self.claim, Claim::Probe(_))
+        self.claim.is_probe()
     }
 
     /// Notes how the attempt went, and says what that changed. Cooldowns merge by maximum: none shortens an earlier one.
@@ -55,10 +61,11 @@ impl Selected {
         state.record(self.claim, outcome, self.pool.tick(now))
     }
 
-    /// Notes that the attempt was given up before it had an outcome, so that the next request can probe in its place.
-    pub fn release(&self, now: Instant) {
+    /// Notes that the attempt was given up before it had an outcome: nothing is held against the backend, it is counted as
+    /// cancelled, and where it was a probe, the next request can probe in its place.
+    pub fn cancel(&self, now: Instant) {
         let state = &self.pool.member(self.index).state;
-        state.release(self.claim, self.pool.tick(now));
+        state.cancel(self.claim, self.pool.tick(now));
     }
 }
 
