@@ -1,10 +1,11 @@
-//! Every interleaving of the threads that fight over one failing backend, by the model checker `loom`.
+//! Every interleaving of the threads that fight over one backend, by the model checker `loom`.
 //!
 //! It is the source of the crate that is compiled here, with loom's atomics in place of the real ones.
 
 #![expect(
     dead_code,
     missing_docs,
+    unreachable_pub,
     reason = "the modules are those of the crate, of which this test needs a part"
 )]
 
@@ -14,17 +15,23 @@ use loom::{sync::Arc, thread};
 use tokio::time::Instant;
 
 use self::{
+    deadlines::Deadlines,
     failing::{Failing, Health},
+    scope::Scope,
     tick::Tick,
 };
 
+#[path = "../src/pool/deadlines.rs"]
+mod deadlines;
 #[path = "../src/pool/failing.rs"]
 mod failing;
+#[path = "../src/pool/scope.rs"]
+mod scope;
 #[path = "../src/pool/tick.rs"]
 mod tick;
 
 mod sync {
-    pub(super) use loom::sync::atomic::AtomicU64;
+    pub(super) use loom::sync::atomic::{AtomicU64, AtomicUsize};
 }
 
 /// As in the crate.
@@ -139,5 +146,40 @@ fn a_cancelled_probe_leaves_one_for_somebody_else() {
         failing.release(cancelled, due);
         let got_it = next.join().unwrap();
         assert_ne!(got_it, is_probe(take(&failing, due)));
+    });
+}
+
+#[test]
+fn a_reader_never_sees_the_deadline_of_another_scope() {
+    loom::model(|| {
+        let [one, two] = ["one", "two"].map(Scope::of);
+        let (short, long) = (start().after(SECOND), start().after(SECOND * 60));
+        let deadlines = Arc::new(Deadlines::default());
+        deadlines.set(0, one, short);
+        let writer = Arc::clone(&deadlines);
+        let writer = thread::spawn(move || writer.set(0, two, long));
+        assert!(deadlines.latest_of(one).is_none_or(|seen| seen == short));
+        assert!(deadlines.latest_of(two).is_none_or(|seen| seen == long));
+        writer.join().unwrap();
+        assert_eq!(deadlines.latest_of(one), None);
+        assert_eq!(deadlines.latest_of(two), Some(long));
+    });
+}
+
+#[test]
+fn a_deadline_that_is_moved_on_is_seen_at_any_time() {
+    loom::model(|| {
+        let scope = Scope::of("one");
+        let (first, second) = (start().after(SECOND), start().after(SECOND * 2));
+        let deadlines = Arc::new(Deadlines::default());
+        deadlines.set(0, scope, first);
+        let writer = Arc::clone(&deadlines);
+        let writer = thread::spawn(move || {
+            writer.set(0, scope, second);
+            writer.set(1, Scope::of("other"), second);
+        });
+        assert!(deadlines.latest_of(scope).is_some_and(|seen| seen >= first));
+        writer.join().unwrap();
+        assert_eq!(deadlines.latest_of(scope), Some(second));
     });
 }

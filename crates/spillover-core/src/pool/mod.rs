@@ -2,6 +2,7 @@
 
 mod cause;
 mod counts;
+mod deadlines;
 mod exhausted;
 mod failing;
 mod index_set;

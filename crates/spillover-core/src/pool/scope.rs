@@ -43,4 +43,14 @@ impl Scope {
         let deployment = segments.next()?;
         (!deployment.is_empty()).then(|| Self::of(deployment))
     }
+
+    /// Whether a limit on this scope is one on the other.
+    pub(super) fn covers(self, other: Self) -> bool {
+        self == other || self == Self::WHOLE
+    }
+
+    /// A number of its own for each scope; 0 for the whole backend.
+    pub(super) fn to_bits(self) -> u64 {
+        self.0.map_or(0, NonZeroU64::get)
+    }
 }

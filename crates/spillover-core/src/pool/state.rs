@@ -1,8 +1,9 @@
 //! What is known about one backend.
 
-use std::time::Duration;
-
-use arc_swap::ArcSwapOption;
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use super::{
     Cause, Change, Condition, Counts, Scope,
@@ -19,7 +20,7 @@ pub(super) struct State {
     throttles: Throttles,
     /// A guess about it, for all scopes.
     failing: Failing,
-    failing_cause: ArcSwapOption<Cause>,
+    failing_cause: Mutex<Option<Cause>>,
     counters: Counters,
 }
 
@@ -78,7 +79,7 @@ impl State {
                 was_open.then_some(Change::Closed).or(opened)
             }
             (Class::Capacity | Class::Failing | Class::Credential, Some(cooldown)) => {
-                self.failing_cause.store(Some(cause().into()));
+                *self.failing_cause() = Some(cause());
                 let until = now.after(cooldown.duration());
                 self.failing.failed(claim.health, until)
             }
@@ -106,7 +107,7 @@ impl State {
 
     /// Why requests of this scope may not have the backend.
     pub(super) fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
-        let failing = || self.failing_cause.load().as_deref().cloned();
+        let failing = || self.failing_cause().clone();
         self.throttles.cause(scope, now).or_else(failing)
     }
 
@@ -122,6 +123,11 @@ impl State {
 
     pub(super) fn counts(&self) -> Counts {
         self.counters.read()
+    }
+
+    fn failing_cause(&self) -> MutexGuard<'_, Option<Cause>> {
+        let guard = self.failing_cause.lock();
+        guard.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

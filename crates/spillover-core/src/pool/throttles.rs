@@ -2,25 +2,25 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
-
-use super::{Cause, Scope, tick::Tick};
+use super::{Cause, Scope, deadlines::Deadlines, tick::Tick};
 use crate::Cooldown;
 
-/// Read without locks, and in the usual case by one load: nothing is throttled. A refusal, which is rare, replaces the
-/// table under a lock.
+/// The deadlines are read without locks. A refusal, which is rare, changes them under one, with what else is known.
 #[derive(Debug, Default)]
 pub(super) struct Throttles {
-    /// The latest deadline of all entries: after it none needs to be looked at.
+    /// The latest deadline of all: after it none needs to be looked at.
     latest: AtomicU64,
-    table: ArcSwapOption<Vec<Entry>>,
-    write: Mutex<()>,
+    deadlines: Deadlines,
+    /// How many entries have nobody served since they opened.
+    unproven: AtomicUsize,
+    /// An entry has the place of its deadline, and keeps it.
+    entries: Mutex<Vec<Entry>>,
 }
 
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ struct Entry {
     until: Tick,
     /// How often in a row the scope was refused right after it had opened.
     strikes: u32,
+    /// Whether a request that came after it had opened was served.
+    is_proven: bool,
     cause: Cause,
 }
 
@@ -38,22 +40,18 @@ impl Throttles {
         if self.latest.load(Relaxed) <= now.get() {
             return None;
         }
-        let table = self.table.load();
-        let entries = table.as_deref()?.iter();
-        entries
-            .filter(|entry| entry.covers(scope) && entry.until > now)
-            .map(|entry| entry.until)
-            .max()
+        let until = self.deadlines.latest_of(scope);
+        until.filter(|&until| until > now)
     }
 
     /// Why requests of this scope are refused.
     pub(super) fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
-        let table = self.table.load();
-        let entries = table.as_deref()?.iter();
-        entries
-            .filter(|entry| entry.covers(scope) && entry.until > now)
-            .max_by_key(|entry| entry.until)
-            .map(|entry| entry.cause.clone())
+        let entries = self.lock();
+        let holding = entries
+            .iter()
+            .filter(|entry| entry.scope.covers(scope) && entry.until > now);
+        let last = holding.max_by_key(|entry| entry.until);
+        last.map(|entry| entry.cause.clone())
     }
 
     /// Closes the scope because of a request that began at `begun`; tells whether it was open. Deadlines merge by maximum.
@@ -68,82 +66,90 @@ impl Throttles {
         begun: Tick,
         now: Tick,
     ) -> bool {
-        let _guard = self.write.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut table = self.copy(now);
-        let position = table.iter().position(|entry| entry.scope == scope);
-        let mut entry = match position {
-            Some(index) => table.swap_remove(index),
-            None => Entry {
+        let mut entries = self.lock();
+        let (place, before) = find_place(&entries, scope, now);
+        let was_open = before.is_none_or(|before| before.until <= now);
+        let strikes = match before {
+            Some(before) if was_open && begun >= before.until => before.strikes + 1,
+            Some(before) if !was_open => before.strikes,
+            _ => 0,
+        };
+        let floor = least_wait(strikes).min(cooldown.cap());
+        let until = now.after(cooldown.duration().max(floor));
+        let entry = match before {
+            Some(before) if before.until > until => Entry {
+                strikes,
+                ..before.clone()
+            },
+            _ => Entry {
                 scope,
-                until: Tick::FIRST,
-                strikes: 0,
-                cause: cause.clone(),
+                until,
+                strikes,
+                is_proven: false,
+                cause,
             },
         };
 
-        let was_open = entry.until <= now;
-        if position.is_some() && was_open && begun >= entry.until {
-            entry.strikes += 1;
+        self.deadlines.set(place, scope, entry.until);
+        self.latest.fetch_max(entry.until.get(), Relaxed);
+        match entries.get_mut(place) {
+            Some(held) => *held = entry,
+            None => entries.push(entry),
         }
-        let floor = least_wait(entry.strikes).min(cooldown.cap());
-        let until = now.after(cooldown.duration().max(floor));
-        if until >= entry.until {
-            entry.until = until;
-            entry.cause = cause;
-        }
-        if table.len() >= MAX_SCOPES {
-            make_room(&mut table);
-        }
-        table.push(entry);
-        self.replace(table);
+        self.count_unproven(&entries);
         was_open
     }
 
     /// Notes that a request of this scope, which began at `begun`, was served: if that was after the scope had opened, the
     /// wait it was told was no lie.
     pub(super) fn served(&self, scope: Scope, begun: Tick) {
-        let is_cleared =
-            |entry: &Entry| entry.strikes > 0 && entry.scope == scope && entry.until <= begun;
-        // In the usual case there are no strikes to clear, and no table.
-        match self.table.load().as_deref() {
-            Some(table) if table.iter().any(is_cleared) => {}
-            _ => return,
+        if self.unproven.load(Relaxed) == 0 {
+            return;
         }
-        let _guard = self.write.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut table = self.copy(begun);
-        table.retain(|entry| !is_cleared(entry));
-        self.replace(table);
+        let mut entries = self.lock();
+        for entry in entries.iter_mut() {
+            entry.is_proven |= entry.scope == scope && entry.until <= begun;
+        }
+        self.count_unproven(&entries);
     }
 
-    /// The entries that still say something at `now`.
-    fn copy(&self, now: Tick) -> Vec<Entry> {
-        let keep = |entry: &&Entry| entry.until.after(MEMORY) > now;
-        match self.table.load().as_deref() {
-            Some(table) => table.iter().filter(keep).cloned().collect(),
-            None => Vec::new(),
-        }
+    fn count_unproven(&self, entries: &[Entry]) {
+        let unproven = entries.iter().filter(|entry| !entry.is_proven).count();
+        self.unproven.store(unproven, Relaxed);
     }
 
-    fn replace(&self, table: Vec<Entry>) {
-        let latest = table.iter().map(|entry| entry.until.get()).max();
-        self.table
-            .store((!table.is_empty()).then(|| Arc::new(table)));
-        self.latest.store(latest.unwrap_or(0), Relaxed);
+    fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
+        // An entry is replaced as a whole: a panic leaves none half-done.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Entry {
-    fn covers(&self, scope: Scope) -> bool {
-        self.scope == scope || self.scope == Scope::WHOLE
+/// The place of the scope's entry, with that entry if it still says something about the next wait; else that of one which does not, a new one,
+/// or that of the entry which opens first.
+fn find_place(entries: &[Entry], scope: Scope, now: Tick) -> (usize, Option<&Entry>) {
+    let is_over = |entry: &Entry| {
+        let memory = if entry.is_proven {
+            Duration::ZERO
+        } else {
+            MEMORY
+        };
+        entry.until.after(memory) <= now
+    };
+    let known = entries.iter().position(|entry| entry.scope == scope);
+    if let Some(place) = known {
+        let entry = &entries[place];
+        return (place, (!is_over(entry)).then_some(entry));
     }
-}
-
-/// Lets go of the entry that is over first.
-fn make_room(table: &mut Vec<Entry>) {
-    let entries = table.iter().enumerate();
-    if let Some((index, _)) = entries.min_by_key(|(_, entry)| entry.until) {
-        table.swap_remove(index);
-    }
+    let free = entries.iter().position(is_over);
+    let place = match free {
+        Some(place) => place,
+        None if entries.len() < Deadlines::CAPACITY => entries.len(),
+        None => {
+            let opens_first = entries.iter().enumerate().min_by_key(|(_, e)| e.until);
+            opens_first.map_or(0, |(place, _)| place)
+        }
+    };
+    (place, None)
 }
 
 fn least_wait(strikes: u32) -> Duration {
@@ -155,6 +161,3 @@ const MAX_DOUBLINGS: u32 = 9;
 
 /// How long after its end a throttle is remembered: a refusal within it is one right after obeying.
 const MEMORY: Duration = Duration::from_secs(5);
-
-/// Scopes come from clients, so their number has a bound. Deployments of one resource are a few dozen at most.
-const MAX_SCOPES: usize = 64;

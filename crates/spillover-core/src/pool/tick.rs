@@ -10,14 +10,16 @@ impl Tick {
     /// Centuries away from both ends, so that times before the pool was built are told apart as well.
     const ORIGIN: u64 = 1 << 62;
 
-    /// Before all that is.
-    pub(super) const FIRST: Self = Self(1);
-
     pub(super) fn new(now: Instant, origin: Instant) -> Self {
         let after = nanos(now.saturating_duration_since(origin));
         let before = nanos(origin.saturating_duration_since(now));
         let tick = Self::ORIGIN.saturating_add(after).saturating_sub(before);
         Self(tick.max(1))
+    }
+
+    /// The tick with this number; zero is none.
+    pub(super) fn from_bits(bits: u64) -> Option<Self> {
+        (bits != 0).then_some(Self(bits))
     }
 
     pub(super) fn get(self) -> u64 {

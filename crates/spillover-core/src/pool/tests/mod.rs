@@ -37,7 +37,8 @@ fn select(pool: &Pool, now: Instant) -> Selected {
 /// What an attempt that was under way before all else comes to.
 fn record(pool: &Pool, index: usize, outcome: &Outcome, now: Instant) {
     let member = pool.member(index);
-    let claim = member.hold(Scope::WHOLE, Tick::FIRST);
+    let begun = pool.tick(now.checked_sub(SECOND).unwrap());
+    let claim = member.hold(Scope::WHOLE, begun);
     member.state.record(claim, outcome, pool.tick(now));
 }
 
