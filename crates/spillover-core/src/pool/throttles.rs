@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -12,13 +12,13 @@ use super::{Cause, Scope, deadlines::Deadlines, tick::Tick};
 use crate::Cooldown;
 
 /// The deadlines are read without locks. A refusal, which is rare, changes them under one, with what else is known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Throttles {
     /// The latest deadline of all: after it none needs to be looked at.
     latest: AtomicU64,
     deadlines: Deadlines,
-    /// How many entries have nobody served since they opened.
-    unproven: AtomicUsize,
+    /// From when on a served request would tell something about an entry; the usual case is never.
+    unproven_from: AtomicU64,
     /// An entry has the place of its deadline, and keeps it.
     entries: Mutex<Vec<Entry>>,
 }
@@ -96,26 +96,28 @@ impl Throttles {
             Some(held) => *held = entry,
             None => entries.push(entry),
         }
-        self.count_unproven(&entries);
+        self.note_unproven(&entries);
         was_open
     }
 
     /// Notes that a request of this scope, which began at `begun`, was served: if that was after the scope had opened, the
     /// wait it was told was no lie.
     pub(super) fn served(&self, scope: Scope, begun: Tick) {
-        if self.unproven.load(Relaxed) == 0 {
+        if begun.get() < self.unproven_from.load(Relaxed) {
             return;
         }
         let mut entries = self.lock();
         for entry in entries.iter_mut() {
-            entry.is_proven |= entry.scope == scope && entry.until <= begun;
+            let is_proof = entry.scope == scope && entry.until <= begun;
+            entry.is_proven |= is_proof || entry.is_over(begun);
         }
-        self.count_unproven(&entries);
+        self.note_unproven(&entries);
     }
 
-    fn count_unproven(&self, entries: &[Entry]) {
-        let unproven = entries.iter().filter(|entry| !entry.is_proven).count();
-        self.unproven.store(unproven, Relaxed);
+    fn note_unproven(&self, entries: &[Entry]) {
+        let unproven = entries.iter().filter(|entry| !entry.is_proven);
+        let from = unproven.map(|entry| entry.until.get()).min();
+        self.unproven_from.store(from.unwrap_or(u64::MAX), Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -124,23 +126,38 @@ impl Throttles {
     }
 }
 
-/// The place of the scope's entry, with that entry if it still says something about the next wait; else that of one which does not, a new one,
-/// or that of the entry which opens first.
-fn find_place(entries: &[Entry], scope: Scope, now: Tick) -> (usize, Option<&Entry>) {
-    let is_over = |entry: &Entry| {
-        let memory = if entry.is_proven {
+impl Entry {
+    /// Whether it no longer says anything about the next wait.
+    fn is_over(&self, now: Tick) -> bool {
+        let memory = if self.is_proven {
             Duration::ZERO
         } else {
             MEMORY
         };
-        entry.until.after(memory) <= now
-    };
+        self.until.after(memory) <= now
+    }
+}
+
+impl Default for Throttles {
+    fn default() -> Self {
+        Self {
+            latest: AtomicU64::new(0),
+            deadlines: Deadlines::default(),
+            unproven_from: AtomicU64::new(u64::MAX),
+            entries: Mutex::default(),
+        }
+    }
+}
+
+/// The place of the scope's entry, with that entry if it still says something about the next wait; else that of one which does not, a new one,
+/// or that of the entry which opens first.
+fn find_place(entries: &[Entry], scope: Scope, now: Tick) -> (usize, Option<&Entry>) {
     let known = entries.iter().position(|entry| entry.scope == scope);
     if let Some(place) = known {
         let entry = &entries[place];
-        return (place, (!is_over(entry)).then_some(entry));
+        return (place, (!entry.is_over(now)).then_some(entry));
     }
-    let free = entries.iter().position(is_over);
+    let free = entries.iter().position(|entry| entry.is_over(now));
     let place = match free {
         Some(place) => place,
         None if entries.len() < Deadlines::CAPACITY => entries.len(),
