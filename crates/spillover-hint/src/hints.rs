@@ -2,7 +2,12 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 
-use crate::{Candidate, Hint, When, choose::choose, headers, slots::Slots};
+use crate::{
+    Candidate, Hint, When,
+    choose::{Past, choose},
+    headers::Head,
+    slots::Slots,
+};
 
 /// Everything one response says about when to come back.
 ///
@@ -22,18 +27,18 @@ impl Hints {
     /// A value that cannot be read is skipped. The reset of a dimension that has something left is no candidate: it does
     /// not say when the refused request would be taken.
     pub fn from_headers(headers: &HeaderMap) -> Self {
-        let mut slots = Slots::default();
-        headers::collect(headers, &mut slots);
-        if slots.is_empty() {
-            return Self::default();
-        }
+        let mut head = Head::default();
+        head.read(headers);
+        head.finish();
+        Self::from_head(&head)
+    }
 
-        let dated = slots.iter().any(|c| matches!(c.when(), When::At(_)));
-        let exhausted = slots.iter().any(Candidate::is_exhausted);
+    pub(crate) fn from_head(head: &Head<'_>) -> Self {
+        let is_dated = head.slots.iter().any(|c| matches!(c.when(), When::At(_)));
         Self {
-            date: dated.then(|| headers::date(headers)).flatten(),
-            renewal: exhausted && headers::names_renewal_period(headers),
-            slots,
+            date: is_dated.then(|| head.date()).flatten(),
+            renewal: head.limits.names_renewal_period(),
+            slots: head.slots.clone(),
         }
     }
 
@@ -52,7 +57,7 @@ impl Hints {
     /// replaces it unless the two are more than a day apart: the date to come back at was made by the same clock.
     pub fn choose(&self, now: SystemTime) -> Option<Hint> {
         let now = self.date.filter(|date| is_sane(*date, now)).unwrap_or(now);
-        choose(&self.slots, self.renewal, now)
+        choose(&self.slots, self.renewal, Past::Unknown, now)
     }
 
     /// The candidates, in the order in which they were found.

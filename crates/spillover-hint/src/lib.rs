@@ -76,6 +76,10 @@ mod dimension;
 mod headers;
 mod hint;
 mod hints;
+mod period;
+mod quota;
+mod quotas;
+mod rule;
 mod slots;
 mod source;
 mod value;
@@ -85,5 +89,9 @@ pub use crate::{
     dimension::Dimension,
     hint::Hint,
     hints::Hints,
+    period::Period,
+    quota::Quota,
+    quotas::Quotas,
+    rule::Rule,
     source::Source,
 };
