@@ -56,8 +56,20 @@ impl Hints {
     /// `now` is the time of day when the response arrived. It is needed for dates only, and the `Date` of the response
     /// replaces it unless the two are more than a day apart: the date to come back at was made by the same clock.
     pub fn choose(&self, now: SystemTime) -> Option<Hint> {
-        let now = self.date.filter(|date| is_sane(*date, now)).unwrap_or(now);
-        choose(&self.slots, self.renewal, Past::Unknown, now)
+        choose(&self.slots, self.renewal, Past::Unknown, self.clock(now))
+    }
+
+    /// Chooses for a backend that refused again right after its last hint was obeyed.
+    ///
+    /// What it states is not worth more than what it counts then: the reset of a dimension that is known to be exhausted is
+    /// chosen if it is longer than the stated wait.
+    pub fn choose_again(&self, now: SystemTime) -> Option<Hint> {
+        choose(
+            &self.slots,
+            self.renewal,
+            Past::RefusedAgain,
+            self.clock(now),
+        )
     }
 
     /// The candidates, in the order in which they were found.
@@ -68,6 +80,14 @@ impl Hints {
     /// Whether the response says nothing about when to come back.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, candidate: Candidate) {
+        self.slots.push(candidate);
+    }
+
+    fn clock(&self, now: SystemTime) -> SystemTime {
+        self.date.filter(|date| is_sane(*date, now)).unwrap_or(now)
     }
 }
 

@@ -103,7 +103,7 @@ impl<'a> Limits<'a> {
         }
     }
 
-    /// The limit that is known to have run out: the one of the longest period if there are several.
+    /// The limit that is known to have run out.
     pub(crate) fn exhausted(&self) -> Option<(Dimension, Period)> {
         let keys = self.iter().map(|limit| limit.key);
         let exhausted =

@@ -12,10 +12,9 @@ use http::HeaderMap;
 use self::{
     field::{Field, Grpc, Ietf},
     ietf::Item,
-    signs::Signs,
 };
 use crate::{
-    Candidate, Source, When,
+    Candidate, Dimension, Period, Source, When,
     slots::Slots,
     value::{
         date,
@@ -25,7 +24,7 @@ use crate::{
     },
 };
 
-pub(crate) use self::{field::Key, limits::Limits};
+pub(crate) use self::{field::Key, limits::Limits, signs::Signs};
 
 /// Everything that is read from the fields of one response.
 #[derive(Debug, Default)]
@@ -80,6 +79,16 @@ impl<'a> Head<'a> {
         let [state, policy] = self.ietf;
         let items = state.map(|state| Item::all(state, policy));
         items.into_iter().flatten()
+    }
+
+    /// The limit that is known to have run out: the one of the longest period if there are several.
+    pub(crate) fn exhausted(&self) -> Option<(Dimension, Period)> {
+        let items = self.ietf_items().filter(|item| item.remaining == Some(0));
+        let items = items.map(|item| (item.dimension, item.period));
+        let limits = self.limits.exhausted();
+        items
+            .chain(limits)
+            .max_by_key(|(dimension, period)| (*period, *dimension))
     }
 
     /// When the response was made, by the clock of the server.
