@@ -1,14 +1,15 @@
 use std::time::{Duration, SystemTime};
 
-use crate::{Dimension, Source};
+use crate::{Dimension, Period, Source};
 
 /// One thing a response says about when to come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    source: Source,
-    dimension: Dimension,
-    when: When,
-    exhausted: bool,
+    pub(crate) source: Source,
+    pub(crate) dimension: Dimension,
+    pub(crate) period: Period,
+    pub(crate) when: When,
+    pub(crate) exhausted: bool,
 }
 
 impl Candidate {
@@ -17,32 +18,31 @@ impl Candidate {
         Self {
             source,
             dimension: Dimension::Unspecified,
+            period: Period::Unknown,
             when,
             exhausted: false,
         }
     }
 
-    /// The time when the limit of one dimension is renewed.
-    pub(crate) fn reset(source: Source, dimension: Dimension, when: When, exhausted: bool) -> Self {
-        Self {
-            source,
-            dimension,
-            when,
-            exhausted,
-        }
-    }
-
     /// Keeps the longer of the two if `other` says the same thing in the same way, and tells whether it does.
     pub(crate) fn absorb(&mut self, other: &Self) -> bool {
-        if (self.source, self.dimension) != (other.source, other.dimension) {
+        if self.key() != other.key() {
             return false;
         }
-        match (&mut self.when, other.when) {
-            (When::After(mine), When::After(theirs)) => *mine = (*mine).max(theirs),
-            (When::At(mine), When::At(theirs)) => *mine = (*mine).max(theirs),
-            (When::After(_), When::At(_)) | (When::At(_), When::After(_)) => return false,
-        }
+        self.when = self.when.later(other.when);
         true
+    }
+
+    /// What makes two candidates the same; in the order of trust.
+    pub(crate) fn key(&self) -> (Source, Dimension, Period, bool, bool) {
+        let is_date = matches!(self.when, When::At(_));
+        (
+            self.source,
+            self.dimension,
+            self.period,
+            !self.exhausted,
+            is_date,
+        )
     }
 
     /// Where it was found.
@@ -50,9 +50,14 @@ impl Candidate {
         self.source
     }
 
-    /// The limit it speaks of.
+    /// What the limit it speaks of counts.
     pub fn dimension(&self) -> Dimension {
         self.dimension
+    }
+
+    /// How long the window of that limit is.
+    pub fn period(&self) -> Period {
+        self.period
     }
 
     /// When to come back.
@@ -60,7 +65,7 @@ impl Candidate {
         self.when
     }
 
-    /// Whether the response shows that this dimension is the one that ran out.
+    /// Whether the response shows that this limit is the one that ran out.
     pub fn is_exhausted(&self) -> bool {
         self.exhausted
     }
@@ -82,6 +87,15 @@ impl When {
         match self {
             Self::After(wait) => wait,
             Self::At(time) => time.duration_since(now).unwrap_or_default(),
+        }
+    }
+
+    /// The later of two that are of one kind; else the wait, which needs no clock.
+    pub(crate) fn later(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::After(one), Self::After(two)) => Self::After(one.max(two)),
+            (Self::At(one), Self::At(two)) => Self::At(one.max(two)),
+            (after @ Self::After(_), Self::At(_)) | (Self::At(_), after @ Self::After(_)) => after,
         }
     }
 }

@@ -2,7 +2,12 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 
-use crate::{Candidate, Hint, When, choose::choose, headers, slots::Slots};
+use crate::{
+    Candidate, Hint, When,
+    choose::{Past, choose},
+    headers::Head,
+    slots::Slots,
+};
 
 /// Everything one response says about when to come back.
 ///
@@ -22,18 +27,18 @@ impl Hints {
     /// A value that cannot be read is skipped. The reset of a dimension that has something left is no candidate: it does
     /// not say when the refused request would be taken.
     pub fn from_headers(headers: &HeaderMap) -> Self {
-        let mut slots = Slots::default();
-        headers::collect(headers, &mut slots);
-        if slots.is_empty() {
-            return Self::default();
-        }
+        let mut head = Head::default();
+        head.read(headers);
+        head.finish();
+        Self::from_head(&head)
+    }
 
-        let dated = slots.iter().any(|c| matches!(c.when(), When::At(_)));
-        let exhausted = slots.iter().any(Candidate::is_exhausted);
+    pub(crate) fn from_head(head: &Head<'_>) -> Self {
+        let is_dated = head.slots.iter().any(|c| matches!(c.when(), When::At(_)));
         Self {
-            date: dated.then(|| headers::date(headers)).flatten(),
-            renewal: exhausted && headers::names_renewal_period(headers),
-            slots,
+            date: is_dated.then(|| head.date()).flatten(),
+            renewal: head.limits.names_renewal_period(),
+            slots: head.slots.clone(),
         }
     }
 
@@ -51,8 +56,20 @@ impl Hints {
     /// `now` is the time of day when the response arrived. It is needed for dates only, and the `Date` of the response
     /// replaces it unless the two are more than a day apart: the date to come back at was made by the same clock.
     pub fn choose(&self, now: SystemTime) -> Option<Hint> {
-        let now = self.date.filter(|date| is_sane(*date, now)).unwrap_or(now);
-        choose(&self.slots, self.renewal, now)
+        choose(&self.slots, self.renewal, Past::Unknown, self.clock(now))
+    }
+
+    /// Chooses for a backend that refused again right after its last hint was obeyed.
+    ///
+    /// What it states is not worth more than what it counts then: the reset of a dimension that is known to be exhausted is
+    /// chosen if it is longer than the stated wait.
+    pub fn choose_again(&self, now: SystemTime) -> Option<Hint> {
+        choose(
+            &self.slots,
+            self.renewal,
+            Past::RefusedAgain,
+            self.clock(now),
+        )
     }
 
     /// The candidates, in the order in which they were found.
@@ -63,6 +80,14 @@ impl Hints {
     /// Whether the response says nothing about when to come back.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, candidate: Candidate) {
+        self.slots.push(candidate);
+    }
+
+    fn clock(&self, now: SystemTime) -> SystemTime {
+        self.date.filter(|date| is_sane(*date, now)).unwrap_or(now)
     }
 }
 

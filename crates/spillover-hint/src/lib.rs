@@ -70,20 +70,37 @@
 //! [RFC 9111, section 1.2.2]: https://www.rfc-editor.org/rfc/rfc9111#section-1.2.2
 //! [`time.ParseDuration`]: https://pkg.go.dev/time#ParseDuration
 
+mod body;
 mod candidate;
 mod choose;
 mod dimension;
+mod evidence;
+mod grpc;
 mod headers;
 mod hint;
 mod hints;
+mod period;
+mod quota;
+mod quotas;
+mod refusal;
+mod report;
+mod rule;
 mod slots;
 mod source;
+mod status;
 mod value;
+mod words;
 
 pub use crate::{
     candidate::{Candidate, When},
     dimension::Dimension,
     hint::Hint,
     hints::Hints,
+    period::Period,
+    quota::Quota,
+    quotas::Quotas,
+    refusal::Refusal,
+    report::Report,
+    rule::Rule,
     source::Source,
 };

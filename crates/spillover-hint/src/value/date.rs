@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime};
 /// A date before 1970 is not read. A two-digit year below 70 is in this century; RFC 9110 moves that line with the clock,
 /// which makes a difference only for dates about fifty years away.
 pub(crate) fn parse(text: &[u8]) -> Option<SystemTime> {
-    let text = std::str::from_utf8(text.trim_ascii()).ok()?;
+    // JavaScript puts the name of the zone behind its offset: `GMT+0100 (Central European Standard Time)`.
+    let end = text.iter().position(|byte| *byte == b'(');
+    let text = text[..end.unwrap_or(text.len())].trim_ascii();
+    let text = std::str::from_utf8(text).ok()?;
     httpdate::parse_http_date(text)
         .ok()
         .or_else(|| Words::read(text)?.time())

@@ -55,11 +55,22 @@ impl Decimal {
         let product = u128::from(self.mantissa) * u128::from(unit);
         let scale = self.exponent.unsigned_abs();
         if self.exponent < 0 {
+            // A division of 128 bits is many times slower than one of 64, which is enough for any sensible value.
+            if let (Ok(product), Some(scale)) = (u64::try_from(product), 10_u64.checked_pow(scale))
+            {
+                return u128::from(product / scale);
+            }
             return 10_u128
                 .checked_pow(scale)
                 .map_or(0, |scale| product / scale);
         }
         product.saturating_mul(10_u128.saturating_pow(scale))
+    }
+
+    /// The number as a count of things: a part of one counts as one, so that only a true zero is none.
+    pub(crate) fn count(self) -> u64 {
+        let whole = u64::try_from(self.times(1)).unwrap_or(u64::MAX);
+        whole.max(u64::from(!self.is_zero()))
     }
 
     pub(crate) fn is_zero(self) -> bool {
