@@ -14,6 +14,8 @@ pub enum Class {
     Quota,
     /// The request is larger than this backend ever takes. Another may; nothing is held against this one.
     TooLarge,
+    /// The backend does not take this request for some other reason. Another may; nothing is held against this one.
+    Declined,
     /// The backend has no capacity for anybody at the moment.
     Capacity,
     /// The backend does not work now: 5xx, a timeout, no connection.
@@ -34,7 +36,7 @@ impl Class {
     /// Whether an answer of this class closes the backend for a time.
     #[must_use]
     pub fn is_cooling(self) -> bool {
-        self.is_refusal() && self != Self::TooLarge
+        self.is_refusal() && !matches!(self, Self::TooLarge | Self::Declined)
     }
 
     /// The class as a log field or a metric label.
@@ -45,6 +47,7 @@ impl Class {
             Self::Throttled => "throttled",
             Self::Quota => "quota",
             Self::TooLarge => "too_large",
+            Self::Declined => "declined",
             Self::Capacity => "capacity",
             Self::Failing => "failing",
             Self::Credential => "credential",

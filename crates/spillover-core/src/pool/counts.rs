@@ -8,7 +8,7 @@ use crate::Class;
 pub struct Counts {
     /// Served, or refused for what the client sent.
     pub answered: u64,
-    /// Refused because of a limit, a quota or a size.
+    /// Refused because of a limit, a quota, a size or the like.
     pub refused: u64,
     /// Failed: 5xx, a timeout, no connection, a credential that was not accepted.
     pub failed: u64,
@@ -30,7 +30,7 @@ impl Counters {
     pub(super) fn add(&self, class: Class) {
         let counter = match class {
             Class::Success | Class::ClientError => &self.answered,
-            Class::Throttled | Class::Quota | Class::TooLarge => &self.refused,
+            Class::Throttled | Class::Quota | Class::TooLarge | Class::Declined => &self.refused,
             Class::Capacity | Class::Failing | Class::Credential => &self.failed,
         };
         counter.fetch_add(1, Relaxed);
