@@ -169,9 +169,13 @@ impl<E> Classify<E> for StatusClassifier {
         if let Some(class) = self.overridden(head.status) {
             return class;
         }
+        let is_error = head.status.is_client_error() || head.status.is_server_error();
         let refusal = match head.report {
             Some(report) => Some(report.refusal()),
-            None => Report::from_head(head.status, head.headers).map(|report| report.refusal()),
+            None if is_error => {
+                Report::from_head(head.status, head.headers).map(|report| report.refusal())
+            }
+            None => None,
         };
         let has_own_credential = answer.backend().is_some_and(|b| b.credential().is_some());
         match refusal {

@@ -141,13 +141,18 @@ impl Cooldowns {
             Class::Quota => (self.quota_default, self.quota_cap),
             _ => (self.default, self.cap),
         };
-        let wait = hint.map_or(default, |hint| hint.wait());
-        let wait = self.lengthen(wait.min(cap), draw);
-        Cooldown {
-            duration: wait.min(cap).max(Cooldown::FLOOR),
-            cap: cap.max(Cooldown::FLOOR),
-            source: hint.map(|hint| hint.source()),
-        }
+        let wait = hint.map_or(default, |hint| hint.wait()).min(cap);
+        bounded(
+            self.lengthen(wait, draw),
+            cap,
+            hint.map(|hint| hint.source()),
+        )
+    }
+
+    /// The cooldown that follows from a wait that was announced before it was needed.
+    #[must_use]
+    pub fn bound(&self, wait: Duration, source: Source) -> Cooldown {
+        bounded(wait, self.cap, Some(source))
     }
 
     #[expect(
@@ -157,6 +162,14 @@ impl Cooldowns {
     fn lengthen(&self, wait: Duration, draw: u64) -> Duration {
         let share = self.jitter * (draw as f64 / u64::MAX as f64);
         wait.saturating_add(Duration::try_from_secs_f64(wait.as_secs_f64() * share).unwrap_or(wait))
+    }
+}
+
+fn bounded(wait: Duration, cap: Duration, source: Option<Source>) -> Cooldown {
+    Cooldown {
+        duration: wait.min(cap).max(Cooldown::FLOOR),
+        cap: cap.max(Cooldown::FLOOR),
+        source,
     }
 }
 

@@ -81,6 +81,15 @@ impl Outcome {
         Self::new(Class::Success, Cooldown::default())
     }
 
+    /// The request was served, and was the last that the backend takes for this long.
+    #[must_use]
+    pub fn spent(cooldown: Cooldown) -> Self {
+        Self {
+            cooldown: Some(cooldown),
+            ..Self::success()
+        }
+    }
+
     /// The request is at fault, not the backend.
     #[must_use]
     pub fn client_error() -> Self {

@@ -89,6 +89,8 @@
 #[macro_use]
 mod macros;
 
+#[cfg(feature = "refusal")]
+pub mod refusal;
 #[cfg(feature = "retry")]
 pub mod retry;
 #[cfg(feature = "rewrite")]
@@ -102,7 +104,7 @@ pub mod throttle;
 
 #[doc(no_inline)]
 pub use spillover_core::{
-    Answer, Backend, BackendBuilder, BackendSnapshot, Change, Class, Classify, Condition, Cooldown,
-    Cooldowns, Credential, Exhausted, InvalidBackend, InvalidPool, Outcome, Pool, Selected,
-    StatusClassifier, Tried,
+    Answer, Backend, BackendBuilder, BackendSnapshot, Cause, Change, Class, Classify, Condition,
+    Cooldown, Cooldowns, Counts, Credential, Exhausted, InvalidBackend, InvalidPool, Outcome, Pool,
+    Scope, Selected, StatusClassifier, Tried,
 };

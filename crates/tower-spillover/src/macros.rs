@@ -1,4 +1,5 @@
 #[cfg(any(
+    feature = "refusal",
     feature = "retry",
     feature = "rewrite",
     feature = "select",

@@ -122,7 +122,7 @@ impl Pool {
     pub fn first(&self, scope: Scope, now: Instant) -> Selected {
         let member = self.member(0);
         let claim = member.hold(scope, self.tick(now));
-        Selected::new(self.clone(), 0, claim)
+        Selected::new(self.clone(), 0, scope, claim)
     }
 
     /// Whether [`select`](Self::select) would find a backend now.
@@ -221,7 +221,7 @@ impl Pool {
                     },
                 )?;
             if let Some(claim) = self.member(index).take(scope, access, tick) {
-                return Some(Selected::new(self.clone(), index, claim));
+                return Some(Selected::new(self.clone(), index, scope, claim));
             }
         }
     }

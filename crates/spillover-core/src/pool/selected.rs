@@ -11,12 +11,18 @@ use crate::{Backend, Outcome};
 pub struct Selected {
     pool: Pool,
     index: usize,
+    scope: Scope,
     claim: Claim,
 }
 
 impl Selected {
-    pub(super) fn new(pool: Pool, index: usize, claim: Claim) -> Self {
-        Self { pool, index, claim }
+    pub(super) fn new(pool: Pool, index: usize, scope: Scope, claim: Claim) -> Self {
+        Self {
+            pool,
+            index,
+            scope,
+            claim,
+        }
     }
 
     /// The chosen backend.
@@ -37,10 +43,10 @@ impl Selected {
         &self.pool
     }
 
-    /// The scope of the limits that apply to the request at this backend.
+    /// The scope of the request.
     #[must_use]
     pub fn scope(&self) -> Scope {
-        self.claim.scope
+        self.scope
     }
 
     /// Whether it is below the best tier.

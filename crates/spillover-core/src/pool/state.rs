@@ -27,7 +27,7 @@ pub(super) struct State {
 /// A request's hold on the backend.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claim {
-    pub(super) scope: Scope,
+    scope: Scope,
     health: Health,
     begun: Tick,
 }
@@ -83,12 +83,15 @@ impl State {
                 let until = now.after(cooldown.duration());
                 self.failing.failed(claim.health, until)
             }
-            (class, _) => {
-                if class == Class::Success {
-                    self.throttles.served(claim.scope, claim.begun);
-                }
-                self.failing.answered(claim.health)
+            (Class::Success, spent) => {
+                let opened = self.failing.answered(claim.health);
+                self.throttles.served(claim.scope, claim.begun);
+                let Some(cooldown) = spent else { return opened };
+                let throttles = &self.throttles;
+                let was_open = throttles.close(claim.scope, &cooldown, cause(), claim.begun, now);
+                was_open.then_some(Change::Closed).or(opened)
             }
+            _ => self.failing.answered(claim.health),
         }
     }
 

@@ -53,6 +53,8 @@ struct Shared<B> {
     source: Option<B>,
     recording: Recording,
     trailers: Option<HeaderMap>,
+    /// Whether the original body told its size from the start.
+    is_sized: bool,
     is_failed: bool,
     tried: Option<Tried>,
     latest_reader: u64,
@@ -67,11 +69,12 @@ impl<B: Body> ReplayBody<B> {
     }
 
     pub(super) fn with_tried(body: B, limits: ReplayLimits, tried: Option<Tried>) -> Self {
-        let recording = Recording::new(limits, body.size_hint().lower());
+        let size = body.size_hint();
         let shared = Shared {
             source: Some(body),
-            recording,
+            recording: Recording::new(limits, size.lower()),
             trailers: None,
+            is_sized: size.exact().is_some(),
             is_failed: false,
             tried,
             latest_reader: 0,
@@ -91,10 +94,19 @@ impl<B> ReplayBody<B> {
     /// Whether this clone can be read from where it stands: false when the recording it needs was let go, when the
     /// original body failed, and when a later clone took over.
     pub fn is_replayable(&self) -> bool {
-        let shared = self.lock();
-        !shared.is_failed
-            && shared.latest_reader <= self.reader
-            && shared.recording.reaches(self.position)
+        self.lock().is_readable(self.reader, self.position)
+    }
+
+    /// Ends the reading of all earlier clones, if this one [can be read](Self::is_replayable): so it stays.
+    ///
+    /// A connection that got its answer early may still be sending the body.
+    pub(super) fn take_over(&self) -> bool {
+        let mut shared = self.lock();
+        let is_readable = shared.is_readable(self.reader, self.position);
+        if is_readable {
+            shared.begin(self.reader);
+        }
+        is_readable
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared<B>> {
@@ -121,10 +133,7 @@ where
         }
         // With one handle left nobody else can read, and none can be cloned while this one is borrowed.
         let is_wanted = Arc::strong_count(&this.shared) > 1;
-        let mut shared = this
-            .shared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut shared = this.shared.lock().unwrap_or_else(PoisonError::into_inner);
 
         let frame = match shared.check(this.reader, this.position) {
             Ok(()) => match shared.recording.next(&mut this.position) {
@@ -151,7 +160,10 @@ where
         let shared = self.lock();
         let mut hint = match &shared.source {
             Some(source) => source.size_hint(),
-            None => SizeHint::with_exact(0),
+            None if shared.is_sized => SizeHint::with_exact(0),
+            // Each attempt looks like the first: HTTP/1.1 would send a size that is known by now as the length, and a body
+            // that has a length without its trailers (RFC 9112 section 6.5).
+            None => SizeHint::new(),
         };
         let ahead = shared.recording.ahead_of(self.position);
         // Upper first: the lower bound may not exceed it.
@@ -164,22 +176,31 @@ where
 }
 
 impl<B> Shared<B> {
-    /// Lets the reader read, which ends the reading of all earlier ones.
+    fn is_readable(&self, reader: u64, position: Position) -> bool {
+        !self.is_failed && self.latest_reader <= reader && self.recording.reaches(position)
+    }
+
+    /// Lets the reader read, unless it cannot.
     fn check(&mut self, reader: u64, position: Position) -> Result<(), ReplayError> {
         if reader < self.latest_reader {
             return Err(ReplayError::superseded());
         }
+        if !self.recording.reaches(position) {
+            return Err(ReplayError::not_recorded());
+        }
+        self.begin(reader);
+        Ok(())
+    }
+
+    /// Ends the reading of all earlier readers.
+    fn begin(&mut self, reader: u64) {
         if reader > self.latest_reader {
             self.latest_reader = reader;
-            // The earlier reader may be waiting for data: it learns that none will come.
+            // The earlier one may be waiting for data: it learns that none will come.
             if let Some(waker) = self.waker.take() {
                 waker.wake();
             }
         }
-        if !self.recording.reaches(position) {
-            return Err(ReplayError::not_recorded());
-        }
-        Ok(())
     }
 }
 
@@ -198,7 +219,9 @@ where
             return Poll::Ready(if self.is_failed {
                 Some(Err(ReplayError::not_recorded()))
             } else {
-                self.trailers.clone().map(|trailers| Ok(Frame::trailers(trailers)))
+                self.trailers
+                    .clone()
+                    .map(|trailers| Ok(Frame::trailers(trailers)))
             });
         };
         let Poll::Ready(frame) = Pin::new(source).poll_frame(cx) else {
@@ -231,7 +254,9 @@ where
                     // Trailers are the last frame (RFC 9110 section 6.5).
                     self.source = None;
                     self.trailers = frame.into_trailers().ok();
-                    self.trailers.clone().map(|trailers| Ok(Frame::trailers(trailers)))
+                    self.trailers
+                        .clone()
+                        .map(|trailers| Ok(Frame::trailers(trailers)))
                 }
             },
         })

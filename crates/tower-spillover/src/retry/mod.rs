@@ -60,11 +60,6 @@ mod service;
 mod tests;
 
 pub use self::{
-    body::ReplayBody,
-    error::ReplayError,
-    future::ResponseFuture,
-    layer::RetryThrottledLayer,
-    limits::ReplayLimits,
-    policy::ThrottlePolicy,
-    service::RetryThrottled,
+    body::ReplayBody, error::ReplayError, future::ResponseFuture, layer::RetryThrottledLayer,
+    limits::ReplayLimits, policy::ThrottlePolicy, service::RetryThrottled,
 };

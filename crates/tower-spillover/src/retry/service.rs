@@ -57,9 +57,8 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         // A new one even if there is one: that of an outer pool counts other backends.
         let tried = Tried::new();
-        let mut request = request.map(|body| {
-            ReplayBody::with_tried(body, self.limits.clone(), Some(tried.clone()))
-        });
+        let mut request = request
+            .map(|body| ReplayBody::with_tried(body, self.limits.clone(), Some(tried.clone())));
         request.extensions_mut().insert(tried.clone());
         ResponseFuture::new(self.retry.call(request), tried)
     }

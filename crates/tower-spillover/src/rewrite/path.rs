@@ -84,17 +84,29 @@ mod tests {
     #[test]
     fn only_the_segment_after_deployments_is_replaced() {
         let cases = [
-            ("/openai/deployments/old/chat", "/openai/deployments/new/chat"),
+            (
+                "/openai/deployments/old/chat",
+                "/openai/deployments/new/chat",
+            ),
             ("/openai/deployments/old", "/openai/deployments/new"),
-            ("/openai/deployments/old?d=old", "/openai/deployments/new?d=old"),
+            (
+                "/openai/deployments/old?d=old",
+                "/openai/deployments/new?d=old",
+            ),
             ("/old/deployments/old/old", "/old/deployments/new/old"),
             ("/deployments/deployments/x", "/deployments/new/x"),
-            ("/deployments/a/deployments/b", "/deployments/new/deployments/b"),
+            (
+                "/deployments/a/deployments/b",
+                "/deployments/new/deployments/b",
+            ),
             ("/openai/deployments", "/openai/deployments"),
             ("/openai/deployments/", "/openai/deployments/"),
             ("/openai/deployments//x", "/openai/deployments//x"),
             ("/openai/mydeployments/x", "/openai/mydeployments/x"),
-            ("/openai/models/x?a=/deployments/y", "/openai/models/x?a=/deployments/y"),
+            (
+                "/openai/models/x?a=/deployments/y",
+                "/openai/models/x?a=/deployments/y",
+            ),
         ];
         for (target, expected) in cases {
             assert_eq!(rewritten("", Some("new"), target), expected);
@@ -108,6 +120,9 @@ mod tests {
         assert_eq!(rewritten("", None, "*"), "/");
         assert_eq!(rewritten("/base", None, "*"), "/base/");
         assert_eq!(rewritten("/base", None, "evil.example:443"), "/base/");
-        assert_eq!(rewritten("/base", None, "http://evil.example/x?y"), "/base/x?y");
+        assert_eq!(
+            rewritten("/base", None, "http://evil.example/x?y"),
+            "/base/x?y"
+        );
     }
 }

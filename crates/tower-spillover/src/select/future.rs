@@ -78,7 +78,9 @@ where
         exhausted: Exhausted,
         deadline: Instant,
     ) -> Self {
-        tracing::debug!(wait_ms = exhausted.reopens_in().as_millis(), "all closed");
+        // A number also in JSON, where what `as_millis` returns would be text.
+        let wait_ms = exhausted.reopens_in().as_millis() as u64;
+        tracing::debug!(wait_ms, "all closed");
         let until = Instant::now() + exhausted.reopens_in();
         let wait = Wait {
             select,
@@ -123,7 +125,7 @@ where
                     let waiting = wait.as_mut().expect("polled after completion");
                     ready!(waiting.sleep.as_mut().poll(cx));
                     let now = Instant::now();
-                    match waiting.select.select(&waiting.tried, now) {
+                    match waiting.select.select(&waiting.request, &waiting.tried, now) {
                         Err(exhausted) if now + exhausted.reopens_in() <= waiting.deadline => {
                             waiting.sleep.as_mut().reset(now + exhausted.reopens_in());
                             continue;
@@ -186,12 +188,13 @@ fn note_answer<ResBody, E>(
     if is_refusal {
         let pool = selected.pool();
         let now = Instant::now();
-        let is_last = !pool.has_candidate(tried, now);
+        let scope = selected.scope();
+        let is_last = !pool.has_candidate(tried, scope, now);
         if is_last {
             tried.set_exhausted();
         }
         if let Ok(response) = result {
-            let exhausted = pool.exhausted(now);
+            let exhausted = pool.exhausted(scope, now);
             if response.status() == StatusCode::TOO_MANY_REQUESTS {
                 exhausted.write(response.headers_mut());
             }

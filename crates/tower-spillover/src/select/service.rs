@@ -4,13 +4,11 @@ use std::{
 };
 
 use http::{Request, Response};
-use spillover_core::{Exhausted, Pool, Selected, Tried};
+use spillover_core::{Exhausted, Pool, Scope, Selected, Tried};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{
-    Draw, EmptyResponse, ResponseForExhausted, ResponseFuture, ThreadDraw, WhenExhausted,
-};
+use super::{Draw, EmptyResponse, ResponseForExhausted, ResponseFuture, ThreadDraw, WhenExhausted};
 
 /// Chooses the backend for each attempt; see the [module](super).
 #[derive(Clone, Debug)]
@@ -24,13 +22,7 @@ pub struct PrioritySelect<S, D = ThreadDraw, R = EmptyResponse> {
 
 impl<S, D, R> PrioritySelect<S, D, R> {
     /// Wraps a service.
-    pub fn new(
-        inner: S,
-        pool: Pool,
-        when_exhausted: WhenExhausted,
-        draw: D,
-        response: R,
-    ) -> Self {
+    pub fn new(inner: S, pool: Pool, when_exhausted: WhenExhausted, draw: D, response: R) -> Self {
         Self {
             inner,
             pool,
@@ -42,11 +34,17 @@ impl<S, D, R> PrioritySelect<S, D, R> {
 
     inner_service_accessors!();
 
-    pub(super) fn select(&self, tried: &Tried, now: Instant) -> Result<Selected, Exhausted>
+    pub(super) fn select<ReqBody>(
+        &self,
+        request: &Request<ReqBody>,
+        tried: &Tried,
+        now: Instant,
+    ) -> Result<Selected, Exhausted>
     where
         D: Draw,
     {
-        self.pool.select(tried, now, self.draw.draw())
+        self.pool
+            .select(tried, scope_of(request), now, self.draw.draw())
     }
 
     pub(super) fn attempt<ReqBody>(
@@ -104,7 +102,7 @@ where
         let now = Instant::now();
         let tried = request.extensions().get::<Tried>().cloned();
         let tried = tried.unwrap_or_default();
-        let selected = match self.select(&tried, now) {
+        let selected = match self.select(&request, &tried, now) {
             Ok(selected) => selected,
             Err(exhausted) if tried.attempts() > 0 => {
                 // The backend that was left at the last answer closed since: there is nothing else to try.
@@ -112,7 +110,7 @@ where
                 return ResponseFuture::answer(self.reject(request, exhausted));
             }
             Err(exhausted) => match self.when_exhausted {
-                WhenExhausted::Forward => self.pool.first(now),
+                WhenExhausted::Forward => self.pool.first(scope_of(&request), now),
                 WhenExhausted::Wait(bound) if exhausted.reopens_in() <= bound => {
                     // The ready service waits with the request; the clone that stays behind is not ready.
                     let clone = self.clone();
@@ -130,4 +128,12 @@ where
         let future = self.attempt(request, &selected, &tried);
         ResponseFuture::attempt(future, selected, tried)
     }
+}
+
+/// What the limits apply to: what a layer above says, else the deployment in the path, else the whole backend.
+fn scope_of<ReqBody>(request: &Request<ReqBody>) -> Scope {
+    let given = request.extensions().get::<Scope>().copied();
+    given
+        .or_else(|| Scope::of_path(request.uri().path()))
+        .unwrap_or_default()
 }

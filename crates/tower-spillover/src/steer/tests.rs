@@ -1,0 +1,190 @@
+//! A probe for each backend, and requests with the `Selected` of either.
+
+use std::task::Poll;
+
+use http::{Request, Response};
+use spillover_core::{Backend, Pool, Scope, Tried};
+use spillover_testing::{Probe, probe::ProbeHandle};
+use tokio::time::Instant;
+use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
+use tower::{BoxError, ServiceExt};
+use tower_service::Service;
+
+use super::*;
+
+type Inner = Probe<(), &'static str, &'static str>;
+type Handle = ProbeHandle<&'static str>;
+
+fn pool() -> Pool {
+    let backend = |label: &str| {
+        Backend::builder(label)
+            .url("http://upstream.example")
+            .build()
+    };
+    Pool::new([backend("a").unwrap(), backend("b").unwrap()]).unwrap()
+}
+
+/// A service for each backend that answers with its label, after it was asked twice.
+fn steer(pool: &Pool) -> (BackendSteer<Inner>, [Handle; 2]) {
+    let mut handles = Vec::new();
+    let steer = BackendSteer::new(pool, |backend| {
+        let label = if backend.label() == "a" { "a" } else { "b" };
+        let inner: Inner = Probe::new(move |_| async move {
+            tokio::task::yield_now().await;
+            Ok(Response::new(label))
+        });
+        handles.push(inner.handle());
+        inner
+    });
+    (steer, handles.try_into().unwrap())
+}
+
+/// A request for the backend with this index.
+fn request(pool: &Pool, index: usize) -> Request<()> {
+    let tried = Tried::new();
+    tried.mark(1 - index);
+    let selected = pool
+        .select(&tried, Scope::WHOLE, Instant::now(), 0)
+        .expect("it is open");
+    let mut request = Request::new(());
+    request.extensions_mut().insert(selected);
+    request
+}
+
+fn poll_ready(service: &mut BackendSteer<Inner>) -> Poll<Result<(), BoxError>> {
+    task::spawn(()).enter(|cx, _| Service::<Request<()>>::poll_ready(service, cx))
+}
+
+#[tokio::test]
+async fn a_request_goes_to_the_service_of_its_backend() {
+    let pool = pool();
+    let (steer, handles) = steer(&pool);
+    for (index, label) in [(0, "a"), (1, "b"), (0, "a")] {
+        let response = steer.clone().oneshot(request(&pool, index)).await.unwrap();
+        assert_eq!(*response.body(), label);
+    }
+    assert_eq!(handles.map(|handle| handle.calls()), [2, 1]);
+}
+
+#[tokio::test]
+async fn the_services_are_made_once_in_the_order_of_the_pool() {
+    let pool = pool();
+    let mut labels = Vec::new();
+    let steer = BackendSteer::new(&pool, |backend| {
+        labels.push(backend.label().to_owned());
+        let inner: Inner = Probe::new(|_| std::future::pending());
+        inner
+    });
+    drop(steer.clone());
+    assert_eq!(labels, ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_request_that_selected_nothing_here_is_an_error() {
+    let pool = pool();
+    let (mut steer, handles) = steer(&pool);
+    // The same backends, but not the same pool.
+    let other = self::pool();
+    for request in [Request::new(()), request(&other, 0)] {
+        assert_ready_ok!(poll_ready(&mut steer));
+        let error = steer.call(request).await.unwrap_err();
+        assert!(error.is::<NotSelected>());
+        assert_eq!(
+            error.to_string(),
+            "no backend of this pool was selected for the request"
+        );
+    }
+    for handle in handles {
+        assert_eq!(
+            (handle.polls(), handle.calls(), handle.instances()),
+            (0, 0, 1)
+        );
+    }
+}
+
+#[tokio::test]
+async fn it_is_always_ready() {
+    let (mut steer, handles) = steer(&pool());
+    for handle in &handles {
+        handle.set_pending();
+        handle.fail_ready("shut down");
+    }
+    assert_ready_ok!(poll_ready(&mut steer));
+    assert_ready_ok!(poll_ready(&mut steer.clone()));
+    assert!(handles.iter().all(|handle| handle.polls() == 0));
+}
+
+#[tokio::test]
+async fn only_the_chosen_service_is_made_ready() {
+    let pool = pool();
+    let (mut steer, [a, b]) = steer(&pool);
+    a.set_pending_polls(3);
+    let mut sent = task::spawn(steer.call(request(&pool, 0)));
+    for _ in 0..3 {
+        assert_pending!(sent.poll());
+        assert!(sent.is_woken());
+        assert_eq!(a.calls(), 0);
+    }
+    assert_pending!(sent.poll());
+    assert_eq!((a.calls(), a.violations()), (1, 0));
+    assert_eq!(*assert_ready_ok!(sent.poll()).body(), "a");
+    drop(sent);
+
+    assert_eq!((a.reserved(), a.instances()), (0, 1));
+    assert_eq!((b.polls(), b.reserved(), b.instances()), (0, 0, 1));
+}
+
+#[tokio::test]
+async fn a_service_that_waits_for_readiness_is_woken() {
+    let pool = pool();
+    let (mut steer, [a, _]) = steer(&pool);
+    a.set_pending();
+    let mut sent = task::spawn(steer.call(request(&pool, 0)));
+    assert_pending!(sent.poll());
+    assert!(!sent.is_woken());
+    a.set_ready();
+    assert!(sent.is_woken());
+    assert_pending!(sent.poll());
+    assert_eq!(*assert_ready_ok!(sent.poll()).body(), "a");
+}
+
+#[tokio::test]
+async fn errors_of_the_chosen_service_pass() {
+    let pool = pool();
+    let (mut steer, [a, _]) = steer(&pool);
+    a.fail_ready("shut down");
+    let mut sent = task::spawn(steer.call(request(&pool, 0)));
+    assert_eq!(assert_ready_err!(sent.poll()).to_string(), "shut down");
+
+    let steer = BackendSteer::new(&pool, |_| {
+        let inner: Inner = Probe::new(|_| async { Err("connection refused") });
+        inner
+    });
+    let error = steer.oneshot(request(&pool, 1)).await.unwrap_err();
+    assert_eq!(error.to_string(), "connection refused");
+}
+
+#[tokio::test]
+async fn a_dropped_future_lets_go_of_the_service() {
+    let pool = pool();
+    // Before the first poll, while it waits for readiness, while it waits for the answer.
+    for (polls, is_waiting, cancelled) in [(0, false, 0), (1, true, 0), (1, false, 1)] {
+        let (mut steer, [a, _]) = steer(&pool);
+        if is_waiting {
+            a.set_pending();
+        }
+        let mut sent = task::spawn(steer.call(request(&pool, 0)));
+        (0..polls).for_each(|_| assert_pending!(sent.poll()));
+        drop(sent);
+        assert_eq!((a.cancelled(), a.in_flight()), (cancelled, 0));
+        assert_eq!((a.reserved(), a.instances()), (0, 1));
+    }
+}
+
+#[test]
+fn debug_names_the_backends() {
+    let (mut steer, _) = steer(&pool());
+    assert!(format!("{steer:?}").contains("upstream.example"));
+    let future = steer.call(Request::new(()));
+    assert_eq!(format!("{future:?}"), "ResponseFuture { .. }");
+}

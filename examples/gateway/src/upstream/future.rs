@@ -13,6 +13,7 @@ use tokio::time::{Sleep, sleep};
 use tower_spillover::Selected;
 
 use super::error::UpstreamError;
+use crate::dialect::Dialect;
 
 pin_project! {
     /// The response of the backend, or one in its place.
@@ -23,6 +24,7 @@ pin_project! {
         sleep: Sleep,
         timeout: Duration,
         selected: Option<Selected>,
+        dialect: Dialect,
     }
 }
 
@@ -31,12 +33,14 @@ impl ResponseFuture {
         response: legacy::ResponseFuture,
         timeout: Duration,
         selected: Option<Selected>,
+        dialect: Dialect,
     ) -> Self {
         Self {
             response,
             sleep: sleep(timeout),
             timeout,
             selected,
+            dialect,
         }
     }
 }
@@ -59,6 +63,6 @@ impl Future for ResponseFuture {
             .as_ref()
             .map(|selected| selected.backend().label());
         tracing::warn!(backend, error = error.detail(), "attempt failed");
-        Poll::Ready(Ok(error.into_response()))
+        Poll::Ready(Ok(this.dialect.response(&error.into_client_error())))
     }
 }

@@ -15,7 +15,7 @@ use tower::Service;
 use tower_spillover::{Selected, retry::ReplayBody};
 
 use self::future::ResponseFuture;
-use crate::client::Client;
+use crate::{client::Client, dialect::Dialect};
 
 /// Calls the client. A failure becomes a 502 or 504, so that layers outside see responses only, as axum wants it.
 #[derive(Clone, Debug)]
@@ -42,6 +42,12 @@ impl Service<Request<ReplayBody<Body>>> for Upstream {
 
     fn call(&mut self, request: Request<ReplayBody<Body>>) -> ResponseFuture {
         let selected = request.extensions().get::<Selected>().cloned();
-        ResponseFuture::new(self.client.request(request), self.timeout, selected)
+        let dialect = Dialect::of(request.uri(), request.headers());
+        ResponseFuture::new(
+            self.client.request(request),
+            self.timeout,
+            selected,
+            dialect,
+        )
     }
 }

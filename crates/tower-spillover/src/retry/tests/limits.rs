@@ -1,0 +1,182 @@
+//! What is kept of bodies, seen by what is left of the total budget.
+
+use tokio_test::assert_pending;
+
+use super::*;
+
+/// What a chunk is charged beside its bytes.
+const OVERHEAD: usize = size_of::<Bytes>();
+
+const TOTAL: usize = 10_000;
+
+fn limits() -> ReplayLimits {
+    ReplayLimits::default().total(TOTAL)
+}
+
+fn chunks(count: usize, chunk: &'static str) -> ScriptedBody {
+    (0..count).fold(ScriptedBody::new(), |body, _| body.data(chunk))
+}
+
+#[test]
+fn a_recording_is_charged_and_given_back_with_the_last_clone() {
+    let limits = limits();
+    let mut first = ReplayBody::new(chunks(2, "12345"), limits.clone());
+    let second = first.clone();
+    assert!(is_free(&limits, TOTAL));
+
+    read_all(&mut first);
+    let charged = 2 * (5 + OVERHEAD);
+    assert!(is_free(&limits, TOTAL - charged) && !is_free(&limits, TOTAL - charged + 1));
+    drop(first);
+    assert!(!is_free(&limits, TOTAL));
+    drop(second);
+    assert!(is_free(&limits, TOTAL));
+}
+
+#[test]
+fn nothing_is_kept_when_no_clone_is_left() {
+    let limits = limits();
+    let mut only = ReplayBody::new(chunks(2, "12345"), limits.clone());
+    read(&mut only);
+    assert!(is_free(&limits, TOTAL));
+
+    let mut first = ReplayBody::new(chunks(3, "12345"), limits.clone());
+    let kept = first.clone();
+    read(&mut first);
+    drop(kept);
+    assert!(!is_free(&limits, TOTAL));
+    read(&mut first);
+    assert!(is_free(&limits, TOTAL));
+    assert_eq!(read_all(&mut first).0, ["12345"]);
+}
+
+#[test]
+fn the_last_clone_finishes_what_it_reads_from_the_recording() {
+    let mut first = ReplayBody::new(chunks(4, "12345"), limits());
+    let mut second = first.clone();
+    read(&mut first);
+    read(&mut first);
+    drop(first);
+    assert_eq!(read_all(&mut second).0, ["12345"; 4]);
+}
+
+#[test]
+fn a_body_that_outgrows_its_limit_is_sent_once() {
+    let limits = limits().per_request(2 * (5 + OVERHEAD));
+    let mut first = ReplayBody::new(chunks(3, "12345"), limits.clone());
+    let mut second = first.clone();
+
+    read(&mut first);
+    read(&mut first);
+    assert!(second.is_replayable());
+    read(&mut first);
+    assert!(!second.is_replayable());
+    assert!(is_free(&limits, TOTAL));
+    assert!(first.is_end_stream());
+
+    let error = read_error(&mut second);
+    assert!(!error.is_source() && !error.is_superseded());
+    assert!(assert_ready!(poll(&mut second)).is_none());
+}
+
+#[test]
+fn an_outgrown_body_streams_on() {
+    let limits = limits().per_request(0);
+    let source = chunks(2, "12345").pause().trailers(trailers());
+    let handle = source.handle();
+    let mut first = ReplayBody::new(source, limits);
+    let _kept = first.clone();
+    assert_eq!([read(&mut first), read(&mut first)], ["12345"; 2]);
+    assert_pending!(poll(&mut first));
+    handle.resume();
+    assert_eq!(read_all(&mut first), (vec![], Some(trailers())));
+}
+
+#[test]
+fn a_body_that_announces_too_much_is_not_recorded() {
+    let limits = limits().per_request(14);
+    let mut first = ReplayBody::new(chunks(3, "12345").with_exact_size(), limits.clone());
+    let mut second = first.clone();
+    // Until it is read, nothing is lost.
+    assert!(second.is_replayable());
+
+    read(&mut first);
+    assert!(is_free(&limits, TOTAL));
+    assert!(!second.is_replayable());
+    assert_eq!(read_all(&mut first).0, ["12345"; 2]);
+    read_error(&mut second);
+}
+
+#[test]
+fn a_body_that_is_too_large_can_be_sent_by_an_attempt_that_is_the_first_to_read_it() {
+    let limits = limits().per_request(0);
+    let mut first = ReplayBody::new(chunks(3, "12345").with_exact_size(), limits);
+    let mut second = first.clone();
+    assert!(second.is_replayable());
+    assert_eq!(read_all(&mut second).0, ["12345"; 3]);
+    assert!(read_error(&mut first).is_superseded());
+}
+
+#[test]
+fn a_clone_that_cannot_be_read_does_not_disturb_the_one_that_is() {
+    let mut first = ReplayBody::new(chunks(3, "12345"), limits().per_request(0));
+    let mut second = first.clone();
+    read(&mut first);
+    read_error(&mut second);
+    assert_eq!(read_all(&mut first).0, ["12345"; 2]);
+}
+
+#[test]
+fn all_requests_together_are_bounded() {
+    let charge = 5 + OVERHEAD;
+    let limits = ReplayLimits::default().total(charge);
+    let body = || ReplayBody::new(chunks(1, "12345"), limits.clone());
+    let (mut one, mut two, mut three) = (body(), body(), body());
+    let (one_kept, two_kept, three_kept) = (one.clone(), two.clone(), three.clone());
+
+    read(&mut one);
+    read(&mut two);
+    assert!(one_kept.is_replayable() && !two_kept.is_replayable());
+    drop((one, one_kept));
+    read(&mut three);
+    assert!(three_kept.is_replayable());
+}
+
+#[test]
+fn clones_of_the_limits_share_the_total() {
+    let limits = limits();
+    let other = self::limits();
+    let mut first = ReplayBody::new(chunks(1, "12345"), limits.clone().per_request(100));
+    let _kept = first.clone();
+    read(&mut first);
+    assert!(!is_free(&limits, TOTAL));
+    assert!(is_free(&other, TOTAL));
+}
+
+#[test]
+fn many_tiny_chunks_count_more_than_their_bytes() {
+    for limits in [limits(), ReplayLimits::default().per_request(TOTAL)] {
+        let mut first = ReplayBody::new(chunks(TOTAL, "1"), limits);
+        let second = first.clone();
+        let mut recorded = 0;
+        while second.is_replayable() {
+            read(&mut first);
+            recorded += 1;
+        }
+        assert_eq!(recorded - 1, TOTAL / (1 + OVERHEAD));
+    }
+}
+
+#[test]
+fn empty_chunks_count_too() {
+    let limits = limits();
+    let recorded = TOTAL / OVERHEAD;
+    let mut first = ReplayBody::new(chunks(recorded + 1, ""), limits.clone());
+    let _kept = first.clone();
+    for _ in 0..recorded {
+        read(&mut first);
+    }
+    assert!(!is_free(&limits, OVERHEAD));
+    read(&mut first);
+    assert!(is_free(&limits, TOTAL));
+}

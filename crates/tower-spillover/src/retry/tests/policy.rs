@@ -1,0 +1,271 @@
+//! What is retried, and how often.
+
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use spillover_core::{Answer, Class, Outcome};
+use spillover_testing::Probe;
+use tokio::time::Instant;
+use tower::ServiceExt;
+use tower_layer::Layer;
+
+use super::{inner::*, *};
+
+#[tokio::test(start_paused = true)]
+async fn what_another_backend_would_answer_as_well_is_not_retried() {
+    for status in [200, 204, 304, 400, 401, 403, 404, 422] {
+        let service = RetryThrottledLayer::new().layer(backends([Ok(status), Ok(200)]));
+        assert_eq!(send(service).await, Ok((status, 0)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_are_retried_without_a_pause() {
+    let answers = [
+        Ok(429),
+        Ok(500),
+        Err("connection refused"),
+        Ok(503),
+        Ok(200),
+    ];
+    let service = RetryThrottledLayer::new().layer(backends(answers));
+    let start = Instant::now();
+
+    // One poll does it all: there is nothing to wait for in between.
+    let mut sent = task::spawn(send(service));
+    assert_eq!(assert_ready!(sent.poll()), Ok((200, 4)));
+    assert_eq!(Instant::now(), start);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_answer_is_returned_when_no_backend_is_left() {
+    let layer = RetryThrottledLayer::new();
+    assert_eq!(
+        send(layer.layer(backends([Ok(429), Ok(503)]))).await,
+        Ok((503, 1))
+    );
+    assert_eq!(
+        send(layer.layer(backends([Ok(500), Ok(429)]))).await,
+        Ok((429, 1))
+    );
+    assert_eq!(
+        send(layer.layer(backends([Ok(429), Err("reset")]))).await,
+        Err("reset")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn max_attempts_bounds_them() {
+    for (max, attempts) in [(0, 1), (1, 1), (2, 2), (3, 3), (9, 4)] {
+        let inner = backends([Ok(429), Ok(429), Ok(429), Ok(429)]);
+        let service = RetryThrottledLayer::new().max_attempts(max).layer(inner);
+        assert_eq!(
+            send(service).await,
+            Ok((429, attempts - 1)),
+            "at most {max}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_selector_only_max_attempts_makes_retries() {
+    let service = RetryThrottledLayer::new().layer(answers([Ok(429), Ok(200)]));
+    assert_eq!(send(service).await, Ok((429, 0)));
+
+    let service = RetryThrottledLayer::new()
+        .max_attempts(2)
+        .layer(answers([Ok(429), Ok(200)]));
+    assert_eq!(send(service).await, Ok((200, 1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_nobody_chose_a_backend_for_is_the_last() {
+    let mark_first = |request: Request<_>| {
+        if tried(request.extensions()).attempts() == 0 {
+            mark(&request, 0);
+        }
+        request
+    };
+    let inner = answers([Ok(429), Ok(429), Ok(200)]).map_request(mark_first);
+    let service = RetryThrottledLayer::new().layer(inner);
+    assert_eq!(send(service).await, Ok((429, 1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_response_tells_how_many_attempts_were_made() {
+    let service = RetryThrottledLayer::new().layer(backends([Ok(429), Ok(502), Ok(200)]));
+    let response = service.oneshot(request(ScriptedBody::new())).await.unwrap();
+    assert_eq!(tried(response.extensions()).attempts(), 3);
+    assert!((0..3).all(|index| tried(response.extensions()).contains(index)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_attempt_starts_from_the_original() {
+    let inner: Inner = Probe::new(|mut request: Request<ReplayBody<_>>| async move {
+        let attempt = mark_next(&request);
+        assert_eq!(request.uri(), "/v1/chat/completions?x=1");
+        assert_eq!(request.headers()["x-client"], "1");
+        assert!(request.extensions().get::<usize>().is_none());
+
+        // What a layer below makes of this attempt is none of the next one's.
+        *request.uri_mut() = "https://backend.example/other".parse().unwrap();
+        request
+            .headers_mut()
+            .insert("x-client", "2".parse().unwrap());
+        request.extensions_mut().insert(attempt);
+        let body = request.into_body().collect().await.unwrap();
+        assert_eq!(body.trailers(), Some(&trailers()));
+        assert_eq!(body.to_bytes(), "one, two");
+        Ok(response(if attempt == 2 { 200 } else { 429 }, 0))
+    });
+    let service = RetryThrottledLayer::new().layer(inner);
+    let body = ScriptedBody::new()
+        .data("one, ")
+        .pending()
+        .data("two")
+        .trailers(trailers());
+    let response = service.oneshot(request(body)).await.unwrap();
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            tried(response.extensions()).attempts()
+        ),
+        (200, 3)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_outcome_of_a_layer_below_decides() {
+    let classified = |status, outcome: Outcome| {
+        let answer = move |mut response: Response<_>| {
+            if response.status() == status {
+                response.extensions_mut().insert(outcome);
+            }
+            response
+        };
+        RetryThrottledLayer::new().layer(backends([Ok(status), Ok(202)]).map_response(answer))
+    };
+    let throttled = Outcome::throttled(std::time::Duration::from_secs(1));
+    assert_eq!(send(classified(200, throttled)).await, Ok((202, 1)));
+    assert_eq!(
+        send(classified(429, Outcome::client_error())).await,
+        Ok((429, 0))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_classifier_decides_where_there_is_no_outcome() {
+    let classify = |answer: &Answer<'_, &str>| match (answer.status(), answer.as_error()) {
+        (Some(status), _) if status == 403 => Class::Throttled,
+        (None, Some(&"bad request")) => Class::ClientError,
+        (None, _) => Class::Failing,
+        _ => Class::Success,
+    };
+    let layer = RetryThrottledLayer::new()
+        .max_attempts(2)
+        .with_classify(classify);
+    assert_eq!(
+        send(layer.layer(backends([Ok(403), Ok(200)]))).await,
+        Ok((200, 1))
+    );
+    assert_eq!(
+        send(layer.layer(backends([Ok(429), Ok(200)]))).await,
+        Ok((429, 0))
+    );
+    assert_eq!(
+        send(layer.layer(backends([Err("reset"), Ok(200)]))).await,
+        Ok((200, 1))
+    );
+    let refused = layer.layer(backends([Err("bad request"), Ok(200)]));
+    assert_eq!(send(refused).await, Err("bad request"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_cannot_be_replayed_is_sent_once() {
+    let limits = ReplayLimits::default().per_request(3);
+    let layer = RetryThrottledLayer::new().replay_limits(limits);
+    assert_eq!(
+        send(layer.layer(backends([Ok(429), Ok(200)]))).await,
+        Ok((429, 0))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_cannot_be_read_is_not_retried() {
+    let service = RetryThrottledLayer::new().layer(backends([Err("broken pipe"), Ok(200)]));
+    let body = ScriptedBody::new().data("one").error("client went away");
+    assert_eq!(
+        service.oneshot(request(body)).await.unwrap_err(),
+        "broken pipe"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_body_is_the_requests_fault_whatever_the_answer() {
+    let service = RetryThrottledLayer::new().layer(backends([Ok(500), Ok(200)]));
+    let body = ScriptedBody::new().error("client went away");
+    let response = service.oneshot(request(body)).await.unwrap();
+    assert_eq!(*response.body(), 0);
+    assert!(tried(response.extensions()).is_request_failed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_still_sending_takes_nothing_from_the_next_attempt() {
+    for kept in [usize::MAX, 0] {
+        // Answers 429 and keeps the body, as a connection does that is still sending; then reads the whole body.
+        let mut sending = None;
+        let inner: Inner = Probe::new(move |request: Request<ReplayBody<_>>| {
+            mark(&request, 0);
+            let body = match &mut sending {
+                None => {
+                    sending = Some(request.into_body());
+                    None
+                }
+                Some(sending) => {
+                    assert!(read_error(sending).is_superseded());
+                    Some(request.into_body())
+                }
+            };
+            async move {
+                let Some(body) = body else {
+                    return Ok(response(429, 0));
+                };
+                assert_eq!(body.collect().await.unwrap().to_bytes(), "question");
+                Ok(response(200, 1))
+            }
+        });
+        let limits = ReplayLimits::default().per_request(kept);
+        let service = RetryThrottledLayer::new()
+            .replay_limits(limits)
+            .layer(inner);
+        assert_eq!(send(service).await, Ok((200, 1)), "{kept} bytes are kept");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn layers_within_each_other_count_apart() {
+    fn choose<B>(request: Request<B>, index: usize) -> Request<B> {
+        mark(&request, index);
+        request
+    }
+    let inner: Probe<ReplayBody<ReplayBody<ScriptedBody>>, usize, &str> =
+        Probe::new(|request: Request<ReplayBody<_>>| async move {
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body, "question");
+            Ok(response(429, 0))
+        });
+    let handle = inner.handle();
+    let layer = RetryThrottledLayer::new();
+    let inner = layer
+        .clone()
+        .max_attempts(3)
+        .layer(inner.map_request(|r| choose(r, 7)));
+    let outer = layer
+        .max_attempts(2)
+        .layer(inner.map_request(|r| choose(r, 1)));
+
+    let body = ScriptedBody::new().data("question");
+    let response = outer.oneshot(request(body)).await.unwrap();
+    assert_eq!(handle.calls(), 2 * 3);
+    assert_eq!(tried(response.extensions()).attempts(), 2);
+    assert!(tried(response.extensions()).contains(1) && !tried(response.extensions()).contains(7));
+}

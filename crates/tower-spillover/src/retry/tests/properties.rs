@@ -1,0 +1,193 @@
+//! Any script, read by any number of clones in any order: what is read to its end is the original.
+
+use std::iter;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SCRIPT: usize = 8;
+const CLONES: usize = 4;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Data(usize),
+    Pending,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Data,
+    Trailers,
+    Error,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Poll,
+    Clone,
+    Drop,
+}
+
+/// One clone and what it has read.
+struct Reader {
+    body: ReplayBody<ScriptedBody>,
+    data: Vec<u8>,
+    trailers: Option<HeaderMap>,
+    end: Option<Result<(), ReplayError>>,
+}
+
+impl Reader {
+    fn new(body: ReplayBody<ScriptedBody>) -> Self {
+        Self {
+            body,
+            data: Vec::new(),
+            trailers: None,
+            end: None,
+        }
+    }
+
+    fn poll(&mut self) {
+        let Poll::Ready(frame) = poll(&mut self.body) else {
+            return;
+        };
+        match frame {
+            _ if self.end.is_some() => assert!(frame.is_none(), "a frame after the end"),
+            None => self.end = Some(Ok(())),
+            Some(Err(error)) => self.end = Some(Err(error)),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(chunk) => self.data.extend_from_slice(&chunk),
+                Err(frame) => self.trailers = frame.into_trailers().ok(),
+            },
+        }
+    }
+
+    fn check(&self, original: &Original) {
+        assert!(original.data.starts_with(&self.data));
+        let is_whole = self.data == original.data && self.trailers == original.trailers();
+        match &self.end {
+            Some(Ok(())) => assert!(is_whole, "ended before its end"),
+            Some(Err(error)) if error.is_source() => {
+                assert!(matches!(original.end, End::Error));
+            }
+            Some(Err(_)) => assert!(!self.body.is_replayable()),
+            None if self.body.is_replayable() => {
+                let left = (original.data.len() - self.data.len()) as u64;
+                assert_eq!(self.body.size_hint().exact(), Some(left));
+                assert!(!self.body.is_end_stream() || is_whole);
+            }
+            None => {}
+        }
+    }
+}
+
+struct Original {
+    data: Vec<u8>,
+    end: End,
+}
+
+impl Original {
+    fn trailers(&self) -> Option<HeaderMap> {
+        matches!(self.end, End::Trailers).then(trailers)
+    }
+}
+
+/// Plays the script; each data step has other bytes than the ones before it.
+fn play(steps: &[Step], end: End) -> (ScriptedBody, Original) {
+    let mut body = ScriptedBody::new().with_exact_size();
+    let mut data = Vec::new();
+    for (number, step) in (b'a'..).zip(steps) {
+        match step {
+            Step::Data(len) => {
+                let chunk = vec![number; *len];
+                data.extend_from_slice(&chunk);
+                body = body.data(chunk);
+            }
+            Step::Pending => body = body.pending(),
+        }
+    }
+    body = match end {
+        End::Data => body,
+        End::Trailers => body.trailers(trailers()),
+        End::Error => body.error("reset"),
+    };
+    (body, Original { data, end })
+}
+
+fn script() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![3 => (0..6_usize).prop_map(Step::Data), 1 => Just(Step::Pending)];
+    prop::collection::vec(step, 0..SCRIPT)
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![2 => Just(End::Data), 1 => Just(End::Trailers), 1 => Just(End::Error)]
+}
+
+fn acts() -> impl Strategy<Value = Vec<(Act, usize)>> {
+    let act = prop_oneof![8 => Just(Act::Poll), 1 => Just(Act::Clone), 1 => Just(Act::Drop)];
+    prop::collection::vec((act, 0..CLONES), 0..64)
+}
+
+/// Within what a request may keep: nothing, a part, everything.
+fn limit() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(0), 0..400_usize, Just(usize::MAX)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_read_to_its_end_is_the_original(
+        steps in script(), end in end(), limit in limit(), acts in acts(),
+    ) {
+        let limits = ReplayLimits::default().per_request(limit).total(1000);
+        let (source, original) = play(&steps, end);
+        let mut readers = vec![Reader::new(ReplayBody::new(source, limits.clone()))];
+
+        for (act, index) in acts {
+            let index = index % readers.len();
+            match act {
+                Act::Poll => readers[index].poll(),
+                Act::Clone if readers.len() < CLONES => {
+                    let clone = readers[index].body.clone();
+                    readers.push(Reader::new(clone));
+                }
+                Act::Drop if readers.len() > 1 => drop(readers.swap_remove(index)),
+                Act::Clone | Act::Drop => {}
+            }
+            for reader in &readers {
+                reader.check(&original);
+            }
+        }
+        drop(readers);
+        prop_assert!(is_free(&limits, 1000));
+    }
+
+    #[test]
+    fn the_latest_attempt_sends_everything(
+        steps in script(), end in end(), polls in prop::collection::vec(0..SCRIPT, 1..CLONES),
+    ) {
+        let (source, original) = play(&steps, end);
+        let mut kept = replay(source);
+        let mut earlier = Vec::new();
+        for polls in polls {
+            let next = kept.clone();
+            let mut reader = Reader::new(std::mem::replace(&mut kept, next));
+            iter::repeat_n((), polls).for_each(|()| reader.poll());
+            earlier.push(reader);
+        }
+
+        if kept.is_replayable() {
+            let mut latest = Reader::new(kept);
+            while latest.end.is_none() {
+                latest.poll();
+                earlier.iter_mut().for_each(Reader::poll);
+                latest.check(&original);
+            }
+            let is_whole = matches!(latest.end, Some(Ok(())));
+            prop_assert_eq!(is_whole, !matches!(end, End::Error));
+        } else {
+            prop_assert!(matches!(end, End::Error), "lost without a reason");
+        }
+    }
+}

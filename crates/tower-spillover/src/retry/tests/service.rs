@@ -1,0 +1,125 @@
+//! Readiness, clones and cancellation.
+
+use std::future;
+
+use http::Request;
+use http_body_util::BodyExt;
+use spillover_testing::{Probe, probe::ProbeHandle};
+use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{inner::*, *};
+
+fn poll_ready<S: Service<Request<ScriptedBody>>>(service: &mut S) -> Poll<Result<(), S::Error>> {
+    task::spawn(()).enter(|cx, _| service.poll_ready(cx))
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_is_the_inner_services() {
+    let inner = answers([Ok(200)]);
+    let handle = inner.handle();
+    let mut service = RetryThrottledLayer::new().layer(inner);
+    handle.set_pending();
+    assert_pending!(poll_ready(&mut service));
+    handle.fail_ready("shut down");
+    assert_eq!(assert_ready_err!(poll_ready(&mut service)), "shut down");
+    handle.set_ready();
+    assert_ready_ok!(poll_ready(&mut service));
+    assert_eq!(handle.reserved(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clone_of_a_ready_service_is_not_ready() {
+    let inner = answers([Ok(200)]);
+    let handle = inner.handle();
+    let mut service = RetryThrottledLayer::new().layer(inner);
+    assert_ready_ok!(poll_ready(&mut service));
+    let clone = service.clone();
+    assert!(service.get_ref().is_ready() && !clone.get_ref().is_ready());
+    service.call(request(ScriptedBody::new())).await.unwrap();
+    assert_eq!((handle.calls(), handle.violations()), (1, 0));
+}
+
+/// The service with an inner one that waits for ever in its second call, and the first call's answer still to come.
+fn stalling(limits: ReplayLimits) -> (RetryThrottled<Inner>, ProbeHandle<&'static str>) {
+    let inner: Inner = Probe::new(|request: Request<ReplayBody<_>>| async move {
+        let attempt = mark_next(&request);
+        let mut body = request.into_body();
+        body.frame().await;
+        match attempt {
+            0 => tokio::task::yield_now().await,
+            _ => future::pending().await,
+        }
+        Ok(response(429, 0))
+    });
+    let handle = inner.handle();
+    (
+        RetryThrottledLayer::new()
+            .replay_limits(limits)
+            .layer(inner),
+        handle,
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_waits_for_the_readiness_of_the_service_it_calls() {
+    let (mut service, handle) = stalling(ReplayLimits::default());
+    assert_ready_ok!(poll_ready(&mut service));
+    let mut sent = task::spawn(service.call(request(ScriptedBody::new().data("one"))));
+    handle.set_pending();
+    assert_pending!(sent.poll());
+    assert_pending!(sent.poll());
+    assert_eq!((handle.calls(), handle.completed()), (1, 1));
+
+    handle.set_ready();
+    assert!(sent.is_woken());
+    assert_pending!(sent.poll());
+    assert_eq!((handle.calls(), handle.violations()), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_readiness_error_ends_the_request() {
+    let (mut service, handle) = stalling(ReplayLimits::default());
+    assert_ready_ok!(poll_ready(&mut service));
+    let mut sent = task::spawn(service.call(request(ScriptedBody::new().data("one"))));
+    assert_pending!(sent.poll());
+    handle.fail_ready("shut down");
+    assert_eq!(assert_ready_err!(sent.poll()), "shut down");
+    assert_eq!(handle.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_future_lets_go_of_everything() {
+    // Before the first poll, in the first attempt, while the retry waits for readiness, in the second attempt.
+    let stages = [(0, false, 1), (1, false, 1), (2, true, 0), (2, false, 1)];
+    for (polls, is_waiting, cancelled) in stages {
+        let limits = ReplayLimits::default().total(1000);
+        let (mut service, handle) = stalling(limits.clone());
+        assert_ready_ok!(poll_ready(&mut service));
+        let body = ScriptedBody::new().data("one").pause();
+        let source = body.handle();
+        let mut sent = task::spawn(service.call(request(body)));
+        if is_waiting {
+            handle.set_pending();
+        }
+        for _ in 0..polls {
+            assert_pending!(sent.poll());
+        }
+        assert_eq!(is_free(&limits, 1000), polls == 0);
+
+        drop(sent);
+        assert_eq!((handle.in_flight(), handle.cancelled()), (0, cancelled));
+        assert_eq!((handle.instances(), handle.reserved()), (1, 0));
+        assert!(source.is_dropped());
+        assert!(is_free(&limits, 1000));
+    }
+}
+
+#[test]
+fn the_inner_service_is_accessible() {
+    let mut service = RetryThrottledLayer::new().layer("inner");
+    assert_eq!(*service.get_ref(), "inner");
+    *service.get_mut() = "other";
+    assert_eq!(service.into_inner(), "other");
+}

@@ -1,0 +1,122 @@
+//! Attempts that overlap, by hand: what the earlier ones get, and that the latest one sends all.
+
+use tokio_test::assert_pending;
+
+use super::*;
+
+#[test]
+fn server_that_answers_before_the_body_is_sent() {
+    let source = ScriptedBody::new().pause();
+    let handle = source.handle();
+    let mut first = replay(source);
+    let mut second = first.clone();
+    assert_pending!(poll(&mut first));
+
+    // The answer is a refusal. The connection still holds the first, and goes on polling it.
+    assert!(second.is_replayable());
+    handle.push_data("one");
+    handle.push_data("two");
+    assert_eq!(read(&mut second), "one");
+    assert!(read_error(&mut first).is_superseded());
+    assert_eq!(read(&mut second), "two");
+    assert!(assert_ready!(poll(&mut first)).is_none());
+}
+
+#[test]
+fn half_sent_body() {
+    let source = ScriptedBody::new()
+        .data("one")
+        .data("two")
+        .pause()
+        .trailers(trailers());
+    let handle = source.handle();
+    let mut first = replay(source);
+    let mut second = first.clone();
+    assert_eq!(read(&mut first), "one");
+    drop(first);
+
+    assert_eq!([read(&mut second), read(&mut second)], ["one", "two"]);
+    assert_pending!(poll(&mut second));
+    handle.push_data("three");
+    handle.resume();
+    assert_eq!(
+        read_all(&mut second),
+        (vec!["three".into()], Some(trailers()))
+    );
+    assert_eq!(handle.data_frames(), 3);
+}
+
+#[test]
+fn two_live_clones() {
+    let source = ScriptedBody::new().data("one").pause();
+    let handle = source.handle();
+    let mut first = replay(source);
+    let mut second = first.clone();
+    read(&mut first);
+    let mut first = task::spawn(first);
+    assert_pending!(first.enter(|cx, body| body.poll_frame(cx)));
+    assert!(!first.is_woken());
+
+    assert_eq!(read(&mut second), "one");
+    assert!(first.is_woken());
+    assert!(!first.is_replayable());
+    let frame = assert_ready!(first.enter(|cx, body| body.poll_frame(cx)));
+    assert!(frame.expect("a frame").unwrap_err().is_superseded());
+    assert!(assert_ready!(first.enter(|cx, body| body.poll_frame(cx))).is_none());
+
+    handle.push_data("two");
+    handle.resume();
+    assert_eq!(read_all(&mut second).0, ["two"]);
+}
+
+#[test]
+fn the_one_that_takes_over_is_woken_for_what_comes() {
+    let source = ScriptedBody::new().pause();
+    let handle = source.handle();
+    let mut first = task::spawn(replay(source));
+    let mut second = task::spawn(ReplayBody::clone(&first));
+    assert_pending!(first.enter(|cx, body| body.poll_frame(cx)));
+    assert_pending!(second.enter(|cx, body| body.poll_frame(cx)));
+
+    handle.push_data("one");
+    assert!(second.is_woken());
+    let frame = assert_ready!(second.enter(|cx, body| body.poll_frame(cx)));
+    assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), "one");
+}
+
+#[test]
+fn retry_before_the_first_poll() {
+    let source = ScriptedBody::new()
+        .data("one")
+        .data("two")
+        .trailers(trailers());
+    let handle = source.handle();
+    let mut first = replay(source);
+    let mut second = first.clone();
+
+    let expected = (vec!["one".into(), "two".into()], Some(trailers()));
+    assert_eq!(read_all(&mut second), expected);
+    assert_eq!(handle.data_frames(), 2);
+    assert!(!first.is_replayable());
+    assert!(read_error(&mut first).is_superseded());
+}
+
+#[test]
+fn the_retry_takes_over_wherever_the_earlier_attempt_stands() {
+    let frames = ["a", "bc", "", "def"];
+    for sent in 0..=frames.len() {
+        let script = frames
+            .iter()
+            .fold(ScriptedBody::new(), |body, frame| body.data(*frame));
+        let mut first = replay(script);
+        let kept = first.clone();
+        for expected in &frames[..sent] {
+            assert_eq!(read(&mut first), *expected);
+        }
+        assert_eq!(
+            read_all(&mut kept.clone()).0,
+            frames,
+            "{sent} frames were sent"
+        );
+    }
+}

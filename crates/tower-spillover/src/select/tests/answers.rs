@@ -1,0 +1,148 @@
+//! What the layer adds to the answer of a backend.
+
+use super::*;
+
+type Inner = Probe<(), (), &'static str>;
+
+/// Answers with this status and hints of its own. A 429 throttles the backend as `ThrottleTracker` does.
+fn answers(status: u16) -> Inner {
+    Probe::new(move |request: Request<()>| async move {
+        if status == 429 {
+            let outcome = Outcome::throttled(7 * SECOND);
+            selected(request.extensions()).record(&outcome, Instant::now());
+        }
+        Ok(hinting(status))
+    })
+}
+
+fn hinting(status: u16) -> Response<()> {
+    let response = Response::builder().status(status).header("x-upstream", "1");
+    let response = response
+        .header("retry-after", "77")
+        .header("retry-after-ms", "77000");
+    response.body(()).unwrap()
+}
+
+fn hints<B>(response: &Response<B>) -> [&str; 2] {
+    ["retry-after", "retry-after-ms"].map(|name| response.headers()[name].to_str().unwrap())
+}
+
+const UNTOUCHED: [&str; 2] = ["77", "77000"];
+
+/// The answer to a request that has been nowhere, or at the second backend.
+async fn answer(pool: &Pool, inner: Inner, is_last: bool) -> (Response<()>, Tried) {
+    let tried = Tried::new();
+    if is_last {
+        tried.mark(1);
+    }
+    let service = PrioritySelectLayer::new(pool.clone()).layer(inner);
+    let response = service.oneshot(request(&tried)).await.unwrap();
+    assert_eq!(selected(response.extensions()).index(), 0);
+    (response, tried)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_says_when_the_pool_opens() {
+    let pool = pool([("a", 1), ("b", 2)]);
+    throttle(&pool, 1, SECOND * 5 / 2);
+    let (response, tried) = answer(&pool, answers(429), false).await;
+    assert_eq!(hints(&response), ["3", "2500"]);
+    assert_eq!(response.headers()["x-upstream"], "1");
+    let exhausted = response.extensions().get::<Exhausted>().unwrap();
+    assert_eq!(exhausted.reopens_in(), SECOND * 5 / 2);
+    assert!(tried.is_exhausted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_while_another_backend_is_left_is_not_the_last_word() {
+    let pool = pool([("a", 1), ("b", 2)]);
+    let (response, tried) = answer(&pool, answers(429), false).await;
+    assert_eq!(hints(&response), ["1", "1"]);
+    assert!(response.extensions().get::<Exhausted>().is_none());
+    assert!(!tried.is_exhausted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_was_tried_is_not_left() {
+    let pool = pool([("a", 1), ("b", 2)]);
+    let (response, tried) = answer(&pool, answers(429), true).await;
+    // It is open all the same, for a request that comes back.
+    assert_eq!(hints(&response), ["1", "1"]);
+    let exhausted = response.extensions().get::<Exhausted>().unwrap();
+    assert_eq!(exhausted.reopens_in(), Duration::ZERO);
+    assert!(tried.is_exhausted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_refusals_keep_their_hints() {
+    let pool = pool([("a", 1), ("b", 2)]);
+    for status in [500, 503] {
+        let (response, tried) = answer(&pool, answers(status), false).await;
+        assert_eq!(hints(&response), UNTOUCHED);
+        assert!(!tried.is_exhausted());
+
+        let (response, tried) = answer(&pool, answers(status), true).await;
+        assert_eq!(hints(&response), UNTOUCHED);
+        assert!(response.extensions().get::<Exhausted>().is_some());
+        assert!(tried.is_exhausted());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_no_refusal_is_left_alone() {
+    let pool = pool([("a", 1), ("b", 2)]);
+    for status in [200, 304, 400, 401, 404] {
+        let (response, tried) = answer(&pool, answers(status), true).await;
+        assert_eq!(hints(&response), UNTOUCHED);
+        assert!(response.extensions().get::<Exhausted>().is_none());
+        assert!(!tried.is_exhausted());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_outcome_of_a_layer_below_decides_what_is_a_refusal() {
+    let classified = |status, outcome: Outcome| {
+        Probe::new(move |_: Request<()>| {
+            let mut response = hinting(status);
+            response.extensions_mut().insert(outcome.clone());
+            async { Ok(response) }
+        })
+    };
+    let pool = pool([("a", 1), ("b", 2)]);
+
+    let not_meant_so = classified(429, Outcome::client_error());
+    let (response, tried) = answer(&pool, not_meant_so, true).await;
+    assert_eq!(hints(&response), UNTOUCHED);
+    assert!(!tried.is_exhausted());
+
+    let refused = classified(403, Outcome::throttled(SECOND));
+    let (response, tried) = answer(&pool, refused, true).await;
+    assert_eq!(hints(&response), UNTOUCHED);
+    assert!(response.extensions().get::<Exhausted>().is_some());
+    assert!(tried.is_exhausted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_passes_and_tells_whether_another_backend_is_left() {
+    for is_last in [false, true] {
+        let inner: Inner = Probe::new(|_| async { Err("connection refused") });
+        let service = PrioritySelectLayer::new(pool([("a", 1), ("b", 2)])).layer(inner);
+        let tried = Tried::new();
+        if is_last {
+            tried.mark(1);
+        }
+        let error = service.oneshot(request(&tried)).await.unwrap_err();
+        assert_eq!(error, "connection refused");
+        assert_eq!(tried.is_exhausted(), is_last);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forwarded_request_whose_answer_is_a_429_is_not_tried_elsewhere() {
+    let pool = pool([("a", 1), ("b", 2)]);
+    throttle(&pool, 0, 9 * SECOND);
+    throttle(&pool, 1, SECOND);
+    let (response, tried) = answer(&pool, answers(429), false).await;
+    assert_eq!(hints(&response), ["1", "1000"]);
+    assert!(tried.is_exhausted());
+}

@@ -1,0 +1,115 @@
+//! Which backend a request goes to.
+
+use std::sync::{Arc, Mutex};
+
+use rand::{RngExt, SeedableRng, rngs::SmallRng};
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn the_best_open_tier_serves() {
+    let pool = pool([("c", 3), ("a", 1), ("b", 2)]);
+    let service = PrioritySelectLayer::new(pool.clone()).layer(labels());
+    let send = async || send(service.clone(), &Tried::new()).await;
+
+    assert_eq!(send().await, "a");
+    throttle(&pool, 1, 5 * SECOND);
+    assert_eq!(send().await, "b");
+    throttle(&pool, 2, 2 * SECOND);
+    assert_eq!(send().await, "c");
+
+    tokio::time::advance(2 * SECOND).await;
+    assert_eq!(send().await, "b");
+    tokio::time::advance(3 * SECOND).await;
+    assert_eq!(send().await, "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_choice_is_in_the_request_and_in_the_response() {
+    let pool = pool([("a", 1)]);
+    let service = PrioritySelectLayer::new(pool.clone()).layer(labels());
+    let response = service.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(response.body(), "a");
+    let selected = selected(response.extensions());
+    assert_eq!((selected.index(), selected.backend().label()), (0, "a"));
+    assert!(selected.pool().is_same(&pool));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tried_backends_are_left_out_and_the_chosen_one_is_marked() {
+    let pool = pool([("a", 1), ("b", 1), ("c", 2)]);
+    let service = PrioritySelectLayer::new(pool)
+        .with_draw(|| 0)
+        .layer(labels());
+    let tried = Tried::new();
+    for (attempts, label) in [(1, "a"), (2, "b"), (3, "c")] {
+        assert_eq!(send(service.clone(), &tried).await, label);
+        assert_eq!(tried.attempts(), attempts);
+        assert!(tried.contains(attempts as usize - 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_tried_nothing_is_left_out() {
+    let service = PrioritySelectLayer::new(pool([("a", 1), ("b", 2)])).layer(labels());
+    for _ in 0..3 {
+        let response = service.clone().oneshot(Request::new(())).await.unwrap();
+        assert_eq!(response.into_body(), "a");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
+    let pool = pool([("a", 1), ("b", 2)]);
+    throttle(&pool, 0, SECOND);
+    record(&pool, 1, Outcome::failing(10 * SECOND));
+    let layer = PrioritySelectLayer::new(pool).when_exhausted(WhenExhausted::Reject);
+    assert_eq!(send(layer.layer(labels()), &Tried::new()).await, "b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_probes_a_backend_that_failed() {
+    let pool = pool([("a", 1), ("b", 2)]);
+    record(&pool, 0, Outcome::failing(SECOND));
+    tokio::time::advance(SECOND).await;
+    let service = PrioritySelectLayer::new(pool).layer(labels());
+
+    let response = service.clone().oneshot(Request::new(())).await.unwrap();
+    assert_eq!(response.body(), "a");
+    assert!(selected(response.extensions()).is_probe());
+    assert_eq!(send(service, &Tried::new()).await, "b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_draw_decides_within_a_tier() {
+    let pool = pool([("a", 1), ("b", 1), ("c", 1), ("d", 2)]);
+    for (draw, label) in [(0, "a"), (u64::MAX / 2, "b"), (u64::MAX, "c")] {
+        let layer = PrioritySelectLayer::new(pool.clone()).with_draw(move || draw);
+        assert_eq!(send(layer.layer(labels()), &Tried::new()).await, label);
+    }
+}
+
+/// How many of `requests` go to the first of two backends, when each has a clone of the service to itself.
+async fn drawn<D: Draw + Clone>(draw: D, requests: u32) -> u32 {
+    let layer = PrioritySelectLayer::new(pool([("a", 1), ("b", 1)])).with_draw(draw);
+    let service = layer.layer(labels());
+    let mut first = 0;
+    for _ in 0..requests {
+        first += u32::from(send(service.clone(), &Tried::new()).await == "a");
+    }
+    first
+}
+
+#[tokio::test(start_paused = true)]
+async fn clones_of_the_service_do_not_repeat_each_others_draws() {
+    // Of 400 fair draws, 200 are expected and the standard deviation is 10.
+    let rng = Arc::new(Mutex::new(SmallRng::seed_from_u64(7)));
+    let seeded = move || rng.lock().unwrap().random();
+    assert!((150..=250).contains(&drawn(seeded, 400).await));
+
+    let by_the_thread = drawn(ThreadDraw::default(), 400).await;
+    assert!(
+        (130..=270).contains(&by_the_thread),
+        "{by_the_thread} of 400"
+    );
+}

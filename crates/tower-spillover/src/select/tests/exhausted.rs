@@ -1,0 +1,127 @@
+//! What becomes of a request when every backend is throttled.
+
+use http::request::Parts;
+
+use super::*;
+
+/// Two backends that are throttled for 9 s and for 1.5 s.
+fn throttled() -> Pool {
+    let pool = pool([("a", 1), ("b", 2)]);
+    throttle(&pool, 0, 9 * SECOND);
+    throttle(&pool, 1, SECOND * 3 / 2);
+    pool
+}
+
+fn reopens_in<B>(response: &Response<B>) -> Option<Duration> {
+    response.extensions().get().map(Exhausted::reopens_in)
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_default_it_is_forwarded_to_the_first_of_the_list() {
+    let inner = labels();
+    let handle = inner.handle();
+    let service = PrioritySelectLayer::new(throttled()).layer(inner);
+    let tried = Tried::new();
+    let response = service.oneshot(request(&tried)).await.unwrap();
+    assert_eq!(response.body(), "a");
+    assert_eq!(selected(response.extensions()).index(), 0);
+    assert_eq!(reopens_in(&response), None);
+    assert!(response.headers().is_empty());
+    assert_eq!((tried.attempts(), handle.calls()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_request_is_told_when_the_pool_opens() {
+    let inner = labels();
+    let handle = inner.handle();
+    let layer = PrioritySelectLayer::new(throttled()).when_exhausted(WhenExhausted::Reject);
+    let tried = Tried::new();
+    let response = layer.layer(inner).oneshot(request(&tried)).await.unwrap();
+    assert_eq!(response.status(), 429);
+    assert_eq!(response.headers()["retry-after"], "2");
+    assert_eq!(response.headers()["retry-after-ms"], "1500");
+    assert_eq!(response.body(), "");
+    assert_eq!(reopens_in(&response), Some(SECOND * 3 / 2));
+    assert!(response.extensions().get::<Selected>().is_none());
+    assert!(tried.is_exhausted());
+    assert_eq!((tried.attempts(), handle.calls()), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_has_been_at_all_backends_does_not_start_over() {
+    let settings = [
+        WhenExhausted::Forward,
+        WhenExhausted::Reject,
+        WhenExhausted::Wait(60 * SECOND),
+    ];
+    for when_exhausted in settings {
+        let inner = labels();
+        let handle = inner.handle();
+        let pool = throttled();
+        let layer = PrioritySelectLayer::new(pool).when_exhausted(when_exhausted);
+        let tried = Tried::new();
+        tried.mark(0);
+        let response = layer.layer(inner).oneshot(request(&tried)).await.unwrap();
+        assert_eq!(response.headers()["retry-after-ms"], "1500");
+        assert!(tried.is_exhausted());
+        assert_eq!((handle.calls(), response.status().as_u16()), (0, 429));
+    }
+}
+
+/// A body without `Default`, as hyper's `Incoming`.
+#[derive(Debug, PartialEq)]
+struct Page(String);
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_can_be_replaced() {
+    let respond = |exhausted: &Exhausted, request: &Parts| {
+        let page = format!(
+            "{} {}: {:?}",
+            request.method,
+            request.uri,
+            exhausted.reopens_in()
+        );
+        let response = Response::builder()
+            .status(503)
+            .header("retry-after", "never");
+        response.body(Page(page)).unwrap()
+    };
+    let inner: Probe<(), Page, Infallible> = Probe::new(|_| std::future::pending());
+    let layer = PrioritySelectLayer::new(throttled())
+        .when_exhausted(WhenExhausted::Reject)
+        .with_exhausted_response(respond);
+    let response = layer
+        .layer(inner)
+        .oneshot(request(&Tried::new()))
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 503);
+    assert_eq!(*response.body(), Page("GET /v1/models: 1.5s".into()));
+    // When to come back is the layer's to say.
+    assert_eq!(response.headers()["retry-after"], "2");
+    assert_eq!(reopens_in(&response), Some(SECOND * 3 / 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_inner_service_that_was_ready_in_vain_stays_ready() {
+    let inner = labels();
+    let handle = inner.handle();
+    let pool = throttled();
+    let layer = PrioritySelectLayer::new(pool).when_exhausted(WhenExhausted::Reject);
+    let mut service = layer.layer(inner);
+    service.ready().await.unwrap();
+    let response = service.call(request(&Tried::new())).await.unwrap();
+    assert_eq!(response.status(), 429);
+    assert_eq!(handle.reserved(), 1);
+
+    tokio::time::advance(SECOND * 3 / 2).await;
+    assert_eq!(
+        service
+            .call(request(&Tried::new()))
+            .await
+            .unwrap()
+            .into_body(),
+        "b"
+    );
+    assert_eq!((handle.reserved(), handle.violations()), (0, 0));
+}

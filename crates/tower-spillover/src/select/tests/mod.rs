@@ -1,0 +1,75 @@
+//! The layer over an inner service that tells which backend it was called for.
+
+mod answers;
+mod choice;
+mod exhausted;
+mod service;
+mod wait;
+
+use std::{convert::Infallible, time::Duration};
+
+use http::{Request, Response};
+use spillover_core::{Backend, Exhausted, Outcome, Pool, Scope, Selected, Tried};
+use spillover_testing::Probe;
+use tokio::time::Instant;
+use tower::ServiceExt;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Open backends `(label, priority)`.
+fn pool<const N: usize>(backends: [(&str, u32); N]) -> Pool {
+    let build = |(label, priority): (&str, u32)| {
+        let builder = Backend::builder(label).url("http://upstream.example");
+        builder.priority(priority).build().unwrap()
+    };
+    Pool::new(backends.map(build)).unwrap()
+}
+
+/// Records an outcome of the backend with this index, which must not be throttled.
+fn record(pool: &Pool, index: usize, outcome: Outcome) {
+    let others = Tried::new();
+    (0..pool.backends().len())
+        .filter(|other| *other != index)
+        .for_each(|other| others.mark(other));
+    let now = Instant::now();
+    let selected = pool
+        .select(&others, Scope::WHOLE, now, 0)
+        .expect("it is not throttled");
+    selected.record(&outcome, now);
+}
+
+fn throttle(pool: &Pool, index: usize, wait: Duration) {
+    record(pool, index, Outcome::throttled(wait));
+}
+
+/// Answers with the label of the selected backend.
+fn labels() -> Probe<(), String, Infallible> {
+    Probe::new(|request: Request<()>| async move {
+        let selected = selected(request.extensions());
+        Ok(Response::new(selected.backend().label().to_owned()))
+    })
+}
+
+fn selected(extensions: &http::Extensions) -> &Selected {
+    extensions.get().expect("a Selected")
+}
+
+/// A request as `RetryThrottled` sends it.
+fn request(tried: &Tried) -> Request<()> {
+    let mut request = Request::get("/v1/models").body(()).unwrap();
+    request.extensions_mut().insert(tried.clone());
+    request
+}
+
+/// The body of the answer: a label.
+async fn send<S, E>(service: S, tried: &Tried) -> String
+where
+    S: Service<Request<()>, Response = Response<String>, Error = E>,
+    E: std::fmt::Debug,
+{
+    service.oneshot(request(tried)).await.unwrap().into_body()
+}

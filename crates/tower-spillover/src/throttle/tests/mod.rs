@@ -1,0 +1,75 @@
+//! The layer over an inner service whose answers close a pool of one backend.
+
+mod cooldown;
+mod outcome;
+mod service;
+
+use std::time::Duration;
+
+use http::{Request, Response};
+use spillover_core::{
+    Backend, Class, Condition, Cooldowns, Credential, Outcome, Pool, Scope, Selected, Tried,
+};
+use spillover_testing::Probe;
+use tokio::time::{Instant, advance};
+use tower::ServiceExt;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::*;
+
+type Inner = Probe<(), (), &'static str>;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn pool() -> Pool {
+    let backend = Backend::builder("a").url("http://a.example");
+    Pool::new([backend.build().unwrap()]).unwrap()
+}
+
+fn pool_with_credential() -> Pool {
+    let backend = Backend::builder("a").url("http://a.example");
+    let backend = backend.credential(Credential::api_key("k").unwrap());
+    Pool::new([backend.build().unwrap()]).unwrap()
+}
+
+fn select(pool: &Pool) -> Selected {
+    let now = Instant::now();
+    pool.select(&Tried::new(), Scope::WHOLE, now, 0)
+        .expect("it is not throttled")
+}
+
+/// A request for the backend, as `PrioritySelect` makes it; without a `Tried`.
+fn request(pool: &Pool) -> Request<()> {
+    let mut request = Request::new(());
+    request.extensions_mut().insert(select(pool));
+    request
+}
+
+fn condition(pool: &Pool) -> Condition {
+    pool.snapshot(Scope::WHOLE, Instant::now())[0].condition()
+}
+
+/// Lets the backend fail, and time go by until it wants a probe.
+async fn fail_until_probe_is_due(pool: &Pool) {
+    select(pool).record(&Outcome::failing(SECOND), Instant::now());
+    advance(SECOND).await;
+}
+
+fn answering(status: u16, headers: &[(&'static str, &'static str)]) -> Inner {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    let response = response.body(()).unwrap();
+    Probe::new(move |_| std::future::ready(Ok(response.clone())))
+}
+
+fn refusing() -> Inner {
+    Probe::new(|_| std::future::ready(Err("connection refused")))
+}
+
+/// The class that the layer leaves in the response.
+fn class<B>(response: &Response<B>) -> Option<Class> {
+    response.extensions().get().map(Outcome::class)
+}

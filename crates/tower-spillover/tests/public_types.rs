@@ -1,0 +1,237 @@
+//! What holds for all public types: they can be sent and shared, and what they print holds no secret.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::{convert::Infallible, fmt::Debug, future::Pending, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderName, Request, Response};
+use http_body_util::Full;
+use spillover_testing::Probe;
+use tokio::time::Instant;
+use tower::Service;
+use tower_layer::Layer;
+use tower_spillover::{
+    Answer, Backend, BackendBuilder, BackendSnapshot, Change, Class, Condition, Cooldown,
+    Cooldowns, Credential, Exhausted, InvalidBackend, InvalidPool, Outcome, Pool, Scope, Selected,
+    StatusClassifier, Tried,
+    retry::{
+        self, ReplayBody, ReplayError, ReplayLimits, RetryThrottled, RetryThrottledLayer,
+        ThrottlePolicy,
+    },
+    rewrite::{RewriteRequest, RewriteRequestLayer},
+    select::{self, EmptyResponse, PrioritySelect, PrioritySelectLayer, ThreadDraw, WhenExhausted},
+    steer::{self, BackendSteer, NotSelected},
+    throttle::{self, ThrottleTracker, ThrottleTrackerLayer},
+};
+
+type Body = Full<Bytes>;
+type Inner = Probe<Body, (), Infallible>;
+type ReplayInner = Probe<ReplayBody<Body>, (), Infallible>;
+
+const SECRET: &str = "hunter2";
+
+#[test]
+fn all_types_can_be_sent_shared_and_printed() {
+    fn check<T: Send + Sync + Unpin + Debug + 'static>() {}
+    check::<Answer<'static, Infallible>>();
+    check::<Backend>();
+    check::<BackendBuilder>();
+    check::<BackendSnapshot>();
+    check::<Change>();
+    check::<Class>();
+    check::<Condition>();
+    check::<Cooldown>();
+    check::<Cooldowns>();
+    check::<Credential>();
+    check::<Exhausted>();
+    check::<InvalidBackend>();
+    check::<InvalidPool>();
+    check::<Outcome>();
+    check::<Pool>();
+    check::<Selected>();
+    check::<StatusClassifier>();
+    check::<Tried>();
+
+    check::<ReplayBody<Body>>();
+    check::<ReplayError>();
+    check::<ReplayLimits>();
+    check::<RetryThrottled<ReplayInner>>();
+    check::<RetryThrottledLayer>();
+    check::<ThrottlePolicy>();
+
+    check::<RewriteRequest<Inner>>();
+    check::<RewriteRequestLayer>();
+
+    check::<EmptyResponse>();
+    check::<PrioritySelect<Inner>>();
+    check::<PrioritySelectLayer>();
+    check::<ThreadDraw>();
+    check::<WhenExhausted>();
+
+    check::<BackendSteer<Inner>>();
+    check::<NotSelected>();
+
+    check::<ThrottleTracker<Inner>>();
+    check::<ThrottleTrackerLayer>();
+}
+
+#[test]
+fn all_futures_can_be_sent_and_printed() {
+    fn check<T: Send + Debug + 'static>() {}
+    check::<retry::ResponseFuture<ReplayInner, StatusClassifier, Body, ()>>();
+    check::<select::ResponseFuture<Inner, ThreadDraw, EmptyResponse, Body, ()>>();
+    check::<steer::ResponseFuture<Inner, Body>>();
+    check::<throttle::ResponseFuture<Pending<()>, StatusClassifier>>();
+}
+
+#[test]
+fn all_layers_and_services_can_be_cloned() {
+    fn check<T: Clone>() {}
+    check::<(RetryThrottledLayer, RetryThrottled<ReplayInner>)>();
+    check::<(PrioritySelectLayer, PrioritySelect<Inner>)>();
+    check::<(RewriteRequestLayer, RewriteRequest<Inner>)>();
+    check::<(ThrottleTrackerLayer, ThrottleTracker<Inner>)>();
+    check::<BackendSteer<Inner>>();
+    check::<(ReplayBody<Body>, ReplayLimits)>();
+}
+
+#[test]
+fn errors_are_errors() {
+    fn check<T: std::error::Error + Send + Sync + 'static>() {}
+    check::<InvalidBackend>();
+    check::<InvalidPool>();
+    check::<NotSelected>();
+    check::<ReplayError>();
+}
+
+/// Checks what it prints, plainly and indented.
+#[track_caller]
+fn hides_the_secret(value: &impl Debug) {
+    for printed in [format!("{value:?}"), format!("{value:#?}")] {
+        assert!(!printed.contains(SECRET), "{printed}");
+    }
+}
+
+fn credentials() -> [Credential; 3] {
+    let name = HeaderName::from_static("x-api-key");
+    [
+        Credential::api_key(SECRET).unwrap(),
+        Credential::bearer(SECRET).unwrap(),
+        Credential::header(name, SECRET).unwrap(),
+    ]
+}
+
+fn builder(credential: Credential) -> BackendBuilder {
+    let builder = Backend::builder("a").url("https://a.example");
+    builder.credential(credential)
+}
+
+fn pool(credential: Credential) -> Pool {
+    Pool::new([builder(credential).build().unwrap()]).unwrap()
+}
+
+/// A request whose client has a secret too.
+fn request(pool: &Pool) -> Request<Body> {
+    let request = Request::post("/v1/chat/completions").header("authorization", SECRET);
+    let mut request = request.body(Full::from(SECRET)).unwrap();
+    let selected = pool
+        .select(&Tried::new(), Scope::WHOLE, Instant::now(), 0)
+        .expect("it is open");
+    request.extensions_mut().insert(selected);
+    request
+}
+
+#[test]
+fn what_describes_a_backend_hides_its_credential() {
+    for credential in credentials() {
+        hides_the_secret(&credential);
+        hides_the_secret(&builder(credential.clone()));
+        hides_the_secret(&builder(credential.clone()).build());
+        let pool = pool(credential);
+        let now = Instant::now();
+        hides_the_secret(&pool);
+        hides_the_secret(&pool.snapshot(Scope::WHOLE, now));
+        hides_the_secret(&pool.first(Scope::WHOLE, now));
+        let backend = pool.backends().next();
+        hides_the_secret(&Answer::<()>::response(&Response::new(()), backend));
+    }
+}
+
+#[test]
+fn what_was_put_in_the_wrong_place_is_not_repeated() {
+    let userinfo = Backend::builder("a").url(format!("https://user:{SECRET}@a.example"));
+    let query = Backend::builder("a").url(format!("https://a.example?key={SECRET}"));
+    for builder in [userinfo, query] {
+        hides_the_secret(&builder);
+        hides_the_secret(&builder.build());
+    }
+    hides_the_secret(&Credential::api_key(format!("{SECRET}\n")));
+    hides_the_secret(&Credential::bearer(format!("{SECRET}\n")));
+}
+
+#[test]
+fn layers_and_services_hide_the_credentials_of_their_pool() {
+    for credential in credentials() {
+        let pool = pool(credential);
+        let inner = || Inner::new(|_| std::future::pending());
+        let select = PrioritySelectLayer::new(pool.clone());
+        hides_the_secret(&select);
+        hides_the_secret(&select.layer(inner()));
+        hides_the_secret(&RewriteRequestLayer::new().layer(inner()));
+        hides_the_secret(&ThrottleTrackerLayer::new().layer(inner()));
+        hides_the_secret(&RetryThrottledLayer::new().layer(inner()));
+        hides_the_secret(&BackendSteer::new(&pool, |_| inner()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn futures_hide_the_credentials_of_client_and_backend() {
+    fn call<B, S: Service<Request<B>>>(mut service: S, request: Request<B>) -> S::Future
+    where
+        S::Error: Debug,
+    {
+        let mut ready = tokio_test::task::spawn(());
+        tokio_test::assert_ready_ok!(ready.enter(|cx, _| service.poll_ready(cx)));
+        service.call(request)
+    }
+
+    for credential in credentials() {
+        let pool = pool(credential);
+        let inner = || Inner::new(|_| std::future::pending());
+        let select = PrioritySelectLayer::new(pool.clone());
+        hides_the_secret(&call(select.layer(inner()), request(&pool)));
+        hides_the_secret(&call(
+            RewriteRequestLayer::new().layer(inner()),
+            request(&pool),
+        ));
+        hides_the_secret(&call(
+            ThrottleTrackerLayer::new().layer(inner()),
+            request(&pool),
+        ));
+        hides_the_secret(&call(BackendSteer::new(&pool, |_| inner()), request(&pool)));
+        let replay_inner = ReplayInner::new(|_| std::future::pending());
+        hides_the_secret(&call(
+            RetryThrottledLayer::new().layer(replay_inner),
+            request(&pool),
+        ));
+
+        let waiting = request(&pool);
+        let now = Instant::now();
+        pool.first(Scope::WHOLE, now)
+            .record(&Outcome::throttled(Duration::from_secs(1)), now);
+        let select = select.when_exhausted(WhenExhausted::Wait(Duration::from_secs(2)));
+        hides_the_secret(&call(select.layer(inner()), waiting));
+    }
+}
+
+#[test]
+fn a_body_does_not_print_what_it_recorded() {
+    let mut body = ReplayBody::new(Full::new(Bytes::from(SECRET)), ReplayLimits::default());
+    let kept = body.clone();
+    hides_the_secret(&body);
+    let mut read = tokio_test::task::spawn(http_body_util::BodyExt::frame(&mut body));
+    assert!(read.poll().is_ready());
+    drop(read);
+    hides_the_secret(&kept);
+}
