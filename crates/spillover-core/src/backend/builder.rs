@@ -1,9 +1,11 @@
+use std::fmt;
+
 use http::{HeaderValue, Uri, uri::Scheme};
 
 use crate::{Backend, Credential, InvalidBackend};
 
 /// Builds a [`Backend`]; see [`Backend::builder`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct BackendBuilder {
     label: String,
@@ -100,6 +102,18 @@ impl BackendBuilder {
             credential: self.credential,
             deployment: self.deployment.map(Into::into),
         })
+    }
+}
+
+impl fmt::Debug for BackendBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // URL and deployment are not checked yet: a secret may be in them, such as the password of a user.
+        f.debug_struct("BackendBuilder")
+            .field("label", &self.label)
+            .field("priority", &self.priority)
+            .field("weight", &self.weight)
+            .field("credential", &self.credential)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,12 +4,14 @@ use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use super::{Change, sync::AtomicU64, tick::Tick};
 
-/// One deadline. Nothing else is published through it: relaxed order is enough.
+/// Two deadlines. Nothing else is published through them: relaxed order is enough.
 #[derive(Debug, Default)]
 pub(super) struct Failing {
     /// Zero: it works. Else it failed, and from this tick on one request may probe it; taking the probe moves the
     /// deadline on by [`PROBE_LEASE`], so that no other request does.
     until: AtomicU64,
+    /// The deadline that the latest probe set. As long as it is the one in force, no failure was noted since.
+    lease: AtomicU64,
 }
 
 /// In what way a request has, or may have, a backend. The number is the deadline that goes with it.
@@ -38,18 +40,23 @@ impl Failing {
             return Some(health);
         };
         let lease = now.after(PROBE_LEASE).get();
-        self.replace(due, lease).then_some(Health::Probe(lease))
+        if !self.replace(due, lease) {
+            return None;
+        }
+        self.lease.store(lease, Relaxed);
+        Some(Health::Probe(lease))
     }
 
     /// Notes an answer. It proves that the backend works only if it was asked after it failed: the request that was has
     /// the deadline it saw.
     pub(super) fn answered(&self, taken: Health) -> Option<Change> {
-        match taken {
-            Health::Probe(seen) | Health::ProbeDue(seen) | Health::Fails(seen) => {
-                self.replace(seen, 0).then_some(Change::Opened)
-            }
-            Health::Works => None,
-        }
+        let seen = match taken {
+            // Its lease may be over: then it is that of another probe, which need not be waited for.
+            Health::Probe(_) => self.lease.load(Relaxed),
+            Health::ProbeDue(seen) | Health::Fails(seen) => seen,
+            Health::Works => return None,
+        };
+        self.replace(seen, 0).then_some(Change::Opened)
     }
 
     /// Notes a failure. Deadlines merge by maximum.

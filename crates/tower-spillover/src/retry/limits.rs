@@ -5,6 +5,8 @@ use std::sync::{
 
 /// How much of request bodies is kept for another attempt: per request, and in all requests together. Clones share the
 /// total.
+///
+/// Each chunk counts for 32 bytes more than it has, so that many small ones are bounded as well.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ReplayLimits {

@@ -70,7 +70,8 @@ impl Drop for Record {
             backend = self.selected.as_ref().map(|s| s.backend().label()),
             attempts = self.attempts,
             spill = self.selected.as_ref().is_some_and(Selected::is_spill),
-            duration_ms = (now - self.begun).as_millis(),
+            // A number also in JSON, where what `as_millis` returns would be text.
+            duration_ms = (now - self.begun).as_millis() as u64,
             bytes = self.bytes,
             end = match self.end {
                 End::Complete => "complete",

@@ -277,6 +277,38 @@ fn a_probe_that_is_lost_is_replaced_after_a_while() {
 }
 
 #[test]
+fn a_probe_that_outlasts_its_lease_opens_the_backend() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    fail(&pool, 0, SECOND, now);
+    let due = now + SECOND;
+    let slow = select(&pool, due);
+    let second = select(&pool, due + SECOND * 10);
+    assert!(second.is_probe());
+
+    let answered = due + SECOND * 15;
+    assert_eq!(
+        slow.record(&Outcome::success(), answered),
+        Some(Change::Opened)
+    );
+    assert_eq!(second.record(&Outcome::success(), answered), None);
+    assert_eq!(select(&pool, answered).backend().label(), "a");
+}
+
+#[test]
+fn a_probe_that_outlasts_its_lease_does_not_undo_a_later_failure() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    fail(&pool, 0, SECOND, now);
+    let due = now + SECOND;
+    let slow = select(&pool, due);
+    let later = due + SECOND * 10;
+    select(&pool, later).record(&Outcome::failing(SECOND), later);
+    assert_eq!(slow.record(&Outcome::success(), later), None);
+    assert_eq!(select(&pool, later).backend().label(), "b");
+}
+
+#[test]
 fn a_request_that_was_under_way_before_the_failure_does_not_open_the_backend() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);

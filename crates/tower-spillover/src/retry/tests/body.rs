@@ -195,8 +195,8 @@ fn an_error_of_the_source_ends_every_attempt() {
     assert!(assert_ready!(poll(&mut first)).is_none());
 
     assert!(!second.is_replayable());
-    assert!(!second.is_end_stream());
     assert_eq!(read(&mut second), "one");
+    assert!(!second.is_end_stream());
     let error = read_error(&mut second);
     assert!(!error.is_source() && !error.is_superseded());
     assert!(assert_ready!(poll(&mut second)).is_none());

@@ -209,6 +209,16 @@ async fn a_broken_body_is_the_requests_fault_whatever_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_broke_in_a_layer_below_is_not_retried() {
+    let inner = backends([Ok(500), Ok(200)]).map_request(|request: Request<_>| {
+        tried(request.extensions()).set_request_failed();
+        request
+    });
+    let service = RetryThrottledLayer::new().layer(inner);
+    assert_eq!(send(service).await, Ok((500, 0)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_is_still_sending_takes_nothing_from_the_next_attempt() {
     for kept in [usize::MAX, 0] {
         // Answers 429 and keeps the body, as a connection does that is still sending; then reads the whole body.

@@ -1,0 +1,191 @@
+//! Which fields a backend sees of a request, and a client of an answer: all, but for those of one connection and the
+//! credentials of others.
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Request};
+use spillover_testing::{MockUpstream, upstream::RecordedRequest};
+use spillover_tests::{
+    e2e::{Gateway, Wire, WireUpstream, answer, healthy, request},
+    gateway,
+};
+
+async fn in_front_of(backend: &MockUpstream) -> Gateway {
+    gateway!().backend("only", 1, backend.url()).start().await
+}
+
+fn last(backend: &MockUpstream) -> RecordedRequest {
+    backend.handle().last_request().expect("a request")
+}
+
+/// The names of the fields, without those that every message has.
+fn names(headers: &HeaderMap) -> Vec<&str> {
+    let mut names: Vec<_> = headers.keys().map(|name| name.as_str()).collect();
+    names.retain(|name| !["host", "content-length", "date"].contains(name));
+    names.sort_unstable();
+    names
+}
+
+const CLIENT_CREDENTIALS: [(&str, &str); 5] = [
+    ("authorization", "Bearer of-the-client"),
+    ("api-key", "of-the-client"),
+    ("ocp-apim-subscription-key", "of-the-client"),
+    ("x-api-key", "of-the-client"),
+    ("x-goog-api-key", "of-the-client"),
+];
+
+/// A request with every credential that a client may have.
+fn with_credentials() -> Request<Body> {
+    let mut request = request("GET", "/v1/models", Body::empty());
+    for (name, value) in CLIENT_CREDENTIALS {
+        let value = HeaderValue::from_static(value);
+        request.headers_mut().insert(name, value);
+    }
+    request
+}
+
+#[tokio::test]
+async fn fields_of_one_connection_do_not_reach_the_backend() {
+    let backend = healthy().await;
+    let gateway = in_front_of(&backend).await;
+    let request = "POST /v1/files HTTP/1.1\r\nhost: gateway\r\n\
+        connection: close, X-Named\r\nconnection: x-also-named\r\n\
+        keep-alive: timeout=5\r\nproxy-connection: close\r\nproxy-authorization: Basic x\r\n\
+        te: gzip\r\nupgrade: h2c\r\ntransfer-encoding: chunked\r\n\
+        x-named: 1\r\nx-also-named: 2\r\nx-kept: 3\r\nx-kept: 4\r\n\r\n\
+        8\r\nquestion\r\n0\r\n\r\n";
+    let response = Wire::exchange(gateway.address(), request).await;
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+
+    let arrived = last(&backend);
+    assert_eq!(arrived.body, "question");
+    // The body has no length: it goes on in chunks, of the gateway's own making.
+    assert_eq!(names(&arrived.headers), ["transfer-encoding", "x-kept"]);
+    let kept: Vec<_> = arrived.headers.get_all("x-kept").iter().collect();
+    assert_eq!(kept, ["3", "4"]);
+}
+
+#[tokio::test]
+async fn fields_of_one_connection_do_not_reach_the_client() {
+    let backend = healthy().await;
+    let gateway = in_front_of(&backend).await;
+    let fields = [
+        ("connection", "X-Named"),
+        ("keep-alive", "timeout=5"),
+        ("proxy-authenticate", "Basic"),
+        ("upgrade", "h2c"),
+        ("x-named", "1"),
+        ("x-kept", "2"),
+        ("x-ratelimit-remaining-tokens", "3"),
+        ("set-cookie", "a=1"),
+        ("set-cookie", "b=2"),
+    ];
+    backend.handle().push(answer(200, &fields));
+
+    let answer = gateway.get("/v1/models").await;
+    let expected = [
+        "set-cookie",
+        "x-kept",
+        "x-ratelimit-remaining-tokens",
+        "x-spillover-backend",
+    ];
+    assert_eq!(names(&answer.headers), expected);
+    assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 2);
+}
+
+#[tokio::test]
+async fn a_backend_with_a_key_sees_it_and_none_of_the_client() {
+    let backend = healthy().await;
+    let gateway = gateway!()
+        .backend("only", 1, backend.url())
+        .env("BACKEND_only_APIKEY", "of-the-backend")
+        .start()
+        .await;
+
+    let asked = with_credentials();
+    let answer = gateway.send(asked).await;
+    assert_eq!(answer.status, 200);
+    let headers = last(&backend).headers;
+    assert_eq!(names(&headers), ["api-key"]);
+    assert_eq!(headers["api-key"], "of-the-backend");
+}
+
+#[tokio::test]
+async fn a_connection_field_cannot_take_the_backends_key_away() {
+    let backend = healthy().await;
+    let gateway = gateway!()
+        .backend("only", 1, backend.url())
+        .env("BACKEND_only_APIKEY", "of-the-backend")
+        .start()
+        .await;
+    let request = "GET / HTTP/1.1\r\nhost: gateway\r\nconnection: close, api-key, host\r\n\r\n";
+    Wire::exchange(gateway.address(), request).await;
+    assert_eq!(last(&backend).headers["api-key"], "of-the-backend");
+    assert_eq!(last(&backend).headers["host"], backend.addr().to_string());
+}
+
+#[tokio::test]
+async fn the_clients_credentials_pass_to_a_backend_without_a_key() {
+    let backend = healthy().await;
+    let gateway = in_front_of(&backend).await;
+    let asked = with_credentials();
+    assert_eq!(gateway.send(asked).await.status, 200);
+    let headers = last(&backend).headers;
+    for (name, value) in CLIENT_CREDENTIALS {
+        assert_eq!(headers[name], value);
+    }
+    let line = gateway
+        .wait_for_line(|line| line["message"] == "backend")
+        .await;
+    assert_eq!(line["credential"], "the client's own, passed through");
+}
+
+#[tokio::test]
+async fn the_url_of_the_backend_is_named_only_on_demand() {
+    let backend = healthy().await;
+    let silent = in_front_of(&backend).await.get("/").await;
+    assert_eq!(silent.backend(), "only");
+    assert_eq!(silent.header("x-openai-backendurl"), None);
+
+    let gateway = gateway!()
+        .backend("only", 1, backend.url())
+        .env("EXPOSE_BACKEND_URL", "true");
+    let open = gateway.start().await.get("/").await;
+    assert_eq!(open.backend(), "only");
+    assert_eq!(open.header("x-openai-backendurl"), Some(&*backend.url()));
+}
+
+#[tokio::test]
+async fn a_client_that_expects_100_continue_gets_it_from_the_gateway() {
+    let backend = healthy().await;
+    let gateway = in_front_of(&backend).await;
+    let mut client = Wire::connect(gateway.address()).await;
+    client
+        .send("POST /v1/files HTTP/1.1\r\nhost: gateway\r\ncontent-length: 8\r\nexpect: 100-continue\r\n\r\n")
+        .await;
+    assert!(client.read_head().await.starts_with("HTTP/1.1 100 "));
+    client.send("question").await;
+    assert!(client.read_head().await.starts_with("HTTP/1.1 200 "));
+    client.read_until("question").await;
+    assert_eq!(names(&last(&backend).headers), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_body_goes_on_with_one_length_however_many_it_came_with() {
+    let backend = WireUpstream::bind().await;
+    let gateway = gateway!().backend("only", 1, backend.url()).start().await;
+    let mut client = Wire::connect(gateway.address()).await;
+    client
+        .send(
+            "POST /x HTTP/1.1\r\nhost: gateway\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n\
+             8\r\nquestion\r\n0\r\n\r\n",
+        )
+        .await;
+
+    let mut server = backend.accept().await;
+    let head = server.read_head().await;
+    assert!(
+        head.contains("transfer-encoding: chunked") && !head.contains("content-length"),
+        "{head}"
+    );
+    server.read_until("8\r\nquestion\r\n0\r\n\r\n").await;
+}

@@ -1,0 +1,176 @@
+//! The gateway starts, stops when it is told to, and finishes what is under way.
+
+use std::{io, time::Duration};
+
+use rustix::process::Signal;
+use spillover_testing::upstream::Behavior;
+use spillover_tests::{
+    e2e::{Gateway, Wire, WireUpstream, behaving, healthy, soon},
+    gateway,
+};
+use tokio::net::TcpStream;
+
+const ASK: &str =
+    "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-length: 2\r\n\r\n{}";
+
+/// Waits until the gateway takes no new connections.
+async fn closed(gateway: &Gateway) {
+    let refused = async {
+        loop {
+            match TcpStream::connect(gateway.address()).await {
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => break,
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    soon(refused).await;
+}
+
+/// Tells the gateway to stop while a backend has a request, which is then answered.
+async fn assert_request_finished(signal: Signal) {
+    let backend = WireUpstream::bind().await;
+    let gateway = gateway!().backend("only", 1, backend.url()).start().await;
+    let mut client = Wire::connect(gateway.address()).await;
+    client.send(ASK).await;
+    let mut server = backend.accept().await;
+    server.read_until("\r\n\r\n{}").await;
+
+    gateway.signal(signal);
+    closed(&gateway).await;
+    server
+        .send("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nanswer")
+        .await;
+
+    assert!(client.read_head().await.starts_with("HTTP/1.1 200 "));
+    // The connection is not kept for another request.
+    assert_eq!(client.read_to_end().await, "answer");
+    let exit = gateway.exit().await;
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+    assert!(exit.stderr.contains(r#""end":"complete""#), "{exit:?}");
+}
+
+#[tokio::test]
+async fn sigterm_lets_a_request_finish() {
+    assert_request_finished(Signal::TERM).await;
+}
+
+#[tokio::test]
+async fn sigint_lets_a_request_finish() {
+    assert_request_finished(Signal::INT).await;
+}
+
+#[tokio::test]
+async fn sigterm_lets_a_stream_finish() {
+    let backend = WireUpstream::bind().await;
+    let gateway = gateway!().backend("only", 1, backend.url()).start().await;
+    let mut client = Wire::connect(gateway.address()).await;
+    client.send(ASK).await;
+    let mut server = backend.accept().await;
+    server.read_until("\r\n\r\n{}").await;
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    server.send(head).await;
+    server.send("B\r\ndata: one\n\n\r\n").await;
+    client.read_until("data: one\n\n").await;
+
+    gateway.signal(Signal::TERM);
+    closed(&gateway).await;
+    server.send("B\r\ndata: two\n\n\r\n").await;
+    client.read_until("data: two\n\n").await;
+    server.send("0\r\n\r\n").await;
+
+    assert_eq!(client.read_to_end().await, "\r\n0\r\n\r\n");
+    assert_eq!(gateway.exit().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn sigterm_lets_a_failover_finish() {
+    let throttling = WireUpstream::bind().await;
+    let next = healthy().await;
+    let gateway = gateway!()
+        .backend("first", 1, throttling.url())
+        .backend("next", 2, next.url())
+        .start()
+        .await;
+    let mut client = Wire::connect(gateway.address()).await;
+    client.send(ASK).await;
+    let mut server = throttling.accept().await;
+    server.read_until("\r\n\r\n{}").await;
+
+    gateway.signal(Signal::TERM);
+    closed(&gateway).await;
+    server
+        .send("HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n")
+        .await;
+
+    let head = client.read_head().await;
+    assert!(
+        head.starts_with("HTTP/1.1 200 ") && head.contains("x-spillover-backend: next\r\n"),
+        "{head}"
+    );
+    assert_eq!(gateway.exit().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn an_idle_gateway_stops_at_once_and_says_so() {
+    let backend = healthy().await;
+    let gateway = gateway!().backend("only", 1, backend.url()).start().await;
+    // Connections that are kept for the next request do not hold it up, nor does one without any.
+    let http2 = gateway.http2();
+    assert_eq!(gateway.get("/v1/models").await.status, 200);
+    assert_eq!(http2.get("/v1/models").await.status, 200);
+    let _unused = Wire::connect(gateway.address()).await;
+
+    let exit = gateway.stop().await;
+    assert_eq!(exit.code, Some(0));
+    assert_eq!(exit.stdout, "");
+    let last: serde_json::Value =
+        serde_json::from_str(exit.stderr.lines().last().unwrap()).unwrap();
+    assert_eq!(last["message"], "stopped");
+}
+
+#[tokio::test]
+async fn a_client_that_is_gone_does_not_hold_the_end_up() {
+    let backend = behaving(Behavior::stall()).await;
+    let gateway = gateway!().backend("only", 1, backend.url()).start().await;
+    let mut client = Wire::connect(gateway.address()).await;
+    client.send(ASK).await;
+    soon(backend.handle().wait_for(|stats| stats.received == 1)).await;
+
+    gateway.signal(Signal::TERM);
+    closed(&gateway).await;
+    drop(client);
+    assert_eq!(gateway.exit().await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_reported() {
+    let taken = WireUpstream::bind().await;
+    let address = taken.url().replace("http://", "");
+    let exit = gateway!()
+        .backend("only", 1, "http://127.0.0.1:9")
+        .env("LISTEN", &address)
+        .run()
+        .await;
+    assert_eq!(exit.code, Some(1));
+    let said = format!("spillover: cannot listen on {address}: ");
+    assert!(exit.stderr.contains(&said), "{}", exit.stderr);
+}
+
+#[tokio::test]
+async fn the_demo_shows_traffic_without_an_error() {
+    let exit = gateway!().without("LISTEN").args(["demo"]).run().await;
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+    let account = &exit.stdout;
+    assert!(
+        account.contains(" requests answered, 0 errors."),
+        "{account}"
+    );
+    // Each backend had its part, and the best one was at its limit.
+    for label in ["ptu", "sweden", "france"] {
+        let said = |line: &&str| line.trim_start().starts_with(label) && line.contains(" served ");
+        let line = account.lines().find(said).expect(account);
+        assert!(!line.contains(" served    0,"), "{line}");
+        assert!(label != "ptu" || !line.contains(" 429   0 times"), "{line}");
+    }
+}

@@ -1,0 +1,228 @@
+//! Backends over TLS: HTTP/2 where they speak it, HTTP/1.1 where they do not, and nothing at all where their certificate
+//! is not to be trusted.
+
+use std::future::pending;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use spillover_tests::{
+    e2e::{Authority, GatewayBuilder, TlsUpstream, Wire, healthy, request},
+    gateway,
+};
+
+/// Answers with the body of the request, and says what it saw of it.
+async fn echo(request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let seen = format!("{:?} {} {}", head.version, head.method, head.uri.path());
+    let names: Vec<_> = head.headers.keys().map(|name| name.as_str()).collect();
+    let body = body.collect().await.expect("the whole body").to_bytes();
+    Response::builder()
+        .header("x-seen", seen)
+        .header("x-seen-fields", names.join(" "))
+        .body(Body::from(body))
+        .expect("a valid response")
+}
+
+/// A gateway that trusts the authority, in front of this backend.
+fn in_front_of(authority: &Authority, backend: &TlsUpstream) -> GatewayBuilder {
+    let gateway = gateway!().backend("only", 1, backend.url());
+    gateway.env("SSL_CERT_FILE", authority.file())
+}
+
+/// The backend speaks these protocols: it is spoken to by `version`.
+async fn assert_spoken(protocols: &[&str], version: &str) {
+    let authority = Authority::new();
+    let backend = TlsUpstream::start(&authority, protocols, echo).await;
+    let gateway = in_front_of(&authority, &backend).start().await;
+
+    for _ in 0..5 {
+        let answer = gateway.post("/v1/chat/completions?x=1", "question").await;
+        assert_eq!(
+            (answer.status, answer.backend(), answer.text()),
+            (200, "only", "question")
+        );
+        let seen = format!("{version} POST /v1/chat/completions");
+        assert_eq!(answer.header("x-seen"), Some(&*seen));
+    }
+    if version == "HTTP/2.0" {
+        assert_eq!(backend.connections(), 1);
+    }
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_to_a_backend_that_offers_it() {
+    assert_spoken(&["h2", "http/1.1"], "HTTP/2.0").await;
+}
+
+#[tokio::test]
+async fn http_1_is_spoken_to_a_backend_that_offers_nothing_else() {
+    assert_spoken(&["http/1.1"], "HTTP/1.1").await;
+}
+
+#[tokio::test]
+async fn http_1_is_spoken_to_a_backend_that_offers_nothing() {
+    assert_spoken(&[], "HTTP/1.1").await;
+}
+
+#[tokio::test]
+async fn a_request_by_http_1_becomes_a_valid_one_by_http_2() {
+    let authority = Authority::new();
+    let backend = TlsUpstream::start(&authority, &["h2"], echo).await;
+    let gateway = in_front_of(&authority, &backend).start().await;
+    let request = "POST /v1/files HTTP/1.1\r\nhost: gateway\r\nconnection: close, x-named\r\n\
+        keep-alive: timeout=5\r\nx-named: 1\r\ntransfer-encoding: chunked\r\nx-kept: 2\r\n\r\n\
+        8\r\nquestion\r\n0\r\n\r\n";
+    let response = Wire::exchange(gateway.address(), request).await;
+    assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
+    assert!(response.ends_with("question"), "{response}");
+    let fields = response
+        .lines()
+        .find_map(|line| line.strip_prefix("x-seen-fields: "))
+        .unwrap();
+    let fields: Vec<_> = fields.split(' ').filter(|&name| name != "host").collect();
+    assert_eq!(fields, ["x-kept"]);
+}
+
+/// Nobody should trust this backend: a request goes to the next one, and fails where there is none.
+async fn assert_not_trusted(authority: &Authority, backend: TlsUpstream) {
+    let next = healthy().await;
+    let gateway = in_front_of(authority, &backend).backend("next", 2, next.url());
+    let answer = gateway
+        .start()
+        .await
+        .post("/v1/chat/completions", "question")
+        .await;
+    assert_eq!(
+        (answer.status, answer.backend(), answer.text()),
+        (200, "next", "question")
+    );
+
+    let alone = in_front_of(authority, &backend).start().await;
+    let answer = alone.post("/v1/chat/completions", "question").await;
+    assert_eq!(answer.status, 502);
+    assert_eq!(answer.error()["code"], "bad_gateway");
+    assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
+    // The log, which only the operator reads, does say why.
+    let failed = alone
+        .wait_for_line(|line| line["message"] == "attempt failed")
+        .await;
+    assert!(
+        failed["error"].to_string().contains("certificate"),
+        "{failed}"
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_unknown_authority_is_not_trusted() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let backend = TlsUpstream::start(&other, &["h2"], echo).await;
+    assert_not_trusted(&authority, backend).await;
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_host_is_not_trusted() {
+    let authority = Authority::new();
+    let backend = TlsUpstream::start_as("other.example", &authority, &["h2"], echo).await;
+    assert_not_trusted(&authority, backend).await;
+}
+
+#[tokio::test]
+async fn a_refusal_over_http_2_before_the_body_was_read_moves_the_whole_body_on() {
+    let authority = Authority::new();
+    let throttling = TlsUpstream::start(&authority, &["h2"], |_| async {
+        let response = Response::builder().status(429).body(Body::empty());
+        response.expect("a valid response")
+    })
+    .await;
+    let next = healthy().await;
+    let gateway = in_front_of(&authority, &throttling).backend("next", 2, next.url());
+    let gateway = gateway.start().await;
+
+    let body: Bytes = (0..4_u32 << 20).map(|at| (at % 251) as u8).collect();
+    let answer = gateway.post("/v1/files", body.clone()).await;
+    assert_eq!((answer.status, answer.backend()), (200, "next"));
+    assert!(next.handle().last_request().unwrap().body == body);
+    assert_eq!(
+        gateway.lines_saying("backend closed")[0]["class"],
+        "throttled"
+    );
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_given_up_leaves_the_connection_to_the_others() {
+    let authority = Authority::new();
+    let backend = TlsUpstream::start(&authority, &["h2"], |request| async {
+        if request.uri().path() == "/stall" {
+            pending::<()>().await;
+        }
+        echo(request).await
+    })
+    .await;
+    let gateway = in_front_of(&authority, &backend).env("HTTP_TIMEOUT_SECONDS", "0.5");
+    let gateway = gateway.start().await;
+
+    assert_eq!(gateway.get("/v1/models").await.status, 200);
+    let (stalled, served) = tokio::join!(gateway.get("/stall"), gateway.get("/v1/models"));
+    assert_eq!((stalled.status, served.status), (504, 200));
+    assert_eq!(gateway.get("/v1/models").await.status, 200);
+    assert_eq!(backend.connections(), 1);
+}
+
+#[tokio::test]
+async fn trailers_pass_from_backend_to_client() {
+    let authority = Authority::new();
+    let backend = TlsUpstream::start(&authority, &["h2"], |_| async {
+        let mut trailers = HeaderMap::new();
+        trailers.insert("grpc-status", HeaderValue::from_static("0"));
+        let body = Full::from("answer").with_trailers(async { Some(Ok(trailers)) });
+        Response::new(Body::new(body))
+    })
+    .await;
+    let gateway = in_front_of(&authority, &backend).start().await;
+
+    let answer = gateway.http2().post("/service/Method", "question").await;
+    assert_eq!(answer.text(), "answer");
+    assert_eq!(answer.trailers.unwrap()["grpc-status"], "0");
+}
+
+#[tokio::test]
+async fn no_key_is_in_the_log_of_a_connection_over_tls() {
+    let authority = Authority::new();
+    let backend = TlsUpstream::start(&authority, &["h2"], echo).await;
+    for gateway in [
+        in_front_of(&authority, &backend),
+        in_front_of(&authority, &backend).env("BACKEND_only_APIKEY", "s3cret-value-of-the-backend"),
+    ] {
+        let gateway = gateway.env("RUST_LOG", "trace").start().await;
+        let mut request = request("POST", "/v1/chat/completions", "question");
+        request.headers_mut().insert(
+            "api-key",
+            HeaderValue::from_static("s3cret-value-of-the-client"),
+        );
+        assert_eq!(gateway.send(request).await.status, 200);
+
+        let log = gateway.stop().await.stderr;
+        assert!(log.contains(r#""level":"TRACE""#));
+        assert!(!log.contains("s3cret"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_without_root_certificates_says_what_it_lacks() {
+    let exit = gateway!()
+        .backend("only", 1, "https://127.0.0.1:9")
+        .env("SSL_CERT_FILE", "/nonexistent.pem")
+        .run()
+        .await;
+    assert_eq!(exit.code, Some(1), "{exit:?}");
+    assert!(
+        exit.stderr
+            .contains("no root certificates for https backends"),
+        "{}",
+        exit.stderr
+    );
+    assert!(exit.stderr.contains("SSL_CERT_FILE"), "{}", exit.stderr);
+}

@@ -1,0 +1,5 @@
+//! The gateway, where tests can find it.
+
+fn main() -> std::process::ExitCode {
+    spillover_gateway::main()
+}

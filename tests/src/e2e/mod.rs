@@ -1,0 +1,24 @@
+//! What the end-to-end tests share: the gateway as a process, clients of it, and backends on real sockets.
+//!
+//! Nothing here waits for a time that was guessed. What must come is waited for, and [`soon`] bounds how long.
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "it panics wherever the test is to fail"
+)]
+
+mod client;
+mod gateway;
+mod soon;
+mod tls;
+mod upstream;
+mod wire;
+
+pub use self::{
+    client::{Answer, Client, request},
+    gateway::{Exit, Gateway, GatewayBuilder},
+    soon::soon,
+    tls::{Authority, TlsUpstream},
+    upstream::{RefusingPort, answer, behaving, healthy},
+    wire::{Wire, WireUpstream},
+};

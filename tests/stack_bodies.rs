@@ -1,0 +1,150 @@
+//! Request bodies on their way through several attempts.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::HeaderMap;
+use spillover_testing::ScriptedBody;
+use spillover_tests::{
+    on_both_deployments,
+    stack::{Deployment, Reply, SECOND, Stack},
+};
+use tokio_test::{assert_pending, task};
+use tower_spillover::{Condition, retry::ReplayLimits};
+
+on_both_deployments! {
+    every_attempt_gets_the_same_bytes_and_trailers
+    a_large_body_survives_a_failover
+    a_body_that_is_still_coming_is_passed_on_as_it_comes
+    a_body_beyond_the_limit_is_sent_once
+    a_body_beyond_the_limit_moves_on_until_it_is_read
+    a_client_that_breaks_off_costs_no_backend_anything
+    what_bodies_take_of_the_budget_comes_back
+}
+
+fn trailers() -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-checksum", "7".parse().unwrap());
+    trailers
+}
+
+/// All but the last of three backends answer 429, after they have read so many chunks.
+fn reading(chunks: usize) -> impl Fn(&str, usize) -> Reply {
+    move |label, _| match label {
+        "c" => Reply::status(200),
+        _ => Reply::throttled(2).reads(chunks),
+    }
+}
+
+async fn every_attempt_gets_the_same_bytes_and_trailers(deployment: Deployment) {
+    for (chunks, read) in [
+        (0, ""),
+        (1, "one, "),
+        (2, "one, two"),
+        (usize::MAX, "one, two"),
+    ] {
+        let stack =
+            Stack::builder([("a", 1), ("b", 2), ("c", 3)]).build(deployment, reading(chunks));
+        let body = ScriptedBody::new()
+            .data("one, ")
+            .pending()
+            .data("two")
+            .trailers(trailers());
+        let answer = stack.send_body(Body::new(body)).await.unwrap();
+        assert_eq!(answer.summary(), (200, "c", 3));
+
+        let [first, second, last] = &stack.backends.seen()[..] else {
+            panic!("three attempts");
+        };
+        assert_eq!((&first.body, &second.body), (&read.into(), &read.into()));
+        assert_eq!(last.body, "one, two");
+        assert_eq!(last.trailers, Some(trailers()));
+    }
+}
+
+async fn a_large_body_survives_a_failover(deployment: Deployment) {
+    let body: Bytes = (0..1 << 20_u32).map(|n| (n % 251) as u8).collect();
+    let stack =
+        Stack::builder([("a", 1), ("b", 2), ("c", 3)]).build(deployment, reading(usize::MAX));
+    assert_eq!(
+        stack.send_body(body.clone()).await.unwrap().summary(),
+        (200, "c", 3)
+    );
+    assert!(stack.backends.seen().iter().all(|seen| seen.body == body));
+}
+
+async fn a_body_that_is_still_coming_is_passed_on_as_it_comes(deployment: Deployment) {
+    let stack = Stack::builder([("a", 1), ("c", 2)]).build(deployment, reading(1));
+    let body = ScriptedBody::new().data("one, ").pause();
+    let client = body.handle();
+    let mut sent = task::spawn(stack.send_body(Body::new(body)));
+    // The first has answered, the second waits for the rest.
+    assert_pending!(sent.poll());
+    assert_eq!(stack.backends.order(), ["a", "c"]);
+    client.push_data("two");
+    assert!(sent.is_woken());
+    assert_pending!(sent.poll());
+    client.resume();
+    assert_eq!(sent.await.unwrap().summary(), (200, "c", 2));
+    assert_eq!(stack.backends.seen()[1].body, "one, two");
+}
+
+async fn a_body_beyond_the_limit_is_sent_once(deployment: Deployment) {
+    let limits = ReplayLimits::default().per_request(1000);
+    let stack = Stack::builder([("a", 1), ("c", 2)])
+        .limits(limits)
+        .build(deployment, reading(usize::MAX));
+    let answer = stack.send_body(vec![7; 1001]).await.unwrap();
+    assert_eq!(answer.summary(), (429, "a", 1));
+    // Whoever sends it again finds a backend that is open.
+    assert_eq!(answer.comes_back_after(), [Some("1"), Some("1")]);
+    assert_eq!(
+        stack.conditions(),
+        [Condition::Throttled(2 * SECOND), Condition::Open]
+    );
+    assert_eq!(
+        stack.send_body(vec![7; 1001]).await.unwrap().summary(),
+        (200, "c", 1)
+    );
+}
+
+async fn a_body_beyond_the_limit_moves_on_until_it_is_read(deployment: Deployment) {
+    let limits = ReplayLimits::default().per_request(1000);
+    let stack = Stack::builder([("a", 1), ("c", 2)])
+        .limits(limits)
+        .build(deployment, reading(0));
+    assert_eq!(
+        stack.send_body(vec![7; 1001]).await.unwrap().summary(),
+        (200, "c", 2)
+    );
+    assert_eq!(stack.backends.seen()[1].body, vec![7; 1001]);
+}
+
+async fn a_client_that_breaks_off_costs_no_backend_anything(deployment: Deployment) {
+    let stack = Stack::builder([("a", 1), ("b", 2)]).build(deployment, |_, _| Reply::status(200));
+    let body = ScriptedBody::new()
+        .data("one, ")
+        .error("connection reset by client");
+    stack.send_body(Body::new(body)).await.unwrap_err();
+    assert_eq!(stack.backends.order(), ["a"]);
+    assert_eq!(stack.conditions(), [Condition::Open; 2]);
+}
+
+async fn what_bodies_take_of_the_budget_comes_back(deployment: Deployment) {
+    let limits = ReplayLimits::default().total(2000);
+    let stack = Stack::builder([("a", 1), ("c", 2)]).limits(limits).build(
+        deployment,
+        |label, _| match label {
+            "c" => Reply::status(200),
+            _ => Reply::status(429).header("retry-after-ms", 100),
+        },
+    );
+    for _ in 0..10 {
+        assert_eq!(
+            stack.send_body(vec![7; 1000]).await.unwrap().summary(),
+            (200, "c", 2)
+        );
+        tokio::time::advance(SECOND).await;
+    }
+}

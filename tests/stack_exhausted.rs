@@ -1,0 +1,190 @@
+//! Every backend is closed: what becomes of a request, and what its client is told.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::time::Duration;
+
+use spillover_tests::{
+    on_both_deployments,
+    stack::{Deployment, Reply, SECOND, Stack, StackBuilder},
+};
+use tokio::time::{Instant, advance};
+use tower_spillover::{Class, Condition, select::WhenExhausted};
+
+on_both_deployments! {
+    a_request_that_was_everywhere_gets_the_last_answer
+    a_429_tells_when_the_first_backend_opens
+    it_is_forwarded_to_the_first_of_the_list
+    the_answer_to_a_forwarded_request_is_the_clients
+    it_is_rejected
+    it_waits
+    it_does_not_wait_longer_than_it_may
+    what_has_waited_is_retried_as_well
+    a_failing_backend_is_the_last_resort
+    failing_backends_alone_are_tried_all
+}
+
+/// Three backends that answer 429 with these hints, in seconds, the first time, and 200 after that.
+fn throttling(builder: StackBuilder, deployment: Deployment, hints: [u32; 3]) -> Stack {
+    builder.build(deployment, move |label, nth| match (label, nth) {
+        ("a", 1) => Reply::throttled(hints[0]),
+        ("b", 1) => Reply::throttled(hints[1]),
+        ("c", 1) => Reply::throttled(hints[2]),
+        _ => Reply::status(200),
+    })
+}
+
+/// `a` is best, but not the first of the list.
+fn three() -> StackBuilder {
+    Stack::builder([("c", 3), ("a", 1), ("b", 2)])
+}
+
+async fn a_request_that_was_everywhere_gets_the_last_answer(deployment: Deployment) {
+    for (last, class) in [
+        (429, Class::Throttled),
+        (500, Class::Failing),
+        (401, Class::Credential),
+    ] {
+        let settings = [
+            WhenExhausted::Forward,
+            WhenExhausted::Reject,
+            WhenExhausted::Wait(60 * SECOND),
+        ];
+        for when_exhausted in settings {
+            let stack = three().when_exhausted(when_exhausted);
+            let stack = stack.build(deployment, move |label, _| match label {
+                "c" => Reply::status(last).header("x-upstream", "c"),
+                _ => Reply::throttled(5),
+            });
+            let start = Instant::now();
+            let answer = stack.send().await;
+            assert_eq!(answer.summary(), (last, "c", 3));
+            assert_eq!(answer.outcome.unwrap().class(), class);
+            assert_eq!(answer.headers["x-upstream"], "c");
+            assert_eq!(answer.exhausted.unwrap().reopens_in(), 5 * SECOND);
+            assert_eq!(stack.backends.order(), ["a", "b", "c"]);
+            assert_eq!(Instant::now(), start);
+        }
+    }
+}
+
+async fn a_429_tells_when_the_first_backend_opens(deployment: Deployment) {
+    for hints in [[3, 5, 9], [9, 3, 5], [5, 9, 3]] {
+        let stack = throttling(three(), deployment, hints);
+        let answer = stack.send().await;
+        assert_eq!(answer.summary(), (429, "c", 3), "{hints:?}");
+        assert_eq!(
+            answer.comes_back_after(),
+            [Some("3"), Some("3000")],
+            "{hints:?}"
+        );
+
+        // What it promises is kept.
+        advance(3 * SECOND).await;
+        assert_eq!(stack.send().await.summary().0, 200, "{hints:?}");
+    }
+}
+
+async fn it_is_forwarded_to_the_first_of_the_list(deployment: Deployment) {
+    let stack = throttling(three(), deployment, [3, 5, 9]);
+    stack.send().await;
+    let answer = stack.send().await;
+    assert_eq!(answer.summary(), (200, "c", 1));
+    assert_eq!(answer.comes_back_after(), [None, None]);
+    // One answer does not break the promise.
+    let closed = [9, 3, 5].map(|hint| Condition::Throttled(hint * SECOND));
+    assert_eq!(stack.conditions(), closed);
+}
+
+async fn the_answer_to_a_forwarded_request_is_the_clients(deployment: Deployment) {
+    for status in [429, 500, 400] {
+        let stack = three().build(deployment, move |_, nth| match nth {
+            1 => Reply::throttled(5),
+            _ => Reply::status(status).header("retry-after", 77),
+        });
+        stack.send().await;
+        let answer = stack.send().await;
+        assert_eq!(answer.summary(), (status, "c", 1));
+        let hint = if status == 429 { "5" } else { "77" };
+        assert_eq!(answer.comes_back_after()[0], Some(hint));
+        assert_eq!(stack.backends.order().len(), 4);
+    }
+}
+
+async fn it_is_rejected(deployment: Deployment) {
+    let stack = three().when_exhausted(WhenExhausted::Reject);
+    let stack = throttling(stack, deployment, [3, 5, 9]);
+    stack.send().await;
+    advance(Duration::from_millis(500)).await;
+    let answer = stack.send().await;
+    assert_eq!(answer.summary(), (429, "none", 0));
+    assert_eq!(answer.comes_back_after(), [Some("3"), Some("2500")]);
+    assert_eq!(
+        answer.exhausted.unwrap().reopens_in(),
+        Duration::from_millis(2500)
+    );
+    assert_eq!(stack.backends.order().len(), 3);
+
+    advance(Duration::from_millis(2500)).await;
+    assert_eq!(stack.send().await.summary(), (200, "a", 1));
+}
+
+async fn it_waits(deployment: Deployment) {
+    let stack = three().when_exhausted(WhenExhausted::Wait(3 * SECOND));
+    let stack = throttling(stack, deployment, [3, 5, 9]);
+    stack.send().await;
+    let start = Instant::now();
+    assert_eq!(stack.send().await.summary(), (200, "a", 1));
+    assert_eq!(Instant::now() - start, 3 * SECOND);
+}
+
+async fn it_does_not_wait_longer_than_it_may(deployment: Deployment) {
+    let stack = three().when_exhausted(WhenExhausted::Wait(2 * SECOND));
+    let stack = throttling(stack, deployment, [3, 5, 9]);
+    stack.send().await;
+    let start = Instant::now();
+    let answer = stack.send().await;
+    assert_eq!(answer.summary(), (429, "none", 0));
+    assert_eq!(answer.comes_back_after(), [Some("3"), Some("3000")]);
+    assert_eq!(Instant::now(), start);
+}
+
+async fn what_has_waited_is_retried_as_well(deployment: Deployment) {
+    let stack = three().when_exhausted(WhenExhausted::Wait(10 * SECOND));
+    let stack = stack.build(deployment, |label, nth| match (label, nth) {
+        ("b", 1) => Reply::throttled(3),
+        (_, 1) | ("a", 2) => Reply::throttled(3),
+        _ => Reply::status(200),
+    });
+    stack.send().await;
+    let start = Instant::now();
+    // The first that opens refuses again; the next one serves, without another wait.
+    assert_eq!(stack.send().await.summary(), (200, "b", 2));
+    assert_eq!(Instant::now() - start, 3 * SECOND);
+}
+
+async fn a_failing_backend_is_the_last_resort(deployment: Deployment) {
+    let stack = three().build(deployment, |label, nth| match (label, nth) {
+        ("b", 1) => Reply::status(500),
+        ("b", _) => Reply::status(200),
+        _ => Reply::throttled(60),
+    });
+    assert_eq!(stack.send().await.summary(), (429, "c", 3));
+    // Of three that are closed, it is the one that promised nothing.
+    assert_eq!(stack.send().await.summary(), (200, "b", 1));
+    assert_eq!(stack.conditions()[2], Condition::Open);
+}
+
+async fn failing_backends_alone_are_tried_all(deployment: Deployment) {
+    let stack = three().build(deployment, |_, nth| match nth {
+        1 | 2 => Reply::status(502),
+        _ => Reply::status(200),
+    });
+    for _ in 0..2 {
+        let answer = stack.send().await;
+        assert_eq!(answer.summary(), (502, "c", 3));
+        assert_eq!(answer.exhausted.unwrap().reopens_in(), 10 * SECOND);
+    }
+    assert_eq!(stack.backends.order(), ["a", "b", "c", "a", "b", "c"]);
+    assert_eq!(stack.send().await.summary(), (200, "a", 1));
+}

@@ -1,0 +1,170 @@
+//! Many requests at once: who serves them, and how soon the best backend does again.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::{collections::HashMap, time::Duration};
+
+use spillover_tests::{
+    on_both_deployments,
+    stack::{Answer, Deployment, Reply, SECOND, Stack},
+};
+use tokio::time::{Instant, sleep_until};
+use tower_spillover::{Backend, Condition};
+
+on_both_deployments! {
+    five_hundred_requests_leave_a_throttled_backend_alone_until_it_recovers
+    requests_that_are_under_way_together_are_all_served
+    one_of_many_requests_probes
+    the_draw_is_uniform_in_a_tier
+    the_draw_is_by_weight
+}
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Sends so many requests, one every so often; returns the answers and how long each took.
+async fn send(stack: &Stack, requests: u32, every: Duration) -> Vec<(Answer, Duration)> {
+    let start = Instant::now();
+    let send = |n| {
+        let stack = stack.clone();
+        async move {
+            sleep_until(start + n * every).await;
+            let start = Instant::now();
+            (stack.send().await, Instant::now() - start)
+        }
+    };
+    let sent: Vec<_> = (0..requests).map(|n| tokio::spawn(send(n))).collect();
+    let mut answers = Vec::new();
+    for answer in sent {
+        answers.push(answer.await.unwrap());
+    }
+    answers
+}
+
+async fn five_hundred_requests_leave_a_throttled_backend_alone_until_it_recovers(
+    deployment: Deployment,
+) {
+    let latency = 50 * MS;
+    let start = Instant::now();
+    // The first takes no request before 2 s are over.
+    let stack =
+        Stack::builder([("a", 1), ("b", 2), ("c", 3)]).build(deployment, move |label, _| {
+            let is_throttled = label == "a" && Instant::now() < start + 2 * SECOND;
+            let reply = if is_throttled {
+                Reply::throttled(2)
+            } else {
+                Reply::status(200)
+            };
+            reply.after(latency)
+        });
+
+    let answers = send(&stack, 500, MS).await;
+    assert!(answers.iter().all(|(answer, _)| answer.status == 200));
+    assert_eq!(
+        (stack.backends.count("b"), stack.backends.count("c")),
+        (500, 0)
+    );
+
+    // It saw those that came before its first answer, and none after it.
+    let seen = stack.backends.seen();
+    let at_a: Vec<_> = seen
+        .iter()
+        .filter(|seen| seen.backend == "a")
+        .map(|seen| seen.at)
+        .collect();
+    assert!((50..=51).contains(&at_a.len()), "{} requests", at_a.len());
+    assert!(at_a.iter().all(|at| *at <= start + latency));
+
+    // A failover adds the round trip of the refusal, no more.
+    let moved = answers.iter().filter(|(answer, _)| answer.attempts == 2);
+    assert_eq!(moved.count(), at_a.len());
+    assert!(
+        answers
+            .iter()
+            .all(|(answer, took)| *took == answer.attempts * latency)
+    );
+
+    // It is used again 2 s after its last refusal.
+    let opens = at_a[at_a.len() - 1] + latency + 2 * SECOND;
+    sleep_until(opens - MS).await;
+    assert_eq!(stack.send().await.summary(), (200, "b", 1));
+    assert_eq!(stack.conditions()[0], Condition::Open);
+    assert_eq!(stack.send().await.summary(), (200, "a", 1));
+}
+
+async fn requests_that_are_under_way_together_are_all_served(deployment: Deployment) {
+    let stack =
+        Stack::builder([("a", 1), ("b", 2), ("c", 3)]).build(deployment, |label, _| match label {
+            "a" => Reply::throttled(2).after(50 * MS),
+            _ => Reply::status(200).after(50 * MS),
+        });
+    let start = Instant::now();
+    let answers = send(&stack, 500, Duration::ZERO).await;
+    assert!(
+        answers
+            .iter()
+            .all(|(answer, _)| answer.summary() == (200, "b", 2))
+    );
+    assert_eq!(Instant::now() - start, 100 * MS);
+
+    // None of them asks again before the time is over.
+    send(&stack, 500, 3 * MS).await;
+    assert_eq!(stack.backends.count("a"), 500);
+}
+
+async fn one_of_many_requests_probes(deployment: Deployment) {
+    let stack =
+        Stack::builder([("a", 1), ("b", 2)]).build(deployment, |label, nth| match (label, nth) {
+            ("a", 1) => Reply::error("connection refused"),
+            _ => Reply::status(200).after(50 * MS),
+        });
+    stack.send().await;
+    sleep_until(Instant::now() + 10 * SECOND).await;
+    let answers = send(&stack, 100, Duration::ZERO).await;
+    let probes = answers
+        .iter()
+        .filter(|(answer, _)| answer.summary() == (200, "a", 1));
+    assert_eq!(probes.count(), 1);
+    assert_eq!(stack.backends.count("a"), 2);
+
+    let answers = send(&stack, 100, Duration::ZERO).await;
+    assert!(
+        answers
+            .iter()
+            .all(|(answer, _)| answer.summary() == (200, "a", 1))
+    );
+}
+
+/// How many of so many requests each backend gets.
+async fn drawn(stack: &Stack, requests: u32) -> HashMap<String, u32> {
+    let mut drawn = HashMap::new();
+    for (answer, _) in send(stack, requests, Duration::ZERO).await {
+        *drawn.entry(answer.backend.unwrap()).or_default() += 1;
+    }
+    drawn
+}
+
+async fn the_draw_is_uniform_in_a_tier(deployment: Deployment) {
+    let backends = [("a", 1), ("b", 1), ("c", 1), ("d", 2)];
+    let stack = Stack::builder(backends).build(deployment, |_, _| Reply::status(200));
+    let drawn = drawn(&stack, 3000).await;
+    // 1000 are expected; the standard deviation is 26.
+    assert!(
+        ["a", "b", "c"]
+            .iter()
+            .all(|label| (870..=1130).contains(&drawn[*label])),
+        "{drawn:?}"
+    );
+    assert!(!drawn.contains_key("d"));
+}
+
+async fn the_draw_is_by_weight(deployment: Deployment) {
+    let backend = |label: &str, weight| {
+        let builder = Backend::builder(label).url(format!("https://{label}.example"));
+        builder.weight(weight).build().unwrap()
+    };
+    let stack = Stack::over([backend("a", 1), backend("b", 3)])
+        .build(deployment, |_, _| Reply::status(200));
+    let drawn = drawn(&stack, 4000).await;
+    // 1000 and 3000 are expected; the standard deviation is 27.
+    assert!((860..=1140).contains(&drawn["a"]), "{drawn:?}");
+}

@@ -1,0 +1,163 @@
+//! What the layers log: enough to tell what happened, and no secret.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use axum::body::Body;
+use http::Request;
+use spillover_tests::{
+    on_both_deployments,
+    stack::{Deployment, Reply, SECOND, Stack},
+};
+use tokio::time::advance;
+use tokio_test::{assert_pending, task};
+use tower_spillover::{retry::ReplayLimits, select::WhenExhausted};
+use tracing::{Level, subscriber::DefaultGuard};
+use tracing_subscriber::fmt::MakeWriter;
+
+on_both_deployments! {
+    a_spill_and_a_recovery_are_logged
+    an_attempt_that_is_given_up_is_logged
+    a_body_that_is_sent_once_is_logged
+    no_secret_is_logged
+}
+
+/// What is logged while it lives, a line for each event.
+#[derive(Clone)]
+struct Log {
+    written: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Log {
+    fn start(level: Level) -> (Self, DefaultGuard) {
+        let log = Self {
+            written: Arc::default(),
+        };
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_ansi(false)
+            .with_writer(log.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.written.lock().unwrap().clone()).unwrap()
+    }
+
+    /// Whether there is a line with all of these in it.
+    fn has(&self, parts: &[&str]) -> bool {
+        let is_it = |line: &str| parts.iter().all(|part| line.contains(part));
+        self.text().lines().any(is_it)
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.written.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+async fn a_spill_and_a_recovery_are_logged(deployment: Deployment) {
+    let (log, _guard) = Log::start(Level::DEBUG);
+    let stack =
+        Stack::builder([("a", 1), ("b", 2), ("c", 3)]).build(deployment, |label, nth| {
+            match (label, nth) {
+                ("a", _) => Reply::throttled(30),
+                ("b", 1) => Reply::error("connection refused"),
+                _ => Reply::status(200),
+            }
+        });
+    stack.send().await;
+    assert!(log.has(&[
+        "INFO",
+        "backend closed",
+        "\"a\"",
+        "throttled",
+        "cooldown_ms=30000",
+        "retry-after"
+    ]));
+    assert!(log.has(&[
+        "INFO",
+        "backend closed",
+        "\"b\"",
+        "failing",
+        "cooldown_ms=10000",
+        "default"
+    ]));
+    assert!(log.has(&[
+        "DEBUG",
+        "backend selected",
+        "\"c\"",
+        "attempt=3",
+        "spill=true"
+    ]));
+
+    advance(10 * SECOND).await;
+    stack.send().await;
+    assert!(log.has(&["INFO", "backend open again", "\"b\""]));
+}
+
+async fn an_attempt_that_is_given_up_is_logged(deployment: Deployment) {
+    let (log, _guard) = Log::start(Level::DEBUG);
+    let stack = Stack::builder([("a", 1)]).build(deployment, |_, nth| match nth {
+        1 => Reply::status(200),
+        _ => Reply::stall(),
+    });
+    stack.send().await;
+    assert!(!log.has(&["given up"]));
+    let mut sent = task::spawn(stack.send());
+    assert_pending!(sent.poll());
+    drop(sent);
+    assert!(log.has(&["DEBUG", "attempt given up", "\"a\""]));
+}
+
+async fn a_body_that_is_sent_once_is_logged(deployment: Deployment) {
+    let (log, _guard) = Log::start(Level::WARN);
+    let limits = ReplayLimits::default().per_request(3);
+    let stack = Stack::builder([("a", 1), ("b", 2)]).limits(limits).build(
+        deployment,
+        |label, _| match label {
+            "a" => Reply::throttled(2),
+            _ => Reply::status(200),
+        },
+    );
+    assert_eq!(stack.send().await.summary(), (429, "a", 1));
+    assert!(log.has(&["WARN", "throttled", "outgrew the replay limits"]));
+}
+
+async fn no_secret_is_logged(deployment: Deployment) {
+    let (log, _guard) = Log::start(Level::TRACE);
+    let stack = Stack::builder([("a", 1), ("b", 2)]).when_exhausted(WhenExhausted::Wait(SECOND));
+    let stack = stack.build(deployment, |label, nth| match (label, nth) {
+        ("a", _) => Reply::status(401),
+        (_, 1) => Reply::error("connection refused"),
+        _ => Reply::throttled(1).header("set-cookie", "key-of-a-session"),
+    });
+    for _ in 0..3 {
+        let request = Request::post("/v1/chat/completions?key=key-of-a-query")
+            .header("authorization", "Bearer key-of-a-client")
+            .header("api-key", "key-of-a-client");
+        let _ = stack
+            .call(request.body(Body::from("key-of-a-body")).unwrap())
+            .await;
+    }
+    assert!(log.has(&["backend selected"]) && log.has(&["backend closed"]));
+    assert!(!log.text().contains("key-of"), "{}", log.text());
+}
