@@ -5,7 +5,6 @@ use http::HeaderMap;
 use crate::{
     Dimension, Quota, Source, When,
     headers::{Head, Key},
-    value::decimal::Decimal,
 };
 
 /// What a response says about what is left: the counters that a backend can be steered by before it refuses.
@@ -40,7 +39,7 @@ impl Quotas {
         let mut head = Head::default();
         head.read(headers);
         let mut quotas = Self {
-            utilization: head.signs.utilization.and_then(percentage),
+            utilization: head.signs.utilization(),
             ..Self::default()
         };
         for limit in head.limits.iter() {
@@ -110,14 +109,6 @@ impl fmt::Debug for Quotas {
             .field("utilization", &self.utilization)
             .finish()
     }
-}
-
-fn percentage(value: &[u8]) -> Option<f32> {
-    let value = value.trim_ascii();
-    let number = Decimal::parse(value.strip_suffix(b"%").unwrap_or(value))?;
-    // A millionth of a percent is enough, and six digits are all that a `f32` has.
-    let millionths = number.times(1_000_000);
-    (millionths < 1_000_000_000_000).then(|| (millionths as f64 / 1e6) as f32)
 }
 
 /// As many as are read from the fields.

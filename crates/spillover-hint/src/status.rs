@@ -50,7 +50,7 @@ pub(crate) fn is_settled(status: StatusCode, refusal: Refusal, head: &Head<'_>) 
         Refusal::Throttled => {
             head.signs.is_proxy_limit
                 || (head.signs.should_retry != Some(false)
-                    && head.exhausted().is_some()
+                    && (head.exhausted().is_some() || is_full(head))
                     && states_wait(head, MINUTE))
         }
         Refusal::Capacity => states_wait(head, Duration::MAX),
@@ -60,6 +60,13 @@ pub(crate) fn is_settled(status: StatusCode, refusal: Refusal, head: &Head<'_>) 
         Refusal::Credential => status != StatusCode::FORBIDDEN,
         Refusal::Client => !matches!(status.as_u16(), 400 | 422) || head.signs.error_type.is_some(),
     }
+}
+
+/// Whether it is the provisioned throughput of a deployment that ran out.
+fn is_full(head: &Head<'_>) -> bool {
+    head.signs
+        .utilization()
+        .is_some_and(|percent| percent >= 100.0)
 }
 
 /// Whether there is a wait to go by that is no longer than this. A date needs a clock, and counts as longer than a minute.

@@ -29,7 +29,7 @@ pub(crate) fn prefix(text: &[u8]) -> Option<Duration> {
         let spaced = rest.trim_ascii_start();
         let (name, after) = spaced.split_at(name_len(spaced));
         let Some(unit) = Unit::named(name) else {
-            let is_bare = nanos.is_none() && name.is_empty() && !after.starts_with(b"%");
+            let is_bare = nanos.is_none() && name.is_empty() && ends_here(after);
             return is_bare
                 .then(|| duration(number.times(Unit::SECOND.0)))
                 .or(nanos.map(duration));
@@ -40,6 +40,12 @@ pub(crate) fn prefix(text: &[u8]) -> Option<Duration> {
         text = after.strip_prefix(b"and ").unwrap_or(after);
     }
     nanos.map(duration)
+}
+
+/// Whether nothing follows, or what separates one part of a text from the next.
+fn ends_here(text: &[u8]) -> bool {
+    let next = text.first();
+    next.is_none_or(|next| next.is_ascii_whitespace() || b".,;!?)]\"'".contains(next))
 }
 
 /// Hours, minutes and seconds, two digits each, as Azure API Management writes them.
