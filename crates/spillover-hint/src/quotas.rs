@@ -5,7 +5,7 @@ use http::HeaderMap;
 use crate::{
     Dimension, Quota, Source, When,
     headers::{Head, Key},
-    value::decimal::Decimal,
+    slots::Slots,
 };
 
 /// What a response says about what is left: the counters that a backend can be steered by before it refuses.
@@ -38,9 +38,10 @@ impl Quotas {
     /// Reads the counters of any response.
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut head = Head::default();
-        head.read(headers);
+        head.wants_limits = true;
+        head.read(headers, &mut Slots::default());
         let mut quotas = Self {
-            utilization: head.signs.utilization.and_then(percentage),
+            utilization: head.signs.utilization(),
             ..Self::default()
         };
         for limit in head.limits.iter() {
@@ -110,14 +111,6 @@ impl fmt::Debug for Quotas {
             .field("utilization", &self.utilization)
             .finish()
     }
-}
-
-fn percentage(value: &[u8]) -> Option<f32> {
-    let value = value.trim_ascii();
-    let number = Decimal::parse(value.strip_suffix(b"%").unwrap_or(value))?;
-    // A millionth of a percent is enough, and six digits are all that a `f32` has.
-    let millionths = number.times(1_000_000);
-    (millionths < 1_000_000_000_000).then(|| (millionths as f64 / 1e6) as f32)
 }
 
 /// As many as are read from the fields.

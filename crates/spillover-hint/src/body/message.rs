@@ -8,13 +8,15 @@ use crate::{
 pub(crate) fn read_message(message: &str, found: &mut Evidence, hints: &mut Hints) {
     let text: String = message.chars().take(MAX_CHARS).collect();
     let text = text.to_ascii_lowercase();
+    // `free-models-per-day`, `tokens_per_minute`
+    let phrases = text.replace(['-', '_'], " ");
     // Anthropic has no better word for it than `invalid_request_error`. Nothing quoted stands at the start.
     if text.starts_with("your credit balance is too low") {
         found.push_refusal(Refusal::Quota);
     }
-    let period = period(&text);
-    found.push_limit(dimension(&text), period);
-    found.said = found.said.or(refusal(&text, found.refusal));
+    let period = period(&phrases);
+    found.push_limit(dimension(&phrases), period);
+    found.said = found.said.or(refusal(&phrases, found.refusal));
     if found.said.is_none() && period.is_long() {
         found.said = Some(Refusal::Quota);
     }
@@ -22,7 +24,7 @@ pub(crate) fn read_message(message: &str, found: &mut Evidence, hints: &mut Hint
     if !found.is_wait_misleading
         && let Some(wait) = prose::wait(&text)
     {
-        hints.push(Candidate {
+        hints.slots.push(Candidate {
             dimension: found.dimension,
             period: found.period,
             ..Candidate::stated(Source::Prose, When::After(wait))

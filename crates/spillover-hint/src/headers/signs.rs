@@ -1,4 +1,4 @@
-use crate::Dimension;
+use crate::{Dimension, value::decimal::Decimal};
 
 /// What the fields say besides counts and waits.
 #[derive(Debug, Default)]
@@ -18,6 +18,11 @@ pub(crate) struct Signs<'a> {
 }
 
 impl Signs<'_> {
+    /// How much of a deployment is in use, in percent.
+    pub(crate) fn utilization(&self) -> Option<f32> {
+        percentage(self.utilization?)
+    }
+
     /// A retry that one line forbids stays forbidden.
     pub(crate) fn push_should_retry(&mut self, value: &[u8]) {
         let said = match value.trim_ascii() {
@@ -39,4 +44,12 @@ pub(crate) fn policy_dimension(value: &[u8]) -> Option<Dimension> {
     let value = value.trim_ascii();
     let at = value.iter().rposition(|byte| *byte == b'-')?;
     Dimension::named(&value[at + 1..])
+}
+
+fn percentage(value: &[u8]) -> Option<f32> {
+    let value = value.trim_ascii();
+    let number = Decimal::parse(value.strip_suffix(b"%").unwrap_or(value))?;
+    // A millionth of a percent is enough, and six digits are all that a `f32` has.
+    let millionths = number.times(1_000_000);
+    (millionths < 1_000_000_000_000).then(|| (millionths as f64 / 1e6) as f32)
 }
