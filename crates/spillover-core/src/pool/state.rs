@@ -101,11 +101,13 @@ impl State {
         self.failing.release(claim.health, now);
     }
 
-    /// How long until requests of this scope may have the backend.
+    /// How long until requests of this scope may have the backend: where it is throttled as well as failing, as a last
+    /// resort.
     pub(super) fn closed_for(&self, scope: Scope, now: Tick) -> Duration {
-        let throttled = self.throttles.until(scope, now);
-        let throttled = throttled.map_or(Duration::ZERO, |until| now.until(until.get()));
-        throttled.max(self.failing.closed_for(now))
+        match self.throttles.until(scope, now) {
+            Some(until) => now.until(until.get()),
+            None => self.failing.closed_for(now),
+        }
     }
 
     /// Why requests of this scope may not have the backend.

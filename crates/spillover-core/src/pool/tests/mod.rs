@@ -213,7 +213,7 @@ fn a_failing_and_throttled_backend_is_throttled() {
     fail(&pool, 0, SECOND * 2, now);
     assert_eq!(
         pool.snapshot(Scope::WHOLE, now)[0].condition(),
-        Condition::Throttled(SECOND * 2)
+        Condition::Throttled(SECOND)
     );
     assert!(pool.select(&Tried::new(), Scope::WHOLE, now, 0).is_err());
     // The promise is kept, the guess remains.
