@@ -12,7 +12,7 @@ use tower::{
     BoxError, Service, ServiceBuilder, ServiceExt, timeout::TimeoutLayer, util::BoxCloneSyncService,
 };
 use tower_spillover::{
-    Backend, Condition, Credential, Pool,
+    Backend, Condition, Credential, Pool, Scope,
     retry::{ReplayBody, ReplayLimits, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
     select::{PrioritySelectLayer, WhenExhausted},
