@@ -1,6 +1,7 @@
 //! When every backend is throttled: what the client is told, and what `WHEN_EXHAUSTED` makes of the next request.
 
 use axum::body::Body;
+use serde_json::Value;
 use spillover_testing::{MockUpstream, upstream::Behavior};
 use spillover_tests::{
     e2e::{Answer, Gateway, GatewayBuilder, answer, behaving, request, soon},
@@ -73,8 +74,8 @@ async fn a_request_that_finds_all_closed_is_forwarded_to_the_first_backend() {
     assert_eq!((served.status, served.backend()), (200, "first"));
 
     let requests = gateway.wait_for_requests(3).await;
-    let attempts: Vec<_> = requests.iter().map(|line| &line["attempts"]).collect();
-    assert_eq!(attempts, [2, 1, 1]);
+    let attempts = requests.iter().filter_map(|line| line["attempts"].as_u64());
+    assert_eq!(attempts.sum::<u64>(), 2 + 1 + 1);
     assert_eq!(backends[1].handle().stats().received, 1);
 }
 
@@ -105,10 +106,10 @@ async fn reject_answers_at_once_in_the_clients_format() {
             .iter()
             .all(|backend| backend.handle().stats().received == 1)
     );
-    let line = gateway.wait_for_requests(2).await.remove(1);
+    let line = gateway.wait_for_line(|line| line["attempts"] == 0).await;
     assert_eq!(
-        (&line["attempts"], &line["status"]),
-        (&0.into(), &429.into())
+        (&line["status"], &line["backend"]),
+        (&429.into(), &Value::Null)
     );
 }
 
@@ -146,8 +147,8 @@ async fn wait_holds_a_request_until_the_first_backend_opens() {
     let requests = backends[1].handle().requests();
     assert_eq!(requests.len(), 2);
     assert!((requests[1].at - requests[0].at).as_millis() >= 800);
-    let line = gateway.wait_for_requests(2).await.remove(1);
-    assert_eq!(line["attempts"], 1);
+    // It did not go there before it was time, to be sent again.
+    gateway.wait_for_line(|line| line["attempts"] == 1).await;
 }
 
 #[tokio::test]
@@ -167,7 +168,7 @@ async fn wait_does_not_begin_when_it_would_be_in_vain() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_while_it_waits_costs_no_attempt() {
-    let backends = throttling([("retry-after-ms", "1000")]).await;
+    let backends = throttling([("retry-after-ms", "2000")]).await;
     let gateway = in_front_of(&backends)
         .env("WHEN_EXHAUSTED", "wait:10s")
         .env("RUST_LOG", "debug")

@@ -185,10 +185,7 @@ async fn a_refusal_before_the_body_was_read() {
     let answer = gateway.post("/v1/files", body.clone()).await;
     assert_eq!((answer.status, answer.backend()), (200, "next"));
     assert_received(&next, &body);
-    assert_eq!(
-        gateway.lines_saying("backend closed")[0]["class"],
-        "throttled"
-    );
+    assert_eq!(gateway.wait_for_closed(1).await[0]["class"], "throttled");
 }
 
 #[tokio::test]

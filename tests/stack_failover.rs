@@ -152,7 +152,7 @@ async fn what_is_the_requests_fault_is_answered_by_the_first(deployment: Deploym
         });
         let answer = stack.send().await;
         assert_eq!(answer.summary(), (status, "ptu", 1));
-        assert_eq!(answer.outcome.unwrap().class(), Class::ClientError);
+        assert_eq!(answer.outcome.as_ref().unwrap().class(), Class::ClientError);
         assert_eq!(answer.comes_back_after(), [Some("7"), None]);
         assert_eq!(stack.conditions(), [Open; 2]);
     }

@@ -1,6 +1,5 @@
 #[cfg(any(
     feature = "refusal",
-    feature = "retry",
     feature = "rewrite",
     feature = "select",
     feature = "throttle"

@@ -1,6 +1,6 @@
 //! What the end-to-end tests share: the gateway as a process, clients of it, and backends on real sockets.
 //!
-//! Nothing here waits for a time that was guessed. What must come is waited for, and [`soon`] bounds how long.
+//! Nothing here waits for a time that was guessed. What must come is waited for, and [`soon()`] bounds how long.
 
 #![expect(
     clippy::missing_panics_doc,

@@ -12,6 +12,7 @@
 //! price: back-pressure does not show in `poll_ready`, so bound concurrency outside the stack.
 //!
 //! ```
+//! # #[cfg(feature = "select")] {
 //! # use std::convert::Infallible;
 //! use http::{Request, Response};
 //! use spillover_core::{Backend, Pool};
@@ -33,6 +34,7 @@
 //! assert_eq!(response.body(), "a");
 //! # Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
 //! # }).unwrap();
+//! # }
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 

@@ -16,6 +16,7 @@
 //! client.
 //!
 //! ```
+//! # #[cfg(feature = "select")] {
 //! # use std::convert::Infallible;
 //! use std::time::Duration;
 //! use http::{Request, Response};
@@ -39,6 +40,7 @@
 //! assert_eq!(pool.snapshot(Scope::WHOLE, now)[0].condition(), Condition::Throttled(Duration::from_secs(7)));
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! # })?;
+//! # }
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!

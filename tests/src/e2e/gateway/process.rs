@@ -74,7 +74,7 @@ impl Gateway {
         Client::http2(self.address)
     }
 
-    /// What it has logged so far.
+    /// What it has logged so far. A line that was waited for is there, and all before it.
     pub fn lines(&self) -> Vec<Value> {
         self.stderr.lines()
     }
@@ -92,10 +92,11 @@ impl Gateway {
             .await
     }
 
-    /// The lines that say `message`, so far.
-    pub fn lines_saying(&self, message: &str) -> Vec<Value> {
+    /// The lines about backends that it has closed, once it has logged `requests` requests.
+    pub async fn wait_for_closed(&self, requests: usize) -> Vec<Value> {
+        self.wait_for_requests(requests).await;
         let mut lines = self.lines();
-        lines.retain(|line| line["message"] == message);
+        lines.retain(|line| line["message"] == "backend closed");
         lines
     }
 

@@ -8,6 +8,7 @@ use spillover_testing::{Probe, probe::ProbeHandle};
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok};
 use tower_layer::Layer;
 use tower_service::Service;
+use tower_test::mock;
 
 use super::{inner::*, *};
 
@@ -76,6 +77,36 @@ async fn a_retry_waits_for_the_readiness_of_the_service_it_calls() {
     assert!(sent.is_woken());
     assert_pending!(sent.poll());
     assert_eq!((handle.calls(), handle.violations()), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_takes_a_place_of_its_own() {
+    let layer = RetryThrottledLayer::new().max_attempts(2);
+    let (mut service, mut handle) = mock::spawn_layer(layer);
+    let request: Request<ScriptedBody> = request(ScriptedBody::new().data("one"));
+    handle.allow(1);
+    assert_ready_ok!(service.poll_ready::<Request<ScriptedBody>>());
+    let mut sent = task::spawn(service.call(request));
+    let (first, answer): (Request<ReplayBody<ScriptedBody>>, _) = next(&mut handle);
+    assert_eq!(first.into_body().collect().await.unwrap().to_bytes(), "one");
+    answer.send_response(response(429, 0));
+    assert_pending!(sent.poll());
+
+    handle.allow(1);
+    assert!(sent.is_woken());
+    assert_pending!(sent.poll());
+    let (second, answer) = next(&mut handle);
+    assert_eq!(
+        second.into_body().collect().await.unwrap().to_bytes(),
+        "one"
+    );
+    answer.send_response(response(200, 1));
+    assert_eq!(*assert_ready_ok!(sent.poll()).body(), 1);
+}
+
+fn next<T, U>(handle: &mut mock::Handle<T, U>) -> (T, mock::SendResponse<U>) {
+    let request = assert_ready!(task::spawn(handle.next_request()).poll());
+    request.expect("a request")
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,232 @@
+//! The contract of `tower::Service`, checked on every layer and on both whole stacks, over a probe whose clones are not
+//! ready. What a layer does beyond it is the matter of its own tests.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod setup;
+mod subject;
+
+use std::{mem, time::Duration};
+
+use spillover_testing::Probe;
+use tokio::time::timeout;
+use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
+use tower::{BoxError, Service, ServiceExt};
+
+use self::{
+    setup::{
+        answering, poll_ready, refusing_every_second, request, send_at_once, setup,
+        setup_with_limit,
+    },
+    subject::{
+        Body, HttpService, PerBackend, Refusal, Retry, RetryTwice, Rewrite, Select, Shared, Steer,
+        Subject, Throttle,
+    },
+};
+
+macro_rules! contract {
+    ($($subject:ident => $name:ident { $($check:ident)* })*) => {$(
+        mod $name {
+            $(
+                #[tokio::test(start_paused = true)]
+                async fn $check() {
+                    super::$check::<super::$subject>().await;
+                }
+            )*
+        }
+    )*};
+}
+
+macro_rules! contract_of {
+    ($($name:ident: $subject:ident),* $(,)?) => {
+        contract! {$(
+            $subject => $name {
+                only_ready_instances_are_called
+                readiness_is_passed
+                readiness_may_take_many_polls
+                readiness_errors_are_passed
+                the_ready_instance_is_called_and_its_clone_is_not_ready
+                one_instance_is_made_ready_once
+                responses_and_errors_are_passed
+                a_dropped_future_cancels_the_call
+                a_future_dropped_between_two_calls_leaves_nothing_reserved
+                nothing_is_left_when_all_is_done
+                a_limit_of_one_is_enough
+                it_can_be_shared_between_threads
+            }
+        )*}
+    };
+}
+
+contract_of! {
+    retry: Retry,
+    retry_twice: RetryTwice,
+    select: Select,
+    rewrite: Rewrite,
+    throttle: Throttle,
+    refusal: Refusal,
+    steer: Steer,
+    stack_over_a_shared_client: Shared,
+    stack_over_a_client_per_backend: PerBackend,
+}
+
+async fn only_ready_instances_are_called<T: Subject>() {
+    let mut it = setup::<T>(refusing_every_second::<T>());
+    it.handle.set_pending_polls(2);
+    for _ in 0..10 {
+        it.service
+            .ready()
+            .await
+            .unwrap()
+            .call(request(&it.pool))
+            .await
+            .unwrap();
+        it.service.clone().oneshot(request(&it.pool)).await.unwrap();
+    }
+    assert_eq!(it.handle.violations(), 0);
+    assert_eq!(it.handle.calls() > 20, T::RETRIES);
+}
+
+async fn readiness_is_passed<T: Subject>() {
+    let mut it = setup::<T>(answering::<T>(|| Ok(200)));
+    it.handle.set_pending();
+    let mut ready = task::spawn(());
+    if T::PASSES_READINESS {
+        assert_pending!(ready.enter(|cx, _| it.service.poll_ready(cx)));
+        assert!(!ready.is_woken());
+        it.handle.set_ready();
+        assert!(ready.is_woken());
+        assert_ready_ok!(ready.enter(|cx, _| it.service.poll_ready(cx)));
+        assert_eq!(it.handle.reserved(), 1);
+    } else {
+        assert_ready_ok!(ready.enter(|cx, _| it.service.poll_ready(cx)));
+        assert_eq!((it.handle.polls(), it.handle.reserved()), (0, 0));
+    }
+}
+
+async fn readiness_may_take_many_polls<T: Subject>() {
+    let mut it = setup::<T>(answering::<T>(|| Ok(200)));
+    it.handle.set_pending_polls(100);
+    if T::PASSES_READINESS {
+        (0..100).for_each(|_| assert_pending!(poll_ready(&mut it.service)));
+    }
+    assert_ready_ok!(poll_ready(&mut it.service));
+    let mut sent = task::spawn(it.service.call(request(&it.pool)));
+    if !T::PASSES_READINESS {
+        (0..100).for_each(|_| assert_pending!(sent.poll()));
+    }
+    assert_pending!(sent.poll());
+    assert_ready_ok!(sent.poll());
+    assert_eq!((it.handle.polls(), it.handle.calls()), (101, 1));
+}
+
+async fn readiness_errors_are_passed<T: Subject>() {
+    let mut it = setup::<T>(answering::<T>(|| Ok(200)));
+    it.handle.fail_ready("shut down");
+    let error: BoxError = if T::PASSES_READINESS {
+        assert_ready_err!(poll_ready(&mut it.service)).into()
+    } else {
+        // The same for the other backend.
+        it.handle.fail_ready("shut down");
+        assert_ready_ok!(poll_ready(&mut it.service));
+        it.service.call(request(&it.pool)).await.unwrap_err().into()
+    };
+    assert_eq!(error.to_string(), "shut down");
+    assert_eq!(it.handle.reserved(), 0);
+}
+
+async fn the_ready_instance_is_called_and_its_clone_is_not_ready<T: Subject>() {
+    let mut it = setup::<T>(answering::<T>(|| Ok(200)));
+    assert_ready_ok!(poll_ready(&mut it.service));
+    let clone = it.service.clone();
+    let mut ready = mem::replace(&mut it.service, clone);
+    if T::PASSES_READINESS {
+        it.handle.set_pending();
+        assert_pending!(poll_ready(&mut it.service));
+    }
+    ready.call(request(&it.pool)).await.unwrap();
+    assert_eq!((it.handle.calls(), it.handle.violations()), (1, 0));
+}
+
+async fn one_instance_is_made_ready_once<T: Subject>() {
+    let mut it = setup::<T>(answering::<T>(|| Ok(200)));
+    for _ in 0..3 {
+        assert_ready_ok!(poll_ready(&mut it.service));
+        assert_eq!(it.handle.reserved(), usize::from(T::PASSES_READINESS));
+    }
+    drop(it.service);
+    assert_eq!((it.handle.reserved(), it.handle.instances()), (0, 0));
+}
+
+async fn responses_and_errors_are_passed<T: Subject>() {
+    for status in [200, 304, 404] {
+        let it = setup::<T>(answering::<T>(move || Ok(status)));
+        let response = it.service.oneshot(request(&it.pool)).await.unwrap();
+        assert_eq!(response.status().as_u16(), status);
+    }
+    let it = setup::<T>(answering::<T>(|| Err("broken")));
+    let error = it.service.oneshot(request(&it.pool)).await.unwrap_err();
+    assert_eq!(error.into().to_string(), "broken");
+    assert_eq!(it.handle.calls(), if T::RETRIES { 2 } else { 1 });
+}
+
+async fn a_dropped_future_cancels_the_call<T: Subject>() {
+    let mut it = setup::<T>(Probe::new(|_| std::future::pending()));
+    for polls in 0..3 {
+        assert_ready_ok!(poll_ready(&mut it.service));
+        let mut sent = task::spawn(it.service.call(request(&it.pool)));
+        (0..polls).for_each(|_| assert_pending!(sent.poll()));
+        let is_called = T::PASSES_READINESS || polls > 0;
+        assert_eq!(it.handle.in_flight(), usize::from(is_called));
+
+        drop(sent);
+        assert_eq!(it.handle.in_flight(), 0);
+        assert_eq!(
+            (it.handle.instances(), it.handle.reserved()),
+            (it.instances, 0)
+        );
+    }
+    assert_eq!(it.handle.cancelled(), it.handle.calls());
+}
+
+async fn a_future_dropped_between_two_calls_leaves_nothing_reserved<T: Subject>() {
+    let mut it = setup::<T>(refusing_every_second::<T>());
+    assert_ready_ok!(poll_ready(&mut it.service));
+    let mut sent = task::spawn(it.service.call(request(&it.pool)));
+    assert_pending!(sent.poll());
+    it.handle.set_pending();
+    if T::RETRIES {
+        assert_pending!(sent.poll());
+        assert_eq!((it.handle.completed(), it.handle.in_flight()), (1, 0));
+    } else {
+        assert_ready_ok!(sent.poll());
+    }
+    drop(sent);
+    assert_eq!(
+        (it.handle.instances(), it.handle.reserved()),
+        (it.instances, 0)
+    );
+}
+
+async fn nothing_is_left_when_all_is_done<T: Subject>() {
+    let it = setup::<T>(refusing_every_second::<T>());
+    send_at_once(&it, 20).await;
+    assert_eq!((it.handle.in_flight(), it.handle.cancelled()), (0, 0));
+    assert_eq!(
+        (it.handle.instances(), it.handle.reserved()),
+        (it.instances, 0)
+    );
+}
+
+async fn a_limit_of_one_is_enough<T: Subject>() {
+    let it = setup_with_limit::<T>(refusing_every_second::<T>(), 1);
+    // The clock is paused: the time is over when nothing moves any more.
+    let result = timeout(Duration::from_secs(1), send_at_once(&it, 20)).await;
+    result.expect("nobody keeps the place that another one waits for");
+    assert_eq!(it.handle.violations(), 0);
+}
+
+async fn it_can_be_shared_between_threads<T: Subject>() {
+    fn check<S: HttpService<Body>>(_: &S) {}
+    check(&setup::<T>(answering::<T>(|| Ok(200))).service);
+}

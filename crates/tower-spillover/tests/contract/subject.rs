@@ -1,0 +1,182 @@
+//! What the contract is checked on.
+
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use spillover_testing::Probe;
+use tower::{BoxError, Service, ServiceBuilder, limit::ConcurrencyLimit};
+use tower_layer::Layer;
+use tower_spillover::{
+    Pool,
+    refusal::RefusalBodyLayer,
+    retry::{ReplayBody, RetryThrottledLayer},
+    rewrite::RewriteRequestLayer,
+    select::PrioritySelectLayer,
+    steer::BackendSteer,
+    throttle::ThrottleTrackerLayer,
+};
+
+pub(crate) type Body = Full<Bytes>;
+
+/// A probe, and a limit that is out of reach where it does not matter.
+pub(crate) type Inner<B> = ConcurrencyLimit<Probe<B, (), &'static str>>;
+
+/// What axum needs of a service.
+pub(crate) trait HttpService<B>:
+    Service<
+        Request<B>,
+        Response = Response<()>,
+        Error: Into<BoxError> + Debug + Send,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S, B> HttpService<B> for S where
+    S: Service<
+            Request<B>,
+            Response = Response<()>,
+            Error: Into<BoxError> + Debug + Send,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// A layer or a stack, and in what it may differ from the others.
+pub(crate) trait Subject {
+    /// The body of the requests that the inner service gets.
+    type InnerBody: Send + 'static;
+
+    /// Whether `poll_ready` is the inner service's. Otherwise the inner service is made ready inside the future.
+    const PASSES_READINESS: bool = true;
+
+    /// Whether it sends a refused request to the other backend.
+    const RETRIES: bool = false;
+
+    fn wrap(pool: Pool, inner: Inner<Self::InnerBody>) -> impl HttpService<Body>;
+}
+
+pub(crate) struct Retry;
+
+impl Subject for Retry {
+    type InnerBody = ReplayBody<Body>;
+
+    fn wrap(_: Pool, inner: Inner<ReplayBody<Body>>) -> impl HttpService<Body> {
+        RetryThrottledLayer::new().layer(inner)
+    }
+}
+
+pub(crate) struct RetryTwice;
+
+impl Subject for RetryTwice {
+    type InnerBody = ReplayBody<Body>;
+
+    const RETRIES: bool = true;
+
+    fn wrap(_: Pool, inner: Inner<ReplayBody<Body>>) -> impl HttpService<Body> {
+        RetryThrottledLayer::new().max_attempts(2).layer(inner)
+    }
+}
+
+pub(crate) struct Select;
+
+impl Subject for Select {
+    type InnerBody = Body;
+
+    fn wrap(pool: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
+        PrioritySelectLayer::new(pool).layer(inner)
+    }
+}
+
+pub(crate) struct Rewrite;
+
+impl Subject for Rewrite {
+    type InnerBody = Body;
+
+    fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
+        RewriteRequestLayer::new().layer(inner)
+    }
+}
+
+pub(crate) struct Throttle;
+
+impl Subject for Throttle {
+    type InnerBody = Body;
+
+    fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
+        ThrottleTrackerLayer::new().layer(inner)
+    }
+}
+
+/// It needs a body that it can read.
+pub(crate) struct Refusal;
+
+impl Subject for Refusal {
+    type InnerBody = Body;
+
+    fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
+        ServiceBuilder::new()
+            .map_response(|response: Response<_>| response.map(|_| ()))
+            .layer(RefusalBodyLayer::new())
+            .map_response(|response: Response<()>| response.map(|()| Body::default()))
+            .service(inner)
+    }
+}
+
+pub(crate) struct Steer;
+
+impl Subject for Steer {
+    type InnerBody = Body;
+
+    const PASSES_READINESS: bool = false;
+
+    fn wrap(pool: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
+        BackendSteer::new(&pool, |_| inner.clone())
+    }
+}
+
+/// The whole stack over one shared client.
+pub(crate) struct Shared;
+
+impl Subject for Shared {
+    type InnerBody = ReplayBody<Body>;
+
+    const RETRIES: bool = true;
+
+    fn wrap(pool: Pool, inner: Inner<ReplayBody<Body>>) -> impl HttpService<Body> {
+        stack(pool, inner)
+    }
+}
+
+/// The whole stack over one service per backend.
+pub(crate) struct PerBackend;
+
+impl Subject for PerBackend {
+    type InnerBody = ReplayBody<Body>;
+
+    const PASSES_READINESS: bool = false;
+
+    const RETRIES: bool = true;
+
+    fn wrap(pool: Pool, inner: Inner<ReplayBody<Body>>) -> impl HttpService<Body> {
+        let per_backend = BackendSteer::new(&pool, |_| inner.clone());
+        stack(pool, per_backend)
+    }
+}
+
+fn stack<S: HttpService<ReplayBody<Body>>>(pool: Pool, inner: S) -> impl HttpService<Body> {
+    ServiceBuilder::new()
+        .layer(RetryThrottledLayer::new())
+        .layer(PrioritySelectLayer::new(pool))
+        .layer(RewriteRequestLayer::new())
+        .layer(ThrottleTrackerLayer::new())
+        .service(inner)
+}
