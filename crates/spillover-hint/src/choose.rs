@@ -13,25 +13,21 @@ pub(crate) enum Past {
 
 pub(crate) fn choose(slots: &Slots, renewal: bool, past: Past, now: SystemTime) -> Option<Hint> {
     let longest = |rule, wanted: fn(&Candidate) -> bool| longest(slots, now, rule, wanted);
-    let exhausted = longest(Rule::Exhausted, |c| c.is_exhausted());
+    let exhausted = |rule| longest(rule, Candidate::is_exhausted);
     let Some(stated) = stated(slots, now) else {
-        return exhausted
+        return exhausted(Rule::Exhausted)
             .or_else(|| longest(Rule::Unspecific, |c| c.source() != Source::Prose))
             .or_else(|| longest(Rule::LastResort, |_| true));
     };
 
-    let Some(reset) = exhausted.filter(|reset| reset.wait() > stated.wait()) else {
-        return Some(stated);
+    let doubt = match past {
+        Past::RefusedAgain => Rule::RefusedAgain,
+        Past::Unknown if renewal && is_known_lie(stated.wait()) => Rule::KnownLie,
+        Past::Unknown => return Some(stated),
     };
-    if past == Past::RefusedAgain {
-        return Some(reset.because(Rule::RefusedAgain));
-    }
-    let is_lie = renewal && is_known_lie(stated.wait());
-    Some(if is_lie {
-        reset.because(Rule::KnownLie)
-    } else {
-        stated
-    })
+    exhausted(doubt)
+        .filter(|reset| reset.wait() > stated.wait())
+        .or(Some(stated))
 }
 
 /// The wait that the server states for this request.

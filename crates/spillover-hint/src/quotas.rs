@@ -37,6 +37,7 @@ impl Quotas {
     /// Reads the counters of any response.
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut head = Head::default();
+        head.wants_limits = true;
         head.read(headers);
         let mut quotas = Self {
             utilization: head.signs.utilization(),

@@ -59,19 +59,19 @@ impl Report {
     pub fn from_head(status: StatusCode, headers: &HeaderMap) -> Option<Self> {
         let mut head = Head::default();
         head.read(headers);
-        let is_error = status.is_client_error() || status.is_server_error();
-        let Some(refusal) = is_error.then(|| status::refusal(status, &head)) else {
+        if !status.is_client_error() && !status.is_server_error() {
             return Self::from_grpc(head);
-        };
+        }
 
         head.finish();
-        let (dimension, period) = head.exhausted().unwrap_or_default();
-        let refusal = match period.is_long() {
-            true => refusal.refined(Refusal::Quota),
-            false => refusal,
-        };
+        let exhausted = head.exhausted();
+        let (dimension, period) = exhausted.unwrap_or_default();
+        let mut refusal = status::refusal(status, &head, exhausted.is_some());
+        if period.is_long() {
+            refusal = refusal.refined(Refusal::Quota);
+        }
         Some(Self {
-            needs_body: !status::is_settled(status, refusal, &head),
+            needs_body: !status::is_settled(status, refusal, &head, exhausted.is_some()),
             hints: Hints::from_head(&head),
             should_retry: head.signs.should_retry,
             refusal,

@@ -3,7 +3,7 @@ use std::fmt;
 use crate::Candidate;
 
 /// A list of candidates that lives on the stack.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Slots {
     /// Filled from the front.
     slots: [Option<Candidate>; CAPACITY],
@@ -46,6 +46,16 @@ impl Slots {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
+    }
+}
+
+/// By hand, because most lists are nearly empty.
+impl Clone for Slots {
+    fn clone(&self) -> Self {
+        let mut slots = Self::default();
+        slots.slots[..self.len].copy_from_slice(&self.slots[..self.len]);
+        slots.len = self.len;
+        slots
     }
 }
 

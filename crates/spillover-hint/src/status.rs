@@ -22,7 +22,7 @@ pub(crate) fn of(status: StatusCode) -> Refusal {
 }
 
 /// What a head says.
-pub(crate) fn refusal(status: StatusCode, head: &Head<'_>) -> Refusal {
+pub(crate) fn refusal(status: StatusCode, head: &Head<'_>, is_exhausted: bool) -> Refusal {
     let refusal = of(status);
     let signs = &head.signs;
     if let Some(found) = signs.error_type.and_then(words::refusal) {
@@ -37,7 +37,7 @@ pub(crate) fn refusal(status: StatusCode, head: &Head<'_>) -> Refusal {
     // GitHub answers 403 when a limit is hit.
     if refusal == Refusal::Credential
         && status == StatusCode::FORBIDDEN
-        && (signs.is_proxy_limit || states_wait(head, Duration::MAX) || head.exhausted().is_some())
+        && (signs.is_proxy_limit || states_wait(head, Duration::MAX) || is_exhausted)
     {
         return Refusal::Throttled;
     }
@@ -45,12 +45,17 @@ pub(crate) fn refusal(status: StatusCode, head: &Head<'_>) -> Refusal {
 }
 
 /// Whether the body cannot change what follows from the head. `Report::needs_body` has the reasons.
-pub(crate) fn is_settled(status: StatusCode, refusal: Refusal, head: &Head<'_>) -> bool {
+pub(crate) fn is_settled(
+    status: StatusCode,
+    refusal: Refusal,
+    head: &Head<'_>,
+    is_exhausted: bool,
+) -> bool {
     match refusal {
         Refusal::Throttled => {
             head.signs.is_proxy_limit
                 || (head.signs.should_retry != Some(false)
-                    && (head.exhausted().is_some() || is_full(head))
+                    && (is_exhausted || is_full(head))
                     && states_wait(head, MINUTE))
         }
         Refusal::Capacity => states_wait(head, Duration::MAX),

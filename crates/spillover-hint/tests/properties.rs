@@ -31,16 +31,15 @@ proptest! {
     #[test]
     fn the_hint_is_one_of_the_candidates(headers in headers(), now in times()) {
         let hints = Hints::from_headers(&headers);
-        let date = headers
-            .get("date")
-            .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-        let clocks = [Some(now), date];
+        let dates = headers.get_all("date").iter();
+        let dates = dates.filter_map(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        let clocks: Vec<_> = dates.chain([now]).collect();
 
         let hint = hints.choose(now);
         prop_assert_eq!(hint.is_none(), hints.is_empty());
         if let Some(hint) = hint {
             let said = hints.iter().any(|c| {
-                let waits = clocks.iter().flatten().map(|now| c.when().wait(*now));
+                let waits = clocks.iter().map(|now| c.when().wait(*now));
                 c.source() == hint.source()
                     && c.dimension() == hint.dimension()
                     && waits.into_iter().any(|wait| wait == hint.wait())

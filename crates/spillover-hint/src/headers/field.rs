@@ -176,6 +176,9 @@ fn unit_limit(source: Source, name: &[u8]) -> Option<Field> {
         _ => Dimension::Unspecified,
     };
     let unit = match unit {
+        // These are nearly all.
+        b"-tokens" => return Some(limit(source, Dimension::Tokens, Period::Unknown, part)),
+        b"-requests" => return Some(limit(source, Dimension::Requests, Period::Unknown, part)),
         [] => return Some(limit(source, default, Period::Unknown, part)),
         [b'-', unit @ ..] => unit,
         _ => return None,

@@ -4,7 +4,10 @@ use crate::{
     Candidate, Dimension, Period, Source, When,
     headers::field::{Key, Part},
     slots::Slots,
-    value::{decimal::Decimal, duration, reset},
+    value::{
+        decimal::{Decimal, plain},
+        duration, reset,
+    },
 };
 
 /// The limits of one response.
@@ -15,6 +18,8 @@ pub(crate) struct Limits<'a> {
     /// The dimension that the response says ran out.
     pub(crate) named: Option<Dimension>,
     renewal: [Option<Period>; 2],
+    /// Whether one limit may go by two names.
+    has_hyphenated: bool,
 }
 
 /// What is said of one limit. `-1` and what cannot be read is not known.
@@ -82,7 +87,7 @@ impl<'a> Limits<'a> {
             if matches!(limit.reset, Reset::Absent) {
                 continue;
             }
-            let left = self.left(limit.key);
+            let left = self.left(limit);
             if left == Left::Something {
                 continue;
             }
@@ -105,10 +110,9 @@ impl<'a> Limits<'a> {
 
     /// The limit that is known to have run out.
     pub(crate) fn exhausted(&self) -> Option<(Dimension, Period)> {
-        let keys = self.iter().map(|limit| limit.key);
-        let exhausted =
-            keys.filter(|key| !key.dimension.is_priority() && self.left(*key) == Left::Nothing);
-        let exhausted = exhausted.map(|key| (key.dimension, self.period(key)));
+        let exhausted = self.iter().filter(|limit| limit.remaining == Some(0));
+        let exhausted = exhausted.map(|limit| (limit.key.dimension, self.period(limit.key)));
+        let exhausted = exhausted.filter(|(dimension, _)| !dimension.is_priority());
         let named = self
             .named
             .map(|dimension| (dimension, self.renewal_period(dimension)));
@@ -117,6 +121,7 @@ impl<'a> Limits<'a> {
             .max_by_key(|(dimension, period)| (*period, *dimension))
     }
 
+    #[inline]
     fn entry(&mut self, key: Key) -> Option<&mut Limit<'a>> {
         let held = self.limits[..self.len]
             .iter()
@@ -124,6 +129,7 @@ impl<'a> Limits<'a> {
         let place = match held {
             Some(place) => place,
             None => {
+                self.has_hyphenated |= key.source == Source::HyphenatedReset;
                 let place = self.vacate(key)?;
                 self.limits[place] = Some(Limit::new(key));
                 place
@@ -145,8 +151,13 @@ impl<'a> Limits<'a> {
             .then_some(last)
     }
 
-    fn left(&self, key: Key) -> Left {
-        match self.remaining(key) {
+    fn left(&self, limit: &Limit<'_>) -> Left {
+        let key = limit.key;
+        let remaining = match self.has_hyphenated {
+            true => self.remaining(key),
+            false => limit.remaining,
+        };
+        match remaining {
             Some(0) => Left::Nothing,
             // Even if `x-ratelimit-type` names this dimension: it was the size of the request that did not fit.
             Some(_) => Left::Something,
@@ -242,10 +253,16 @@ fn fewest(one: Option<u64>, other: Option<u64>) -> Option<u64> {
 }
 
 fn count(value: &[u8]) -> Option<u64> {
+    if let Some(number) = plain(value) {
+        return Some(number);
+    }
     Decimal::parse(value).map(Decimal::count)
 }
 
 fn leading_count(value: &[u8]) -> Option<u64> {
+    if let Some(number) = plain(value) {
+        return Some(number);
+    }
     let (number, rest) = Decimal::prefix(value.trim_ascii())?;
     (rest.is_empty() || rest.starts_with(b",") || rest.starts_with(b";")).then(|| number.count())
 }

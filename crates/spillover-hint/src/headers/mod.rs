@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use http::HeaderMap;
 
 use self::{
-    field::{Field, Grpc, Ietf},
+    field::{Field, Grpc, Ietf, Part},
     ietf::Item,
 };
 use crate::{
@@ -34,6 +34,8 @@ pub(crate) struct Head<'a> {
     pub(crate) limits: Limits<'a>,
     pub(crate) signs: Signs<'a>,
     ietf: [Option<&'a [u8]>; 2],
+    /// How much is allowed is of no interest after a refusal.
+    pub(crate) wants_limits: bool,
 }
 
 impl<'a> Head<'a> {
@@ -98,6 +100,7 @@ impl<'a> Head<'a> {
 
     fn push(&mut self, field: Field, value: &'a [u8]) {
         match field {
+            Field::Limit(_, Part::Limit) if !self.wants_limits => {}
             Field::Limit(key, part) => self.limits.push(key, part, value),
             Field::Seconds(source) => self.push_stated(source, seconds_or_date(value)),
             Field::Millis(source) => {

@@ -11,6 +11,12 @@ pub(crate) struct Decimal {
 impl Decimal {
     /// Reads `text`, which may have spaces around the number and nothing else.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        if let Some(mantissa) = plain(text) {
+            return Some(Self {
+                mantissa,
+                exponent: 0,
+            });
+        }
         let (number, rest) = Self::prefix(text.trim_ascii())?;
         rest.is_empty().then_some(number)
     }
@@ -85,6 +91,17 @@ impl Decimal {
         }
         room
     }
+}
+
+/// Reads a number that is nothing but digits, which most are, and that fits for sure.
+pub(crate) fn plain(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 18 {
+        return None;
+    }
+    text.iter().try_fold(0, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then_some(number * 10 + u64::from(digit))
+    })
 }
 
 /// Reads `e`, an optional sign and digits. What looks different is not an exponent but the start of what follows.

@@ -1,12 +1,15 @@
 use std::time::Duration;
 
-use crate::value::decimal::Decimal;
+use crate::value::decimal::{Decimal, plain};
 
 /// Reads a number of `bare` units, or numbers with units of their own, or several of these joined by a comma and a space.
 ///
 /// A proxy joins the lines of a field so (RFC 9110, section 5.3). A comma without a space may separate thousands, so that
 /// `1,000` has no value. The longest of the members counts, and only if all of them can be read.
 pub(crate) fn parse(text: &[u8], bare: Unit) -> Option<Duration> {
+    if let Some(number) = plain(text) {
+        return Some(bare.times(number));
+    }
     let mut longest = Duration::ZERO;
     for (index, member) in text.split(|byte| *byte == b',').enumerate() {
         if index > 0 && !member.starts_with(b" ") {
@@ -76,6 +79,13 @@ impl Unit {
     pub(crate) const SECOND: Self = Self(1_000_000_000);
     pub(crate) const MILLISECOND: Self = Self(1_000_000);
 
+    fn times(self, number: u64) -> Duration {
+        match number.checked_mul(self.0) {
+            Some(nanos) => Duration::from_nanos(nanos),
+            None => duration(u128::from(number) * u128::from(self.0)),
+        }
+    }
+
     /// The units of Go's `time.ParseDuration`, and the words that people write.
     fn named(name: &[u8]) -> Option<Self> {
         Some(match name {
@@ -93,21 +103,21 @@ impl Unit {
 }
 
 fn single(text: &[u8], bare: Unit) -> Option<Duration> {
-    let mut text = unquote(text.trim_ascii());
-    if let Some(number) = Decimal::parse(text) {
+    let (mut number, mut rest) = Decimal::prefix(unquote(text.trim_ascii()))?;
+    if rest.is_empty() {
         return Some(duration(number.times(bare.0)));
     }
 
     let mut nanos = 0_u128;
     loop {
-        let (number, rest) = Decimal::prefix(text)?;
-        let rest = rest.trim_ascii_start();
-        let (name, rest) = rest.split_at(name_len(rest));
+        rest = rest.trim_ascii_start();
+        let (name, after) = rest.split_at(name_len(rest));
         nanos = nanos.saturating_add(number.times(Unit::named(name)?.0));
-        text = rest.trim_ascii_start();
-        if text.is_empty() {
+        let after = after.trim_ascii_start();
+        if after.is_empty() {
             return Some(duration(nanos));
         }
+        (number, rest) = Decimal::prefix(after)?;
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     When,
     value::{
         date,
-        decimal::Decimal,
+        decimal::{Decimal, plain},
         duration::{self, Unit, duration},
         timestamp,
     },
@@ -13,15 +13,21 @@ use crate::{
 /// Reads when a limit is renewed: a duration (OpenAI, Groq), bare seconds (Azure), an epoch in seconds (GitHub) or in
 /// milliseconds (OpenRouter), a timestamp (Anthropic) or a date.
 pub(crate) fn parse(text: &[u8]) -> Option<When> {
+    if let Some(seconds) = plain(text).map(Duration::from_secs)
+        && seconds < LONGEST_DELTA
+    {
+        return Some(When::After(seconds));
+    }
     let text = match text.trim_ascii() {
         [b'"', inner @ .., b'"'] => inner,
         text => text,
     };
-    if let Some(number) = Decimal::parse(text) {
+    let has_unit = text.last().is_some_and(u8::is_ascii_alphabetic);
+    if !has_unit && let Some(number) = Decimal::parse(text) {
         return seconds_or_epoch(number);
     }
     if let Some(wait) = duration::parse(text, Unit::SECOND) {
-        let has_unit = text.iter().any(u8::is_ascii_alphabetic);
+        let has_unit = has_unit || text.iter().any(u8::is_ascii_alphabetic);
         return (has_unit || wait < LONGEST_DELTA).then_some(When::After(wait));
     }
     timestamp::parse(text)

@@ -29,7 +29,7 @@ pub(crate) fn parse(text: &[u8]) -> Option<SystemTime> {
 }
 
 /// Days from 1970-01-01 to a day of the Gregorian calendar.
-fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+pub(crate) fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let len = match month {
         2 => 28 + u64::from(is_leap),
@@ -79,7 +79,7 @@ fn offset(text: &[u8]) -> Option<i64> {
     Some(sign * 60 * minutes as i64)
 }
 
-fn number(digits: &[u8; 2]) -> Option<u64> {
+pub(crate) fn number(digits: &[u8; 2]) -> Option<u64> {
     let [tens, ones] = digits;
     (tens.is_ascii_digit() && ones.is_ascii_digit())
         .then(|| u64::from(tens - b'0') * 10 + u64::from(ones - b'0'))

@@ -95,7 +95,7 @@ fn gateways() {
             429,
             "",
             r#"{"error":{"message":"Rate limit exceeded: free-models-per-min. ","code":429,"metadata":{"headers":{"X-RateLimit-Limit":"20","X-RateLimit-Remaining":"0","X-RateLimit-Reset":"1445412462000"},"provider_name":null}},"user_id":"u"}"#,
-            "throttled: 42s by x-ratelimit-reset (exhausted), unspecified/unknown",
+            "throttled: 42s by x-ratelimit-reset (exhausted), unspecified/minute",
         ),
         (
             429,
