@@ -14,7 +14,7 @@ use crate::{
 /// See the [crate documentation](crate) for the fields that are read and an example.
 #[derive(Clone, Debug, Default)]
 pub struct Hints {
-    slots: Slots,
+    pub(crate) slots: Slots,
     /// The response's own `Date`, read only if a candidate is a date.
     date: Option<SystemTime>,
     /// Whether the response names the period in which its limits are renewed.
@@ -27,19 +27,20 @@ impl Hints {
     /// A value that cannot be read is skipped. The reset of a dimension that has something left is no candidate: it does
     /// not say when the refused request would be taken.
     pub fn from_headers(headers: &HeaderMap) -> Self {
+        let mut hints = Self::default();
         let mut head = Head::default();
-        head.read(headers);
-        head.finish();
-        Self::from_head(&head)
+        head.read(headers, &mut hints.slots);
+        hints.finish(&head);
+        hints
     }
 
-    pub(crate) fn from_head(head: &Head<'_>) -> Self {
-        let is_dated = head.slots.iter().any(|c| matches!(c.when(), When::At(_)));
-        Self {
-            date: is_dated.then(|| head.date()).flatten(),
-            renewal: head.limits.names_renewal_period(),
-            slots: head.slots.clone(),
+    /// Adds what is known only when all fields have been read.
+    pub(crate) fn finish(&mut self, head: &Head<'_>) {
+        head.finish(&mut self.slots);
+        if self.slots.iter().any(|c| matches!(c.when(), When::At(_))) {
+            self.date = head.date();
         }
+        self.renewal = head.limits.names_renewal_period();
     }
 
     /// Chooses the most trusted candidate and turns it into a wait.
@@ -80,10 +81,6 @@ impl Hints {
     /// Whether the response says nothing about when to come back.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
-    }
-
-    pub(crate) fn push(&mut self, candidate: Candidate) {
-        self.slots.push(candidate);
     }
 
     fn clock(&self, now: SystemTime) -> SystemTime {

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use crate::{
     Dimension, Quota, Source, When,
     headers::{Head, Key},
+    slots::Slots,
 };
 
 /// What a response says about what is left: the counters that a backend can be steered by before it refuses.
@@ -38,7 +39,7 @@ impl Quotas {
     pub fn from_headers(headers: &HeaderMap) -> Self {
         let mut head = Head::default();
         head.wants_limits = true;
-        head.read(headers);
+        head.read(headers, &mut Slots::default());
         let mut quotas = Self {
             utilization: head.signs.utilization(),
             ..Self::default()

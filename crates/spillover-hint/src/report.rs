@@ -3,7 +3,11 @@ use std::time::SystemTime;
 use http::{HeaderMap, StatusCode};
 
 use crate::{
-    Dimension, Hint, Hints, Period, Refusal, body, evidence::Evidence, grpc, headers::Head, status,
+    Dimension, Hint, Hints, Period, Refusal, body,
+    evidence::Evidence,
+    grpc,
+    headers::Head,
+    status::{self, Sight},
 };
 
 /// Everything a refusal says: what kind it is, when to come back, and why in the upstream's own words.
@@ -57,35 +61,34 @@ impl Report {
     ///
     /// This does not allocate, except for the details of gRPC.
     pub fn from_head(status: StatusCode, headers: &HeaderMap) -> Option<Self> {
+        let mut report = Self::new();
         let mut head = Head::default();
-        head.read(headers);
+        head.read(headers, &mut report.hints.slots);
         if !status.is_client_error() && !status.is_server_error() {
-            return Self::from_grpc(head);
+            return report.with_grpc(&head);
         }
 
-        head.finish();
-        let exhausted = head.exhausted();
-        let (dimension, period) = exhausted.unwrap_or_default();
-        let mut refusal = status::refusal(status, &head, exhausted.is_some());
-        if period.is_long() {
-            refusal = refusal.refined(Refusal::Quota);
+        report.finish(&head);
+        let sight = Sight {
+            status,
+            head: &head,
+            slots: &report.hints.slots,
+            is_exhausted: head.exhausted().is_some(),
+        };
+        report.refusal = sight.refusal();
+        if report.period.is_long() {
+            report.refusal = report.refusal.refined(Refusal::Quota);
         }
-        Some(Self {
-            needs_body: !status::is_settled(status, refusal, &head, exhausted.is_some()),
-            hints: Hints::from_head(&head),
-            should_retry: head.signs.should_retry,
-            refusal,
-            dimension,
-            period,
-            cause: None,
-        })
+        report.needs_body = !sight.is_settled(report.refusal);
+        Some(report)
     }
 
     /// Reads the trailers of a gRPC response. `None` if they do not say that it failed.
     pub fn from_trailers(trailers: &HeaderMap) -> Option<Self> {
+        let mut report = Self::new();
         let mut head = Head::default();
-        head.read(trailers);
-        Self::from_grpc(head)
+        head.read(trailers, &mut report.hints.slots);
+        report.with_grpc(&head)
     }
 
     /// Reads an event of a stream that began with 200. `None` if it is no error.
@@ -96,26 +99,15 @@ impl Report {
     /// [OpenAI](https://platform.openai.com/docs/api-reference/responses-streaming/error), as `response.failed` and
     /// `response.done` from OpenAI, and as an object with an `error` from many others.
     pub fn from_event(name: &str, data: &[u8]) -> Option<Self> {
-        let mut hints = Hints::default();
-        let mut found = body::read_event(name, data, &mut hints)?;
-        let by_status = found
+        let mut report = Self::new();
+        let found = body::read_event(name, data, &mut report.hints)?;
+        let status = found
             .status
             .and_then(|status| StatusCode::from_u16(status).ok());
-        let by_status = by_status
-            .filter(|status| status.as_u16() >= 400)
-            .map(status::of);
-        let refusal = match (by_status, found.refusal.take()) {
-            (Some(status), Some(found)) => status.refined(found),
-            (status, found) => status.or(found).unwrap_or(Refusal::Failing),
-        };
-        let report = Self {
-            refusal,
-            hints,
-            dimension: Dimension::Unspecified,
-            period: Period::Unknown,
-            should_retry: None,
-            needs_body: false,
-            cause: None,
+        report.refusal = match (status.map(status::of), found.refusal) {
+            (None, Some(found)) => found,
+            (Some(status), _) => status,
+            (None, None) => Refusal::Failing,
         };
         Some(report.with(found))
     }
@@ -192,22 +184,30 @@ impl Report {
         self.cause.as_deref().filter(|_| !is_secret)
     }
 
-    fn from_grpc(mut head: Head<'_>) -> Option<Self> {
-        let refusal = grpc::refusal(head.signs.grpc_status?)?;
-        head.finish();
-        let mut hints = Hints::from_head(&head);
-        let found = grpc::read(&head.signs, &mut hints);
-        let (dimension, period) = head.exhausted().unwrap_or_default();
-        let report = Self {
-            refusal,
-            hints,
-            dimension,
-            period,
-            should_retry: head.signs.should_retry,
+    fn new() -> Self {
+        Self {
+            refusal: Refusal::Failing,
+            hints: Hints::default(),
+            dimension: Dimension::Unspecified,
+            period: Period::Unknown,
+            should_retry: None,
             needs_body: false,
             cause: None,
-        };
-        Some(report.with(found))
+        }
+    }
+
+    /// Adds what is known only when all fields have been read.
+    fn finish(&mut self, head: &Head<'_>) {
+        self.hints.finish(head);
+        (self.dimension, self.period) = head.exhausted().unwrap_or_default();
+        self.should_retry = head.signs.should_retry;
+    }
+
+    fn with_grpc(mut self, head: &Head<'_>) -> Option<Self> {
+        self.refusal = grpc::refusal(head.signs.grpc_status?)?;
+        self.finish(head);
+        let found = grpc::read(&head.signs, &mut self.hints);
+        Some(self.with(found))
     }
 
     fn with(mut self, found: Evidence) -> Self {

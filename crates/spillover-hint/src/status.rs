@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::{Candidate, Refusal, When, headers::Head, words};
+use crate::{Candidate, Refusal, When, headers::Head, slots::Slots, words};
 
 /// What a status alone says.
 pub(crate) fn of(status: StatusCode) -> Refusal {
@@ -21,49 +21,75 @@ pub(crate) fn of(status: StatusCode) -> Refusal {
     }
 }
 
-/// What a head says.
-pub(crate) fn refusal(status: StatusCode, head: &Head<'_>, is_exhausted: bool) -> Refusal {
-    let refusal = of(status);
-    let signs = &head.signs;
-    if let Some(found) = signs.error_type.and_then(words::refusal) {
-        return refusal.refined(found);
-    }
-    if let Some(found) = signs.throttle_reason.and_then(words::refusal) {
-        return refusal.refined(found);
-    }
-    if signs.is_overloaded {
-        return refusal.refined(Refusal::Capacity);
-    }
-    // GitHub answers 403 when a limit is hit.
-    if refusal == Refusal::Credential
-        && status == StatusCode::FORBIDDEN
-        && (signs.is_proxy_limit || states_wait(head, Duration::MAX) || is_exhausted)
-    {
-        return Refusal::Throttled;
-    }
-    refusal
+/// What is seen of a response before its body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sight<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) head: &'a Head<'a>,
+    pub(crate) slots: &'a Slots,
+    /// Whether the limit that ran out is known.
+    pub(crate) is_exhausted: bool,
 }
 
-/// Whether the body cannot change what follows from the head. `Report::needs_body` has the reasons.
-pub(crate) fn is_settled(
-    status: StatusCode,
-    refusal: Refusal,
-    head: &Head<'_>,
-    is_exhausted: bool,
-) -> bool {
-    match refusal {
-        Refusal::Throttled => {
-            head.signs.is_proxy_limit
-                || (head.signs.should_retry != Some(false)
-                    && (is_exhausted || is_full(head))
-                    && states_wait(head, MINUTE))
+impl Sight<'_> {
+    /// What kind of refusal it is, as far as can be seen.
+    pub(crate) fn refusal(self) -> Refusal {
+        let refusal = of(self.status);
+        let signs = &self.head.signs;
+        let words = signs.error_type.or(signs.throttle_reason);
+        if let Some(found) = words.and_then(words::refusal) {
+            return refusal.refined(found);
         }
-        Refusal::Capacity => states_wait(head, Duration::MAX),
-        Refusal::TooLarge | Refusal::Failing => true,
-        // A day without a reset: the body may have one.
-        Refusal::Quota => status != StatusCode::TOO_MANY_REQUESTS || !head.slots.is_empty(),
-        Refusal::Credential => status != StatusCode::FORBIDDEN,
-        Refusal::Client => !matches!(status.as_u16(), 400 | 422) || head.signs.error_type.is_some(),
+        if signs.is_overloaded {
+            return refusal.refined(Refusal::Capacity);
+        }
+        // GitHub answers 403 when a limit is hit.
+        if self.status == StatusCode::FORBIDDEN
+            && (signs.is_proxy_limit || self.is_exhausted || self.states_wait(Duration::MAX))
+        {
+            return Refusal::Throttled;
+        }
+        refusal
+    }
+
+    /// Whether the body cannot change what follows from the head. `Report::needs_body` has the reasons.
+    pub(crate) fn is_settled(self, refusal: Refusal) -> bool {
+        let signs = &self.head.signs;
+        match refusal {
+            Refusal::Throttled => {
+                signs.is_proxy_limit
+                    || (signs.should_retry != Some(false)
+                        && (self.is_exhausted || is_full(self.head))
+                        && self.states_wait(MINUTE))
+            }
+            Refusal::Capacity => self.states_wait(Duration::MAX),
+            Refusal::TooLarge | Refusal::Failing => true,
+            // A day without a reset: the body may have one.
+            Refusal::Quota => {
+                self.status != StatusCode::TOO_MANY_REQUESTS || !self.slots.is_empty()
+            }
+            Refusal::Credential => self.status != StatusCode::FORBIDDEN,
+            Refusal::Client => {
+                !matches!(self.status.as_u16(), 400 | 422) || signs.error_type.is_some()
+            }
+        }
+    }
+
+    /// Whether there are waits to go by, none of them longer than this. A date needs a clock, and counts as longer than a
+    /// minute.
+    fn states_wait(self, longest: Duration) -> bool {
+        let is_wait = |c: &&Candidate| c.source().is_stated() || c.is_exhausted();
+        let mut waits = self
+            .slots
+            .iter()
+            .filter(is_wait)
+            .map(Candidate::when)
+            .peekable();
+        waits.peek().is_some()
+            && waits.all(|when| match when {
+                When::After(wait) => wait <= longest,
+                When::At(_) => longest > MINUTE,
+            })
     }
 }
 
@@ -72,25 +98,6 @@ fn is_full(head: &Head<'_>) -> bool {
     head.signs
         .utilization()
         .is_some_and(|percent| percent >= 100.0)
-}
-
-/// Whether there is a wait to go by that is no longer than this. A date needs a clock, and counts as longer than a minute.
-fn states_wait(head: &Head<'_>, longest: Duration) -> bool {
-    let is_wait = |c: &Candidate| c.source().is_stated() || c.is_exhausted();
-    let mut waits = head
-        .slots
-        .iter()
-        .filter(|c| is_wait(c))
-        .map(Candidate::when);
-    let mut any = false;
-    let fits = waits.all(|when| {
-        any = true;
-        match when {
-            When::After(wait) => wait <= longest,
-            When::At(_) => longest > MINUTE,
-        }
-    });
-    any && fits
 }
 
 /// The longest wait that a limit per minute causes.

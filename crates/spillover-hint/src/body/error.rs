@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    Candidate, Dimension, Hints, Period,
+    Dimension, Hints, Period,
     body::{cause, google, message},
     evidence::Evidence,
     headers::Head,
@@ -117,13 +117,9 @@ fn read_headers(fields: &Map<String, Value>, hints: &mut Hints) {
         .collect();
     let mut head = Head::default();
     for (name, value) in &lines {
-        head.read_line(name, value.as_bytes());
+        head.read_line(name, value.as_bytes(), &mut hints.slots);
     }
-    head.finish();
-    head.slots
-        .iter()
-        .copied()
-        .for_each(|c: Candidate| hints.push(c));
+    head.finish(&mut hints.slots);
 }
 
 const MESSAGES: [&str; 3] = ["message", "Message", "error_description"];

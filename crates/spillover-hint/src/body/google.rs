@@ -47,7 +47,7 @@ pub(crate) fn push_retry_info(wait: Duration, found: &Evidence, hints: &mut Hint
     if found.is_wait_misleading {
         return;
     }
-    hints.push(Candidate {
+    hints.slots.push(Candidate {
         dimension: found.dimension,
         period: found.period,
         ..Candidate::stated(Source::RetryInfo, When::After(wait))

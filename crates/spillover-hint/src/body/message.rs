@@ -24,7 +24,7 @@ pub(crate) fn read_message(message: &str, found: &mut Evidence, hints: &mut Hint
     if !found.is_wait_misleading
         && let Some(wait) = prose::wait(&text)
     {
-        hints.push(Candidate {
+        hints.slots.push(Candidate {
             dimension: found.dimension,
             period: found.period,
             ..Candidate::stated(Source::Prose, When::After(wait))

@@ -29,8 +29,6 @@ pub(crate) use self::{field::Key, limits::Limits, signs::Signs};
 /// Everything that is read from the fields of one response.
 #[derive(Debug, Default)]
 pub(crate) struct Head<'a> {
-    /// The waits that are stated; [`Head::finish`] adds the resets.
-    pub(crate) slots: Slots,
     pub(crate) limits: Limits<'a>,
     pub(crate) signs: Signs<'a>,
     ietf: [Option<&'a [u8]>; 2],
@@ -39,34 +37,34 @@ pub(crate) struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Reads the fields; [`finish`](Self::finish) follows when the waits are needed.
+    /// Reads the fields, and adds the waits that are stated to the candidates; [`finish`](Self::finish) adds the others.
     ///
     /// Looking at every name once is cheaper than looking up every name that may be there: a response has some twenty
     /// fields, and there are more than a hundred names.
-    pub(crate) fn read(&mut self, headers: &'a HeaderMap) {
+    pub(crate) fn read(&mut self, headers: &'a HeaderMap, slots: &mut Slots) {
         for (name, value) in headers {
             if let Some(field) = Field::named(name.as_str()) {
-                self.push(field, value.as_bytes());
+                self.push(field, value.as_bytes(), slots);
             }
         }
     }
 
     /// Reads one field that has its name in lower case.
-    pub(crate) fn read_line(&mut self, name: &str, value: &'a [u8]) {
+    pub(crate) fn read_line(&mut self, name: &str, value: &'a [u8], slots: &mut Slots) {
         if let Some(field) = Field::named(name) {
-            self.push(field, value);
+            self.push(field, value, slots);
         }
     }
 
     /// Adds the resets of the limits that may have run out to the candidates.
-    pub(crate) fn finish(&mut self) {
-        self.limits.collect(&mut self.slots);
+    pub(crate) fn finish(&self, slots: &mut Slots) {
+        self.limits.collect(slots);
         for item in self.ietf_items() {
             // What remains is left out by some: then the item says when, and not whether.
             if item.remaining.is_none_or(|remaining| remaining == 0)
                 && let Some(wait) = item.reset
             {
-                self.slots.push(Candidate {
+                slots.push(Candidate {
                     source: Source::RateLimit,
                     dimension: item.dimension,
                     period: item.period,
@@ -98,14 +96,14 @@ impl<'a> Head<'a> {
         date::parse(self.signs.date?)
     }
 
-    fn push(&mut self, field: Field, value: &'a [u8]) {
+    fn push(&mut self, field: Field, value: &'a [u8], slots: &mut Slots) {
         match field {
             Field::Limit(_, Part::Limit) if !self.wants_limits => {}
             Field::Limit(key, part) => self.limits.push(key, part, value),
-            Field::Seconds(source) => self.push_stated(source, seconds_or_date(value)),
+            Field::Seconds(source) => push_stated(source, seconds_or_date(value), slots),
             Field::Millis(source) => {
                 let wait = duration::parse(value, Unit::MILLISECOND);
-                self.push_stated(source, wait.map(When::After));
+                push_stated(source, wait.map(When::After), slots);
             }
             Field::RenewalPeriod(dimension) => self.limits.push_renewal(dimension, value),
             Field::LimitType => self.limits.push_named(value),
@@ -123,7 +121,7 @@ impl<'a> Head<'a> {
             }
             Field::EnvoyRateLimited => self.signs.is_proxy_limit |= signs::is_true(value),
             Field::EnvoyOverloaded => self.signs.is_overloaded |= signs::is_true(value),
-            Field::Grpc(Grpc::Pushback) => self.push_pushback(value),
+            Field::Grpc(Grpc::Pushback) => self.push_pushback(value, slots),
             Field::Grpc(Grpc::Status) => {
                 self.signs.grpc_status = later(self.signs.grpc_status, value);
             }
@@ -136,24 +134,24 @@ impl<'a> Head<'a> {
         }
     }
 
-    fn push_stated(&mut self, source: Source, when: Option<When>) {
-        if let Some(when) = when {
-            self.slots.push(Candidate::stated(source, when));
-        }
-    }
-
     /// Proposal A6: a number of milliseconds to wait exactly; one below zero or that is none forbids to try again.
-    fn push_pushback(&mut self, value: &[u8]) {
+    fn push_pushback(&mut self, value: &[u8], slots: &mut Slots) {
         let millis = std::str::from_utf8(value)
             .ok()
             .and_then(|text| text.parse::<i32>().ok());
         match millis.and_then(|millis| u64::try_from(millis).ok()) {
             Some(millis) => {
                 let wait = std::time::Duration::from_millis(millis);
-                self.push_stated(Source::GrpcPushback, Some(When::After(wait)));
+                push_stated(Source::GrpcPushback, Some(When::After(wait)), slots);
             }
             None => self.signs.should_retry = Some(false),
         }
+    }
+}
+
+fn push_stated(source: Source, when: Option<When>, slots: &mut Slots) {
+    if let Some(when) = when {
+        slots.push(Candidate::stated(source, when));
     }
 }
 
