@@ -2,26 +2,58 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use proptest::{collection::vec, option, prelude::*, sample::select};
-use spillover_hint::{Hints, Source};
+use spillover_hint::{Hints, Quotas, Refusal, Report, Source};
 
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 49] = [
+    "anthropic-priority-input-tokens-remaining",
+    "anthropic-priority-input-tokens-reset",
+    "anthropic-ratelimit-input-tokens-remaining",
+    "anthropic-ratelimit-input-tokens-reset",
+    "anthropic-ratelimit-tokens-limit",
+    "anthropic-ratelimit-tokens-remaining",
+    "anthropic-ratelimit-tokens-reset",
+    "azure-openai-deployment-utilization",
     "date",
+    "grpc-message",
+    "grpc-retry-pushback-ms",
+    "grpc-status",
+    "grpc-status-details-bin",
+    "llm_provider-retry-after",
+    "llm_provider-x-ratelimit-remaining-tokens",
+    "policy-id",
+    "ratelimit",
+    "ratelimit-limit",
+    "ratelimit-policy",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+    "ratelimitbysize-remaining",
+    "ratelimitbysize-reset",
     "retry-after",
     "retry-after-ms",
+    "x-amz-retry-after",
+    "x-amzn-errortype",
+    "x-envoy-overloaded",
+    "x-envoy-ratelimited",
     "x-ms-retry-after-ms",
+    "x-ms-throttle-reason",
     "x-rate-limit-remaining-requests",
     "x-rate-limit-remaining-tokens",
     "x-rate-limit-reset-requests",
     "x-rate-limit-reset-tokens",
     "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining",
     "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-requests-day",
     "x-ratelimit-remaining-tokens",
     "x-ratelimit-renewalperiod-requests",
     "x-ratelimit-renewalperiod-tokens",
+    "x-ratelimit-reset",
     "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-requests-day",
     "x-ratelimit-reset-tokens",
+    "x-ratelimit-retry-after",
     "x-ratelimit-type",
     "x-should-retry",
 ];
@@ -48,16 +80,66 @@ proptest! {
         }
     }
 
-    /// The order of the lines does not matter, as far as the fields that are read only once are not repeated.
+    /// The order of the lines does not matter, however often a field is there.
     #[test]
     fn order_does_not_matter(
-        lines in vec((select(&REPEATABLE[..]), values()), 0..8),
+        lines in vec((select(&FIELDS[..]), values()), 0..40),
+        status in statuses(),
         now in times(),
     ) {
         let forwards: HeaderMap = lines.iter().cloned().map(line).collect();
         let backwards: HeaderMap = lines.iter().rev().cloned().map(line).collect();
-        let choose = |headers| Hints::from_headers(headers).choose(now).map(|h| h.wait());
+        let choose = |headers| Hints::from_headers(headers).choose(now);
         prop_assert_eq!(choose(&forwards), choose(&backwards));
+
+        let summary = |headers| {
+            let report = Report::from_head(status, headers)?;
+            let limit = (report.dimension(), report.period());
+            let advice = (report.should_retry(), report.needs_body());
+            Some((report.refusal(), report.hint(now), limit, advice))
+        };
+        prop_assert_eq!(summary(&forwards), summary(&backwards));
+
+        let sorted = |headers| {
+            let quotas = Quotas::from_headers(headers);
+            let mut quotas: Vec<_> = quotas.iter().map(|quota| format!("{quota:?}")).collect();
+            quotas.sort_unstable();
+            quotas
+        };
+        prop_assert_eq!(sorted(&forwards), sorted(&backwards));
+    }
+
+    /// No body makes anything panic, and what is made of it is bounded.
+    #[test]
+    fn any_body_can_be_read(status in statuses(), headers in headers(), body in bodies(), now in times()) {
+        let Some(report) = Report::from_head(status, &headers) else {
+            return Ok(());
+        };
+        let before = report.refusal();
+        let report = report.with_body(&body);
+        prop_assert!(!report.needs_body());
+        prop_assert!(report.hints().iter().count() <= 16);
+        prop_assert!(report.hint(now).is_none() || before != Refusal::TooLarge);
+        if let Some(cause) = report.cause() {
+            prop_assert!((1..=300).contains(&cause.chars().count()));
+            prop_assert!(!cause.chars().any(char::is_control));
+        }
+        let _ = Report::from_event("error", &body).expect("an error").hint(now);
+    }
+
+    /// Fields that nobody knows change nothing.
+    #[test]
+    fn other_fields_change_nothing(
+        headers in headers(),
+        others in vec(("x-[a-z]{1,8}-(reset|limit|after)", values()), 0..8),
+        now in times(),
+    ) {
+        let before = Hints::from_headers(&headers).choose(now);
+        let mut headers = headers;
+        for (name, value) in others {
+            headers.append(name.parse::<HeaderName>().expect("a name"), value);
+        }
+        prop_assert_eq!(Hints::from_headers(&headers).choose(now), before);
     }
 
     /// A line that cannot be read changes nothing beside others.
@@ -76,7 +158,7 @@ proptest! {
     }
 
     #[test]
-    fn seconds(seconds in 0..=10_u64.pow(18)) {
+    fn seconds(seconds in 0..10_u64.pow(9)) {
         prop_assert_eq!(wait("retry-after", &seconds.to_string()), Some(Duration::from_secs(seconds)));
     }
 
@@ -162,8 +244,10 @@ proptest! {
     #[test]
     fn stated_waits_are_believed(headers in headers(), wait in 2..1_000_u64, now in times()) {
         let mut headers = headers;
-        headers.remove("retry-after-ms");
-        headers.remove("x-ms-retry-after-ms");
+        for name in ["retry-after-ms", "x-ms-retry-after-ms", "x-amz-retry-after", "grpc-retry-pushback-ms"] {
+            headers.remove(name);
+        }
+        headers.remove("llm_provider-retry-after");
         headers.insert("retry-after", wait.into());
         let hint = Hints::from_headers(&headers).choose(now).expect("a hint");
         prop_assert_eq!((hint.source(), hint.wait()), (Source::RetryAfter, Duration::from_secs(wait)));
@@ -219,4 +303,38 @@ fn values() -> impl Strategy<Value = HeaderValue> {
 fn times() -> impl Strategy<Value = SystemTime> {
     prop_oneof![0..253_402_300_800_u64, 1_700_000_000..1_700_200_000_u64]
         .prop_map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+fn statuses() -> impl Strategy<Value = StatusCode> {
+    let status = select(&[200, 400, 401, 403, 404, 413, 429, 500, 503, 529][..]);
+    status.prop_map(|status| StatusCode::from_u16(status).expect("a status"))
+}
+
+/// Bodies from plausible to arbitrary, some of them cut off.
+fn bodies() -> impl Strategy<Value = Vec<u8>> {
+    let word = select(
+        &[
+            "rate_limit_exceeded",
+            "insufficient_quota",
+            "RESOURCE_EXHAUSTED",
+            "429",
+            "tokens",
+            "x",
+        ][..],
+    );
+    let sentence = "(Please |Request too large|per day|)(try again in|retry after) (\\PC{0,20}|[0-9.]{1,9}(ms|s|m| min|))";
+    let json = (word, sentence, "\\PC{0,30}").prop_map(|(word, sentence, text)| {
+        format!(
+            r#"{{"error":{{"code":"{word}","message":"{sentence}","details":[{{"retryDelay":"{text}"}},{{"violations":[{{"quotaId":"{text}"}}]}}]}}}}"#
+        )
+    });
+    let text = prop_oneof![4 => json, 1 => sentence, 1 => "\\PC{0,200}"];
+    let text = (text, any::<prop::sample::Index>(), any::<bool>()).prop_map(|(text, end, cut)| {
+        let mut body = text.into_bytes();
+        if cut {
+            body.truncate(end.index(body.len() + 1));
+        }
+        body
+    });
+    prop_oneof![4 => text, 1 => vec(any::<u8>(), 0..200)]
 }

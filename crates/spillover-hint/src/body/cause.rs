@@ -1,19 +1,25 @@
 /// A message on one line, without control characters, and not too long for the answer to a client.
 pub(crate) fn cause(message: &str) -> Option<Box<str>> {
     let mut cause = String::new();
-    let mut len = 0;
+    let mut room = MAX_CHARS;
     for word in message.split_whitespace() {
-        let chars = word.chars().filter(|c| !is_hidden(*c));
-        let space = (len > 0).then_some(' ');
-        for c in space.into_iter().chain(chars) {
-            if len == MAX_CHARS {
-                return Some(cause.into());
+        let mut chars = word.chars().filter(|c| !is_hidden(*c)).peekable();
+        if chars.peek().is_none() {
+            continue;
+        }
+        if !cause.is_empty() {
+            // A space at the very end would be one too many.
+            if room < 2 {
+                break;
             }
+            cause.push(' ');
+            room -= 1;
+        }
+        for c in chars.take(room) {
             cause.push(c);
-            len += 1;
+            room -= 1;
         }
     }
-    let cause = cause.trim_end();
     (!cause.is_empty()).then(|| cause.into())
 }
 

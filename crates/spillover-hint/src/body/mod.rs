@@ -22,6 +22,7 @@ pub(crate) fn read(body: &[u8], hints: &mut Hints) -> Evidence {
             found.cause = cause(&text);
             read_message(&text, &mut found, hints);
         }
+        Body::Fragment(text) => read_message(&text, &mut found, hints),
         // Scripts and styles hold all kinds of sentences; only the title was written for people.
         Body::Html(text) => found.cause = title(&text).and_then(cause),
         Body::Other => {}
@@ -42,6 +43,7 @@ pub(crate) fn read_event(name: &str, data: &[u8], hints: &mut Hints) -> Option<E
         Body::Json(value) if is_named || is_error(&value) => {
             Errors::of(&value).read(&mut found, hints);
         }
+        Body::Fragment(text) if is_named => read_message(&text, &mut found, hints),
         Body::Text(text) if is_named => {
             found.cause = cause(&text);
             read_message(&text, &mut found, hints);
@@ -72,6 +74,8 @@ fn is_error(event: &Value) -> bool {
 enum Body {
     Json(Value),
     Text(String),
+    /// Not for people to read.
+    Fragment(String),
     Html(String),
     Other,
 }
@@ -83,11 +87,14 @@ fn parse(body: &[u8]) -> Body {
         .unwrap_or(body)
         .trim_ascii();
     match body.first() {
-        Some(b'{' | b'[' | b'"') => match serde_json::from_slice(body) {
+        Some(b'{' | b'[' | b'"') => match serde_json::from_str(&String::from_utf8_lossy(body)) {
             Ok(Value::String(text)) => Body::Text(text),
             Ok(value) => Body::Json(value),
             // Cut off, or only like JSON. What it says in words can still be read.
-            Err(_) => text(body),
+            Err(_) => match text(body) {
+                Body::Text(text) => Body::Fragment(text),
+                other => other,
+            },
         },
         Some(b'<') => Body::Html(String::from_utf8_lossy(body).into_owned()),
         Some(_) => text(body),

@@ -218,6 +218,14 @@ fn causes() {
     let long = cause(&format!("x {}", "é".repeat(1000))).expect("a cause");
     assert_eq!(long.chars().count(), 300);
 
+    // Found by fuzzing: the last character that fits was the space before the next word.
+    let words = cause(&format!("{} word", "x".repeat(299))).expect("a cause");
+    assert_eq!(words, "x".repeat(299));
+    let words = cause(&format!("{} word", "x".repeat(298))).expect("a cause");
+    assert_eq!(words, format!("{} w", "x".repeat(298)));
+    // A fragment of JSON is not for people to read.
+    assert_eq!(cause(r#"{"error":{"message":"cut o"#), None);
+
     // Such a message may quote the key.
     let report = Report::from_head(StatusCode::UNAUTHORIZED, &HeaderMap::new()).expect("a refusal");
     let report = report.with_body(br#"{"error":{"message":"Incorrect API key provided: sk-123"}}"#);

@@ -11,15 +11,14 @@ fn every_status() {
         let status = StatusCode::from_u16(code).expect("a status");
         let report = Report::from_head(status, &HeaderMap::new());
         let expected = match code {
-            ..400 => None,
             429 => Some(Refusal::Throttled),
             498 | 503 | 529 => Some(Refusal::Capacity),
             413 => Some(Refusal::TooLarge),
             402 => Some(Refusal::Quota),
             401 | 403 | 407 => Some(Refusal::Credential),
             408 | 424 | 499..600 => Some(Refusal::Failing),
-            600.. => None,
-            _ => Some(Refusal::Client),
+            400..499 => Some(Refusal::Client),
+            _ => None,
         };
         assert_eq!(report.map(|report| report.refusal()), expected, "{code}");
     }
