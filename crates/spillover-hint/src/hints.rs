@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Hints {
     pub(crate) slots: Slots,
-    /// The response's own `Date`, read only if a candidate is a date.
+    /// The response's own `Date`, read only if it may be needed.
     date: Option<SystemTime>,
     /// Whether the response names the period in which its limits are renewed.
     renewal: bool,
@@ -38,21 +38,29 @@ impl Hints {
     pub(crate) fn finish(&mut self, head: &Head<'_>) {
         head.finish(&mut self.slots);
         if self.slots.iter().any(|c| matches!(c.when(), When::At(_))) {
-            self.date = head.date();
+            self.keep_date(head);
         }
         self.renewal = head.limits.names_renewal_period();
     }
 
+    /// Keeps the response's own clock, for the dates that are known and for those that may follow.
+    pub(crate) fn keep_date(&mut self, head: &Head<'_>) {
+        self.date = head.date();
+    }
+
     /// Chooses the most trusted candidate and turns it into a wait.
     ///
-    /// 1. `retry-after-ms` and `x-ms-retry-after-ms` come first, then `retry-after`, then the reset of a dimension that is
-    ///    known to be exhausted, then the reset of one that may be. Among equals the longest wait is chosen.
-    /// 2. A stated wait of zero gives way to a stated wait that is not zero. Azure OpenAI is seen to send
-    ///    `retry-after-ms: 0` together with `retry-after: 1`.
+    /// 1. All candidates are looked at, in whatever order they came. What the server states for this request comes first: by
+    ///    the order of [`Source`](crate::Source) from [`RetryAfterMs`](crate::Source::RetryAfterMs) to [`RetryInfo`](crate::Source::RetryInfo)
+    ///    ([`Rule::Stated`](crate::Rule::Stated)). Then the reset of a limit that is known to be exhausted ([`Rule::Exhausted`](crate::Rule::Exhausted)), then that of one
+    ///    that may be ([`Rule::Unspecific`](crate::Rule::Unspecific)), then a sentence in the body ([`Rule::LastResort`](crate::Rule::LastResort)). Among equals the longest
+    ///    wait is chosen.
+    /// 2. A stated wait of zero gives way to a stated wait that is not zero, even in a sentence ([`Rule::NotZero`](crate::Rule::NotZero)). Azure
+    ///    OpenAI is seen to send `retry-after-ms: 0` together with `retry-after: 1`.
     /// 3. When the milliseconds are the same number as the seconds (`30` and `30`), the server has mistaken one unit for
-    ///    the other, and the seconds are chosen.
+    ///    the other, and the seconds are chosen ([`Rule::SameNumber`](crate::Rule::SameNumber)).
     /// 4. A stated wait of zero or one second is not believed when the response names a renewal period and an exhausted
-    ///    dimension with a longer wait. Azure OpenAI is seen to state one second whatever the limit.
+    ///    dimension with a longer wait ([`Rule::KnownLie`](crate::Rule::KnownLie)). Azure OpenAI is seen to state one second whatever the limit.
     ///
     /// `now` is the time of day when the response arrived. It is needed for dates only, and the `Date` of the response
     /// replaces it unless the two are more than a day apart: the date to come back at was made by the same clock.

@@ -80,6 +80,9 @@ impl Report {
             report.refusal = report.refusal.refined(Refusal::Quota);
         }
         report.needs_body = !sight.is_settled(report.refusal);
+        if report.needs_body {
+            report.hints.keep_date(&head);
+        }
         Some(report)
     }
 

@@ -9,6 +9,7 @@ mod events;
 mod google;
 mod grpc;
 mod http_date;
+mod ietf;
 mod openai;
 mod others;
 mod quotas;
