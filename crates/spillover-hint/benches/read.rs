@@ -49,7 +49,9 @@ fn report_of_a_429(bencher: Bencher<'_, '_>, case: &Case) {
     let headers = headers(case.lines());
     bencher.bench(|| {
         let report = Report::from_head(StatusCode::TOO_MANY_REQUESTS, black_box(&headers));
-        report.and_then(|report| report.hint(SystemTime::UNIX_EPOCH))
+        report
+            .as_ref()
+            .and_then(|report| report.hint(SystemTime::UNIX_EPOCH))
     });
 }
 

@@ -68,12 +68,12 @@ impl Report {
             return report.with_grpc(&head);
         }
 
-        report.finish(&head);
+        let is_exhausted = report.finish(&head);
         let sight = Sight {
             status,
             head: &head,
             slots: &report.hints.slots,
-            is_exhausted: head.exhausted().is_some(),
+            is_exhausted,
         };
         report.refusal = sight.refusal();
         if report.period.is_long() {
@@ -199,11 +199,13 @@ impl Report {
         }
     }
 
-    /// Adds what is known only when all fields have been read.
-    fn finish(&mut self, head: &Head<'_>) {
+    /// Adds what is known only when all fields have been read, and tells whether the limit that ran out is known.
+    fn finish(&mut self, head: &Head<'_>) -> bool {
         self.hints.finish(head);
-        (self.dimension, self.period) = head.exhausted().unwrap_or_default();
         self.should_retry = head.signs.should_retry;
+        let exhausted = head.exhausted();
+        (self.dimension, self.period) = exhausted.unwrap_or_default();
+        exhausted.is_some()
     }
 
     fn with_grpc(mut self, head: &Head<'_>) -> Option<Self> {
