@@ -114,4 +114,4 @@ impl fmt::Debug for Quotas {
 }
 
 /// As many as are read from the fields.
-const CAPACITY: usize = 16;
+const CAPACITY: usize = 12;

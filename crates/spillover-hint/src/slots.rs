@@ -3,7 +3,6 @@ use std::fmt;
 use crate::Candidate;
 
 /// A list of candidates that lives on the stack.
-#[derive(Default)]
 pub(crate) struct Slots {
     /// Filled from the front.
     slots: [Option<Candidate>; CAPACITY],
@@ -46,6 +45,16 @@ impl Slots {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
+    }
+}
+
+impl Default for Slots {
+    #[inline]
+    fn default() -> Self {
+        Self {
+            slots: [None; CAPACITY],
+            len: 0,
+        }
     }
 }
 
