@@ -99,11 +99,10 @@ impl<'a> Limits<'a> {
                 None => continue,
             };
             slots.push(Candidate {
-                source: limit.key.source,
                 dimension: limit.key.dimension,
                 period: self.period(limit.key),
-                when,
                 exhausted: left == Left::Nothing && !limit.key.dimension.is_priority(),
+                ..Candidate::stated(limit.key.source, when)
             });
         }
     }

@@ -65,11 +65,10 @@ impl<'a> Head<'a> {
                 && let Some(wait) = item.reset
             {
                 slots.push(Candidate {
-                    source: Source::RateLimit,
                     dimension: item.dimension,
                     period: item.period,
-                    when: When::After(wait),
                     exhausted: item.remaining.is_some(),
+                    ..Candidate::stated(Source::RateLimit, When::After(wait))
                 });
             }
         }
