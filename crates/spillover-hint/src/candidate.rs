@@ -1,25 +1,41 @@
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use crate::{Dimension, Period, Source};
 
 /// One thing a response says about when to come back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
+    /// A wait, or the time since 1970 if `is_date`. A [`When`] would take half as much space again, and lists of candidates
+    /// are moved about.
+    pub(crate) span: Duration,
+    pub(crate) is_date: bool,
     pub(crate) source: Source,
     pub(crate) dimension: Dimension,
     pub(crate) period: Period,
-    pub(crate) when: When,
     pub(crate) exhausted: bool,
 }
 
 impl Candidate {
     /// A wait that the response states for the request as a whole.
     pub(crate) fn stated(source: Source, when: When) -> Self {
+        let (span, is_date) = match when {
+            When::After(wait) => (wait, false),
+            // No parser yields a date before 1970.
+            When::At(time) => (
+                time.duration_since(SystemTime::UNIX_EPOCH)
+                    .unwrap_or_default(),
+                true,
+            ),
+        };
         Self {
+            span,
+            is_date,
             source,
             dimension: Dimension::Unspecified,
             period: Period::Unknown,
-            when,
             exhausted: false,
         }
     }
@@ -29,19 +45,18 @@ impl Candidate {
         if self.key() != other.key() {
             return false;
         }
-        self.when = self.when.later(other.when);
+        self.span = self.span.max(other.span);
         true
     }
 
     /// What makes two candidates the same; in the order of trust.
     pub(crate) fn key(&self) -> (Source, Dimension, Period, bool, bool) {
-        let is_date = matches!(self.when, When::At(_));
         (
             self.source,
             self.dimension,
             self.period,
             !self.exhausted,
-            is_date,
+            self.is_date,
         )
     }
 
@@ -62,12 +77,27 @@ impl Candidate {
 
     /// When to come back.
     pub fn when(&self) -> When {
-        self.when
+        match self.is_date {
+            true => When::At(SystemTime::UNIX_EPOCH + self.span),
+            false => When::After(self.span),
+        }
     }
 
     /// Whether the response shows that this limit is the one that ran out.
     pub fn is_exhausted(&self) -> bool {
         self.exhausted
+    }
+}
+
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Candidate")
+            .field("source", &self.source)
+            .field("dimension", &self.dimension)
+            .field("period", &self.period)
+            .field("when", &self.when())
+            .field("exhausted", &self.exhausted)
+            .finish()
     }
 }
 

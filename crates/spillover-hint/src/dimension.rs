@@ -58,8 +58,8 @@ impl Dimension {
     /// The dimension that the name of a field ends with, or that a field or a body names.
     pub(crate) fn named(name: &[u8]) -> Option<Self> {
         Some(match name {
-            b"requests" => Self::Requests,
-            b"tokens" => Self::Tokens,
+            b"requests" | b"Requests" => Self::Requests,
+            b"tokens" | b"Tokens" | b"Token" => Self::Tokens,
             b"input-tokens" => Self::InputTokens,
             b"output-tokens" => Self::OutputTokens,
             _ => match Folded::new(name).as_bytes() {

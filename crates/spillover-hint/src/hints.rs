@@ -45,7 +45,7 @@ impl Hints {
 
     /// Keeps the response's own clock, for the dates that are known and for those that may follow.
     pub(crate) fn keep_date(&mut self, head: &Head<'_>) {
-        self.date = head.date();
+        self.date = self.date.or_else(|| head.date());
     }
 
     /// Chooses the most trusted candidate and turns it into a wait.
@@ -89,6 +89,10 @@ impl Hints {
     /// Whether the response says nothing about when to come back.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
+    }
+
+    pub(crate) fn date(&self) -> Option<SystemTime> {
+        self.date
     }
 
     fn clock(&self, now: SystemTime) -> SystemTime {

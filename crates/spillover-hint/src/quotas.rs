@@ -4,6 +4,7 @@ use http::HeaderMap;
 
 use crate::{
     Dimension, Quota, Source, When,
+    body::rate_limits,
     headers::{Head, Key},
     slots::Slots,
 };
@@ -70,6 +71,13 @@ impl Quotas {
         quotas
     }
 
+    /// Reads `rate_limits.updated`, an event of OpenAI's
+    /// [Realtime API](https://platform.openai.com/docs/api-reference/realtime-server-events/rate_limits/updated), which has
+    /// no fields to read. `None` if it is another event.
+    pub fn from_event(data: &[u8]) -> Option<Self> {
+        rate_limits::read(data)
+    }
+
     /// The limits that the response speaks of.
     pub fn iter(&self) -> impl Iterator<Item = &Quota> {
         self.quotas[..self.len].iter().flatten()
@@ -114,4 +122,4 @@ impl fmt::Debug for Quotas {
 }
 
 /// As many as are read from the fields.
-const CAPACITY: usize = 16;
+const CAPACITY: usize = 12;

@@ -72,7 +72,7 @@ impl Report {
         let sight = Sight {
             status,
             head: &head,
-            slots: &report.hints.slots,
+            hints: &report.hints,
             is_exhausted,
         };
         report.refusal = sight.refusal();

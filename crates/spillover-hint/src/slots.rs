@@ -3,7 +3,6 @@ use std::fmt;
 use crate::Candidate;
 
 /// A list of candidates that lives on the stack.
-#[derive(Default)]
 pub(crate) struct Slots {
     /// Filled from the front.
     slots: [Option<Candidate>; CAPACITY],
@@ -49,6 +48,16 @@ impl Slots {
     }
 }
 
+impl Default for Slots {
+    #[inline]
+    fn default() -> Self {
+        Self {
+            slots: [None; CAPACITY],
+            len: 0,
+        }
+    }
+}
+
 /// By hand, because most lists are nearly empty.
 impl Clone for Slots {
     fn clone(&self) -> Self {
@@ -66,4 +75,4 @@ impl fmt::Debug for Slots {
 }
 
 /// More than any response is known to say: a gateway that passes on the fields of two vendors comes to a dozen.
-const CAPACITY: usize = 16;
+const CAPACITY: usize = 14;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::{Candidate, Refusal, When, headers::Head, slots::Slots, words};
+use crate::{Candidate, Hints, Refusal, When, headers::Head, words};
 
 /// What a status alone says.
 pub(crate) fn of(status: StatusCode) -> Refusal {
@@ -26,7 +26,7 @@ pub(crate) fn of(status: StatusCode) -> Refusal {
 pub(crate) struct Sight<'a> {
     pub(crate) status: StatusCode,
     pub(crate) head: &'a Head<'a>,
-    pub(crate) slots: &'a Slots,
+    pub(crate) hints: &'a Hints,
     /// Whether the limit that ran out is known.
     pub(crate) is_exhausted: bool,
 }
@@ -66,7 +66,7 @@ impl Sight<'_> {
             Refusal::TooLarge | Refusal::Failing => true,
             // A day without a reset: the body may have one.
             Refusal::Quota => {
-                self.status != StatusCode::TOO_MANY_REQUESTS || !self.slots.is_empty()
+                self.status != StatusCode::TOO_MANY_REQUESTS || !self.hints.is_empty()
             }
             Refusal::Credential => self.status != StatusCode::FORBIDDEN,
             Refusal::Client => {
@@ -75,12 +75,11 @@ impl Sight<'_> {
         }
     }
 
-    /// Whether there are waits to go by, none of them longer than this. A date needs a clock, and counts as longer than a
-    /// minute.
+    /// Whether there are waits to go by, none of them longer than this. A date counts only beside the server's own clock.
     fn states_wait(self, longest: Duration) -> bool {
         let is_wait = |c: &&Candidate| c.source().is_stated() || c.is_exhausted();
         let mut waits = self
-            .slots
+            .hints
             .iter()
             .filter(is_wait)
             .map(Candidate::when)
@@ -88,7 +87,11 @@ impl Sight<'_> {
         waits.peek().is_some()
             && waits.all(|when| match when {
                 When::After(wait) => wait <= longest,
-                When::At(_) => longest > MINUTE,
+                When::At(_) if longest == Duration::MAX => true,
+                When::At(_) => self
+                    .hints
+                    .date()
+                    .is_some_and(|now| when.wait(now) <= longest),
             })
     }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use http::{HeaderMap, StatusCode};
 use libfuzzer_sys::fuzz_target;
-use spillover_hint::{Refusal, Report};
+use spillover_hint::{Quotas, Refusal, Report};
 
 fuzz_target!(|body: &[u8]| {
     for status in [400, 403, 429, 500, 503] {
@@ -21,6 +21,7 @@ fuzz_target!(|body: &[u8]| {
             _ => {}
         }
     }
+    let _ = Quotas::from_event(body);
     for name in ["", "error", "throttlingException"] {
         if let Some(report) = Report::from_event(name, body) {
             check(&report);

@@ -34,16 +34,27 @@ fuzz_target!(|data: &[u8]| {
 
     let quotas = Quotas::from_headers(&headers);
     assert!(quotas.iter().count() <= 16);
-    assert!(quotas.utilization().is_none_or(|percent| percent.is_finite() && percent >= 0.0));
+    assert!(
+        quotas
+            .utilization()
+            .is_none_or(|percent| percent.is_finite() && percent >= 0.0)
+    );
 
     let report = Report::from_head(status, &headers);
     if let Some(report) = &report {
         let other = Report::from_head(status, &backwards).expect("a refusal");
         assert_eq!(report.refusal(), other.refusal());
         assert_eq!(report.hint(now), other.hint(now));
-        assert_eq!((report.dimension(), report.period()), (other.dimension(), other.period()));
+        assert_eq!(
+            (report.dimension(), report.period()),
+            (other.dimension(), other.period())
+        );
         assert_eq!(report.needs_body(), other.needs_body());
-        assert!(report.cause().is_none_or(|cause| cause.chars().count() <= 300));
+        assert!(
+            report
+                .cause()
+                .is_none_or(|cause| cause.chars().count() <= 300)
+        );
     }
 });
 
@@ -53,7 +64,10 @@ fn headers(lines: &[u8]) -> HeaderMap {
         .filter_map(|line| {
             let colon = line.iter().position(|byte| *byte == b':')?;
             let name = HeaderName::from_bytes(&line[..colon]).ok()?;
-            Some((name, HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?))
+            Some((
+                name,
+                HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?,
+            ))
         })
         .collect()
 }

@@ -6,6 +6,7 @@ mod error;
 pub(crate) mod google;
 mod message;
 mod prose;
+pub(crate) mod rate_limits;
 
 use serde_json::Value;
 

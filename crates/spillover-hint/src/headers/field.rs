@@ -198,25 +198,20 @@ fn unit_limit(source: Source, name: &[u8]) -> Option<Field> {
 
 /// Behind `anthropic-`.
 fn anthropic(name: &[u8]) -> Option<Field> {
-    let (name, part) = if let Some(name) = name.strip_suffix(b"-remaining") {
-        (name, Part::Remaining)
-    } else if let Some(name) = name.strip_suffix(b"-reset") {
-        (name, Part::Reset)
-    } else {
-        (name.strip_suffix(b"-limit")?, Part::Limit)
+    let (name, part) = match name {
+        [name @ .., b'-', b'r', b'e', b's', b'e', b't'] => (name, Part::Reset),
+        [name @ .., b'-', b'l', b'i', b'm', b'i', b't'] => (name, Part::Limit),
+        _ => (name.strip_suffix(b"-remaining")?, Part::Remaining),
     };
-    let (source, dimension) = match name {
-        b"priority-input-tokens" => (
-            Source::AnthropicPriorityReset,
-            Dimension::PriorityInputTokens,
-        ),
-        b"priority-output-tokens" => (
-            Source::AnthropicPriorityReset,
-            Dimension::PriorityOutputTokens,
-        ),
-        _ => {
-            let name = name.strip_prefix(b"ratelimit-")?;
-            (Source::AnthropicReset, Dimension::named(name)?)
+    let (source, dimension) = match name.strip_prefix(b"ratelimit-") {
+        Some(name) => (Source::AnthropicReset, Dimension::named(name)?),
+        None => {
+            let dimension = match name {
+                b"priority-input-tokens" => Dimension::PriorityInputTokens,
+                b"priority-output-tokens" => Dimension::PriorityOutputTokens,
+                _ => return None,
+            };
+            (Source::AnthropicPriorityReset, dimension)
         }
     };
     Some(limit(source, dimension, Period::Unknown, part))

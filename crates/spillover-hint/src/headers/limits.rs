@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The limits of one response.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Limits<'a> {
     limits: [Option<Limit<'a>>; CAPACITY],
     len: usize,
@@ -99,11 +99,10 @@ impl<'a> Limits<'a> {
                 None => continue,
             };
             slots.push(Candidate {
-                source: limit.key.source,
                 dimension: limit.key.dimension,
                 period: self.period(limit.key),
-                when,
                 exhausted: left == Left::Nothing && !limit.key.dimension.is_priority(),
+                ..Candidate::stated(limit.key.source, when)
             });
         }
     }
@@ -196,6 +195,19 @@ impl<'a> Limits<'a> {
     }
 }
 
+impl Default for Limits<'_> {
+    #[inline]
+    fn default() -> Self {
+        Self {
+            limits: [None; CAPACITY],
+            len: 0,
+            named: None,
+            renewal: [None; 2],
+            has_hyphenated: false,
+        }
+    }
+}
+
 impl<'a> Limit<'a> {
     fn new(key: Key) -> Self {
         Self {
@@ -268,4 +280,4 @@ fn leading_count(value: &[u8]) -> Option<u64> {
 }
 
 /// OpenAI and Anthropic come to six each, and a gateway may pass on both.
-const CAPACITY: usize = 16;
+const CAPACITY: usize = 12;

@@ -43,7 +43,11 @@ impl<'a> Head<'a> {
     /// fields, and there are more than a hundred names.
     pub(crate) fn read(&mut self, headers: &'a HeaderMap, slots: &mut Slots) {
         for (name, value) in headers {
-            if let Some(field) = Field::named(name.as_str()) {
+            let name = name.as_str();
+            if !self.wants_limits && name.ends_with("-limit") {
+                continue;
+            }
+            if let Some(field) = Field::named(name) {
                 self.push(field, value.as_bytes(), slots);
             }
         }
@@ -65,11 +69,10 @@ impl<'a> Head<'a> {
                 && let Some(wait) = item.reset
             {
                 slots.push(Candidate {
-                    source: Source::RateLimit,
                     dimension: item.dimension,
                     period: item.period,
-                    when: When::After(wait),
                     exhausted: item.remaining.is_some(),
+                    ..Candidate::stated(Source::RateLimit, When::After(wait))
                 });
             }
         }

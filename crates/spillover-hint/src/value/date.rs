@@ -25,16 +25,31 @@ fn fixdate(text: &[u8]) -> Option<SystemTime> {
     let is_fixdate = text[3..5] == *b", "
         && (text[7], text[11], text[16], text[19], text[22]) == (b' ', b' ', b' ', b':', b':')
         && text[25..] == *b" GMT";
-    let weekday = std::str::from_utf8(&text[..3]).ok()?;
-    if !is_fixdate || !WEEKDAYS.contains(&weekday) {
+    let is_weekday = matches!(
+        &text[..3],
+        b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun"
+    );
+    if !is_fixdate || !is_weekday {
         return None;
     }
     let number = |at: usize| timestamp::number(&[text[at], text[at + 1]]);
-    let month = MONTHS
-        .iter()
-        .position(|month| month.as_bytes() == &text[8..11])?;
+    let month = match &text[8..11] {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
+        _ => return None,
+    };
     let (year, day) = (number(12)? * 100 + number(14)?, number(5)?);
-    let days = timestamp::days(year, month as u64 + 1, day)?;
+    let days = timestamp::days(year, month, day)?;
     let (hour, minute, second) = (number(17)?, number(20)?, number(23)?);
     if hour > 23 || minute > 59 || second > 59 {
         return None;

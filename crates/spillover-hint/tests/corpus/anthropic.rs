@@ -22,6 +22,16 @@ fn heads() {
             "",
             "throttled: 7s by retry-after (stated), input-tokens/unknown, body?",
         ),
+        // With its own clock the response says all that one needs to know.
+        (
+            429,
+            "anthropic-ratelimit-input-tokens-remaining: 0
+             anthropic-ratelimit-input-tokens-reset: 2015-10-21T07:27:37Z
+             retry-after: 7
+             date: Wed, 21 Oct 2015 07:27:01 GMT",
+            "",
+            "throttled: 7s by retry-after (stated), input-tokens/unknown",
+        ),
         (
             429,
             "anthropic-ratelimit-requests-remaining: 49

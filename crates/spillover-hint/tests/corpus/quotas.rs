@@ -227,3 +227,37 @@ fn resets_are_dates_or_waits() {
         [Some(When::After(wait)), Some(When::At(now() + wait))]
     );
 }
+
+#[test]
+fn realtime() {
+    let event = br#"{"type":"rate_limits.updated","event_id":"e","rate_limits":[{"name":"requests","limit":1000,"remaining":999,"reset_seconds":60},{"name":"tokens","limit":50000,"remaining":0,"reset_seconds":0.25},{"name":"bananas","limit":1},{"limit":1},5,{"name":"tokens","limit":-1,"remaining":null,"reset_seconds":"5"}]}"#;
+    let quotas = Quotas::from_event(event).expect("the event");
+    let read: Vec<_> = quotas
+        .iter()
+        .map(|quota| {
+            (
+                quota.dimension(),
+                quota.limit(),
+                quota.remaining(),
+                quota.reset(),
+            )
+        })
+        .collect();
+    let after = |millis| Some(When::After(Duration::from_millis(millis)));
+    assert_eq!(
+        read,
+        [
+            (Dimension::Requests, Some(1_000), Some(999), after(60_000)),
+            (Dimension::Tokens, Some(50_000), Some(0), after(250)),
+        ]
+    );
+    for other in [
+        &b"{}"[..],
+        b"",
+        b"[]",
+        br#"{"type":"error"}"#,
+        br#"{"type":"rate_limits.updated"}"#,
+    ] {
+        assert!(Quotas::from_event(other).is_none());
+    }
+}
