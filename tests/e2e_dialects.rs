@@ -10,7 +10,9 @@ use spillover_tests::{
 };
 
 fn refusal(status: u16, fields: &[(&str, &str)], body: &Value) -> Behavior {
-    let mut response = Response::builder().status(status);
+    let mut response = Response::builder()
+        .status(status)
+        .header(CONTENT_TYPE, "application/json");
     for (name, value) in fields {
         response = response.header(*name, *value);
     }
