@@ -184,3 +184,63 @@ impl Default for Cooldowns {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use http::{HeaderMap, HeaderValue};
+    use spillover_hint::Hints;
+
+    use super::*;
+
+    fn hint(seconds: &'static str) -> Option<Hint> {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", HeaderValue::from_static(seconds));
+        Hints::from_headers(&headers).choose(SystemTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn jitter_lengthens_within_the_cap_and_never_shortens() {
+        let seconds = |jitter: f64, wait, draw| {
+            let cooldowns = Cooldowns::default().jitter(jitter);
+            let cooldown = cooldowns.resolve(Class::Throttled, hint(wait), draw);
+            cooldown.duration().as_secs_f64()
+        };
+        assert_eq!(seconds(0.0, "10", u64::MAX), 10.0);
+        assert_eq!(seconds(0.5, "10", 0), 10.0);
+        assert_eq!(seconds(0.5, "10", u64::MAX), 15.0);
+        assert!((seconds(0.5, "10", u64::MAX / 2) - 12.5).abs() < 1e-6);
+        assert_eq!(seconds(0.5, "58", u64::MAX), 60.0);
+        for odd in [-1.0, f64::NAN, f64::NEG_INFINITY] {
+            assert_eq!(seconds(odd, "10", u64::MAX), 10.0);
+        }
+        assert_eq!(seconds(f64::INFINITY, "10", u64::MAX), 20.0);
+    }
+
+    #[test]
+    fn each_class_has_its_default_and_its_cap() {
+        let cooldowns = Cooldowns::default();
+        let seconds = |class, hint| cooldowns.resolve(class, hint, 0).duration().as_secs();
+        for class in [
+            Class::Throttled,
+            Class::Capacity,
+            Class::Failing,
+            Class::Credential,
+        ] {
+            assert_eq!(seconds(class, None), 10);
+            assert_eq!(seconds(class, hint("100000")), 60);
+        }
+        assert_eq!(seconds(Class::Quota, None), 300);
+        assert_eq!(seconds(Class::Quota, hint("3600")), 3_600);
+        assert_eq!(seconds(Class::Quota, hint("100000")), 86_400);
+    }
+
+    #[test]
+    fn a_cap_below_the_floor_gives_way_to_it() {
+        let cooldowns = Cooldowns::default().cap(Duration::ZERO);
+        let cooldown = cooldowns.resolve(Class::Throttled, hint("5"), 0);
+        assert_eq!(cooldown.duration(), Cooldown::FLOOR);
+        assert_eq!(cooldown.cap(), Cooldown::FLOOR);
+    }
+}

@@ -61,6 +61,14 @@ impl Selected {
         self.claim.is_probe()
     }
 
+    /// Whether the backend had asked for a wait, this attempt obeyed it, and nobody was served since: if it is refused now,
+    /// the wait was too short.
+    #[must_use]
+    pub fn has_obeyed(&self, now: Instant) -> bool {
+        let state = &self.pool.member(self.index).state;
+        state.has_obeyed(self.claim, self.pool.tick(now))
+    }
+
     /// Notes how the attempt went, and says what that changed. Cooldowns merge by maximum: none shortens an earlier one.
     pub fn record(&self, outcome: &Outcome, now: Instant) -> Option<Change> {
         let state = &self.pool.member(self.index).state;

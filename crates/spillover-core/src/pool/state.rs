@@ -95,6 +95,11 @@ impl State {
         }
     }
 
+    /// Whether a refusal of the request that has this claim would follow on one whose wait was obeyed.
+    pub(super) fn has_obeyed(&self, claim: Claim, now: Tick) -> bool {
+        self.throttles.is_unproven(claim.scope, claim.begun, now)
+    }
+
     /// Takes back a claim whose attempt was given up.
     pub(super) fn cancel(&self, claim: Claim, now: Tick) {
         self.counters.add_cancelled();

@@ -100,6 +100,15 @@ impl Throttles {
         was_open
     }
 
+    /// Whether a request that began at `begun` came after the scope had opened, and nobody was served since.
+    pub(super) fn is_unproven(&self, scope: Scope, begun: Tick, now: Tick) -> bool {
+        let entries = self.lock();
+        let mut entries = entries.iter();
+        entries.any(|entry| {
+            entry.scope == scope && !entry.is_proven && !entry.is_over(now) && begun >= entry.until
+        })
+    }
+
     /// Notes that a request of this scope, which began at `begun`, was served: if that was after the scope had opened, the
     /// wait it was told was no lie.
     pub(super) fn served(&self, scope: Scope, begun: Tick) {

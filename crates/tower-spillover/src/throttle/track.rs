@@ -37,6 +37,7 @@ impl Track {
         cooldowns: &Cooldowns,
         draw: u64,
     ) -> Outcome {
+        let now = Instant::now();
         let is_request_failed = || self.tried.as_ref().is_some_and(Tried::is_request_failed);
         if class != Class::Success && is_request_failed() {
             // What comes of a request that broke says nothing about the backend: not that it fails, nor that it works.
@@ -47,13 +48,35 @@ impl Track {
                 Some((wait, source)) => Outcome::spent(cooldowns.bound(wait, source)),
                 None => Outcome::success(),
             },
-            class if class.is_refusal() => refusal(class, report, cooldowns, draw),
+            class if class.is_refusal() => self.refusal(class, report, cooldowns, draw, now),
             _ => Outcome::client_error(),
         };
         self.is_ended = true;
-        let change = self.selected.record(&outcome, Instant::now());
+        let change = self.selected.record(&outcome, now);
         self.log(change, &outcome);
         outcome
+    }
+
+    fn refusal(
+        &self,
+        class: Class,
+        report: Option<&Report>,
+        cooldowns: &Cooldowns,
+        draw: u64,
+        now: Instant,
+    ) -> Outcome {
+        let hint = report.and_then(|report| {
+            if self.selected.has_obeyed(now) {
+                report.hints().choose_again(wall_clock())
+            } else {
+                report.hints().choose(wall_clock())
+            }
+        });
+        let outcome = Outcome::new(class, cooldowns.resolve(class, hint, draw));
+        match report.and_then(Report::cause) {
+            Some(cause) => outcome.with_message(cause),
+            None => outcome,
+        }
     }
 
     fn log(&self, change: Option<Change>, outcome: &Outcome) {
@@ -82,15 +105,6 @@ impl Drop for Track {
             tracing::debug!(backend = self.backend().label(), "attempt given up");
             self.selected.cancel(Instant::now());
         }
-    }
-}
-
-fn refusal(class: Class, report: Option<&Report>, cooldowns: &Cooldowns, draw: u64) -> Outcome {
-    let hint = report.and_then(|report| report.hints().choose(wall_clock()));
-    let outcome = Outcome::new(class, cooldowns.resolve(class, hint, draw));
-    match report.and_then(Report::cause) {
-        Some(cause) => outcome.with_message(cause),
-        None => outcome,
     }
 }
 

@@ -226,3 +226,21 @@ fn refusals_from_many_threads_are_all_kept() {
         assert!(!is_open(&pool, Scope::of(&name), now), "{name}");
     }
 }
+
+#[test]
+fn a_request_obeys_when_it_comes_after_the_wait_and_before_anybody_was_served() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let early = select(&pool, Scope::WHOLE, now);
+    assert!(!early.has_obeyed(now));
+    early.record(&throttled(SECOND), now);
+
+    let opened = now + SECOND;
+    let obedient = select(&pool, Scope::WHOLE, opened);
+    assert!(obedient.has_obeyed(opened));
+    assert!(!early.has_obeyed(opened));
+    assert!(!select(&pool, Scope::of("other"), opened).has_obeyed(opened));
+
+    obedient.record(&Outcome::success(), opened);
+    assert!(!select(&pool, Scope::WHOLE, opened).has_obeyed(opened));
+}

@@ -3,6 +3,7 @@
 mod answers;
 mod choice;
 mod exhausted;
+mod scope;
 mod service;
 mod wait;
 

@@ -2,6 +2,7 @@
 
 mod cooldown;
 mod outcome;
+mod report;
 mod service;
 
 use std::time::Duration;
