@@ -70,7 +70,7 @@ impl State {
     /// Notes how the attempt of a request that had this claim went.
     pub(super) fn record(&self, claim: Claim, outcome: &Outcome, now: Tick) -> Option<Change> {
         self.counters.add(outcome.class());
-        let cause = || Cause::new(outcome.class(), outcome.message().cloned());
+        let cause = || Cause::of(outcome);
         match (outcome.class(), outcome.cooldown()) {
             (Class::Throttled | Class::Quota, Some(cooldown)) => {
                 let opened = self.failing.answered(claim.health);

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use spillover_hint::Source;
 use tokio::time::Instant;
 
 use super::{SECOND, pool};
@@ -159,11 +160,13 @@ fn exhausted_tells_why_the_backend_that_opens_first_is_closed() {
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let quota = Outcome::new(Class::Quota, Cooldown::new(SECOND * 60, None)).with_message("spent");
     select(&pool, Scope::WHOLE, now).record(&quota, now);
-    let limit = throttled(SECOND).with_message("slow down");
+    let limit = Cooldown::new(SECOND, Some(Source::RetryAfterMs));
+    let limit = Outcome::new(Class::Throttled, limit).with_message("slow down");
     select(&pool, Scope::WHOLE, now).record(&limit, now);
 
     let cause = pool.exhausted(Scope::WHOLE, now).cause().cloned().unwrap();
     assert_eq!(cause.class(), Class::Throttled);
+    assert_eq!(cause.source(), Some(Source::RetryAfterMs));
     assert_eq!(cause.message(), Some("slow down"));
 
     let later = now + SECOND;
