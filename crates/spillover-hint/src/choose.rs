@@ -76,10 +76,11 @@ fn or_if_zero(first: Hint, other: impl FnOnce() -> Option<Hint>) -> Hint {
 
 /// Whether the number of milliseconds was meant to be one of seconds, with less than one for rounding.
 ///
-/// Both are honest when the wait is a millisecond and the seconds are rounded up, as `1` and `1`. The seconds are chosen
-/// then as well, which is late by less than a second.
+/// `1` and `1` are honest: a millisecond, and the seconds rounded up. Provisioned throughput says so often, and a second
+/// would leave it unused for most of it.
 fn is_same_number(millis: Duration, seconds: Duration) -> bool {
-    !seconds.is_zero() && millis.saturating_mul(1000).abs_diff(seconds) < Duration::from_secs(1)
+    const SECOND: Duration = Duration::from_secs(1);
+    seconds > SECOND && millis.saturating_mul(1000).abs_diff(seconds) < SECOND
 }
 
 /// A stated wait that does not depend on the limit that was hit.
