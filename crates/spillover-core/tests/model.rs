@@ -34,6 +34,8 @@ mod sync {
     pub(super) use loom::sync::atomic::{AtomicU64, AtomicUsize};
 }
 
+use spillover_core::Credential;
+
 /// As in the crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

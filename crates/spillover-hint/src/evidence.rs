@@ -14,6 +14,8 @@ pub(crate) struct Evidence {
     pub(crate) cause: Option<Box<str>>,
     /// A limit per day ran out, and Google names a wait all the same: it is refused again after it.
     pub(crate) is_wait_misleading: bool,
+    /// The model is not there, or not for this account: nothing is wrong with the key.
+    pub(crate) is_model_missing: bool,
 }
 
 impl Evidence {

@@ -219,6 +219,10 @@ impl Report {
         if let Some(found) = found.refusal {
             self.refusal = self.refusal.refined(found);
         }
+        if found.is_model_missing && self.refusal == Refusal::Credential {
+            // OpenAI answers 403 for a model that the project may not use.
+            self.refusal = Refusal::Client;
+        }
         if let Some(said) = found.said {
             self.refusal = self.refusal.refined_by_prose(said);
         }

@@ -111,3 +111,11 @@ pub(crate) fn refusal(word: &[u8]) -> Option<Refusal> {
         },
     )
 }
+
+/// Whether a word says that there is no such model, or none that this account may use.
+pub(crate) fn is_model_missing(word: &[u8]) -> bool {
+    matches!(
+        Folded::new(word).as_bytes(),
+        b"modelnotfound" | b"deploymentnotfound" | b"modelnotavailable" | b"unsupportedmodel"
+    )
+}

@@ -20,7 +20,7 @@ use tower_spillover::{
 use crate::{
     access_log::AccessLogLayer,
     client::Client,
-    dialect::{Dialect, ErrorKind, GatewayError},
+    dialect::{self, Dialect, ErrorKind, GatewayError},
     hop_by_hop,
     model_scope::ModelScopeLayer,
     upstream::Upstream,
@@ -42,6 +42,7 @@ pub(crate) fn app(settings: Settings, client: Client) -> Router {
         .map_response(move |response| name_backend(response, expose_url))
         .map_request(hop_by_hop::strip_request)
         .map_response(hop_by_hop::strip_response)
+        .map_response(dialect::render)
         .layer(ModelScopeLayer)
         .layer(RetryThrottledLayer::new().sdk_retry_budget(TpsBudget::default()))
         .layer(

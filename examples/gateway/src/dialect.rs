@@ -22,6 +22,31 @@ pub(crate) struct GatewayError {
     pub(crate) message: String,
 }
 
+impl GatewayError {
+    /// A response of its status, for the layers inside, that [`render`] puts into words when it is the last one.
+    pub(crate) fn into_response(self, dialect: Dialect) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.kind.status();
+        response.extensions_mut().insert(Unrendered(dialect, self));
+        response
+    }
+}
+
+/// Puts an error of the gateway's own into words; other responses pass.
+pub(crate) fn render(mut response: Response<Body>) -> Response<Body> {
+    let Some(Unrendered(dialect, error)) = response.extensions_mut().remove() else {
+        return response;
+    };
+    let (head, _) = response.into_parts();
+    let mut rendered = dialect.response(&error);
+    rendered.headers_mut().extend(head.headers);
+    *rendered.extensions_mut() = head.extensions;
+    rendered
+}
+
+#[derive(Clone)]
+struct Unrendered(Dialect, GatewayError);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
     RateLimit,
@@ -29,6 +54,7 @@ pub(crate) enum ErrorKind {
     Unavailable,
     Timeout,
     BadRequest,
+    SlowRequest,
     MethodNotAllowed,
 }
 
@@ -73,6 +99,7 @@ impl ErrorKind {
             Self::Unavailable => StatusCode::BAD_GATEWAY,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::SlowRequest => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         }
     }
@@ -85,6 +112,7 @@ impl ErrorKind {
             Self::Unavailable => ("server_error", "bad_gateway"),
             Self::Timeout => ("server_error", "gateway_timeout"),
             Self::BadRequest => ("invalid_request_error", "incomplete_request"),
+            Self::SlowRequest => ("invalid_request_error", "request_timeout"),
             Self::MethodNotAllowed => ("invalid_request_error", "method_not_allowed"),
         }
     }
@@ -96,7 +124,9 @@ impl ErrorKind {
             Self::Quota => "billing_error",
             Self::Unavailable => "api_error",
             Self::Timeout => "timeout_error",
-            Self::BadRequest | Self::MethodNotAllowed => "invalid_request_error",
+            Self::BadRequest | Self::SlowRequest | Self::MethodNotAllowed => {
+                "invalid_request_error"
+            }
         }
     }
 
@@ -106,7 +136,7 @@ impl ErrorKind {
             Self::RateLimit | Self::Quota => 8,
             Self::Unavailable => 14,
             Self::Timeout => 4,
-            Self::BadRequest => 3,
+            Self::BadRequest | Self::SlowRequest => 3,
             Self::MethodNotAllowed => 12,
         }
     }

@@ -1,4 +1,4 @@
-//! Reads which model a JSON request is for: limits are per model, and so are the cooldowns.
+//! Tells which limits apply to a request: they are per model, and so are the cooldowns.
 
 use std::{
     borrow::Cow,
@@ -21,9 +21,9 @@ use tower_spillover::Scope;
 
 use crate::dialect::{Dialect, ErrorKind, GatewayError};
 
-/// Puts the [`Scope`] of the `model` in a JSON body into the request's extensions.
+/// Puts the [`Scope`] of a request into its extensions: the `model` in a JSON body of up to [`LIMIT`] bytes, else the path.
 ///
-/// A path with a deployment says it already; such requests, and those that are no JSON or larger than [`LIMIT`], pass through.
+/// A path with a deployment says it already; such requests pass through.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ModelScopeLayer;
 
@@ -56,7 +56,13 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if Scope::of_path(request.uri().path()).is_some() {
+            return Either::Left(self.inner.call(request));
+        }
+        // An upload, a list, a body that is too large to be read here: what is limited there is not what chats are.
+        let scope = Scope::of(request.uri().path());
+        request.extensions_mut().insert(scope);
         if !has_model(&request) {
             return Either::Left(self.inner.call(request));
         }
@@ -83,7 +89,6 @@ fn has_model(request: &Request<Body>) -> bool {
     request.method() == Method::POST
         && is_json(request.headers())
         && announced_length(request.headers()).is_none_or(|length| length <= LIMIT)
-        && Scope::of_path(request.uri().path()).is_none()
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -140,7 +145,7 @@ fn scope_of(body: &[u8]) -> Option<Scope> {
 
 const JSON: &[u8] = b"application/json";
 
-/// Chat requests are smaller. A larger one goes by the limits of the whole backend.
+/// Chat requests are smaller.
 const LIMIT: usize = 1 << 20;
 
 #[cfg(test)]
@@ -196,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn only_json_without_a_deployment_in_the_path_is_read() {
+    fn only_json_of_a_moderate_size_is_read() {
         let request = |path: &str, kind: &'static str, length: &'static str| {
             Request::post(path)
                 .header(CONTENT_TYPE, kind)
@@ -218,11 +223,6 @@ mod tests {
             "/v1/chat/completions",
             "application/json",
             "9999999"
-        )));
-        assert!(!has_model(&request(
-            "/openai/deployments/d/chat",
-            "application/json",
-            "9"
         )));
     }
 }

@@ -55,7 +55,7 @@ impl Deadlines {
 impl Place {
     fn until(&self, scope: Scope) -> Option<u64> {
         let held = self.scope.load(Acquire);
-        if held != scope.to_bits() && held != Scope::WHOLE.to_bits() {
+        if held != scope.to_bits() && held != scope.whole().to_bits() {
             return None;
         }
         let until = self.until.load(Acquire);

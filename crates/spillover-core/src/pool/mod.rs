@@ -35,7 +35,7 @@ use self::{
     state::{Access, Claim, State},
     tick::Tick,
 };
-use crate::{Backend, InvalidPool};
+use crate::{Backend, Credential, InvalidPool};
 
 /// Backends in tiers of equal priority, and what is known about each. Clones share it.
 ///
@@ -50,11 +50,13 @@ struct Inner {
     members: Box<[Member]>,
     /// Indices into `members`, best tier first; within a tier in the order of the list.
     tiers: Box<[Box<[usize]>]>,
+    forwards_credentials: bool,
     origin: Instant,
 }
 
 struct Member {
     backend: Backend,
+    deployment: Option<Scope>,
     state: State,
 }
 
@@ -84,6 +86,7 @@ impl Pool {
         Ok(Self {
             inner: Arc::new(Inner {
                 tiers: tiers(&members),
+                forwards_credentials: members.iter().any(|m| m.backend.credential().is_none()),
                 members,
                 // Only the zero point of the clock inside: no decision depends on it.
                 origin: Instant::now(),
@@ -162,6 +165,12 @@ impl Pool {
     /// The backends in the order of the list.
     pub fn backends(&self) -> impl ExactSizeIterator<Item = &Backend> {
         self.inner.members.iter().map(|member| &member.backend)
+    }
+
+    /// Whether a backend gets the clients' own credentials: then [`Scope::of_client`] tells them apart.
+    #[must_use]
+    pub fn forwards_credentials(&self) -> bool {
+        self.inner.forwards_credentials
     }
 
     /// Whether both are clones of one pool.
@@ -248,17 +257,16 @@ impl fmt::Debug for Pool {
 impl Member {
     fn new(backend: Backend) -> Self {
         Self {
+            deployment: backend.deployment().map(Scope::of),
             backend,
             state: State::default(),
         }
     }
 
-    /// What the scope of a request is here: a backend with a deployment of its own sends everything there.
+    /// What the scope of a request is here.
     fn scope(&self, scope: Scope) -> Scope {
-        match self.backend.deployment() {
-            Some(_) => Scope::WHOLE,
-            None => scope,
-        }
+        let has_credential = self.backend.credential().is_some();
+        scope.at(has_credential, self.deployment)
     }
 
     fn access(&self, scope: Scope, now: Tick) -> Access {

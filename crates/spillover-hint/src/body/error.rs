@@ -81,6 +81,7 @@ fn read_words(object: &Map<String, Value>, found: &mut Evidence) {
     for name in WORDS {
         match object.get(name) {
             Some(Value::String(word)) => {
+                found.is_model_missing |= words::is_model_missing(word.as_bytes());
                 if let Some(refusal) = words::refusal(word.as_bytes()) {
                     found.push_refusal(refusal);
                 }

@@ -4,7 +4,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::Response;
+use http::{HeaderName, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use spillover_hint::Report;
@@ -57,17 +57,22 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut kind = self.project().kind;
         loop {
-            let response = match kind.as_mut().project() {
+            let mut response = match kind.as_mut().project() {
                 KindProj::Call { future } => ready!(future.poll(cx))?,
                 KindProj::Read { read } => return Poll::Ready(Ok(ready!(read.as_mut().poll(cx)))),
             };
-            match Report::from_head(response.status(), response.headers()) {
+            match report_of(&response) {
                 Some(report) if report.needs_body() => {
                     let read = Box::pin(ReadRefusal::new(response, report));
                     kind.set(Kind::Read { read });
+                    continue;
                 }
-                _ => return Poll::Ready(Ok(response.map(ResumedBody::untouched))),
+                Some(report) => {
+                    response.extensions_mut().insert(report);
+                }
+                None => {}
             }
+            return Poll::Ready(Ok(response.map(ResumedBody::untouched)));
         }
     }
 }
@@ -77,3 +82,14 @@ impl<F, ResBody: Body> fmt::Debug for ResponseFuture<F, ResBody> {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
+
+fn report_of<ResBody>(response: &Response<ResBody>) -> Option<Report> {
+    let (status, headers) = (response.status(), response.headers());
+    let may_refuse = !status.is_success() || headers.contains_key(GRPC_STATUS);
+    may_refuse
+        .then(|| Report::from_head(status, headers))
+        .flatten()
+}
+
+/// A gRPC response that is an error has it in its head, and status 200.
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");

@@ -3,11 +3,12 @@
 //! What it does with a response:
 //!
 //! * a refusal whose head leaves in doubt of what kind it is, or for how long ([`Report::needs_body`]), has its body read: at
-//!   most 64 KiB of it, for at most a second, decoded if it is in gzip or deflate;
-//! * what the body says is put, as a [`Report`], in the response's extensions;
+//!   most 64 KiB of it, for at most a second, decoded if it is in gzip, deflate or brotli;
+//! * what head and body say is put, as a [`Report`], in the response's extensions;
 //! * the body passes on unchanged, with what was read of it first.
 //!
-//! Everything else passes through untouched, and nothing is allocated for it. Requests are not touched.
+//! A refusal may also be a gRPC response with status 200 and an error in its head. Everything else passes through untouched,
+//! and nothing is allocated for it. Requests are not touched.
 //!
 //! It goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client. Without it the
 //! tracker goes by the head: it takes an account without money for one that is at its limit for a moment.

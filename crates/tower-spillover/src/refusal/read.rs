@@ -104,6 +104,9 @@ fn decode(headers: &HeaderMap, bytes: Vec<u8>) -> Vec<u8> {
         Some(b"deflate") => ZlibDecoder::new(&*bytes)
             .take(limit)
             .read_to_end(&mut decoded),
+        Some(b"br") => brotli_decompressor::Decompressor::new(&*bytes, 4096)
+            .take(limit)
+            .read_to_end(&mut decoded),
         Some(_) => Ok(0),
     };
     decoded

@@ -90,7 +90,7 @@ async fn an_encoded_body_is_decoded_for_reading_and_passed_on_encoded() {
     assert_eq!(text(response).await, encoded);
 
     // Not known, and not what it says it is.
-    for encoding in ["br", "gzip"] {
+    for encoding in ["br", "gzip", "deflate", "zstd"] {
         let body = ScriptedBody::new().data(QUOTA);
         let response = answer(429, Some(encoding), body).await;
         assert_eq!(refusal(&response), Some(Refusal::Throttled), "{encoding}");

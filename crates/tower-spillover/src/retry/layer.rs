@@ -36,7 +36,8 @@ impl<C> RetryThrottledLayer<C> {
     }
 
     /// Takes another attempt of a request that a client sends again (`x-stainless-retry-count`) from this budget, so that
-    /// its retries and those made here do not multiply in an outage. First tries are free, and fill it. Default: none.
+    /// its retries and those made here do not multiply in an outage. First tries are free. Nothing is deposited, as that
+    /// would cost each request a lock: it is the budget's minimum a second that counts. Default: none.
     pub fn sdk_retry_budget(mut self, budget: TpsBudget) -> Self {
         self.bounds.sdk_retry_budget = Some(Arc::new(budget));
         self

@@ -97,9 +97,6 @@ where
     ) -> Option<Self::Future> {
         let class = self.class(result);
         if !class.is_refusal() {
-            if let Some(budget) = &self.bounds.sdk_retry_budget {
-                budget.deposit();
-            }
             return None;
         }
         let tried = request.extensions().get::<Tried>();

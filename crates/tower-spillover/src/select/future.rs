@@ -195,7 +195,10 @@ fn note_answer<ResBody, E>(
         }
         if let Ok(response) = result {
             let exhausted = pool.exhausted(scope, now);
-            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            // A refusal that closed nothing is not cured by waiting: what it says stands.
+            let outcome = response.extensions().get::<Outcome>();
+            let is_cured_by_time = outcome.is_none_or(|outcome| outcome.class().is_cooling());
+            if response.status() == StatusCode::TOO_MANY_REQUESTS && is_cured_by_time {
                 exhausted.write(response.headers_mut());
             }
             if is_last {

@@ -43,8 +43,21 @@ impl<S, D, R> PrioritySelect<S, D, R> {
     where
         D: Draw,
     {
-        self.pool
-            .select(tried, scope_of(request), now, self.draw.draw())
+        let scope = self.scope_of(request);
+        self.pool.select(tried, scope, now, self.draw.draw())
+    }
+
+    /// What the limits apply to: what a layer above says, else the deployment in the path, else the whole backend.
+    fn scope_of<ReqBody>(&self, request: &Request<ReqBody>) -> Scope {
+        let given = request.extensions().get::<Scope>().copied();
+        let scope = given
+            .or_else(|| Scope::of_path(request.uri().path()))
+            .unwrap_or_default();
+        if self.pool.forwards_credentials() {
+            scope.of_client(request.headers())
+        } else {
+            scope
+        }
     }
 
     pub(super) fn attempt<ReqBody>(
@@ -110,7 +123,7 @@ where
                 return ResponseFuture::answer(self.reject(request, exhausted));
             }
             Err(exhausted) => match self.when_exhausted {
-                WhenExhausted::Forward => self.pool.first(scope_of(&request), now),
+                WhenExhausted::Forward => self.pool.first(self.scope_of(&request), now),
                 WhenExhausted::Wait(bound) if exhausted.reopens_in() <= bound => {
                     // The ready service waits with the request; the clone that stays behind is not ready.
                     let clone = self.clone();
@@ -128,12 +141,4 @@ where
         let future = self.attempt(request, &selected, &tried);
         ResponseFuture::attempt(future, selected, tried)
     }
-}
-
-/// What the limits apply to: what a layer above says, else the deployment in the path, else the whole backend.
-fn scope_of<ReqBody>(request: &Request<ReqBody>) -> Scope {
-    let given = request.extensions().get::<Scope>().copied();
-    given
-        .or_else(|| Scope::of_path(request.uri().path()))
-        .unwrap_or_default()
 }

@@ -18,6 +18,7 @@ enum Kind {
     Broken,
     Timeout(Duration),
     RequestBody,
+    SlowRequest(Duration),
 }
 
 impl UpstreamError {
@@ -25,6 +26,16 @@ impl UpstreamError {
         Self {
             kind: Kind::Timeout(after),
             detail: format!("no response head within {} s", after.as_secs_f64()),
+        }
+    }
+
+    pub(super) fn slow_request(after: Duration) -> Self {
+        Self {
+            kind: Kind::SlowRequest(after),
+            detail: format!(
+                "the client sent no whole request within {} s",
+                after.as_secs_f64()
+            ),
         }
     }
 
@@ -54,6 +65,13 @@ impl UpstreamError {
             Kind::RequestBody => (
                 ErrorKind::BadRequest,
                 "The request body ended before it was complete.".into(),
+            ),
+            Kind::SlowRequest(after) => (
+                ErrorKind::SlowRequest,
+                format!(
+                    "The request body was not complete after {} s.",
+                    after.as_secs_f64()
+                ),
             ),
         };
         GatewayError { kind, message }

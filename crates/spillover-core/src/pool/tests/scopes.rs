@@ -49,12 +49,42 @@ fn a_failure_closes_all_scopes() {
 }
 
 #[test]
-fn a_backend_with_a_deployment_of_its_own_has_one_scope() {
+fn a_backend_with_a_deployment_of_its_own_has_one_scope_for_all_deployments() {
     let now = Instant::now();
     let backend = Backend::builder("a").url("http://a").deployment("only");
     let pool = Pool::new([backend.build().unwrap()]).unwrap();
-    select(&pool, Scope::of("one"), now).record(&throttled(SECOND), now);
-    assert!(!is_open(&pool, Scope::of("two"), now));
+    let deployment = |name: &str| Scope::of_path(&format!("/deployments/{name}/chat")).unwrap();
+    select(&pool, deployment("one"), now).record(&throttled(SECOND), now);
+    assert!(!is_open(&pool, deployment("two"), now));
+    // Models that no path names are not replaced.
+    assert!(is_open(&pool, Scope::of("two"), now));
+}
+
+#[test]
+fn clients_with_credentials_of_their_own_have_limits_of_their_own() {
+    let now = Instant::now();
+    let key = crate::Credential::api_key("k").unwrap();
+    let own = Backend::builder("own").url("http://a").credential(key);
+    let passing = Backend::builder("passing").url("http://b");
+    let [own, passing] = [own, passing].map(|b| Pool::new([b.build().unwrap()]).unwrap());
+    assert!(!own.forwards_credentials() && passing.forwards_credentials());
+
+    let client = |name: &str, scope: Scope| {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("authorization", format!("Bearer {name}").parse().unwrap());
+        scope.of_client(&headers)
+    };
+    let [gpt, o3] = ["gpt", "o3"].map(Scope::of);
+    for (pool, is_shared) in [(&own, true), (&passing, false)] {
+        select(pool, client("poor", gpt), now).record(&throttled(SECOND), now);
+        assert!(!is_open(pool, client("poor", gpt), now));
+        assert!(is_open(pool, client("poor", o3), now));
+        assert_eq!(is_open(pool, client("rich", gpt), now), !is_shared);
+
+        select(pool, client("poor", Scope::WHOLE), now).record(&throttled(SECOND), now);
+        assert!(!is_open(pool, client("poor", o3), now));
+        assert_eq!(is_open(pool, client("rich", o3), now), !is_shared);
+    }
 }
 
 #[test]
