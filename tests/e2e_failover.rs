@@ -71,7 +71,7 @@ async fn a_500_moves_on() {
 #[tokio::test]
 async fn a_503_says_in_retry_after_for_how_long() {
     let closed = assert_failover(answer(503, &[("retry-after", "20")])).await;
-    assert_eq!(closed["class"], "failing");
+    assert_eq!(closed["class"], "capacity");
     assert_eq!(closed["cooldown_ms"], 20_000);
 }
 
@@ -172,7 +172,7 @@ async fn a_request_at_fault_is_not_tried_elsewhere() {
     let (first, next) = (healthy().await, healthy().await);
     let gateway = in_front_of(first.url(), &next).await;
 
-    for status in [400, 403, 404, 408, 413, 422] {
+    for status in [400, 403, 404, 409, 415, 422] {
         first.handle().push(answer(status, &[]));
         let answer = gateway.post("/v1/chat/completions", "question").await;
         assert_eq!((answer.status, answer.backend()), (status, "first"));

@@ -189,7 +189,7 @@ async fn the_client_learns_that_all_are_throttled() {
         assert_eq!(error.status_code, 429);
         let message = error.api_error.message;
         assert!(
-            message.starts_with("All backends are at their rate limit."),
+            message.starts_with("Every backend is at its rate limit."),
             "{message}"
         );
         assert_eq!(error.api_error.code.as_deref(), Some("rate_limit_exceeded"));

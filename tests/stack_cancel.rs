@@ -8,7 +8,7 @@ use spillover_tests::{
 };
 use tokio::time::{Instant, advance};
 use tokio_test::{assert_pending, task};
-use tower_spillover::{Condition, Outcome, select::WhenExhausted};
+use tower_spillover::{Condition, Outcome, Scope, select::WhenExhausted};
 
 on_both_deployments! {
     in_the_first_attempt
@@ -74,7 +74,7 @@ async fn while_it_waits(deployment: Deployment) {
     let now = Instant::now();
     stack
         .pool
-        .first(now)
+        .first(Scope::WHOLE, now)
         .record(&Outcome::throttled(5 * SECOND), now);
     let mut sent = task::spawn(stack.send());
     assert_pending!(sent.poll());

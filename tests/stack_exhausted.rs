@@ -59,7 +59,7 @@ async fn a_request_that_was_everywhere_gets_the_last_answer(deployment: Deployme
             let start = Instant::now();
             let answer = stack.send().await;
             assert_eq!(answer.summary(), (last, "c", 3));
-            assert_eq!(answer.outcome.unwrap().class(), class);
+            assert_eq!(answer.outcome.as_ref().unwrap().class(), class);
             assert_eq!(answer.headers["x-upstream"], "c");
             assert_eq!(answer.exhausted.unwrap().reopens_in(), 5 * SECOND);
             assert_eq!(stack.backends.order(), ["a", "b", "c"]);

@@ -146,13 +146,13 @@ async fn a_slow_probe_opens_the_backend(deployment: Deployment) {
 }
 
 async fn what_is_the_requests_fault_is_answered_by_the_first(deployment: Deployment) {
-    for status in [400, 403, 404, 413, 422] {
+    for status in [400, 404, 409, 422] {
         let stack = Stack::builder([("ptu", 1), ("payg", 2)]).build(deployment, move |_, _| {
             Reply::status(status).header("retry-after", 7)
         });
         let answer = stack.send().await;
         assert_eq!(answer.summary(), (status, "ptu", 1));
-        assert_eq!(answer.outcome.unwrap().class(), Class::ClientError);
+        assert_eq!(answer.outcome.as_ref().unwrap().class(), Class::ClientError);
         assert_eq!(answer.comes_back_after(), [Some("7"), None]);
         assert_eq!(stack.conditions(), [Open; 2]);
     }

@@ -2,3 +2,9 @@
 
 pub mod e2e;
 pub mod stack;
+
+/// The examples of the README, which run with the other tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct Readme;

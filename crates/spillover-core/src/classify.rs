@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use http::{HeaderMap, Response, StatusCode};
+use spillover_hint::{Refusal, Report};
 
 use crate::{Backend, Class};
 
@@ -35,18 +38,39 @@ where
     }
 }
 
-/// What came back from an attempt: the head of a response, or an error.
+/// What came back from an attempt: the head of a response with what it reports, or an error.
 #[derive(Debug)]
 pub struct Answer<'a, E> {
-    result: Result<(StatusCode, &'a HeaderMap), &'a E>,
+    result: Result<Head<'a>, &'a E>,
     backend: Option<&'a Backend>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Head<'a> {
+    status: StatusCode,
+    headers: &'a HeaderMap,
+    report: Option<&'a Report>,
 }
 
 impl<'a, E> Answer<'a, E> {
     /// The head of a response, and the backend that gave it.
     pub fn response<B>(response: &'a Response<B>, backend: Option<&'a Backend>) -> Self {
+        Self::reported(response, None, backend)
+    }
+
+    /// The head of a response with what was read from it and its body.
+    pub fn reported<B>(
+        response: &'a Response<B>,
+        report: Option<&'a Report>,
+        backend: Option<&'a Backend>,
+    ) -> Self {
+        let head = Head {
+            status: response.status(),
+            headers: response.headers(),
+            report,
+        };
         Self {
-            result: Ok((response.status(), response.headers())),
+            result: Ok(head),
             backend,
         }
     }
@@ -62,13 +86,19 @@ impl<'a, E> Answer<'a, E> {
     /// The status; `None` for an error.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        self.result.map(|(status, _)| status).ok()
+        self.head().map(|head| head.status)
     }
 
     /// The header fields; `None` for an error.
     #[must_use]
     pub fn headers(&self) -> Option<&'a HeaderMap> {
-        self.result.map(|(_, headers)| headers).ok()
+        self.head().map(|head| head.headers)
+    }
+
+    /// What a refusal says of itself, where it was read.
+    #[must_use]
+    pub fn report(&self) -> Option<&'a Report> {
+        self.head()?.report
     }
 
     /// The error, where there is no response.
@@ -82,20 +112,27 @@ impl<'a, E> Answer<'a, E> {
     pub fn backend(&self) -> Option<&'a Backend> {
         self.backend
     }
+
+    fn head(&self) -> Option<Head<'a>> {
+        self.result.ok()
+    }
 }
 
-/// Reads the class off the status code (RFC 9110 section 15, RFC 6585 section 4).
+/// Goes by what the answer says of itself ([`Report`]), and by its status (RFC 9110 section 15, RFC 6585 section 4).
 ///
 /// | answer | class |
 /// |---|---|
-/// | 429 | [`Class::Throttled`] |
-/// | 5xx, and every error | [`Class::Failing`] |
-/// | 401, when the backend has a credential of its own | [`Class::Credential`] |
-/// | other 4xx | [`Class::ClientError`] |
-/// | the rest | [`Class::Success`] |
-#[derive(Clone, Copy, Debug, Default)]
+/// | no refusal | [`Class::Success`] |
+/// | a limit that is renewed soon, mostly 429 | [`Class::Throttled`] |
+/// | a quota of a day or a month, or no money left | [`Class::Quota`] |
+/// | larger than the backend takes | [`Class::TooLarge`] |
+/// | too busy: 503, 529 | [`Class::Capacity`] |
+/// | other 5xx, 408, 424, 499, and every error | [`Class::Failing`] |
+/// | 401, or 403 about a key, when the backend has a credential of its own | [`Class::Credential`] |
+/// | the rest | [`Class::ClientError`] |
+#[derive(Clone, Debug, Default)]
 pub struct StatusClassifier {
-    _priv: (),
+    overrides: Option<Arc<[(StatusCode, Class)]>>,
 }
 
 impl StatusClassifier {
@@ -104,20 +141,56 @@ impl StatusClassifier {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Gives answers with this status a class, whatever else they say. [`Class::Declined`] sends the request on and closes
+    /// nothing; [`Class::ClientError`] does neither.
+    #[must_use]
+    pub fn with_status(self, status: StatusCode, class: Class) -> Self {
+        let others = self.overrides.iter().flat_map(|overrides| overrides.iter());
+        let others = others.filter(|(other, _)| *other != status).copied();
+        Self {
+            overrides: Some(others.chain([(status, class)]).collect()),
+        }
+    }
+
+    fn overridden(&self, status: StatusCode) -> Option<Class> {
+        let mut overrides = self.overrides.as_ref()?.iter();
+        overrides
+            .find(|(other, _)| *other == status)
+            .map(|(_, class)| *class)
+    }
 }
 
 impl<E> Classify<E> for StatusClassifier {
     fn classify(&self, answer: &Answer<'_, E>) -> Class {
-        let Some(status) = answer.status() else {
+        let Some(head) = answer.head() else {
             return Class::Failing;
         };
-        let own_credential = || answer.backend().is_some_and(|b| b.credential().is_some());
-        match status {
-            StatusCode::TOO_MANY_REQUESTS => Class::Throttled,
-            StatusCode::UNAUTHORIZED if own_credential() => Class::Credential,
-            _ if status.is_server_error() => Class::Failing,
-            _ if status.is_client_error() => Class::ClientError,
-            _ => Class::Success,
+        if let Some(class) = self.overridden(head.status) {
+            return class;
+        }
+        let is_error = head.status.is_client_error() || head.status.is_server_error();
+        let refusal = match head.report {
+            Some(report) => Some(report.refusal()),
+            None if is_error => {
+                Report::from_head(head.status, head.headers).map(|report| report.refusal())
+            }
+            None => None,
+        };
+        let has_own_credential = answer.backend().is_some_and(|b| b.credential().is_some());
+        match refusal {
+            None => Class::Success,
+            Some(Refusal::Throttled) => Class::Throttled,
+            Some(Refusal::Quota) => Class::Quota,
+            Some(Refusal::TooLarge) => Class::TooLarge,
+            // A limit that many share is a limit all the same: it is the deployment that is full, not the resource.
+            Some(Refusal::Capacity) if head.status == StatusCode::TOO_MANY_REQUESTS => {
+                Class::Throttled
+            }
+            Some(Refusal::Capacity) => Class::Capacity,
+            Some(Refusal::Failing) => Class::Failing,
+            Some(Refusal::Credential) if has_own_credential => Class::Credential,
+            Some(_) => Class::ClientError,
         }
     }
 }
@@ -143,12 +216,15 @@ mod tests {
             (401, Class::ClientError),
             (403, Class::ClientError),
             (404, Class::ClientError),
-            (408, Class::ClientError),
+            (402, Class::Quota),
+            (408, Class::Failing),
+            (413, Class::TooLarge),
+            (422, Class::ClientError),
             (429, Class::Throttled),
             (500, Class::Failing),
             (502, Class::Failing),
-            (503, Class::Failing),
-            (529, Class::Failing),
+            (503, Class::Capacity),
+            (529, Class::Capacity),
             (599, Class::Failing),
         ];
         for (status, expected) in cases {
@@ -167,7 +243,34 @@ mod tests {
 
         assert_eq!(class(401, Some(&without)), Class::ClientError);
         assert_eq!(class(401, Some(&with)), Class::Credential);
-        assert_eq!(class(403, Some(&with)), Class::ClientError);
+        assert_eq!(class(403, Some(&with)), Class::Credential);
+    }
+
+    #[test]
+    fn a_status_can_be_given_a_class() {
+        let classifier = StatusClassifier::new()
+            .with_status(StatusCode::NOT_FOUND, Class::Failing)
+            .with_status(StatusCode::NOT_FOUND, Class::Declined)
+            .with_status(StatusCode::BAD_GATEWAY, Class::ClientError);
+        let class = |status: u16| {
+            let mut response = Response::new(());
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            classifier.classify(&Answer::<()>::response(&response, None))
+        };
+        assert_eq!(class(404), Class::Declined);
+        assert_eq!(class(502), Class::ClientError);
+        assert_eq!(class(500), Class::Failing);
+    }
+
+    #[test]
+    fn what_the_body_reported_counts() {
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        let report = Report::from_head(response.status(), response.headers()).unwrap();
+        let report = report
+            .with_body(br#"{"error":{"code":"insufficient_quota","type":"insufficient_quota"}}"#);
+        let answer = Answer::<()>::reported(&response, Some(&report), None);
+        assert_eq!(StatusClassifier::new().classify(&answer), Class::Quota);
     }
 
     #[test]

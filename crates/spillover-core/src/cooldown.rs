@@ -2,24 +2,41 @@ use std::time::Duration;
 
 use spillover_hint::{Hint, Source};
 
+use crate::Class;
+
 /// For how long a backend is closed, and which part of the answer said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cooldown {
     duration: Duration,
+    cap: Duration,
     source: Option<Source>,
 }
 
 impl Cooldown {
+    /// Below this a wait is shorter than a round trip, and obeying it only wastes attempts. It doubles each time a backend
+    /// refuses right after a wait that it asked for.
+    pub const FLOOR: Duration = Duration::from_millis(100);
+
     /// A cooldown; without a source it is nobody's word but the default.
     #[must_use]
     pub fn new(duration: Duration, source: Option<Source>) -> Self {
-        Self { duration, source }
+        Self {
+            duration,
+            cap: Duration::MAX,
+            source,
+        }
     }
 
     /// How long.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.duration
+    }
+
+    /// What a growing floor may not exceed.
+    #[must_use]
+    pub fn cap(&self) -> Duration {
+        self.cap
     }
 
     /// Where the backend said so; `None` when it did not.
@@ -29,37 +46,52 @@ impl Cooldown {
     }
 }
 
-/// How long a refusal closes a backend: its own hint within bounds, or a default.
+impl Default for Cooldown {
+    fn default() -> Self {
+        Self::new(Duration::ZERO, None)
+    }
+}
+
+/// How long a refusal closes a backend: its own hint within bounds, or a default. Each class has its own.
+///
+/// | class | default | cap |
+/// |---|---|---|
+/// | [`Class::Throttled`], [`Class::Capacity`], [`Class::Failing`], [`Class::Credential`] | 10 s | 60 s |
+/// | [`Class::Quota`] | 5 min | 24 h |
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
 /// use http::HeaderMap;
-/// use spillover_core::Cooldowns;
+/// use spillover_core::{Class, Cooldowns};
 /// use spillover_hint::Hints;
 ///
 /// let mut headers = HeaderMap::new();
 /// let cooldowns = Cooldowns::default();
-/// let read = |headers: &HeaderMap| Hints::from_headers(headers).choose(SystemTime::UNIX_EPOCH);
-/// assert_eq!(cooldowns.resolve(read(&headers)).duration(), Duration::from_secs(10));
+/// let cooldown = |class, headers: &HeaderMap| {
+///     let hint = Hints::from_headers(headers).choose(SystemTime::UNIX_EPOCH);
+///     cooldowns.resolve(class, hint, 0).duration()
+/// };
+/// assert_eq!(cooldown(Class::Throttled, &headers), Duration::from_secs(10));
 ///
 /// headers.insert("retry-after", "3".parse()?);
-/// assert_eq!(cooldowns.resolve(read(&headers)).duration(), Duration::from_secs(3));
+/// assert_eq!(cooldown(Class::Throttled, &headers), Duration::from_secs(3));
 ///
 /// headers.insert("retry-after", "86400".parse()?);
-/// assert_eq!(cooldowns.resolve(read(&headers)).duration(), Duration::from_secs(60));
+/// assert_eq!(cooldown(Class::Throttled, &headers), Duration::from_secs(60));
+/// assert_eq!(cooldown(Class::Quota, &headers), Duration::from_secs(86_400));
 /// # Ok::<_, http::header::InvalidHeaderValue>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[must_use]
 pub struct Cooldowns {
     default: Duration,
     cap: Duration,
+    quota_default: Duration,
+    quota_cap: Duration,
+    jitter: f64,
 }
 
 impl Cooldowns {
-    /// Below this a wait is shorter than a round trip, and obeying it only wastes attempts.
-    pub const FLOOR: Duration = Duration::from_millis(100);
-
     /// Used when the backend did not say how long. Default 10 s.
     pub fn default_cooldown(self, default: Duration) -> Self {
         Self { default, ..self }
@@ -70,14 +102,74 @@ impl Cooldowns {
         Self { cap, ..self }
     }
 
-    /// The cooldown that follows from a hint: between [`FLOOR`](Self::FLOOR) and the cap.
-    #[must_use]
-    pub fn resolve(&self, hint: Option<Hint>) -> Cooldown {
-        let wait = hint.map_or(self.default, |hint| hint.wait());
-        Cooldown {
-            duration: wait.min(self.cap).max(Self::FLOOR),
-            source: hint.map(|hint| hint.source()),
+    /// Used when a quota is used up and the backend did not say for how long. Default 5 min.
+    pub fn default_quota_cooldown(self, default: Duration) -> Self {
+        Self {
+            quota_default: default,
+            ..self
         }
+    }
+
+    /// The longest cooldown when a quota is used up. Default 24 h.
+    pub fn quota_cap(self, cap: Duration) -> Self {
+        Self {
+            quota_cap: cap,
+            ..self
+        }
+    }
+
+    /// Lengthens each cooldown by up to this share of it, at random, so that many instances do not come back in one
+    /// instant. Never shortens one: the server said when. Default 0, because capacity that is paid for must not idle.
+    ///
+    /// A share below 0, or no number, counts as 0; one above 1 as 1.
+    pub fn jitter(self, share: f64) -> Self {
+        Self {
+            jitter: if share.is_nan() {
+                0.0
+            } else {
+                share.clamp(0.0, 1.0)
+            },
+            ..self
+        }
+    }
+
+    /// The cooldown that follows from a refusal of this class with this hint: between [`Cooldown::FLOOR`] and the cap.
+    /// `draw` is a uniform random number, for the jitter.
+    #[must_use]
+    pub fn resolve(&self, class: Class, hint: Option<Hint>, draw: u64) -> Cooldown {
+        let (default, cap) = match class {
+            Class::Quota => (self.quota_default, self.quota_cap),
+            _ => (self.default, self.cap),
+        };
+        let wait = hint.map_or(default, |hint| hint.wait()).min(cap);
+        bounded(
+            self.lengthen(wait, draw),
+            cap,
+            hint.map(|hint| hint.source()),
+        )
+    }
+
+    /// The cooldown that follows from a wait that was announced before it was needed.
+    #[must_use]
+    pub fn bound(&self, wait: Duration, source: Source) -> Cooldown {
+        bounded(wait, self.cap, Some(source))
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a random share needs no more digits than a float has"
+    )]
+    fn lengthen(&self, wait: Duration, draw: u64) -> Duration {
+        let share = self.jitter * (draw as f64 / u64::MAX as f64);
+        wait.saturating_add(Duration::try_from_secs_f64(wait.as_secs_f64() * share).unwrap_or(wait))
+    }
+}
+
+fn bounded(wait: Duration, cap: Duration, source: Option<Source>) -> Cooldown {
+    Cooldown {
+        duration: wait.min(cap).max(Cooldown::FLOOR),
+        cap: cap.max(Cooldown::FLOOR),
+        source,
     }
 }
 
@@ -86,6 +178,69 @@ impl Default for Cooldowns {
         Self {
             default: Duration::from_secs(10),
             cap: Duration::from_secs(60),
+            quota_default: Duration::from_secs(5 * 60),
+            quota_cap: Duration::from_secs(24 * 60 * 60),
+            jitter: 0.0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use http::{HeaderMap, HeaderValue};
+    use spillover_hint::Hints;
+
+    use super::*;
+
+    fn hint(seconds: &'static str) -> Option<Hint> {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", HeaderValue::from_static(seconds));
+        Hints::from_headers(&headers).choose(SystemTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn jitter_lengthens_within_the_cap_and_never_shortens() {
+        let seconds = |jitter: f64, wait, draw| {
+            let cooldowns = Cooldowns::default().jitter(jitter);
+            let cooldown = cooldowns.resolve(Class::Throttled, hint(wait), draw);
+            cooldown.duration().as_secs_f64()
+        };
+        assert_eq!(seconds(0.0, "10", u64::MAX), 10.0);
+        assert_eq!(seconds(0.5, "10", 0), 10.0);
+        assert_eq!(seconds(0.5, "10", u64::MAX), 15.0);
+        assert!((seconds(0.5, "10", u64::MAX / 2) - 12.5).abs() < 1e-6);
+        assert_eq!(seconds(0.5, "58", u64::MAX), 60.0);
+        for odd in [-1.0, f64::NAN, f64::NEG_INFINITY] {
+            assert_eq!(seconds(odd, "10", u64::MAX), 10.0);
+        }
+        assert_eq!(seconds(f64::INFINITY, "10", u64::MAX), 20.0);
+    }
+
+    #[test]
+    fn each_class_has_its_default_and_its_cap() {
+        let cooldowns = Cooldowns::default();
+        let seconds = |class, hint| cooldowns.resolve(class, hint, 0).duration().as_secs();
+        for class in [
+            Class::Throttled,
+            Class::Capacity,
+            Class::Failing,
+            Class::Credential,
+        ] {
+            assert_eq!(seconds(class, None), 10);
+            assert_eq!(seconds(class, hint("100000")), 60);
+        }
+        assert_eq!(seconds(Class::Quota, None), 300);
+        assert_eq!(seconds(Class::Quota, hint("3600")), 3_600);
+        assert_eq!(seconds(Class::Quota, hint("100000")), 86_400);
+    }
+
+    #[test]
+    fn a_cap_below_the_floor_gives_way_to_it() {
+        let cooldowns = Cooldowns::default().cap(Duration::ZERO);
+        let cooldown = cooldowns.resolve(Class::Throttled, hint("5"), 0);
+        assert_eq!(cooldown.duration(), Cooldown::FLOOR);
+        assert_eq!(cooldown.cap(), Cooldown::FLOOR);
     }
 }

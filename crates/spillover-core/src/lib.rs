@@ -11,7 +11,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use spillover_core::{Backend, Class, Outcome, Pool, Tried};
+//! use spillover_core::{Backend, Outcome, Pool, Scope, Tried};
 //! use tokio::time::Instant;
 //!
 //! let pool = Pool::new([
@@ -20,15 +20,15 @@
 //! ])?;
 //! let now = Instant::now();
 //!
-//! let first = pool.select(&Tried::new(), now, 0).expect("both are open");
+//! let first = pool.select(&Tried::new(), Scope::WHOLE, now, 0).expect("both are open");
 //! assert_eq!(first.backend().label(), "ptu");
 //!
 //! // It answered 429, come back in two seconds: until then the next tier serves.
 //! first.record(&Outcome::throttled(Duration::from_secs(2)), now);
-//! assert_eq!(pool.select(&Tried::new(), now, 0).expect("one is open").backend().label(), "payg");
+//! assert_eq!(pool.select(&Tried::new(), Scope::WHOLE, now, 0).expect("one is open").backend().label(), "payg");
 //!
 //! let later = now + Duration::from_secs(2);
-//! assert_eq!(pool.select(&Tried::new(), later, 0).expect("both are open").backend().label(), "ptu");
+//! assert_eq!(pool.select(&Tried::new(), Scope::WHOLE, later, 0).expect("both are open").backend().label(), "ptu");
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -51,5 +51,7 @@ pub use crate::{
     cooldown::{Cooldown, Cooldowns},
     error::{InvalidBackend, InvalidPool},
     outcome::{Class, Outcome},
-    pool::{BackendSnapshot, Change, Condition, Exhausted, Pool, Selected, Tried},
+    pool::{
+        BackendSnapshot, Cause, Change, Condition, Counts, Exhausted, Pool, Scope, Selected, Tried,
+    },
 };

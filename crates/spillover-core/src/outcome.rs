@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::Cooldown;
 
@@ -10,6 +10,14 @@ pub enum Class {
     Success,
     /// The backend is at a rate limit: it will take requests again, and often says when.
     Throttled,
+    /// A quota of a day or a month is used up, or a bill is not paid: it will take long.
+    Quota,
+    /// The request is larger than this backend ever takes. Another may; nothing is held against this one.
+    TooLarge,
+    /// The backend does not take this request for some other reason. Another may; nothing is held against this one.
+    Declined,
+    /// The backend has no capacity for anybody at the moment.
+    Capacity,
     /// The backend does not work now: 5xx, a timeout, no connection.
     Failing,
     /// The backend refused the credential that is the pool's own.
@@ -22,10 +30,13 @@ impl Class {
     /// Whether another backend may serve the request that this one did not.
     #[must_use]
     pub fn is_refusal(self) -> bool {
-        match self {
-            Self::Throttled | Self::Failing | Self::Credential => true,
-            Self::Success | Self::ClientError => false,
-        }
+        !matches!(self, Self::Success | Self::ClientError)
+    }
+
+    /// Whether an answer of this class closes the backend for a time.
+    #[must_use]
+    pub fn is_cooling(self) -> bool {
+        self.is_refusal() && !matches!(self, Self::TooLarge | Self::Declined)
     }
 
     /// The class as a log field or a metric label.
@@ -34,6 +45,10 @@ impl Class {
         match self {
             Self::Success => "success",
             Self::Throttled => "throttled",
+            Self::Quota => "quota",
+            Self::TooLarge => "too_large",
+            Self::Declined => "declined",
+            Self::Capacity => "capacity",
             Self::Failing => "failing",
             Self::Credential => "credential",
             Self::ClientError => "client_error",
@@ -41,39 +56,44 @@ impl Class {
     }
 }
 
-/// How an attempt went: its class, and for how long the backend is closed because of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How an attempt went: its class, for how long the backend is closed because of it, and what the backend said.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     class: Class,
     cooldown: Option<Cooldown>,
+    message: Option<Arc<str>>,
 }
 
 impl Outcome {
-    /// An outcome of this class. Classes that are no refusal close nothing, whatever the cooldown.
+    /// An outcome of this class. One that does not [cool](Class::is_cooling) closes nothing, whatever the cooldown.
     #[must_use]
     pub fn new(class: Class, cooldown: Cooldown) -> Self {
         Self {
             class,
-            cooldown: class.is_refusal().then_some(cooldown),
+            cooldown: class.is_cooling().then_some(cooldown),
+            message: None,
         }
     }
 
     /// The request was served.
     #[must_use]
     pub fn success() -> Self {
+        Self::new(Class::Success, Cooldown::default())
+    }
+
+    /// The request was served, and was the last that the backend takes for this long.
+    #[must_use]
+    pub fn spent(cooldown: Cooldown) -> Self {
         Self {
-            class: Class::Success,
-            cooldown: None,
+            cooldown: Some(cooldown),
+            ..Self::success()
         }
     }
 
     /// The request is at fault, not the backend.
     #[must_use]
     pub fn client_error() -> Self {
-        Self {
-            class: Class::ClientError,
-            cooldown: None,
-        }
+        Self::new(Class::ClientError, Cooldown::default())
     }
 
     /// The backend throttles for this long.
@@ -88,6 +108,15 @@ impl Outcome {
         Self::new(Class::Failing, Cooldown::new(cooldown, None))
     }
 
+    /// Adds the backend's own words.
+    #[must_use]
+    pub fn with_message(self, message: impl Into<Arc<str>>) -> Self {
+        Self {
+            message: Some(message.into()),
+            ..self
+        }
+    }
+
     /// What the answer means.
     #[must_use]
     pub fn class(&self) -> Class {
@@ -98,5 +127,11 @@ impl Outcome {
     #[must_use]
     pub fn cooldown(&self) -> Option<Cooldown> {
         self.cooldown
+    }
+
+    /// The backend's own words, where they were read.
+    #[must_use]
+    pub fn message(&self) -> Option<&Arc<str>> {
+        self.message.as_ref()
     }
 }

@@ -2,52 +2,85 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::{Candidate, Hint, Source, slots::Slots};
+use crate::{Candidate, Hint, Rule, Source, slots::Slots};
 
-pub(crate) fn choose(slots: &Slots, renewal: bool, now: SystemTime) -> Option<Hint> {
-    let exhausted = longest(slots, now, Candidate::is_exhausted);
+/// What the caller knows about the last time this backend was obeyed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Past {
+    Unknown,
+    RefusedAgain,
+}
+
+pub(crate) fn choose(slots: &Slots, renewal: bool, past: Past, now: SystemTime) -> Option<Hint> {
+    let longest = |rule, wanted: fn(&Candidate) -> bool| longest(slots, now, rule, wanted);
+    let exhausted = |rule| longest(rule, Candidate::is_exhausted);
     let Some(stated) = stated(slots, now) else {
-        return exhausted.or_else(|| longest(slots, now, |_| true));
+        return exhausted(Rule::Exhausted)
+            .or_else(|| longest(Rule::Unspecific, |c| c.source() != Source::Prose))
+            .or_else(|| longest(Rule::LastResort, |_| true));
     };
 
-    match exhausted {
-        Some(reset) if renewal && is_known_lie(stated.wait()) && reset.wait() > stated.wait() => {
-            Some(reset)
+    let doubt = match past {
+        Past::RefusedAgain => Rule::RefusedAgain,
+        Past::Unknown if renewal && is_known_lie(stated.wait()) => Rule::KnownLie,
+        Past::Unknown => return Some(stated),
+    };
+    exhausted(doubt)
+        .filter(|reset| reset.wait() > stated.wait())
+        .or(Some(stated))
+}
+
+/// The wait that the server states for this request.
+fn stated(slots: &Slots, now: SystemTime) -> Option<Hint> {
+    let is_stated = |c: &&Candidate| c.source().is_stated();
+    let first = slots
+        .iter()
+        .filter(is_stated)
+        .map(Candidate::source)
+        .min()?;
+    let from = |source| {
+        longest(slots, now, Rule::Stated, |c: &Candidate| {
+            c.source() == source
+        })
+    };
+    let stated = or_if_zero(from(first)?, || {
+        let others = slots
+            .iter()
+            .filter(|c| c.source().is_stated() || c.source() == Source::Prose);
+        others
+            .filter(|c| !c.when().wait(now).is_zero())
+            .map(Candidate::source)
+            .min()
+            .and_then(from)
+    });
+
+    // Only the first two can be mistaken: the others have one unit, or no twin.
+    if stated.source() > Source::MsRetryAfterMs {
+        return Some(stated);
+    }
+    match from(Source::RetryAfter) {
+        Some(seconds) if is_same_number(stated.wait(), seconds.wait()) => {
+            Some(seconds.because(Rule::SameNumber))
         }
         _ => Some(stated),
     }
 }
 
-/// The wait that the server states for this request.
-fn stated(slots: &Slots, now: SystemTime) -> Option<Hint> {
-    let from = |source| longest(slots, now, |c: &Candidate| c.source() == source);
-    let seconds = from(Source::RetryAfter);
-    let millis = or_if_zero(from(Source::RetryAfterMs), from(Source::MsRetryAfterMs));
-
-    match (millis, seconds) {
-        (Some(millis), Some(seconds)) if is_same_number(millis.wait(), seconds.wait()) => {
-            Some(seconds)
-        }
-        _ => or_if_zero(millis, seconds),
+/// The first, unless it is zero and there is another.
+fn or_if_zero(first: Hint, other: impl FnOnce() -> Option<Hint>) -> Hint {
+    if !first.wait().is_zero() {
+        return first;
     }
-}
-
-/// The first, unless it is missing, or zero where the second is more.
-fn or_if_zero(first: Option<Hint>, second: Option<Hint>) -> Option<Hint> {
-    match (first, second) {
-        (Some(first), Some(second)) if first.wait().is_zero() && !second.wait().is_zero() => {
-            Some(second)
-        }
-        _ => first.or(second),
-    }
+    other().map_or(first, |other| other.because(Rule::NotZero))
 }
 
 /// Whether the number of milliseconds was meant to be one of seconds, with less than one for rounding.
 ///
-/// Both are honest when the wait is a millisecond and the seconds are rounded up, as `1` and `1`. The seconds are chosen
-/// then as well, which is late by less than a second.
+/// `1` and `1` are honest: a millisecond, and the seconds rounded up. Provisioned throughput says so often, and a second
+/// would leave it unused for most of it.
 fn is_same_number(millis: Duration, seconds: Duration) -> bool {
-    !seconds.is_zero() && millis.saturating_mul(1000).abs_diff(seconds) < Duration::from_secs(1)
+    const SECOND: Duration = Duration::from_secs(1);
+    seconds > SECOND && millis.saturating_mul(1000).abs_diff(seconds) < SECOND
 }
 
 /// A stated wait that does not depend on the limit that was hit.
@@ -55,10 +88,16 @@ fn is_known_lie(wait: Duration) -> bool {
     wait.is_zero() || wait == Duration::from_secs(1)
 }
 
-fn longest(slots: &Slots, now: SystemTime, wanted: impl Fn(&Candidate) -> bool) -> Option<Hint> {
+fn longest(
+    slots: &Slots,
+    now: SystemTime,
+    rule: Rule,
+    wanted: impl Fn(&Candidate) -> bool,
+) -> Option<Hint> {
     slots
         .iter()
         .filter(|candidate| wanted(candidate))
-        .map(|candidate| Hint::new(candidate, now))
-        .max_by_key(Hint::wait)
+        .map(|candidate| (Hint::new(candidate, rule, now), candidate.key()))
+        .max_by(|(a, one), (b, other)| a.wait().cmp(&b.wait()).then(other.cmp(one)))
+        .map(|(hint, _)| hint)
 }

@@ -1,89 +1,141 @@
-//! What the headers of a response say about when to come back.
+//! What a response says about when to come back, and what kind of refusal it is.
 //!
 //! An upstream that refuses a request because of a rate limit usually says when it will take the next one, in one or
-//! several of a dozen ways that do not always agree. This crate reads them all and chooses the one to believe. It is pure
-//! parsing: it has no clock, no async and no opinion on the status of the response, and it does not allocate.
+//! several of two dozen ways that do not always agree. This crate reads them all and chooses the one to believe. It is pure
+//! parsing: it has no clock and no async, it never fails, and for the head of a response it does not allocate.
 //!
-//! 1. [`Hints::from_headers`] collects every [`Candidate`] with its [`Source`] and its [`Dimension`].
-//! 2. [`Hints::choose`] picks the most trusted one and turns it into a wait, a [`Hint`].
+//! * [`Report`] reads a refusal: its kind ([`Refusal`]), when to come back ([`Hint`]), the limit that ran out
+//!   ([`Dimension`], [`Period`]) and the upstream's own words. It starts from the head, and tells whether the body is worth
+//!   reading.
+//! * [`Hints`] are the waits alone: every [`Candidate`] with its [`Source`], and the choice among them.
+//! * [`Quotas`] reads what any response, above all a successful one, says is left.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
 //!
-//! use http::{HeaderMap, HeaderValue};
-//! use spillover_hint::{Dimension, Hints, Source};
+//! use http::{HeaderMap, HeaderValue, StatusCode};
+//! use spillover_hint::{Dimension, Refusal, Report, Rule, Source};
 //!
 //! let mut headers = HeaderMap::new();
 //! headers.insert("x-ratelimit-remaining-requests", HeaderValue::from_static("499"));
 //! headers.insert("x-ratelimit-reset-requests", HeaderValue::from_static("120ms"));
 //! headers.insert("x-ratelimit-remaining-tokens", HeaderValue::from_static("0"));
-//! headers.insert("x-ratelimit-reset-tokens", HeaderValue::from_static("1m30.5s"));
+//! headers.insert("x-ratelimit-reset-tokens", HeaderValue::from_static("30.5s"));
 //!
 //! let now = SystemTime::UNIX_EPOCH; // whatever the caller's clock says; only dates need it
+//! let read = |headers: &HeaderMap| Report::from_head(StatusCode::TOO_MANY_REQUESTS, headers);
 //!
-//! // There are requests left, so only the tokens say when to come back.
-//! let hint = Hints::from_headers(&headers).choose(now).expect("a hint");
-//! assert_eq!(hint.wait(), Duration::from_millis(90_500));
-//! assert_eq!(hint.source(), Source::Reset);
-//! assert_eq!(hint.dimension(), Dimension::Tokens);
+//! // There are requests left, so only the tokens say when to come back. Nothing is left to ask the body for.
+//! let report = read(&headers).expect("a refusal");
+//! assert_eq!(report.refusal(), Refusal::Throttled);
+//! assert_eq!(report.dimension(), Dimension::Tokens);
+//! assert!(!report.needs_body());
+//! let hint = report.hint(now).expect("a hint");
+//! assert_eq!(hint.wait(), Duration::from_millis(30_500));
+//! assert_eq!((hint.source(), hint.rule()), (Source::Reset, Rule::Exhausted));
 //!
 //! // What the server states outright is believed before what follows from its counters.
 //! headers.insert("retry-after", HeaderValue::from_static("2"));
-//! let hint = Hints::from_headers(&headers).choose(now).expect("a hint");
+//! let hint = read(&headers).and_then(|report| report.hint(now)).expect("a hint");
 //! assert_eq!(hint.wait(), Duration::from_secs(2));
 //! assert_eq!(hint.source().as_str(), "retry-after");
+//!
+//! // The kind of a refusal comes before its wait.
+//! let report = read(&headers).expect("a refusal");
+//! let report = report.with_body(br#"{"error": {"code": "insufficient_quota", "message": "No credit left."}}"#);
+//! assert_eq!(report.refusal(), Refusal::Quota);
+//! assert_eq!(report.cause(), Some("No credit left."));
 //! ```
+//!
+//! # Kinds of refusals
+//!
+//! | kind | by status | or by |
+//! |---|---|---|
+//! | [`Throttled`](Refusal::Throttled) | 429; gRPC 8 | 403 with a wait or a counter of zero; `ThrottlingException` |
+//! | [`Capacity`](Refusal::Capacity) | 498, 503, 529; gRPC 14 | `x-ms-throttle-reason`, `x-envoy-overloaded`, `overloaded_error`, `slow_down`, "high demand" |
+//! | [`TooLarge`](Refusal::TooLarge) | 413 | `context_length_exceeded`, "Request too large" |
+//! | [`Quota`](Refusal::Quota) | 402 | a limit per day or month; `insufficient_quota`, `billing_error`, `ServiceQuotaExceededException` |
+//! | [`Credential`](Refusal::Credential) | 401, 403, 407; gRPC 7, 16 | `API_KEY_INVALID` |
+//! | [`Failing`](Refusal::Failing) | other 5xx, 408, 424, 499; other gRPC codes | `api_error`, `ModelErrorException` |
+//! | [`Client`](Refusal::Client) | other 4xx; gRPC 3, 5, 6, 9 to 12 | |
 //!
 //! # What is read
 //!
-//! | field | number without a unit | also |
-//! |---|---|---|
-//! | `retry-after-ms`, `x-ms-retry-after-ms` | milliseconds | a duration with units |
-//! | `retry-after` | seconds | a duration with units, a date |
-//! | `x-ratelimit-reset-requests`, `-tokens`; the same with `x-rate-limit-` | seconds | a duration with units |
+//! | field | from | number without a unit | also |
+//! |---|---|---|---|
+//! | `retry-after-ms`, `x-ms-retry-after-ms`, `x-amz-retry-after` | OpenAI, Azure, AWS | milliseconds | a duration with units |
+//! | `grpc-retry-pushback-ms` | gRPC | milliseconds, 32 bits | nothing else |
+//! | `retry-after`, `x-retry-after`, `x-ratelimit-retry-after` | everybody | seconds, or an epoch | a duration with units, a date |
+//! | `x-ratelimit-{limit,remaining,reset}`, and the same with `-requests`, `-tokens`, `-input-images`, `-project-tokens`, .., and with `-minute`, `-day`, .. | OpenAI, Azure, Groq, Cerebras, Mistral, GitHub, OpenRouter | seconds, or an epoch | a duration with units, a timestamp, a date |
+//! | `x-rate-limit-*` | Azure | the same | the same |
+//! | `anthropic-ratelimit-*`, `anthropic-priority-*` | Anthropic | the same | a timestamp |
+//! | `ratelimitbysize-*`, `x-ratelimitbysize-*` | Mistral | the same | the same |
+//! | `ratelimit-{limit,remaining,reset}`, `ratelimit`, `ratelimit-policy` | IETF drafts | seconds, or an epoch | structured fields |
+//! | `llm_provider-` and any of these | LiteLLM | as without it | as without it |
 //!
-//! `x-ratelimit-remaining-*` and `x-ratelimit-type` tell which dimension is exhausted, `x-ratelimit-renewalperiod-*` and
-//! `date` help to judge the rest. Bodies, trailers and other vendors' fields are not read.
+//! `x-ratelimit-type` and `policy-id` name the limit that ran out, `x-ratelimit-renewalperiod-*` its period,
+//! `x-amzn-errortype` and `x-ms-throttle-reason` the kind of the refusal; `date` is the server's clock. Of a body
+//! ([`Report::with_body`]) are read: the types and codes of its errors, Google's `RetryInfo`, `QuotaFailure` and
+//! `ErrorInfo`, the header fields that OpenRouter puts there, and at last the sentences: "Please try again in 20s."
 //!
 //! # Values
 //!
 //! * **Numbers** are decimal, with an optional fraction and exponent: `30`, `7.66`, `.5`, `5.`, `+5`, `1e3`. A number too
 //!   large for a [`Duration`](std::time::Duration), however it is written, becomes [`Duration::MAX`], as
 //!   [RFC 9111, section 1.2.2] asks for: `99999999999999999999`, `1e400`, or 64 KiB of digits.
+//! * **Epochs** are told by their size: from 10^9 seconds since 1970, from 10^11 milliseconds. A reset of less than
+//!   30 days is a duration, and what lies between is absent.
 //! * **Durations with units** are what Go's [`time.ParseDuration`] reads, such as `6m0s`, `577.5ms`, `1.5µs`, and the same
 //!   with spaces or with words: `120 s`, `2 minutes`. When one number has no unit (`1m30`) there is no value.
 //! * **Dates** are the three forms of [RFC 9110, section 5.6.7], in any case, with any weekday, and with `UTC` or an offset
-//!   like `+0100` for `GMT`. A date in the past is a wait of zero.
+//!   like `+0100` for `GMT`. **Timestamps** are those of [RFC 3339]. One in the past is a wait of zero.
 //! * **Several values**, as lines of their own or joined by a comma and a space, count as the longest of them.
 //! * **Anything else is absent**, as if the field were not there: a minus sign (`-1`, and `-0` too), `NaN`, `inf`, `null`,
 //!   `1,000`, `30;foo`, the empty string. No value makes a function of this crate fail or panic.
 //!
 //! # What is left to the caller
 //!
-//! * Whether the response is a refusal at all. `retry-after` has another meaning on a redirect, and a successful response
-//!   may carry resets.
-//! * A floor: zero is a valid wait. A cap: nothing is too long here.
+//! * A floor: zero is a valid wait. A cap: nothing is too long here. Growing the floor while refusals repeat.
 //! * Adding jitter, and remembering until when the backend is closed.
+//! * Whose credential it was that was refused.
 //!
 //! [`Duration::MAX`]: std::time::Duration::MAX
+//! [RFC 3339]: https://www.rfc-editor.org/rfc/rfc3339
 //! [RFC 9110, section 5.6.7]: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7
 //! [RFC 9111, section 1.2.2]: https://www.rfc-editor.org/rfc/rfc9111#section-1.2.2
 //! [`time.ParseDuration`]: https://pkg.go.dev/time#ParseDuration
 
+mod body;
 mod candidate;
 mod choose;
 mod dimension;
+mod evidence;
+mod grpc;
 mod headers;
 mod hint;
 mod hints;
+mod period;
+mod quota;
+mod quotas;
+mod refusal;
+mod report;
+mod rule;
 mod slots;
 mod source;
+mod status;
 mod value;
+mod words;
 
 pub use crate::{
     candidate::{Candidate, When},
     dimension::Dimension,
     hint::Hint,
     hints::Hints,
+    period::Period,
+    quota::Quota,
+    quotas::Quotas,
+    refusal::Refusal,
+    report::Report,
+    rule::Rule,
     source::Source,
 };

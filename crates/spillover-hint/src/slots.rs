@@ -3,39 +3,68 @@ use std::fmt;
 use crate::Candidate;
 
 /// A list of candidates that lives on the stack.
-#[derive(Clone, Default)]
 pub(crate) struct Slots {
     /// Filled from the front.
     slots: [Option<Candidate>; CAPACITY],
+    len: usize,
 }
 
 impl Slots {
-    /// Adds a candidate, or merges it with one of the same source and dimension.
+    /// Adds a candidate, or merges it with one of the same source, dimension and period.
     ///
     /// The longer one stays then: a proxy may answer for several servers, or repeat a field with its own value, and coming
-    /// back too early is refused again. When the list is full the candidate is dropped.
+    /// back too early is refused again. When the list is full the least trusted one is dropped, so that what is kept does
+    /// not depend on the order.
     pub(crate) fn push(&mut self, candidate: Candidate) {
-        for slot in &mut self.slots {
-            match slot {
-                None => {
-                    *slot = Some(candidate);
-                    return;
-                }
-                Some(held) => {
-                    if held.absorb(&candidate) {
-                        return;
-                    }
-                }
+        let held = self.slots[..self.len].iter_mut().flatten();
+        for held in held {
+            if held.absorb(&candidate) {
+                return;
             }
+        }
+        if let Some(slot) = self.slots.get_mut(self.len) {
+            *slot = Some(candidate);
+            self.len += 1;
+            return;
+        }
+        let least = self
+            .slots
+            .iter_mut()
+            .flatten()
+            .max_by_key(|held| held.key());
+        if let Some(least) = least
+            && candidate.key() < least.key()
+        {
+            *least = candidate;
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Candidate> {
-        self.slots.iter().map_while(Option::as_ref)
+        self.slots[..self.len].iter().flatten()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.slots[0].is_none()
+        self.len == 0
+    }
+}
+
+impl Default for Slots {
+    #[inline]
+    fn default() -> Self {
+        Self {
+            slots: [None; CAPACITY],
+            len: 0,
+        }
+    }
+}
+
+/// By hand, because most lists are nearly empty.
+impl Clone for Slots {
+    fn clone(&self) -> Self {
+        let mut slots = Self::default();
+        slots.slots[..self.len].copy_from_slice(&self.slots[..self.len]);
+        slots.len = self.len;
+        slots
     }
 }
 
@@ -45,6 +74,5 @@ impl fmt::Debug for Slots {
     }
 }
 
-/// Room for every pair of source and dimension there is today: three stated waits, one of which may be both a duration and
-/// a date, and two resets of two dimensions each.
-const CAPACITY: usize = 8;
+/// More than any response is known to say: a gateway that passes on the fields of two vendors comes to a dozen.
+const CAPACITY: usize = 14;

@@ -2,8 +2,8 @@ use std::fmt;
 
 /// Where a [`Candidate`](crate::Candidate) was found.
 ///
-/// It displays as the name of the field, fit for a log or the label of a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// It displays as the name of the field, fit for a log or the label of a metric. The order is that of trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Source {
     /// `retry-after-ms`, from OpenAI and Azure OpenAI.
@@ -16,29 +16,71 @@ pub enum Source {
     /// the [Azure SDK](https://github.com/Azure/azure-sdk-for-js/blob/main/sdk/core/ts-http-runtime/src/retryStrategies/throttlingRetryStrategy.ts)
     /// reads it between the other two.
     MsRetryAfterMs,
+    /// `x-amz-retry-after`, milliseconds, from AWS; its
+    /// [SDKs](https://github.com/smithy-lang/smithy-rs/blob/main/rust-runtime/aws-smithy-runtime/src/client/retries/classifiers.rs) obey it.
+    AmzRetryAfter,
+    /// `grpc-retry-pushback-ms`, [gRPC proposal A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback).
+    GrpcPushback,
     /// `retry-after`, [RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3).
     RetryAfter,
-    /// `x-ratelimit-reset-requests` or `x-ratelimit-reset-tokens`; the [`Dimension`](crate::Dimension) tells which.
+    /// `x-retry-after`, a spelling of gateways.
+    XRetryAfter,
+    /// `x-ratelimit-retry-after`, a spelling of gateways.
+    RateLimitRetryAfter,
+    /// [`google.rpc.RetryInfo`](https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto) in the
+    /// body of an answer (Gemini, Vertex AI) or in `grpc-status-details-bin`.
+    RetryInfo,
+    /// `x-ratelimit-reset` and `x-ratelimit-reset-*`; the [`Dimension`](crate::Dimension) tells which.
     ///
-    /// Described in [OpenAI's guide](https://platform.openai.com/docs/guides/rate-limits) and
-    /// [Groq's](https://console.groq.com/docs/rate-limits).
+    /// Described in [OpenAI's guide](https://platform.openai.com/docs/guides/rate-limits), in
+    /// [Groq's](https://console.groq.com/docs/rate-limits) and, as an epoch, in
+    /// [GitHub's](https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
     Reset,
-    /// `x-rate-limit-reset-requests` or `x-rate-limit-reset-tokens`, the same with one hyphen more.
+    /// `x-rate-limit-reset` and `x-rate-limit-reset-*`, the same with one hyphen more.
     ///
     /// Seen from Azure OpenAI, see [openai-python #937](https://github.com/openai/openai-python/issues/937).
     HyphenatedReset,
+    /// `anthropic-ratelimit-*-reset`, described in [Anthropic's guide](https://docs.anthropic.com/en/api/rate-limits#response-headers).
+    AnthropicReset,
+    /// `ratelimit-reset`, from the
+    /// [older drafts](https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-06) of the IETF.
+    RateLimitReset,
+    /// `ratelimit`, from the [newer drafts](https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/) of the IETF.
+    RateLimit,
+    /// `ratelimitbysize-reset`, from Mistral.
+    BySizeReset,
+    /// `anthropic-priority-*-reset`, of the [priority tier](https://docs.anthropic.com/en/api/service-tiers).
+    AnthropicPriorityReset,
+    /// A sentence in the body, such as "Please try again in 20s."
+    Prose,
 }
 
 impl Source {
-    /// The name of the field, in lower case, without the dimension that some names end with.
+    /// The name of the field, in lower case, without the dimension that some names contain.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RetryAfterMs => "retry-after-ms",
             Self::MsRetryAfterMs => "x-ms-retry-after-ms",
+            Self::AmzRetryAfter => "x-amz-retry-after",
+            Self::GrpcPushback => "grpc-retry-pushback-ms",
             Self::RetryAfter => "retry-after",
+            Self::XRetryAfter => "x-retry-after",
+            Self::RateLimitRetryAfter => "x-ratelimit-retry-after",
+            Self::RetryInfo => "retry-info",
             Self::Reset => "x-ratelimit-reset",
             Self::HyphenatedReset => "x-rate-limit-reset",
+            Self::AnthropicReset => "anthropic-ratelimit-reset",
+            Self::RateLimitReset => "ratelimit-reset",
+            Self::RateLimit => "ratelimit",
+            Self::BySizeReset => "ratelimitbysize-reset",
+            Self::AnthropicPriorityReset => "anthropic-priority-reset",
+            Self::Prose => "prose",
         }
+    }
+
+    /// Whether it says when to come back with this request, not when a limit is renewed.
+    pub(crate) fn is_stated(self) -> bool {
+        self <= Self::RetryInfo
     }
 }
 

@@ -12,6 +12,7 @@
 //!   |  PrioritySelect    chooses the backend                             | or answers that all are closed
 //!   |  RewriteRequest    makes the request one for that backend          |
 //!   |  ThrottleTracker   passes it on                                    | remembers what the answer says
+//!   |  RefusalBody       passes it on                                    | reads bodies of refusals in doubt
 //!   v  one shared client, or BackendSteer: one service per backend ------+
 //! ```
 //!
@@ -24,6 +25,8 @@
 //! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `ThrottleTracker`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
 //! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `PrioritySelect`, logs | read off the status |
 //! | [`Exhausted`] | response | `PrioritySelect` | logs | another backend is left |
+//! | [`Scope`] | request | you, if at all | `PrioritySelect` | the deployment in the path, else the whole backend |
+//! | [`Report`](spillover_hint::Report) | response | `RefusalBody` | `ThrottleTracker` | read off the head |
 //!
 //! ```
 //! # #[cfg(feature = "full")] {
@@ -72,6 +75,7 @@
 //! * `RetryThrottled` outside `PrioritySelect`: a copy of the request from before the choice is what another attempt needs.
 //! * `RewriteRequest` and `ThrottleTracker` inside `PrioritySelect`: they read what it chose. A tracker outside it records
 //!   nothing.
+//! * `RefusalBody` inside `ThrottleTracker`, which reads what it reports.
 //! * A timeout per attempt inside `ThrottleTracker`, so that it counts against the backend; one for the whole request
 //!   outside `RetryThrottled`.
 //! * A concurrency limit, a rate limit or a buffer outside `RetryThrottled`: each of the layers passes the readiness of the
@@ -79,16 +83,20 @@
 //!
 //! # Features
 //!
-//! None is on by default. Each layer is one: `retry`, `select`, `rewrite`, `throttle`, `steer`; `full` is all of them.
+//! None is on by default. Each layer is one: `retry`, `select`, `rewrite`, `throttle`, `refusal`, `steer`; `full` is all of
+//! them.
 //!
 //! # What it does not do
 //!
-//! It opens no connections, starts no tasks and never pauses between attempts. It does not read request bodies. It does
-//! not balance by load: within a tier backends are drawn at random, by weight.
+//! It opens no connections, starts no tasks and never pauses between attempts. It does not read request bodies: who limits
+//! by the `model` in one puts a [`Scope`] into the extensions. It does not balance by load: within a tier backends are drawn
+//! at random, by weight.
 
 #[macro_use]
 mod macros;
 
+#[cfg(feature = "refusal")]
+pub mod refusal;
 #[cfg(feature = "retry")]
 pub mod retry;
 #[cfg(feature = "rewrite")]
@@ -102,7 +110,7 @@ pub mod throttle;
 
 #[doc(no_inline)]
 pub use spillover_core::{
-    Answer, Backend, BackendBuilder, BackendSnapshot, Change, Class, Classify, Condition, Cooldown,
-    Cooldowns, Credential, Exhausted, InvalidBackend, InvalidPool, Outcome, Pool, Selected,
-    StatusClassifier, Tried,
+    Answer, Backend, BackendBuilder, BackendSnapshot, Cause, Change, Class, Classify, Condition,
+    Cooldown, Cooldowns, Counts, Credential, Exhausted, InvalidBackend, InvalidPool, Outcome, Pool,
+    Scope, Selected, StatusClassifier, Tried,
 };

@@ -1,4 +1,9 @@
-#[cfg(any(feature = "rewrite", feature = "select", feature = "throttle"))]
+#[cfg(any(
+    feature = "refusal",
+    feature = "rewrite",
+    feature = "select",
+    feature = "throttle"
+))]
 macro_rules! inner_service_accessors {
     () => {
         /// The inner service.

@@ -12,9 +12,10 @@ use tokio::time::Instant;
 use tower::Service;
 use tower_layer::Layer;
 use tower_spillover::{
-    Answer, Backend, BackendBuilder, BackendSnapshot, Change, Class, Condition, Cooldown,
-    Cooldowns, Credential, Exhausted, InvalidBackend, InvalidPool, Outcome, Pool, Selected,
-    StatusClassifier, Tried,
+    Answer, Backend, BackendBuilder, BackendSnapshot, Cause, Change, Class, Condition, Cooldown,
+    Cooldowns, Counts, Credential, Exhausted, InvalidBackend, InvalidPool, Outcome, Pool, Scope,
+    Selected, StatusClassifier, Tried,
+    refusal::{self, RefusalBody, RefusalBodyLayer, ResumedBody},
     retry::{
         self, ReplayBody, ReplayError, ReplayLimits, RetryThrottled, RetryThrottledLayer,
         ThrottlePolicy,
@@ -48,7 +49,10 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<InvalidBackend>();
     check::<InvalidPool>();
     check::<Outcome>();
+    check::<Cause>();
+    check::<Counts>();
     check::<Pool>();
+    check::<Scope>();
     check::<Selected>();
     check::<StatusClassifier>();
     check::<Tried>();
@@ -59,6 +63,10 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<RetryThrottled<ReplayInner>>();
     check::<RetryThrottledLayer>();
     check::<ThrottlePolicy>();
+
+    check::<RefusalBody<Inner>>();
+    check::<RefusalBodyLayer>();
+    check::<ResumedBody<Body>>();
 
     check::<RewriteRequest<Inner>>();
     check::<RewriteRequestLayer>();
@@ -80,6 +88,7 @@ fn all_types_can_be_sent_shared_and_printed() {
 fn all_futures_can_be_sent_and_printed() {
     fn check<T: Send + Debug + 'static>() {}
     check::<retry::ResponseFuture<ReplayInner, StatusClassifier, Body, ()>>();
+    check::<refusal::ResponseFuture<Pending<()>, Body>>();
     check::<select::ResponseFuture<Inner, ThreadDraw, EmptyResponse, Body, ()>>();
     check::<steer::ResponseFuture<Inner, Body>>();
     check::<throttle::ResponseFuture<Pending<()>, StatusClassifier>>();
@@ -90,6 +99,7 @@ fn all_layers_and_services_can_be_cloned() {
     fn check<T: Clone>() {}
     check::<(RetryThrottledLayer, RetryThrottled<ReplayInner>)>();
     check::<(PrioritySelectLayer, PrioritySelect<Inner>)>();
+    check::<(RefusalBodyLayer, RefusalBody<Inner>)>();
     check::<(RewriteRequestLayer, RewriteRequest<Inner>)>();
     check::<(ThrottleTrackerLayer, ThrottleTracker<Inner>)>();
     check::<BackendSteer<Inner>>();
@@ -136,7 +146,7 @@ fn request(pool: &Pool) -> Request<Body> {
     let request = Request::post("/v1/chat/completions").header("authorization", SECRET);
     let mut request = request.body(Full::from(SECRET)).unwrap();
     let selected = pool
-        .select(&Tried::new(), Instant::now(), 0)
+        .select(&Tried::new(), Scope::WHOLE, Instant::now(), 0)
         .expect("it is open");
     request.extensions_mut().insert(selected);
     request
@@ -151,8 +161,8 @@ fn what_describes_a_backend_hides_its_credential() {
         let pool = pool(credential);
         let now = Instant::now();
         hides_the_secret(&pool);
-        hides_the_secret(&pool.snapshot(now));
-        hides_the_secret(&pool.first(now));
+        hides_the_secret(&pool.snapshot(Scope::WHOLE, now));
+        hides_the_secret(&pool.first(Scope::WHOLE, now));
         let backend = pool.backends().next();
         hides_the_secret(&Answer::<()>::response(&Response::new(()), backend));
     }
@@ -218,7 +228,7 @@ async fn futures_hide_the_credentials_of_client_and_backend() {
 
         let waiting = request(&pool);
         let now = Instant::now();
-        pool.first(now)
+        pool.first(Scope::WHOLE, now)
             .record(&Outcome::throttled(Duration::from_secs(1)), now);
         let select = select.when_exhausted(WhenExhausted::Wait(Duration::from_secs(2)));
         hides_the_secret(&call(select.layer(inner()), waiting));

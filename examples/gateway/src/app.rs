@@ -3,13 +3,14 @@
 use axum::{
     Router,
     body::Body,
-    http::{HeaderName, HeaderValue, Response, StatusCode},
+    http::{HeaderName, HeaderValue, Response},
     routing::{any, any_service},
 };
 use http::request::Parts;
-use spillover_core::{Exhausted, Pool, Selected};
-use tower::ServiceBuilder;
+use spillover_core::{Class, Exhausted, Pool, Selected};
+use tower::{ServiceBuilder, retry::budget::TpsBudget};
 use tower_spillover::{
+    refusal::RefusalBodyLayer,
     retry::RetryThrottledLayer,
     rewrite::RewriteRequestLayer,
     select::{PrioritySelectLayer, WhenExhausted},
@@ -19,8 +20,9 @@ use tower_spillover::{
 use crate::{
     access_log::AccessLogLayer,
     client::Client,
-    error_body::{ErrorBody, error_response},
+    dialect::{self, Dialect, ErrorKind, GatewayError},
     hop_by_hop,
+    model_scope::ModelScopeLayer,
     upstream::Upstream,
 };
 
@@ -40,14 +42,18 @@ pub(crate) fn app(settings: Settings, client: Client) -> Router {
         .map_response(move |response| name_backend(response, expose_url))
         .map_request(hop_by_hop::strip_request)
         .map_response(hop_by_hop::strip_response)
-        .layer(RetryThrottledLayer::new())
+        .map_response(dialect::render)
+        .layer(ModelScopeLayer)
+        .layer(RetryThrottledLayer::new().sdk_retry_budget(TpsBudget::default()))
         .layer(
             PrioritySelectLayer::new(settings.pool)
                 .when_exhausted(settings.when_exhausted)
-                .with_exhausted_response(all_throttled),
+                .with_exhausted_response(all_closed),
         )
         .layer(RewriteRequestLayer::new())
         .layer(ThrottleTrackerLayer::new())
+        .map_response(|response: Response<_>| response.map(Body::new))
+        .layer(RefusalBodyLayer::new())
         .service(Upstream::new(client, settings.http_timeout));
 
     // CONNECT names an authority and no resource; TRACE would show a client the credential of the backend (RFC 9110
@@ -76,30 +82,41 @@ fn name_backend(mut response: Response<Body>, expose_url: bool) -> Response<Body
     response
 }
 
-fn all_throttled(exhausted: &Exhausted, _: &Parts) -> Response<Body> {
-    let seconds = exhausted.reopens_in().as_secs_f64().ceil().max(1.0);
-    error_response(
-        StatusCode::TOO_MANY_REQUESTS,
-        &ErrorBody {
-            kind: "rate_limit_exceeded",
-            code: "rate_limit_exceeded",
-            message: format!(
-                "All backends are at their rate limit. Please retry after {seconds} seconds."
-            ),
-        },
-    )
+/// Says to a client what keeps the backend closed that opens first, in the words of that backend.
+fn all_closed(exhausted: &Exhausted, request: &Parts) -> Response<Body> {
+    let cause = exhausted.cause();
+    let is_quota = cause.is_some_and(|cause| cause.class() == Class::Quota);
+    let (kind, what) = if is_quota {
+        (ErrorKind::Quota, "The quota of every backend is used up.")
+    } else {
+        (ErrorKind::RateLimit, "Every backend is at its rate limit.")
+    };
+    let wait = exhausted.reopens_in();
+    let seconds = wait.as_secs_f64().ceil().max(1.0);
+    let mut message = format!("{what} Please retry after {seconds} seconds.");
+    if let Some(said) = cause.and_then(|cause| cause.message()) {
+        message.push_str(" The backend said: ");
+        message.push_str(said);
+    }
+
+    let dialect = Dialect::of(&request.uri, &request.headers);
+    let mut response = dialect.response(&GatewayError { kind, message });
+    if dialect == Dialect::Grpc {
+        // What a gRPC client reads in place of `retry-after` (gRFC A6).
+        let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
+        let pushback = HeaderValue::from(ms);
+        response.headers_mut().insert(GRPC_PUSHBACK, pushback);
+    }
+    response
 }
 
-async fn not_allowed() -> Response<Body> {
-    error_response(
-        StatusCode::METHOD_NOT_ALLOWED,
-        &ErrorBody {
-            kind: "invalid_request_error",
-            code: "method_not_allowed",
-            message: "CONNECT and TRACE are not proxied.".into(),
-        },
-    )
+async fn not_allowed(request: http::Request<Body>) -> Response<Body> {
+    Dialect::of(request.uri(), request.headers()).response(&GatewayError {
+        kind: ErrorKind::MethodNotAllowed,
+        message: "CONNECT and TRACE are not proxied.".into(),
+    })
 }
 
+const GRPC_PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 const X_SPILLOVER_BACKEND: HeaderName = HeaderName::from_static("x-spillover-backend");
 const X_OPENAI_BACKENDURL: HeaderName = HeaderName::from_static("x-openai-backendurl");

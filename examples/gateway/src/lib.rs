@@ -9,10 +9,11 @@ mod app;
 mod client;
 pub mod config;
 mod demo;
-mod error_body;
+mod dialect;
 mod hop_by_hop;
 mod log;
 mod main_job;
+mod model_scope;
 mod serve;
 mod upstream;
 

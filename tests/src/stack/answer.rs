@@ -28,8 +28,8 @@ impl Answer {
             headers: response.headers().clone(),
             backend: extensions.get().map(backend),
             attempts: extensions.get().map_or(0, Tried::attempts),
-            outcome: extensions.get().copied(),
-            exhausted: extensions.get().copied(),
+            outcome: extensions.get().cloned(),
+            exhausted: extensions.get().cloned(),
         }
     }
 

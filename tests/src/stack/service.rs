@@ -12,7 +12,7 @@ use tower::{
     BoxError, Service, ServiceBuilder, ServiceExt, timeout::TimeoutLayer, util::BoxCloneSyncService,
 };
 use tower_spillover::{
-    Backend, Condition, Credential, Pool,
+    Backend, Condition, Credential, Pool, Scope,
     retry::{ReplayBody, ReplayLimits, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
     select::{PrioritySelectLayer, WhenExhausted},
@@ -199,7 +199,7 @@ impl Stack {
     /// What is known about each backend now, in the order of the list.
     #[must_use]
     pub fn conditions(&self) -> Vec<Condition> {
-        let snapshots = self.pool.snapshot(Instant::now());
+        let snapshots = self.pool.snapshot(Scope::WHOLE, Instant::now());
         snapshots
             .iter()
             .map(|snapshot| snapshot.condition())

@@ -12,6 +12,15 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// Where clients of LLM APIs put their own: OpenAI and Entra ID, Azure OpenAI, API Management, Anthropic, Gemini.
+    pub const CLIENT_FIELDS: [HeaderName; 5] = [
+        AUTHORIZATION,
+        HeaderName::from_static("api-key"),
+        HeaderName::from_static("ocp-apim-subscription-key"),
+        HeaderName::from_static("x-api-key"),
+        HeaderName::from_static("x-goog-api-key"),
+    ];
+
     /// A key in the `api-key` field, as Azure OpenAI wants it.
     ///
     /// # Errors

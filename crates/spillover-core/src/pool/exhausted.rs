@@ -2,15 +2,18 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 
+use super::Cause;
+
 /// No backend would take the request: when the first of the pool opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exhausted {
     reopens_in: Duration,
+    cause: Option<Cause>,
 }
 
 impl Exhausted {
-    pub(super) fn new(reopens_in: Duration) -> Self {
-        Self { reopens_in }
+    pub(super) fn new(reopens_in: Duration, cause: Option<Cause>) -> Self {
+        Self { reopens_in, cause }
     }
 
     /// How long until the first backend of the pool opens; zero when one is open, but this request has been there.
@@ -19,15 +22,26 @@ impl Exhausted {
         self.reopens_in
     }
 
+    /// Why that backend is closed; `None` when one is open, but this request has been there.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
+    }
+
     /// Says so in `retry-after` (RFC 9110 section 10.2.3, whole seconds, rounded up, at least 1) and in `retry-after-ms`
     /// (milliseconds, rounded up, at least 1; read by the OpenAI and Azure SDKs).
     ///
-    /// Neither is ever 0: SDKs take a zero for no hint at all.
+    /// Neither is ever 0: SDKs take a zero for no hint at all. `x-should-retry` (read by the OpenAI and Anthropic SDKs) says
+    /// whether to wait is worth it: not for more than a minute. Other fields with a wait go, as they spoke of one backend.
     pub fn write(&self, headers: &mut HeaderMap) {
         let ms = round_up(self.reopens_in.as_nanos(), 1_000_000);
         let seconds = round_up(self.reopens_in.as_nanos(), 1_000_000_000);
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         headers.insert(RETRY_AFTER_MS, HeaderValue::from(ms));
+        headers.remove(X_MS_RETRY_AFTER_MS);
+        let is_soon = self.reopens_in <= WORTH_WAITING;
+        let should_retry = if is_soon { "true" } else { "false" };
+        headers.insert(X_SHOULD_RETRY, HeaderValue::from_static(should_retry));
     }
 }
 
@@ -36,6 +50,11 @@ fn round_up(nanos: u128, unit: u128) -> u64 {
 }
 
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+const X_MS_RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-ms-retry-after-ms");
+const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// The SDKs wait for a minute or two at most, and give up at once when told a longer time.
+const WORTH_WAITING: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -54,9 +73,20 @@ mod tests {
         ];
         for (nanos, seconds, ms) in cases {
             let mut headers = HeaderMap::new();
-            Exhausted::new(Duration::from_nanos(nanos)).write(&mut headers);
+            Exhausted::new(Duration::from_nanos(nanos), None).write(&mut headers);
             assert_eq!(headers["retry-after"], seconds, "{nanos}");
             assert_eq!(headers["retry-after-ms"], ms, "{nanos}");
+            assert_eq!(headers["x-should-retry"], "true", "{nanos}");
         }
+    }
+
+    #[test]
+    fn a_long_wait_is_not_worth_a_retry_and_fields_of_one_backend_go() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-ms-retry-after-ms", HeaderValue::from_static("5"));
+        headers.insert("x-should-retry", HeaderValue::from_static("true"));
+        Exhausted::new(Duration::from_secs(61), None).write(&mut headers);
+        assert_eq!(headers["x-should-retry"], "false");
+        assert!(!headers.contains_key("x-ms-retry-after-ms"));
     }
 }

@@ -1,29 +1,46 @@
 //! Backends in tiers, and which of them takes a request now.
 
+mod cause;
+mod counts;
+mod deadlines;
 mod exhausted;
+mod failing;
+mod index_set;
+mod scope;
 mod selected;
 mod snapshot;
 mod state;
+mod sync;
 #[cfg(test)]
 mod tests;
+mod throttles;
+mod tick;
 mod tried;
 
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use self::state::{Claim, State, Tick};
 pub use self::{
+    cause::Cause,
+    counts::Counts,
     exhausted::Exhausted,
+    scope::Scope,
     selected::Selected,
     snapshot::{BackendSnapshot, Change, Condition},
     tried::Tried,
 };
-use crate::{Backend, InvalidPool};
+use self::{
+    index_set::IndexSet,
+    state::{Access, Claim, State},
+    tick::Tick,
+};
+use crate::{Backend, Credential, InvalidPool};
 
 /// Backends in tiers of equal priority, and what is known about each. Clones share it.
 ///
-/// Everything here is lock-free, allocates nothing and takes a time proportional to the number of backends.
+/// To choose takes no lock and no allocation, and a time proportional to the number of backends. To note a refusal takes a
+/// lock of that backend for a moment.
 #[derive(Clone)]
 pub struct Pool {
     inner: Arc<Inner>,
@@ -33,11 +50,13 @@ struct Inner {
     members: Box<[Member]>,
     /// Indices into `members`, best tier first; within a tier in the order of the list.
     tiers: Box<[Box<[usize]>]>,
+    forwards_credentials: bool,
     origin: Instant,
 }
 
 struct Member {
     backend: Backend,
+    deployment: Option<Scope>,
     state: State,
 }
 
@@ -67,6 +86,7 @@ impl Pool {
         Ok(Self {
             inner: Arc::new(Inner {
                 tiers: tiers(&members),
+                forwards_credentials: members.iter().any(|m| m.backend.credential().is_none()),
                 members,
                 // Only the zero point of the clock inside: no decision depends on it.
                 origin: Instant::now(),
@@ -76,63 +96,81 @@ impl Pool {
 
     /// Chooses the backend for the next attempt of a request that has been at the `tried` ones.
     ///
-    /// The best tier with an open backend serves; in it, `draw` (a uniform random number) chooses by weight. A failing
-    /// backend whose cooldown is over counts as open for one request at a time, its probe. When nothing is open, a
-    /// backend that is only failing is the last resort.
+    /// The best tier with a backend that is open for the scope serves; in it, `draw` (a uniform random number) chooses by
+    /// weight. A failing backend whose cooldown is over counts as open for one request at a time, its probe. When nothing
+    /// is open, a backend that is only failing is the last resort.
     ///
     /// The choice is not entered into `tried`: [`Tried::mark`] does that.
     ///
     /// # Errors
     ///
     /// [`Exhausted`] when every backend is throttled or was tried, with the time at which the first one opens.
-    pub fn select(&self, tried: &Tried, now: Instant, draw: u64) -> Result<Selected, Exhausted> {
+    pub fn select(
+        &self,
+        tried: &Tried,
+        scope: Scope,
+        now: Instant,
+        draw: u64,
+    ) -> Result<Selected, Exhausted> {
         let tick = self.tick(now);
-        self.pick(tried, tick, draw, Claim::is_open)
-            .or_else(|| self.pick(tried, tick, draw, Claim::is_possible))
-            .ok_or_else(|| self.exhausted(now))
+        let pick = |access| self.pick(tried, scope, access, tick, draw);
+        pick(Access::Open)
+            .or_else(|| pick(Access::LastResort))
+            .ok_or_else(|| self.exhausted(scope, now))
     }
 
     /// The first backend of the list, whatever its state: where a request goes that finds all of them closed and is to
     /// be forwarded all the same.
     #[must_use]
-    pub fn first(&self, now: Instant) -> Selected {
-        let state = &self.inner.members[0].state;
-        let claim = state.claim(self.tick(now));
-        Selected::new(self.clone(), 0, claim)
+    pub fn first(&self, scope: Scope, now: Instant) -> Selected {
+        let member = self.member(0);
+        let claim = member.hold(scope, self.tick(now));
+        Selected::new(self.clone(), 0, scope, claim)
     }
 
     /// Whether [`select`](Self::select) would find a backend now.
     #[must_use]
-    pub fn has_candidate(&self, tried: &Tried, now: Instant) -> bool {
+    pub fn has_candidate(&self, tried: &Tried, scope: Scope, now: Instant) -> bool {
         let tick = self.tick(now);
         let mut members = self.inner.members.iter().enumerate();
         members.any(|(index, member)| {
-            !tried.contains(index) && Claim::is_possible(&member.state.claim(tick))
+            !tried.contains(index) && member.access(scope, tick) != Access::Throttled
         })
     }
 
-    /// What a request is told that no backend would take: when the first of them opens.
+    /// What a request of this scope is told that no backend would take: when the first of them opens, and why it is closed.
     #[must_use]
-    pub fn exhausted(&self, now: Instant) -> Exhausted {
+    pub fn exhausted(&self, scope: Scope, now: Instant) -> Exhausted {
         let tick = self.tick(now);
-        let closed_for = |member: &Member| member.state.closed_for(tick);
-        let wait = self.inner.members.iter().map(closed_for).min();
-        Exhausted::new(wait.unwrap_or(Duration::ZERO))
+        let members = self.inner.members.iter();
+        let first = members
+            .map(|member| (member.closed_for(scope, tick), member))
+            .min_by_key(|(closed_for, _)| *closed_for);
+        match first {
+            Some((wait, member)) if !wait.is_zero() => {
+                Exhausted::new(wait, member.cause(scope, tick))
+            }
+            _ => Exhausted::new(Duration::ZERO, None),
+        }
     }
 
-    /// The state of every backend, in the order of the list.
+    /// The state of every backend as a request of this scope would find it, in the order of the list.
     #[must_use]
-    pub fn snapshot(&self, now: Instant) -> Vec<BackendSnapshot> {
+    pub fn snapshot(&self, scope: Scope, now: Instant) -> Vec<BackendSnapshot> {
         let tick = self.tick(now);
-        let snapshot = |member: &Member| {
-            BackendSnapshot::new(member.backend.clone(), member.state.condition(tick))
-        };
-        self.inner.members.iter().map(snapshot).collect()
+        let members = self.inner.members.iter();
+        members.map(|member| member.snapshot(scope, tick)).collect()
     }
 
     /// The backends in the order of the list.
     pub fn backends(&self) -> impl ExactSizeIterator<Item = &Backend> {
         self.inner.members.iter().map(|member| &member.backend)
+    }
+
+    /// Whether a backend gets the clients' own credentials: then [`Scope::of_client`] tells them apart.
+    #[must_use]
+    pub fn forwards_credentials(&self) -> bool {
+        self.inner.forwards_credentials
     }
 
     /// Whether both are clones of one pool.
@@ -141,55 +179,58 @@ impl Pool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Draws from the first tier that has a backend of which `wanted` holds.
+    /// Draws from the first tier that has a backend with this access, or a better one.
     fn pick(
         &self,
         tried: &Tried,
+        scope: Scope,
+        access: Access,
         tick: Tick,
         draw: u64,
-        wanted: fn(&Claim) -> bool,
     ) -> Option<Selected> {
-        self.inner
-            .tiers
-            .iter()
-            .find_map(|tier| self.pick_in(tier, tried, tick, draw, wanted))
+        let mut tiers = self.inner.tiers.iter();
+        tiers.find_map(|tier| self.pick_in(tier, tried, scope, access, tick, draw))
     }
 
     fn pick_in(
         &self,
         tier: &[usize],
         tried: &Tried,
+        scope: Scope,
+        access: Access,
         tick: Tick,
         draw: u64,
-        wanted: fn(&Claim) -> bool,
     ) -> Option<Selected> {
-        let candidate = |&index: &usize| {
-            let member = &self.inner.members[index];
-            let claim = member.state.claim(tick);
-            let is_candidate = !tried.contains(index) && wanted(&claim);
-            is_candidate.then_some((index, member, claim))
-        };
         let weight = |member: &Member| u64::from(member.backend.weight());
-
-        // Other requests change the state meanwhile: then what was counted is not what is found, and it is done again.
+        // A candidate that another request took meanwhile is none any more: then the draw is made again.
         loop {
-            let total: u64 = tier
-                .iter()
-                .filter_map(candidate)
-                .map(|(_, member, _)| weight(member))
-                .sum();
+            let mut candidates = IndexSet::default();
+            let mut total = 0;
+            for &index in tier {
+                let member = self.member(index);
+                if !tried.contains(index) && member.access(scope, tick) <= access {
+                    candidates.insert(index);
+                    total += weight(member);
+                }
+            }
             if total == 0 {
                 return None;
             }
+
             let mut ticket = below(total, draw);
-            for (index, member, claim) in tier.iter().filter_map(candidate) {
-                match ticket.checked_sub(weight(member)) {
-                    Some(rest) => ticket = rest,
-                    None => match member.state.take(claim, tick) {
-                        Some(claim) => return Some(Selected::new(self.clone(), index, claim)),
-                        None => break,
+            let mut drawn = tier.iter().filter(|&&index| candidates.contains(index));
+            let index =
+                *drawn.find(
+                    |&&index| match ticket.checked_sub(weight(self.member(index))) {
+                        Some(rest) => {
+                            ticket = rest;
+                            false
+                        }
+                        None => true,
                     },
-                }
+                )?;
+            if let Some(claim) = self.member(index).take(scope, access, tick) {
+                return Some(Selected::new(self.clone(), index, scope, claim));
             }
         }
     }
@@ -216,9 +257,46 @@ impl fmt::Debug for Pool {
 impl Member {
     fn new(backend: Backend) -> Self {
         Self {
+            deployment: backend.deployment().map(Scope::of),
             backend,
             state: State::default(),
         }
+    }
+
+    /// What the scope of a request is here.
+    fn scope(&self, scope: Scope) -> Scope {
+        let has_credential = self.backend.credential().is_some();
+        scope.at(has_credential, self.deployment)
+    }
+
+    fn access(&self, scope: Scope, now: Tick) -> Access {
+        self.state.access(self.scope(scope), now)
+    }
+
+    fn take(&self, scope: Scope, access: Access, now: Tick) -> Option<Claim> {
+        self.state.take(self.scope(scope), access, now)
+    }
+
+    fn hold(&self, scope: Scope, now: Tick) -> Claim {
+        self.state.hold(self.scope(scope), now)
+    }
+
+    fn closed_for(&self, scope: Scope, now: Tick) -> Duration {
+        self.state.closed_for(self.scope(scope), now)
+    }
+
+    fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
+        self.state.cause(self.scope(scope), now)
+    }
+
+    fn snapshot(&self, scope: Scope, now: Tick) -> BackendSnapshot {
+        let scope = self.scope(scope);
+        let condition = self.state.condition(scope, now);
+        let cause = match condition {
+            Condition::Open => None,
+            _ => self.state.cause(scope, now),
+        };
+        BackendSnapshot::new(self.backend.clone(), condition, cause, self.state.counts())
     }
 }
 

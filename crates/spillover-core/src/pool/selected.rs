@@ -2,7 +2,7 @@ use std::fmt;
 
 use tokio::time::Instant;
 
-use super::{Change, Pool, state::Claim};
+use super::{Change, Pool, Scope, state::Claim};
 use crate::{Backend, Outcome};
 
 /// The backend chosen for one attempt. In the request's extensions it tells the layers below where the request goes; in
@@ -11,12 +11,18 @@ use crate::{Backend, Outcome};
 pub struct Selected {
     pool: Pool,
     index: usize,
+    scope: Scope,
     claim: Claim,
 }
 
 impl Selected {
-    pub(super) fn new(pool: Pool, index: usize, claim: Claim) -> Self {
-        Self { pool, index, claim }
+    pub(super) fn new(pool: Pool, index: usize, scope: Scope, claim: Claim) -> Self {
+        Self {
+            pool,
+            index,
+            scope,
+            claim,
+        }
     }
 
     /// The chosen backend.
@@ -37,6 +43,12 @@ impl Selected {
         &self.pool
     }
 
+    /// The scope of the request.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
     /// Whether it is below the best tier.
     #[must_use]
     pub fn is_spill(&self) -> bool {
@@ -46,7 +58,15 @@ impl Selected {
     /// Whether this attempt probes a backend that failed.
     #[must_use]
     pub fn is_probe(&self) -> bool {
-        matches!(self.claim, Claim::Probe(_))
+        self.claim.is_probe()
+    }
+
+    /// Whether the backend had asked for a wait, this attempt obeyed it, and nobody was served since: if it is refused now,
+    /// the wait was too short.
+    #[must_use]
+    pub fn has_obeyed(&self, now: Instant) -> bool {
+        let state = &self.pool.member(self.index).state;
+        state.has_obeyed(self.claim, self.pool.tick(now))
     }
 
     /// Notes how the attempt went, and says what that changed. Cooldowns merge by maximum: none shortens an earlier one.
@@ -55,10 +75,11 @@ impl Selected {
         state.record(self.claim, outcome, self.pool.tick(now))
     }
 
-    /// Notes that the attempt was given up before it had an outcome, so that the next request can probe in its place.
-    pub fn release(&self, now: Instant) {
+    /// Notes that the attempt was given up before it had an outcome: nothing is held against the backend, it is counted as
+    /// cancelled, and where it was a probe, the next request can probe in its place.
+    pub fn cancel(&self, now: Instant) {
         let state = &self.pool.member(self.index).state;
-        state.release(self.claim, self.pool.tick(now));
+        state.cancel(self.claim, self.pool.tick(now));
     }
 }
 

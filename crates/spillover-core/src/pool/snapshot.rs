@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::{Cause, Counts};
 use crate::Backend;
 
 /// The state of one backend at one instant.
@@ -7,11 +8,23 @@ use crate::Backend;
 pub struct BackendSnapshot {
     backend: Backend,
     condition: Condition,
+    cause: Option<Cause>,
+    counts: Counts,
 }
 
 impl BackendSnapshot {
-    pub(super) fn new(backend: Backend, condition: Condition) -> Self {
-        Self { backend, condition }
+    pub(super) fn new(
+        backend: Backend,
+        condition: Condition,
+        cause: Option<Cause>,
+        counts: Counts,
+    ) -> Self {
+        Self {
+            backend,
+            condition,
+            cause,
+            counts,
+        }
     }
 
     /// The backend.
@@ -24,6 +37,18 @@ impl BackendSnapshot {
     #[must_use]
     pub fn condition(&self) -> Condition {
         self.condition
+    }
+
+    /// Why it is closed.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Cause> {
+        self.cause.as_ref()
+    }
+
+    /// How attempts at it went.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 }
 

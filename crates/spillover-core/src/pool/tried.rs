@@ -19,6 +19,7 @@ struct Shared {
     attempts: AtomicU32,
     exhausted: AtomicBool,
     request_failed: AtomicBool,
+    awaiting_body: AtomicBool,
 }
 
 impl Tried {
@@ -71,6 +72,17 @@ impl Tried {
     #[must_use]
     pub fn is_request_failed(&self) -> bool {
         self.shared.request_failed.load(Acquire)
+    }
+
+    /// Notes whether the rest of the request body is being waited for: what is late then is the client.
+    pub fn set_awaiting_body(&self, is_awaiting: bool) {
+        self.shared.awaiting_body.store(is_awaiting, Release);
+    }
+
+    /// Whether the rest of the request body is being waited for.
+    #[must_use]
+    pub fn is_awaiting_body(&self) -> bool {
+        self.shared.awaiting_body.load(Acquire)
     }
 }
 

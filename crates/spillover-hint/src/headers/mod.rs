@@ -1,23 +1,181 @@
-//! Which field is read how: one module for each family of fields.
+//! One pass over the fields of a response: what each name means, and what the values say.
 
-mod reset;
-mod retry_after;
+mod field;
+mod ietf;
+mod limits;
+mod signs;
 
 use std::time::SystemTime;
 
-use http::{HeaderMap, header};
+use http::HeaderMap;
 
-use crate::{slots::Slots, value::date};
+use self::{
+    field::{Field, Grpc, Ietf, Part},
+    ietf::Item,
+};
+use crate::{
+    Candidate, Dimension, Period, Source, When,
+    slots::Slots,
+    value::{
+        date,
+        decimal::Decimal,
+        duration::{self, Unit},
+        reset,
+    },
+};
 
-pub(crate) use self::reset::names_renewal_period;
+pub(crate) use self::{field::Key, limits::Limits, signs::Signs};
 
-/// Reads every field that may say when to come back.
-pub(crate) fn collect(headers: &HeaderMap, slots: &mut Slots) {
-    retry_after::collect(headers, slots);
-    reset::collect(headers, slots);
+/// Everything that is read from the fields of one response.
+#[derive(Debug, Default)]
+pub(crate) struct Head<'a> {
+    pub(crate) limits: Limits<'a>,
+    pub(crate) signs: Signs<'a>,
+    ietf: [Option<&'a [u8]>; 2],
+    /// How much is allowed is of no interest after a refusal.
+    pub(crate) wants_limits: bool,
 }
 
-/// When the response was made, by the clock of the server.
-pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
-    date::parse(headers.get(header::DATE)?.as_bytes())
+impl<'a> Head<'a> {
+    /// Reads the fields, and adds the waits that are stated to the candidates; [`finish`](Self::finish) adds the others.
+    ///
+    /// Looking at every name once is cheaper than looking up every name that may be there: a response has some twenty
+    /// fields, and there are more than a hundred names.
+    pub(crate) fn read(&mut self, headers: &'a HeaderMap, slots: &mut Slots) {
+        for (name, value) in headers {
+            let name = name.as_str();
+            if !self.wants_limits && name.ends_with("-limit") {
+                continue;
+            }
+            if let Some(field) = Field::named(name) {
+                self.push(field, value.as_bytes(), slots);
+            }
+        }
+    }
+
+    /// Reads one field that has its name in lower case.
+    pub(crate) fn read_line(&mut self, name: &str, value: &'a [u8], slots: &mut Slots) {
+        if let Some(field) = Field::named(name) {
+            self.push(field, value, slots);
+        }
+    }
+
+    /// Adds the resets of the limits that may have run out to the candidates.
+    pub(crate) fn finish(&self, slots: &mut Slots) {
+        self.limits.collect(slots);
+        for item in self.ietf_items() {
+            // What remains is left out by some: then the item says when, and not whether.
+            if item.remaining.is_none_or(|remaining| remaining == 0)
+                && let Some(wait) = item.reset
+            {
+                slots.push(Candidate {
+                    dimension: item.dimension,
+                    period: item.period,
+                    exhausted: item.remaining.is_some(),
+                    ..Candidate::stated(Source::RateLimit, When::After(wait))
+                });
+            }
+        }
+    }
+
+    pub(crate) fn ietf_items(&self) -> impl Iterator<Item = Item<'a>> + use<'a> {
+        let [state, policy] = self.ietf;
+        let items = state.map(|state| Item::all(state, policy));
+        items.into_iter().flatten()
+    }
+
+    /// The limit that is known to have run out: the one of the longest period if there are several.
+    pub(crate) fn exhausted(&self) -> Option<(Dimension, Period)> {
+        let items = self.ietf_items().filter(|item| item.remaining == Some(0));
+        let items = items.map(|item| (item.dimension, item.period));
+        let limits = self.limits.exhausted();
+        items
+            .chain(limits)
+            .max_by_key(|(dimension, period)| (*period, *dimension))
+    }
+
+    /// When the response was made, by the clock of the server.
+    pub(crate) fn date(&self) -> Option<SystemTime> {
+        date::parse(self.signs.date?)
+    }
+
+    fn push(&mut self, field: Field, value: &'a [u8], slots: &mut Slots) {
+        match field {
+            Field::Limit(_, Part::Limit) if !self.wants_limits => {}
+            Field::Limit(key, part) => self.limits.push(key, part, value),
+            Field::Seconds(source) => push_stated(source, seconds_or_date(value), slots),
+            Field::Millis(source) => {
+                let wait = duration::parse(value, Unit::MILLISECOND);
+                push_stated(source, wait.map(When::After), slots);
+            }
+            Field::RenewalPeriod(dimension) => self.limits.push_renewal(dimension, value),
+            Field::LimitType => self.limits.push_named(value),
+            Field::PolicyId => {
+                self.limits.named = self.limits.named.max(signs::policy_dimension(value));
+            }
+            Field::Ietf(Ietf::State) => self.ietf[0] = later(self.ietf[0], value),
+            Field::Ietf(Ietf::Policy) => self.ietf[1] = later(self.ietf[1], value),
+            Field::Date => self.signs.date = later(self.signs.date, value),
+            Field::Utilization => self.signs.utilization = later(self.signs.utilization, value),
+            Field::ShouldRetry => self.signs.push_should_retry(value),
+            Field::ErrorType => self.signs.error_type = later(self.signs.error_type, value),
+            Field::ThrottleReason => {
+                self.signs.throttle_reason = later(self.signs.throttle_reason, value);
+            }
+            Field::EnvoyRateLimited => self.signs.is_proxy_limit |= signs::is_true(value),
+            Field::EnvoyOverloaded => self.signs.is_overloaded |= signs::is_true(value),
+            Field::Grpc(Grpc::Pushback) => self.push_pushback(value, slots),
+            Field::Grpc(Grpc::Status) => {
+                self.signs.grpc_status = later(self.signs.grpc_status, value);
+            }
+            Field::Grpc(Grpc::Message) => {
+                self.signs.grpc_message = later(self.signs.grpc_message, value);
+            }
+            Field::Grpc(Grpc::Details) => {
+                self.signs.grpc_details = later(self.signs.grpc_details, value);
+            }
+        }
+    }
+
+    /// Proposal A6: a number of milliseconds to wait exactly; one below zero or that is none forbids to try again.
+    fn push_pushback(&mut self, value: &[u8], slots: &mut Slots) {
+        let millis = std::str::from_utf8(value)
+            .ok()
+            .and_then(|text| text.parse::<i32>().ok());
+        match millis.and_then(|millis| u64::try_from(millis).ok()) {
+            Some(millis) => {
+                let wait = std::time::Duration::from_millis(millis);
+                push_stated(Source::GrpcPushback, Some(When::After(wait)), slots);
+            }
+            None => self.signs.should_retry = Some(false),
+        }
+    }
 }
+
+fn push_stated(source: Source, when: Option<When>, slots: &mut Slots) {
+    if let Some(when) = when {
+        slots.push(Candidate::stated(source, when));
+    }
+}
+
+/// RFC 9110, section 10.2.3, allows whole seconds or a date. Groq sends fractions of seconds, and some servers an epoch.
+fn seconds_or_date(value: &[u8]) -> Option<When> {
+    let Some(wait) = duration::parse(value, Unit::SECOND) else {
+        return date::parse(value).map(When::At);
+    };
+    if wait >= reset::FIRST_EPOCH
+        && let Some(number) = Decimal::parse(value)
+        && wait < LAST_EPOCH
+    {
+        return reset::epoch(number, wait);
+    }
+    Some(When::After(wait))
+}
+
+/// Of two lines of a field that has one value, the one that sorts last: any rule will do that ignores their order.
+fn later<'a>(held: Option<&'a [u8]>, value: &'a [u8]) -> Option<&'a [u8]> {
+    held.max(Some(value))
+}
+
+/// Above this, even in milliseconds, a number is no time of day but too large on purpose or by mistake.
+const LAST_EPOCH: std::time::Duration = std::time::Duration::from_secs(100_000_000_000_000);

@@ -1,14 +1,61 @@
 use std::time::{Duration, SystemTime};
 
+use crate::value::timestamp;
+
 /// Reads a date in one of the three forms of RFC 9110, section 5.6.7, or in one that resembles them.
 ///
 /// A date before 1970 is not read. A two-digit year below 70 is in this century; RFC 9110 moves that line with the clock,
 /// which makes a difference only for dates about fifty years away.
 pub(crate) fn parse(text: &[u8]) -> Option<SystemTime> {
-    let text = std::str::from_utf8(text.trim_ascii()).ok()?;
+    if let Some(time) = fixdate(text) {
+        return Some(time);
+    }
+    // JavaScript puts the name of the zone behind its offset: `GMT+0100 (Central European Standard Time)`.
+    let end = text.iter().position(|byte| *byte == b'(');
+    let text = text[..end.unwrap_or(text.len())].trim_ascii();
+    let text = std::str::from_utf8(text).ok()?;
     httpdate::parse_http_date(text)
         .ok()
         .or_else(|| Words::read(text)?.time())
+}
+
+/// Reads the form that nearly all dates have, `Wed, 21 Oct 2015 07:28:00 GMT`, without looking at the day of the week.
+fn fixdate(text: &[u8]) -> Option<SystemTime> {
+    let text: &[u8; 29] = text.try_into().ok()?;
+    let is_fixdate = text[3..5] == *b", "
+        && (text[7], text[11], text[16], text[19], text[22]) == (b' ', b' ', b' ', b':', b':')
+        && text[25..] == *b" GMT";
+    let is_weekday = matches!(
+        &text[..3],
+        b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun"
+    );
+    if !is_fixdate || !is_weekday {
+        return None;
+    }
+    let number = |at: usize| timestamp::number(&[text[at], text[at + 1]]);
+    let month = match &text[8..11] {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
+        _ => return None,
+    };
+    let (year, day) = (number(12)? * 100 + number(14)?, number(5)?);
+    let days = timestamp::days(year, month, day)?;
+    let (hour, minute, second) = (number(17)?, number(20)?, number(23)?);
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
 /// The words of a date, recognized by their looks, whatever their order and case.

@@ -11,6 +11,12 @@ pub(crate) struct Decimal {
 impl Decimal {
     /// Reads `text`, which may have spaces around the number and nothing else.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        if let Some(mantissa) = plain(text) {
+            return Some(Self {
+                mantissa,
+                exponent: 0,
+            });
+        }
         let (number, rest) = Self::prefix(text.trim_ascii())?;
         rest.is_empty().then_some(number)
     }
@@ -55,11 +61,22 @@ impl Decimal {
         let product = u128::from(self.mantissa) * u128::from(unit);
         let scale = self.exponent.unsigned_abs();
         if self.exponent < 0 {
+            // A division of 128 bits is many times slower than one of 64, which is enough for any sensible value.
+            if let (Ok(product), Some(scale)) = (u64::try_from(product), 10_u64.checked_pow(scale))
+            {
+                return u128::from(product / scale);
+            }
             return 10_u128
                 .checked_pow(scale)
                 .map_or(0, |scale| product / scale);
         }
         product.saturating_mul(10_u128.saturating_pow(scale))
+    }
+
+    /// The number as a count of things: a part of one counts as one, so that only a true zero is none.
+    pub(crate) fn count(self) -> u64 {
+        let whole = u64::try_from(self.times(1)).unwrap_or(u64::MAX);
+        whole.max(u64::from(!self.is_zero()))
     }
 
     pub(crate) fn is_zero(self) -> bool {
@@ -74,6 +91,17 @@ impl Decimal {
         }
         room
     }
+}
+
+/// Reads a number that is nothing but digits, which most are, and that fits for sure.
+pub(crate) fn plain(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 18 {
+        return None;
+    }
+    text.iter().try_fold(0, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then_some(number * 10 + u64::from(digit))
+    })
 }
 
 /// Reads `e`, an optional sign and digits. What looks different is not an exponent but the start of what follows.

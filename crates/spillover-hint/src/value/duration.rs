@@ -1,12 +1,15 @@
 use std::time::Duration;
 
-use crate::value::decimal::Decimal;
+use crate::value::decimal::{Decimal, plain};
 
 /// Reads a number of `bare` units, or numbers with units of their own, or several of these joined by a comma and a space.
 ///
 /// A proxy joins the lines of a field so (RFC 9110, section 5.3). A comma without a space may separate thousands, so that
 /// `1,000` has no value. The longest of the members counts, and only if all of them can be read.
 pub(crate) fn parse(text: &[u8], bare: Unit) -> Option<Duration> {
+    if let Some(number) = plain(text) {
+        return Some(bare.times(number));
+    }
     let mut longest = Duration::ZERO;
     for (index, member) in text.split(|byte| *byte == b',').enumerate() {
         if index > 0 && !member.starts_with(b" ") {
@@ -17,6 +20,57 @@ pub(crate) fn parse(text: &[u8], bare: Unit) -> Option<Duration> {
     Some(longest)
 }
 
+/// Reads the duration that a text starts with, as people and programs write it into a sentence: `2m 13s`, `1 hour and 5
+/// minutes`, `01:23:45`, or a number without a unit at the end of the sentence, which counts seconds.
+pub(crate) fn prefix(text: &[u8]) -> Option<Duration> {
+    if let Some(wait) = clock(text) {
+        return Some(wait);
+    }
+    let mut nanos = None;
+    let mut text = text;
+    while let Some((number, rest)) = Decimal::prefix(text) {
+        let spaced = rest.trim_ascii_start();
+        let (name, after) = spaced.split_at(name_len(spaced));
+        let Some(unit) = Unit::named(name) else {
+            let is_bare = nanos.is_none() && name.is_empty() && ends_here(after);
+            return is_bare
+                .then(|| duration(number.times(Unit::SECOND.0)))
+                .or(nanos.map(duration));
+        };
+        nanos = Some(nanos.unwrap_or(0_u128).saturating_add(number.times(unit.0)));
+        let after = after.trim_ascii_start();
+        let after = after.strip_prefix(b",").unwrap_or(after).trim_ascii_start();
+        text = after.strip_prefix(b"and ").unwrap_or(after);
+    }
+    nanos.map(duration)
+}
+
+/// Whether nothing follows, or what separates one part of a text from the next.
+fn ends_here(text: &[u8]) -> bool {
+    let next = text.first();
+    next.is_none_or(|next| next.is_ascii_whitespace() || b".,;!?)]\"'".contains(next))
+}
+
+/// Hours, minutes and seconds, two digits each, as Azure API Management writes them.
+fn clock(text: &[u8]) -> Option<Duration> {
+    let [h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] = text else {
+        return None;
+    };
+    if rest
+        .first()
+        .is_some_and(|next| next.is_ascii_digit() || *next == b':')
+    {
+        return None;
+    }
+    let number = |tens: &u8, ones: &u8| {
+        (tens.is_ascii_digit() && ones.is_ascii_digit())
+            .then(|| u64::from(tens - b'0') * 10 + u64::from(ones - b'0'))
+    };
+    let (hours, minutes, seconds) = (number(h1, h2)?, number(m1, m2)?, number(s1, s2)?);
+    (minutes < 60 && seconds < 60)
+        .then(|| Duration::from_secs((hours * 60 + minutes) * 60 + seconds))
+}
+
 /// A length of time in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unit(u64);
@@ -25,37 +79,45 @@ impl Unit {
     pub(crate) const SECOND: Self = Self(1_000_000_000);
     pub(crate) const MILLISECOND: Self = Self(1_000_000);
 
+    fn times(self, number: u64) -> Duration {
+        match number.checked_mul(self.0) {
+            Some(nanos) => Duration::from_nanos(nanos),
+            None => duration(u128::from(number) * u128::from(self.0)),
+        }
+    }
+
     /// The units of Go's `time.ParseDuration`, and the words that people write.
     fn named(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"ns" => Self(1),
             // The micro sign, the Greek letter that looks like it, and the former in Latin-1.
             b"us" | b"\xc2\xb5s" | b"\xce\xbcs" | b"\xb5s" => Self(1_000),
-            b"ms" => Self::MILLISECOND,
+            b"ms" | b"msec" | b"millisecond" | b"milliseconds" => Self::MILLISECOND,
             b"s" | b"sec" | b"secs" | b"second" | b"seconds" => Self::SECOND,
             b"m" | b"min" | b"mins" | b"minute" | b"minutes" => Self(60 * Self::SECOND.0),
-            b"h" | b"hour" | b"hours" => Self(60 * 60 * Self::SECOND.0),
+            b"h" | b"hr" | b"hrs" | b"hour" | b"hours" => Self(60 * 60 * Self::SECOND.0),
+            b"d" | b"day" | b"days" => Self(24 * 60 * 60 * Self::SECOND.0),
             _ => return None,
         })
     }
 }
 
 fn single(text: &[u8], bare: Unit) -> Option<Duration> {
-    let mut text = unquote(text.trim_ascii());
-    if let Some(number) = Decimal::parse(text) {
+    let (mut number, mut rest) = Decimal::prefix(unquote(text.trim_ascii()))?;
+    if rest.is_empty() {
         return Some(duration(number.times(bare.0)));
     }
 
     let mut nanos = 0_u128;
     loop {
-        let (number, rest) = Decimal::prefix(text)?;
-        let rest = rest.trim_ascii_start();
-        let (name, rest) = rest.split_at(name_len(rest));
+        rest = rest.trim_ascii_start();
+        let (name, after) = rest.split_at(name_len(rest));
         nanos = nanos.saturating_add(number.times(Unit::named(name)?.0));
-        text = rest.trim_ascii_start();
-        if text.is_empty() {
+        let after = after.trim_ascii_start();
+        if after.is_empty() {
             return Some(duration(nanos));
         }
+        (number, rest) = Decimal::prefix(after)?;
     }
 }
 
@@ -72,7 +134,10 @@ fn name_len(text: &[u8]) -> usize {
         .unwrap_or(text.len())
 }
 
-fn duration(nanos: u128) -> Duration {
+pub(crate) fn duration(nanos: u128) -> Duration {
+    if let Ok(nanos) = u64::try_from(nanos) {
+        return Duration::from_nanos(nanos);
+    }
     let second = u128::from(Unit::SECOND.0);
     u64::try_from(nanos / second).map_or(Duration::MAX, |seconds| {
         Duration::new(seconds, (nanos % second) as u32)

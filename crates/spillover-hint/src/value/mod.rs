@@ -4,3 +4,6 @@
 pub(crate) mod date;
 pub(crate) mod decimal;
 pub(crate) mod duration;
+pub(crate) mod fold;
+pub(crate) mod reset;
+pub(crate) mod timestamp;

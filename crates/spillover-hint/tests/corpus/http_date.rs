@@ -193,3 +193,15 @@ fn a_date_counts_down() {
     let candidate = hints.iter().next().expect("a candidate");
     assert_eq!(candidate.when(), When::At(now() + Duration::from_secs(60)));
 }
+
+/// Also for a date that is found in the body only.
+#[test]
+fn the_clock_of_the_response_serves_its_body() {
+    let body = r#"{"error":{"metadata":{"headers":{"x-ratelimit-remaining":"0","x-ratelimit-reset":"1445412462000"}}}}"#;
+    crate::check_responses(&[(
+        429,
+        "date: Wed, 21 Oct 2015 07:27:30 GMT",
+        body,
+        "throttled: 12s by x-ratelimit-reset (exhausted), unspecified/unknown",
+    )]);
+}

@@ -1,15 +1,29 @@
 //! Headers as upstreams send them, and what is made of them: one file per subject.
 
+mod anthropic;
+mod azure;
+mod bedrock;
+mod bodies;
 mod choice;
+mod events;
+mod google;
+mod grpc;
 mod http_date;
+mod ietf;
+mod openai;
+mod others;
+mod quotas;
 mod reset;
 mod retry_after;
 mod retry_after_ms;
+mod rules;
+mod status;
+mod timestamp;
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-use spillover_hint::{Dimension, Hints};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use spillover_hint::{Dimension, Hints, Report};
 
 /// When the responses of the corpus arrive: `Wed, 21 Oct 2015 07:27:00 GMT`.
 fn now() -> SystemTime {
@@ -70,4 +84,31 @@ const fn millis(millis: u64) -> Option<Duration> {
 
 const fn nanos(nanos: u64) -> Option<Duration> {
     Some(Duration::from_nanos(nanos))
+}
+
+/// Checks what whole responses come to: status, header lines, body, and the summary of the report.
+fn check_responses(table: &[(u16, &str, &str, &str)]) {
+    for (status, lines, body, expected) in table {
+        let status = StatusCode::from_u16(*status).expect("a status");
+        let report = Report::from_head(status, &headers(lines)).expect("a refusal");
+        let report = match body.is_empty() {
+            true => report,
+            false => report.with_body(body.as_bytes()),
+        };
+        assert_eq!(summary(&report), *expected, "{status}\n{lines}\n{body}");
+    }
+}
+
+/// The class, then the wait, its source and the rule that chose it, then what ran out and for what period.
+fn summary(report: &Report) -> String {
+    let hint = report.hint(now()).map_or("-".to_owned(), |hint| {
+        format!("{:?} by {} ({})", hint.wait(), hint.source(), hint.rule())
+    });
+    let body = if report.needs_body() { ", body?" } else { "" };
+    format!(
+        "{}: {hint}, {}/{}{body}",
+        report.refusal(),
+        report.dimension(),
+        report.period()
+    )
 }

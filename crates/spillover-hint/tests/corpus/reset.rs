@@ -31,7 +31,7 @@ fn values_of_vendors() {
         ("1m30", None),
         ("", None),
         ("NaN", None),
-        ("Wed, 21 Oct 2015 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", secs(60)),
     ];
     for name in [
         "x-ratelimit-reset-requests",

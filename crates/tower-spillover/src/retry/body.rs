@@ -224,7 +224,11 @@ where
                     .map(|trailers| Ok(Frame::trailers(trailers)))
             });
         };
-        let Poll::Ready(frame) = Pin::new(source).poll_frame(cx) else {
+        let polled = Pin::new(source).poll_frame(cx);
+        if let Some(tried) = &self.tried {
+            tried.set_awaiting_body(polled.is_pending());
+        }
+        let Poll::Ready(frame) = polled else {
             if !self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
                 self.waker = Some(cx.waker().clone());
             }

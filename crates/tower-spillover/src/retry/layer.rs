@@ -1,16 +1,17 @@
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use spillover_core::StatusClassifier;
+use tower::retry::budget::TpsBudget;
 use tower_layer::Layer;
 
-use super::{ReplayLimits, RetryThrottled, ThrottlePolicy};
+use super::{ReplayLimits, RetryThrottled, ThrottlePolicy, policy::Bounds};
 
 /// Sends a refused request to the next backend; see the [module](super).
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct RetryThrottledLayer<C = StatusClassifier> {
     classify: C,
-    max_attempts: Option<NonZeroU32>,
+    bounds: Bounds,
     limits: ReplayLimits,
 }
 
@@ -23,11 +24,23 @@ impl RetryThrottledLayer {
 
 impl<C> RetryThrottledLayer<C> {
     /// Bounds the attempts of one request; 1 is the least. Default: as many as there are backends that would take it.
-    pub fn max_attempts(self, max: u32) -> Self {
-        Self {
-            max_attempts: Some(NonZeroU32::new(max).unwrap_or(NonZeroU32::MIN)),
-            ..self
-        }
+    pub fn max_attempts(mut self, max: u32) -> Self {
+        self.bounds.max_attempts = Some(NonZeroU32::new(max).unwrap_or(NonZeroU32::MIN));
+        self
+    }
+
+    /// No attempt begins later than this after the request came. Default: none, each attempt has a timeout of its own.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.bounds.deadline = Some(deadline);
+        self
+    }
+
+    /// Takes another attempt of a request that a client sends again (`x-stainless-retry-count`) from this budget, so that
+    /// its retries and those made here do not multiply in an outage. First tries are free. Nothing is deposited, as that
+    /// would cost each request a lock: it is the budget's minimum a second that counts. Default: none.
+    pub fn sdk_retry_budget(mut self, budget: TpsBudget) -> Self {
+        self.bounds.sdk_retry_budget = Some(Arc::new(budget));
+        self
     }
 
     /// How much of request bodies is kept for another attempt.
@@ -39,7 +52,7 @@ impl<C> RetryThrottledLayer<C> {
     pub fn with_classify<T>(self, classify: T) -> RetryThrottledLayer<T> {
         RetryThrottledLayer {
             classify,
-            max_attempts: self.max_attempts,
+            bounds: self.bounds,
             limits: self.limits,
         }
     }
@@ -49,7 +62,7 @@ impl<S, C: Clone> Layer<S> for RetryThrottledLayer<C> {
     type Service = RetryThrottled<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let policy = ThrottlePolicy::new(self.classify.clone(), self.max_attempts);
+        let policy = ThrottlePolicy::new(self.classify.clone(), self.bounds.clone());
         RetryThrottled::new(inner, policy, self.limits.clone())
     }
 }

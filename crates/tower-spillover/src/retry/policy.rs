@@ -1,18 +1,24 @@
-use std::{future::Ready, num::NonZeroU32};
+use std::{future::Ready, num::NonZeroU32, sync::Arc, time::Duration};
 
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use spillover_core::{Answer, Class, Classify, Outcome, StatusClassifier, Tried};
-use tower::retry::Policy;
+use tokio::time::Instant;
+use tower::retry::{
+    Policy,
+    budget::{Budget, TpsBudget},
+};
 
 use super::ReplayBody;
 
 /// Retries a refusal at once, as long as another backend is left.
 ///
 /// It reads the class of an answer from the [`Outcome`] in its extensions. Where there is none, it classifies itself.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ThrottlePolicy<C = StatusClassifier> {
     classify: C,
-    max_attempts: Option<NonZeroU32>,
+    bounds: Bounds,
+    /// When the request came, where a deadline depends on it.
+    begun: Option<Instant>,
     /// Attempts made, in the copy of the policy that belongs to one request.
     attempts: u32,
     /// How many of them somebody chose a backend for.
@@ -20,10 +26,11 @@ pub struct ThrottlePolicy<C = StatusClassifier> {
 }
 
 impl<C> ThrottlePolicy<C> {
-    pub(super) fn new(classify: C, max_attempts: Option<NonZeroU32>) -> Self {
+    pub(super) fn new(classify: C, bounds: Bounds) -> Self {
         Self {
             classify,
-            max_attempts,
+            bounds,
+            begun: None,
             attempts: 0,
             chosen: 0,
         }
@@ -42,12 +49,35 @@ impl<C> ThrottlePolicy<C> {
         }
     }
 
+    fn is_late(&self) -> bool {
+        match (self.begun, self.bounds.deadline) {
+            (Some(begun), Some(deadline)) => Instant::now() - begun >= deadline,
+            _ => false,
+        }
+    }
+
+    /// Whether the budget has room for another attempt, if the request is itself the retry of a client.
+    fn is_affordable<B>(&self, request: &Request<B>) -> bool {
+        let Some(budget) = &self.bounds.sdk_retry_budget else {
+            return true;
+        };
+        let count = request.headers().get(SDK_RETRY_COUNT);
+        let is_retry = count.is_some_and(|count| count != "0");
+        let is_affordable = !is_retry || budget.withdraw();
+        if !is_affordable {
+            tracing::debug!(
+                "refused, and not sent to another backend: too many retries of clients"
+            );
+        }
+        is_affordable
+    }
+
     /// Whether another attempt could go elsewhere, or was asked for all the same.
     fn has_attempt_left(&mut self, tried: Option<&Tried>) -> bool {
         self.attempts += 1;
         let chosen = tried.map_or(0, Tried::attempts);
         let is_chosen = chosen > std::mem::replace(&mut self.chosen, chosen);
-        match self.max_attempts {
+        match self.bounds.max_attempts {
             Some(max) => self.attempts < max.get(),
             None => is_chosen,
         }
@@ -73,7 +103,7 @@ where
         if tried.is_some_and(|tried| tried.is_exhausted() || tried.is_request_failed()) {
             return None;
         }
-        if !self.has_attempt_left(tried) {
+        if !self.has_attempt_left(tried) || self.is_late() || !self.is_affordable(request) {
             return None;
         }
         if !request.body().take_over() {
@@ -95,6 +125,21 @@ where
         &mut self,
         request: &Request<ReplayBody<B>>,
     ) -> Option<Request<ReplayBody<B>>> {
+        // The first copy is made before the first attempt, by the policy that all requests begin with.
+        if self.bounds.deadline.is_some() && self.attempts == 0 {
+            self.begun = Some(Instant::now());
+        }
         Some(request.clone())
     }
 }
+
+/// What bounds the attempts of one request, beside the number of backends.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bounds {
+    pub(super) max_attempts: Option<NonZeroU32>,
+    pub(super) deadline: Option<Duration>,
+    pub(super) sdk_retry_budget: Option<Arc<TpsBudget>>,
+}
+
+/// How often the SDK has sent the request before; those of OpenAI and Anthropic say so.
+const SDK_RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");

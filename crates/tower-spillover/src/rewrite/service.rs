@@ -1,11 +1,7 @@
 use std::task::{Context, Poll};
 
-use http::{
-    HeaderMap, HeaderName, Request, Uri,
-    header::{AUTHORIZATION, HOST},
-    uri::Parts,
-};
-use spillover_core::{Backend, Selected};
+use http::{HeaderMap, Request, Uri, header::HOST, uri::Parts};
+use spillover_core::{Backend, Credential, Selected};
 use tower_service::Service;
 
 use super::path;
@@ -60,18 +56,9 @@ fn uri_at(backend: &Backend, uri: &Uri) -> Uri {
 fn rewrite_headers(backend: &Backend, headers: &mut HeaderMap) {
     headers.insert(HOST, backend.host().clone());
     if let Some(credential) = backend.credential() {
-        for name in &CLIENT_CREDENTIALS {
+        for name in &Credential::CLIENT_FIELDS {
             headers.remove(name);
         }
         headers.insert(credential.name().clone(), credential.value().clone());
     }
 }
-
-/// Where clients of LLM APIs put their keys: OpenAI and Entra ID, Azure OpenAI, API Management, Anthropic, Gemini.
-const CLIENT_CREDENTIALS: [HeaderName; 5] = [
-    AUTHORIZATION,
-    HeaderName::from_static("api-key"),
-    HeaderName::from_static("ocp-apim-subscription-key"),
-    HeaderName::from_static("x-api-key"),
-    HeaderName::from_static("x-goog-api-key"),
-];

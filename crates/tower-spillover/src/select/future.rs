@@ -125,7 +125,7 @@ where
                     let waiting = wait.as_mut().expect("polled after completion");
                     ready!(waiting.sleep.as_mut().poll(cx));
                     let now = Instant::now();
-                    match waiting.select.select(&waiting.tried, now) {
+                    match waiting.select.select(&waiting.request, &waiting.tried, now) {
                         Err(exhausted) if now + exhausted.reopens_in() <= waiting.deadline => {
                             waiting.sleep.as_mut().reset(now + exhausted.reopens_in());
                             continue;
@@ -188,13 +188,17 @@ fn note_answer<ResBody, E>(
     if is_refusal {
         let pool = selected.pool();
         let now = Instant::now();
-        let is_last = !pool.has_candidate(tried, now);
+        let scope = selected.scope();
+        let is_last = !pool.has_candidate(tried, scope, now);
         if is_last {
             tried.set_exhausted();
         }
         if let Ok(response) = result {
-            let exhausted = pool.exhausted(now);
-            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            let exhausted = pool.exhausted(scope, now);
+            // A refusal that closed nothing is not cured by waiting: what it says stands.
+            let outcome = response.extensions().get::<Outcome>();
+            let is_cured_by_time = outcome.is_none_or(|outcome| outcome.class().is_cooling());
+            if response.status() == StatusCode::TOO_MANY_REQUESTS && is_cured_by_time {
                 exhausted.write(response.headers_mut());
             }
             if is_last {

@@ -18,7 +18,7 @@
 //! ```
 //! # use std::{convert::Infallible, time::Duration};
 //! use http::{Request, Response};
-//! use spillover_core::{Backend, Outcome, Pool, Selected, Tried};
+//! use spillover_core::{Backend, Outcome, Pool, Selected, Tried, Scope};
 //! use tokio::time::Instant;
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //! use tower_spillover::select::{PrioritySelectLayer, WhenExhausted};
@@ -37,7 +37,7 @@
 //!
 //! // It throttles: what comes now is told when to come back.
 //! let now = Instant::now();
-//! let selected = pool.select(&Tried::new(), now, 0).expect("it is open");
+//! let selected = pool.select(&Tried::new(), Scope::WHOLE, now, 0).expect("it is open");
 //! selected.record(&Outcome::throttled(Duration::from_millis(1500)), now);
 //! let response = service.oneshot(Request::new(())).await?;
 //! assert_eq!(response.status(), 429);

@@ -4,7 +4,7 @@ use std::{
 };
 
 use http::{Request, Response};
-use spillover_core::{Exhausted, Pool, Selected, Tried};
+use spillover_core::{Exhausted, Pool, Scope, Selected, Tried};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -34,11 +34,30 @@ impl<S, D, R> PrioritySelect<S, D, R> {
 
     inner_service_accessors!();
 
-    pub(super) fn select(&self, tried: &Tried, now: Instant) -> Result<Selected, Exhausted>
+    pub(super) fn select<ReqBody>(
+        &self,
+        request: &Request<ReqBody>,
+        tried: &Tried,
+        now: Instant,
+    ) -> Result<Selected, Exhausted>
     where
         D: Draw,
     {
-        self.pool.select(tried, now, self.draw.draw())
+        let scope = self.scope_of(request);
+        self.pool.select(tried, scope, now, self.draw.draw())
+    }
+
+    /// What the limits apply to: what a layer above says, else the deployment in the path, else the whole backend.
+    fn scope_of<ReqBody>(&self, request: &Request<ReqBody>) -> Scope {
+        let given = request.extensions().get::<Scope>().copied();
+        let scope = given
+            .or_else(|| Scope::of_path(request.uri().path()))
+            .unwrap_or_default();
+        if self.pool.forwards_credentials() {
+            scope.of_client(request.headers())
+        } else {
+            scope
+        }
     }
 
     pub(super) fn attempt<ReqBody>(
@@ -96,7 +115,7 @@ where
         let now = Instant::now();
         let tried = request.extensions().get::<Tried>().cloned();
         let tried = tried.unwrap_or_default();
-        let selected = match self.select(&tried, now) {
+        let selected = match self.select(&request, &tried, now) {
             Ok(selected) => selected,
             Err(exhausted) if tried.attempts() > 0 => {
                 // The backend that was left at the last answer closed since: there is nothing else to try.
@@ -104,7 +123,7 @@ where
                 return ResponseFuture::answer(self.reject(request, exhausted));
             }
             Err(exhausted) => match self.when_exhausted {
-                WhenExhausted::Forward => self.pool.first(now),
+                WhenExhausted::Forward => self.pool.first(self.scope_of(&request), now),
                 WhenExhausted::Wait(bound) if exhausted.reopens_in() <= bound => {
                     // The ready service waits with the request; the clone that stays behind is not ready.
                     let clone = self.clone();

@@ -1,4 +1,5 @@
 use std::{
+    borrow::Cow,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -6,6 +7,7 @@ use std::{
 use http::Response;
 use pin_project_lite::pin_project;
 use spillover_core::{Answer, Classify, Cooldowns};
+use spillover_hint::Report;
 
 use super::track::Track;
 
@@ -46,15 +48,29 @@ where
             return Poll::Ready(result);
         };
 
+        let report = result.as_ref().ok().and_then(report_of);
         let class = this.classify.classify(&match &result {
-            Ok(response) => Answer::response(response, Some(track.backend())),
+            Ok(response) => Answer::reported(response, report.as_deref(), Some(track.backend())),
             Err(error) => Answer::error(error, Some(track.backend())),
         });
         let headers = result.as_ref().ok().map(Response::headers);
-        let outcome = track.end(class, headers, this.cooldowns);
+        let draw = rand::random();
+        let outcome = track.end(class, headers, report.as_deref(), this.cooldowns, draw);
         if let Ok(response) = &mut result {
             response.extensions_mut().insert(outcome);
         }
         Poll::Ready(result)
     }
+}
+
+/// What a refusal says of itself: what a layer inside has read, else what its head says.
+fn report_of<ResBody>(response: &Response<ResBody>) -> Option<Cow<'_, Report>> {
+    if let Some(report) = response.extensions().get::<Report>() {
+        return Some(Cow::Borrowed(report));
+    }
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return None;
+    }
+    Report::from_head(status, response.headers()).map(Cow::Owned)
 }

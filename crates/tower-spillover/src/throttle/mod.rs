@@ -2,13 +2,14 @@
 //!
 //! What it does with the answer to a request that has a [`Selected`] in its extensions:
 //!
-//! * [`Classify`] decides what the answer means: by default 429 is throttled; 5xx, every error, and 401 for a credential of
-//!   the pool's own are failures;
-//! * a refusal closes the backend at once, before the answer goes up: for as long as the backend says
-//!   ([`Hints`](spillover_hint::Hints)), else for 10 s, and within [`Cooldowns`];
+//! * [`Classify`] decides what the answer means: by default what it says of itself ([`Report`](spillover_hint::Report)), as
+//!   far as a layer inside has read it, and its status;
+//! * a refusal closes the backend at once, before the answer goes up: for as long as the backend says, else for 10 s, and
+//!   within [`Cooldowns`]. A limit closes the [`Scope`](spillover_core::Scope) of the request, a failure all of the backend;
+//! * a success that was the last one for now, by the backend's own counters, closes it as well;
 //! * the [`Outcome`] is put in the response's extensions.
 //!
-//! A request that is dropped before its answer closes nothing. A request that broke by itself, such as one whose client
+//! A request that is dropped before its answer closes nothing, and is counted as cancelled. A request that broke by itself, such as one whose client
 //! went away while it sent the body, closes nothing either. Without a `Selected` requests and answers pass through.
 //!
 //! It goes inside [`PrioritySelect`](crate::select), which writes the `Selected`, and outside a timeout per attempt and the
@@ -19,7 +20,7 @@
 //! # use std::convert::Infallible;
 //! use std::time::Duration;
 //! use http::{Request, Response};
-//! use spillover_core::{Backend, Class, Condition, Outcome, Pool};
+//! use spillover_core::{Backend, Class, Condition, Outcome, Pool, Scope};
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //! use tower_spillover::{select::PrioritySelectLayer, throttle::ThrottleTrackerLayer};
 //!
@@ -36,7 +37,7 @@
 //! assert_eq!(response.extensions().get::<Outcome>().unwrap().class(), Class::Throttled);
 //!
 //! let now = tokio::time::Instant::now();
-//! assert_eq!(pool.snapshot(now)[0].condition(), Condition::Throttled(Duration::from_secs(7)));
+//! assert_eq!(pool.snapshot(Scope::WHOLE, now)[0].condition(), Condition::Throttled(Duration::from_secs(7)));
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! # })?;
 //! # }
@@ -51,6 +52,7 @@
 mod future;
 mod layer;
 mod service;
+mod spent;
 #[cfg(test)]
 mod tests;
 mod track;

@@ -1,9 +1,11 @@
 use std::time::SystemTime;
 
 use http::{Extensions, HeaderMap};
-use spillover_core::{Backend, Change, Class, Cooldown, Cooldowns, Outcome, Selected, Tried};
-use spillover_hint::{Hints, Source};
+use spillover_core::{Backend, Change, Class, Cooldowns, Outcome, Selected, Tried};
+use spillover_hint::{Report, Source};
 use tokio::time::Instant;
+
+use super::spent::spent;
 
 /// An attempt whose outcome is owed to the pool. Dropped without one, it gives the backend back.
 #[derive(Debug)]
@@ -26,26 +28,55 @@ impl Track {
         self.selected.backend()
     }
 
+    /// Notes an answer of this class, with the head of the response and what that or the body reports.
     pub(super) fn end(
         mut self,
         class: Class,
         headers: Option<&HeaderMap>,
+        report: Option<&Report>,
         cooldowns: &Cooldowns,
+        draw: u64,
     ) -> Outcome {
+        let now = Instant::now();
         let is_request_failed = || self.tried.as_ref().is_some_and(Tried::is_request_failed);
         if class != Class::Success && is_request_failed() {
             // What comes of a request that broke says nothing about the backend: not that it fails, nor that it works.
             return Outcome::client_error();
         }
         let outcome = match class {
-            Class::Success => Outcome::success(),
-            class if class.is_refusal() => Outcome::new(class, cooldown(headers, cooldowns)),
+            Class::Success => match headers.and_then(spent) {
+                Some((wait, source)) => Outcome::spent(cooldowns.bound(wait, source)),
+                None => Outcome::success(),
+            },
+            class if class.is_refusal() => self.refusal(class, report, cooldowns, draw, now),
             _ => Outcome::client_error(),
         };
         self.is_ended = true;
-        let change = self.selected.record(&outcome, Instant::now());
+        let change = self.selected.record(&outcome, now);
         self.log(change, &outcome);
         outcome
+    }
+
+    fn refusal(
+        &self,
+        class: Class,
+        report: Option<&Report>,
+        cooldowns: &Cooldowns,
+        draw: u64,
+        now: Instant,
+    ) -> Outcome {
+        let hint = report.and_then(|report| {
+            if self.selected.has_obeyed(now) {
+                report.hints().choose_again(wall_clock())
+            } else {
+                report.hints().choose(wall_clock())
+            }
+        });
+        let outcome = Outcome::new(class, cooldowns.resolve(class, hint, draw));
+        match report.and_then(Report::cause) {
+            Some(cause) => outcome.with_message(cause),
+            None => outcome,
+        }
     }
 
     fn log(&self, change: Option<Change>, outcome: &Outcome) {
@@ -59,7 +90,8 @@ impl Track {
         let cooldown_ms = cooldown.map(|cooldown| cooldown.duration().as_millis() as u64);
         match change {
             Some(Change::Closed) => {
-                tracing::info!(backend, class, cooldown_ms, source, "backend closed");
+                let cause = outcome.message().map(|message| &**message);
+                tracing::info!(backend, class, cooldown_ms, source, cause, "backend closed");
             }
             Some(Change::Opened) => tracing::info!(backend, "backend open again"),
             _ => tracing::debug!(backend, class, cooldown_ms, "attempt ended"),
@@ -71,14 +103,9 @@ impl Drop for Track {
     fn drop(&mut self) {
         if !self.is_ended {
             tracing::debug!(backend = self.backend().label(), "attempt given up");
-            self.selected.release(Instant::now());
+            self.selected.cancel(Instant::now());
         }
     }
-}
-
-fn cooldown(headers: Option<&HeaderMap>, cooldowns: &Cooldowns) -> Cooldown {
-    let hint = headers.and_then(|headers| Hints::from_headers(headers).choose(wall_clock()));
-    cooldowns.resolve(hint)
 }
 
 /// Upstreams name dates: here, and nowhere else, the time of day enters.
@@ -86,6 +113,6 @@ fn cooldown(headers: Option<&HeaderMap>, cooldowns: &Cooldowns) -> Cooldown {
     clippy::disallowed_methods,
     reason = "the one place where a date becomes a duration"
 )]
-fn wall_clock() -> SystemTime {
+pub(super) fn wall_clock() -> SystemTime {
     SystemTime::now()
 }

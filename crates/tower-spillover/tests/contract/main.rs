@@ -19,8 +19,8 @@ use self::{
         setup_with_limit,
     },
     subject::{
-        Body, HttpService, PerBackend, Retry, RetryTwice, Rewrite, Select, Shared, Steer, Subject,
-        Throttle,
+        Body, HttpService, PerBackend, Refusal, Retry, RetryTwice, Rewrite, Select, Shared, Steer,
+        Subject, Throttle,
     },
 };
 
@@ -64,6 +64,7 @@ contract_of! {
     select: Select,
     rewrite: Rewrite,
     throttle: Throttle,
+    refusal: Refusal,
     steer: Steer,
     stack_over_a_shared_client: Shared,
     stack_over_a_client_per_backend: PerBackend,

@@ -10,6 +10,7 @@ use tower::{BoxError, Service, ServiceBuilder, limit::ConcurrencyLimit};
 use tower_layer::Layer;
 use tower_spillover::{
     Pool,
+    refusal::RefusalBodyLayer,
     retry::{ReplayBody, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
     select::PrioritySelectLayer,
@@ -112,6 +113,21 @@ impl Subject for Throttle {
 
     fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
         ThrottleTrackerLayer::new().layer(inner)
+    }
+}
+
+/// It needs a body that it can read.
+pub(crate) struct Refusal;
+
+impl Subject for Refusal {
+    type InnerBody = Body;
+
+    fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
+        ServiceBuilder::new()
+            .map_response(|response: Response<_>| response.map(|_| ()))
+            .layer(RefusalBodyLayer::new())
+            .map_response(|response: Response<()>| response.map(|()| Body::default()))
+            .service(inner)
     }
 }
 

@@ -13,6 +13,7 @@ use axum::body::Body;
 use http::{Request, Response};
 use tower::{Layer, Service};
 
+pub(crate) use self::record::Progress;
 use self::{future::ResponseFuture, record::Record};
 
 /// Logs each request at level `INFO` when its response has ended, or was given up.
@@ -50,8 +51,8 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let record = tracing::enabled!(tracing::Level::INFO).then(|| Record::begin(&request));
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let record = tracing::enabled!(tracing::Level::INFO).then(|| Record::begin(&mut request));
         ResponseFuture::new(self.inner.call(request), record)
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use axum::body::Body;
 use http::{Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
@@ -10,10 +12,25 @@ pub(super) struct Record {
     uri: Uri,
     begun: Instant,
     status: Option<StatusCode>,
-    selected: Option<Selected>,
-    attempts: u32,
+    progress: Progress,
     bytes: u64,
     end: End,
+}
+
+/// How far a request has come, told by each attempt. Clones share it: so it is known of a request that is given up, too.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress {
+    latest: Arc<Mutex<Option<(Selected, Tried)>>>,
+}
+
+impl Progress {
+    pub(crate) fn note(&self, selected: &Selected, tried: &Tried) {
+        *self.lock() = Some((selected.clone(), tried.clone()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(Selected, Tried)>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -26,24 +43,22 @@ enum End {
 }
 
 impl Record {
-    pub(super) fn begin(request: &Request<Body>) -> Self {
+    pub(super) fn begin(request: &mut Request<Body>) -> Self {
+        let progress = Progress::default();
+        request.extensions_mut().insert(progress.clone());
         Self {
             method: request.method().clone(),
             uri: request.uri().clone(),
             begun: Instant::now(),
             status: None,
-            selected: None,
-            attempts: 0,
+            progress,
             bytes: 0,
             end: End::Cancelled,
         }
     }
 
     pub(super) fn answered(&mut self, response: &Response<Body>) {
-        let extensions = response.extensions();
         self.status = Some(response.status());
-        self.selected = extensions.get::<Selected>().cloned();
-        self.attempts = extensions.get::<Tried>().map_or(0, Tried::attempts);
     }
 
     pub(super) fn sent(&mut self, bytes: usize) {
@@ -62,14 +77,16 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let now = Instant::now();
+        let latest = self.progress.lock();
+        let latest = latest.as_ref();
         tracing::info!(
             method = %self.method,
             // Without the query, which can hold a key.
             path = self.uri.path(),
             status = self.status.map(|status| status.as_u16()),
-            backend = self.selected.as_ref().map(|s| s.backend().label()),
-            attempts = self.attempts,
-            spill = self.selected.as_ref().is_some_and(Selected::is_spill),
+            backend = latest.map(|(selected, _)| selected.backend().label()),
+            attempts = latest.map_or(0, |(_, tried)| tried.attempts()),
+            spill = latest.is_some_and(|(selected, _)| selected.is_spill()),
             // A number also in JSON, where what `as_millis` returns would be text.
             duration_ms = (now - self.begun).as_millis() as u64,
             bytes = self.bytes,

@@ -1,9 +1,12 @@
 use std::{fmt::Write, time::Duration};
 
-use spillover_core::{Condition, Pool};
+use spillover_core::{Condition, Pool, Scope};
 use tokio::time::Instant;
 
-use super::{fleet::Fleet, traffic::Traffic};
+use super::{
+    fleet::Fleet,
+    traffic::{DEPLOYMENT, Traffic},
+};
 
 /// What went where, what was throttled and for how long.
 pub(super) struct Account {
@@ -46,7 +49,11 @@ impl Account {
     pub(super) fn sample(&mut self, pool: &Pool, now: Instant) {
         let since_last = self.last_sample.map_or(Duration::ZERO, |last| now - last);
         self.last_sample = Some(now);
-        for (column, snapshot) in self.columns.iter_mut().zip(pool.snapshot(now)) {
+        for (column, snapshot) in self
+            .columns
+            .iter_mut()
+            .zip(pool.snapshot(Scope::of(DEPLOYMENT), now))
+        {
             if snapshot.condition() != Condition::Open {
                 column.closed_in_line += since_last;
                 column.closed += since_last;

@@ -29,7 +29,7 @@ impl Traffic {
     pub(super) fn new(gateway: &str) -> Self {
         Self {
             url: format!(
-                "{gateway}/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
+                "{gateway}/openai/deployments/{DEPLOYMENT}/chat/completions?api-version=2024-10-21"
             ),
             client: Client::builder(TokioExecutor::new()).build_http(),
             sent: AtomicU64::new(0),
@@ -94,3 +94,6 @@ impl Traffic {
         }
     }
 }
+
+/// What the traffic asks for: limits, and so cooldowns, are per deployment.
+pub(super) const DEPLOYMENT: &str = "gpt-4o";

@@ -1,11 +1,9 @@
 use std::{error::Error, fmt::Write, iter, time::Duration};
 
-use axum::body::Body;
-use http::{Response, StatusCode};
 use hyper_util::client::legacy;
 use tower_spillover::retry::ReplayError;
 
-use crate::error_body::{ErrorBody, error_response};
+use crate::dialect::{ErrorKind, GatewayError};
 
 /// Why an attempt ended without a response.
 #[derive(Debug)]
@@ -20,6 +18,7 @@ enum Kind {
     Broken,
     Timeout(Duration),
     RequestBody,
+    SlowRequest(Duration),
 }
 
 impl UpstreamError {
@@ -30,50 +29,52 @@ impl UpstreamError {
         }
     }
 
+    pub(super) fn slow_request(after: Duration) -> Self {
+        Self {
+            kind: Kind::SlowRequest(after),
+            detail: format!(
+                "the client sent no whole request within {} s",
+                after.as_secs_f64()
+            ),
+        }
+    }
+
     /// For the log: it may name hosts and addresses.
     pub(super) fn detail(&self) -> &str {
         &self.detail
     }
 
     /// For the client: it names neither.
-    pub(super) fn into_response(self) -> Response<Body> {
-        let (status, kind, code, message) = match self.kind {
+    pub(super) fn into_client_error(self) -> GatewayError {
+        let (kind, message) = match self.kind {
             Kind::Unreachable => (
-                StatusCode::BAD_GATEWAY,
-                "server_error",
-                "bad_gateway",
+                ErrorKind::Unavailable,
                 "The backend could not be reached.".into(),
             ),
             Kind::Broken => (
-                StatusCode::BAD_GATEWAY,
-                "server_error",
-                "bad_gateway",
+                ErrorKind::Unavailable,
                 "The backend ended the connection before it answered.".into(),
             ),
             Kind::Timeout(after) => (
-                StatusCode::GATEWAY_TIMEOUT,
-                "server_error",
-                "gateway_timeout",
+                ErrorKind::Timeout,
                 format!(
                     "The backend did not answer within {} s.",
                     after.as_secs_f64()
                 ),
             ),
             Kind::RequestBody => (
-                StatusCode::BAD_REQUEST,
-                "invalid_request_error",
-                "incomplete_request",
+                ErrorKind::BadRequest,
                 "The request body ended before it was complete.".into(),
             ),
+            Kind::SlowRequest(after) => (
+                ErrorKind::SlowRequest,
+                format!(
+                    "The request body was not complete after {} s.",
+                    after.as_secs_f64()
+                ),
+            ),
         };
-        error_response(
-            status,
-            &ErrorBody {
-                kind,
-                code,
-                message,
-            },
-        )
+        GatewayError { kind, message }
     }
 }
 

@@ -10,9 +10,8 @@ use http::Response;
 use hyper_util::client::legacy;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
-use tower_spillover::Selected;
 
-use super::error::UpstreamError;
+use super::{attempt::Attempt, error::UpstreamError};
 
 pin_project! {
     /// The response of the backend, or one in its place.
@@ -22,7 +21,7 @@ pin_project! {
         #[pin]
         sleep: Sleep,
         timeout: Duration,
-        selected: Option<Selected>,
+        attempt: Attempt,
     }
 }
 
@@ -30,13 +29,13 @@ impl ResponseFuture {
     pub(super) fn new(
         response: legacy::ResponseFuture,
         timeout: Duration,
-        selected: Option<Selected>,
+        attempt: Attempt,
     ) -> Self {
         Self {
             response,
             sleep: sleep(timeout),
             timeout,
-            selected,
+            attempt,
         }
     }
 }
@@ -49,16 +48,12 @@ impl Future for ResponseFuture {
         let error = match this.response.poll(cx) {
             Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response.map(Body::new))),
             Poll::Ready(Err(error)) => UpstreamError::from(error),
-            Poll::Pending if this.sleep.poll(cx).is_ready() => {
-                UpstreamError::timeout(*this.timeout)
-            }
+            Poll::Pending if this.sleep.poll(cx).is_ready() => this.attempt.time_out(*this.timeout),
             Poll::Pending => return Poll::Pending,
         };
-        let backend = this
-            .selected
-            .as_ref()
-            .map(|selected| selected.backend().label());
+        let backend = this.attempt.backend();
         tracing::warn!(backend, error = error.detail(), "attempt failed");
-        Poll::Ready(Ok(error.into_response()))
+        let error = error.into_client_error();
+        Poll::Ready(Ok(error.into_response(this.attempt.dialect())))
     }
 }

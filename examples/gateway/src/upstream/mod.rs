@@ -1,5 +1,6 @@
 //! One attempt at one backend: bounds the time to its response head, and turns errors into responses.
 
+mod attempt;
 mod error;
 mod future;
 
@@ -12,9 +13,9 @@ use std::{
 use axum::body::Body;
 use http::{Request, Response};
 use tower::Service;
-use tower_spillover::{Selected, retry::ReplayBody};
+use tower_spillover::retry::ReplayBody;
 
-use self::future::ResponseFuture;
+use self::{attempt::Attempt, future::ResponseFuture};
 use crate::client::Client;
 
 /// Calls the client. A failure becomes a 502 or 504, so that layers outside see responses only, as axum wants it.
@@ -41,7 +42,7 @@ impl Service<Request<ReplayBody<Body>>> for Upstream {
     }
 
     fn call(&mut self, request: Request<ReplayBody<Body>>) -> ResponseFuture {
-        let selected = request.extensions().get::<Selected>().cloned();
-        ResponseFuture::new(self.client.request(request), self.timeout, selected)
+        let attempt = Attempt::begin(&request);
+        ResponseFuture::new(self.client.request(request), self.timeout, attempt)
     }
 }

@@ -1,6 +1,7 @@
 //! `ReplayBody` polled by hand, and the service over an inner one that marks `Tried` as `PrioritySelect` does.
 
 mod body;
+mod bounds;
 mod inner;
 mod limits;
 mod policy;

@@ -6,6 +6,7 @@ use http::Request;
 use http_body_util::BodyExt;
 use spillover_testing::{Probe, probe::ProbeHandle};
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok};
+use tower::ServiceExt;
 use tower_layer::Layer;
 use tower_service::Service;
 use tower_test::mock;
@@ -153,4 +154,32 @@ fn the_inner_service_is_accessible() {
     assert_eq!(*service.get_ref(), "inner");
     *service.get_mut() = "other";
     assert_eq!(service.into_inner(), "other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_inside_can_tell_that_the_client_is_late() {
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let inner = {
+        let seen = std::sync::Arc::clone(&seen);
+        Probe::new(move |request: Request<ReplayBody<ScriptedBody>>| {
+            let tried = tried(request.extensions()).clone();
+            *seen.lock().unwrap() = Some(tried);
+            async move {
+                let body = request.into_body().collect().await;
+                body.map(|_| response(200, 1)).map_err(|_| "broken")
+            }
+        })
+    };
+    let body = ScriptedBody::new().data("half of it, ").pause();
+    let handle = body.handle();
+    let service = RetryThrottledLayer::new().layer(inner);
+    let mut call = task::spawn(service.oneshot(request(body)));
+    assert_pending!(call.poll());
+    let tried = seen.lock().unwrap().clone().expect("a Tried");
+    assert!(tried.is_awaiting_body());
+
+    handle.push_data("and the rest");
+    handle.resume();
+    assert!(assert_ready!(call.poll()).is_ok());
+    assert!(!tried.is_awaiting_body());
 }

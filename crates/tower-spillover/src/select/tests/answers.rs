@@ -102,10 +102,10 @@ async fn an_answer_that_is_no_refusal_is_left_alone() {
 #[tokio::test(start_paused = true)]
 async fn the_outcome_of_a_layer_below_decides_what_is_a_refusal() {
     let classified = |status, outcome: Outcome| {
-        Probe::new(move |_: Request<()>| async move {
+        Probe::new(move |_: Request<()>| {
             let mut response = hinting(status);
-            response.extensions_mut().insert(outcome);
-            Ok(response)
+            response.extensions_mut().insert(outcome.clone());
+            async { Ok(response) }
         })
     };
     let pool = pool([("a", 1), ("b", 2)]);

@@ -3,13 +3,14 @@
 mod answers;
 mod choice;
 mod exhausted;
+mod scope;
 mod service;
 mod wait;
 
 use std::{convert::Infallible, time::Duration};
 
 use http::{Request, Response};
-use spillover_core::{Backend, Exhausted, Outcome, Pool, Selected, Tried};
+use spillover_core::{Backend, Exhausted, Outcome, Pool, Scope, Selected, Tried};
 use spillover_testing::Probe;
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -36,7 +37,9 @@ fn record(pool: &Pool, index: usize, outcome: Outcome) {
         .filter(|other| *other != index)
         .for_each(|other| others.mark(other));
     let now = Instant::now();
-    let selected = pool.select(&others, now, 0).expect("it is not throttled");
+    let selected = pool
+        .select(&others, Scope::WHOLE, now, 0)
+        .expect("it is not throttled");
     selected.record(&outcome, now);
 }
 

@@ -30,7 +30,8 @@ fn sent(
 /// The first backend refuses another request, which extends its cooldown.
 fn extend(pool: &Pool, wait: Duration) {
     let now = Instant::now();
-    pool.first(now).record(&Outcome::throttled(wait), now);
+    pool.first(Scope::WHOLE, now)
+        .record(&Outcome::throttled(wait), now);
 }
 
 #[tokio::test(start_paused = true)]

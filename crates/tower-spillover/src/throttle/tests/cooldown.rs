@@ -93,7 +93,10 @@ async fn default_and_cap_can_be_set() {
         (&[("retry-after", "4")], 4),
         (&[("retry-after", "9")], 5),
     ] {
-        assert_eq!(throttled_by(layer, headers).await.0, expected * SECOND);
+        assert_eq!(
+            throttled_by(layer.clone(), headers).await.0,
+            expected * SECOND
+        );
     }
 }
 

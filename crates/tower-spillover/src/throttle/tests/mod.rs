@@ -2,13 +2,14 @@
 
 mod cooldown;
 mod outcome;
+mod report;
 mod service;
 
 use std::time::Duration;
 
 use http::{Request, Response};
 use spillover_core::{
-    Backend, Class, Condition, Cooldowns, Credential, Outcome, Pool, Selected, Tried,
+    Backend, Class, Condition, Cooldowns, Credential, Outcome, Pool, Scope, Selected, Tried,
 };
 use spillover_testing::Probe;
 use tokio::time::{Instant, advance};
@@ -35,7 +36,7 @@ fn pool_with_credential() -> Pool {
 
 fn select(pool: &Pool) -> Selected {
     let now = Instant::now();
-    pool.select(&Tried::new(), now, 0)
+    pool.select(&Tried::new(), Scope::WHOLE, now, 0)
         .expect("it is not throttled")
 }
 
@@ -47,7 +48,7 @@ fn request(pool: &Pool) -> Request<()> {
 }
 
 fn condition(pool: &Pool) -> Condition {
-    pool.snapshot(Instant::now())[0].condition()
+    pool.snapshot(Scope::WHOLE, Instant::now())[0].condition()
 }
 
 /// Lets the backend fail, and time go by until it wants a probe.

@@ -16,7 +16,7 @@ async fn the_status_decides() {
         (404, Class::ClientError, Condition::Open),
         (429, Class::Throttled, throttled),
         (500, Class::Failing, failing),
-        (503, Class::Failing, failing),
+        (503, Class::Capacity, failing),
     ];
     for (status, expected, after) in cases {
         let pool = pool();

@@ -6,6 +6,8 @@ use tokio::time::Instant;
 use super::*;
 use crate::Outcome;
 
+mod scopes;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Backends `(label, priority, weight)`.
@@ -28,17 +30,24 @@ fn label(selection: Result<Selected, Exhausted>) -> Result<String, Duration> {
 }
 
 fn select(pool: &Pool, now: Instant) -> Selected {
-    pool.select(&Tried::new(), now, 0).expect("one is open")
+    pool.select(&Tried::new(), Scope::WHOLE, now, 0)
+        .expect("one is open")
+}
+
+/// What an attempt that was under way before all else comes to.
+fn record(pool: &Pool, index: usize, outcome: &Outcome, now: Instant) {
+    let member = pool.member(index);
+    let begun = pool.tick(now.checked_sub(SECOND).unwrap());
+    let claim = member.hold(Scope::WHOLE, begun);
+    member.state.record(claim, outcome, pool.tick(now));
 }
 
 fn throttle(pool: &Pool, index: usize, for_: Duration, now: Instant) {
-    let state = &pool.member(index).state;
-    state.record(Claim::Open, &Outcome::throttled(for_), pool.tick(now));
+    record(pool, index, &Outcome::throttled(for_), now);
 }
 
 fn fail(pool: &Pool, index: usize, for_: Duration, now: Instant) {
-    let state = &pool.member(index).state;
-    state.record(Claim::Open, &Outcome::failing(for_), pool.tick(now));
+    record(pool, index, &Outcome::failing(for_), now);
 }
 
 #[test]
@@ -63,23 +72,34 @@ fn the_best_open_tier_serves_and_a_recovered_one_serves_again() {
     let now = Instant::now();
     let pool = pool([("c", 3, 1), ("a", 1, 1), ("b", 2, 1)]);
 
-    assert_eq!(label(pool.select(&Tried::new(), now, 0)).unwrap(), "a");
+    assert_eq!(
+        label(pool.select(&Tried::new(), Scope::WHOLE, now, 0)).unwrap(),
+        "a"
+    );
     throttle(&pool, 1, SECOND * 5, now);
-    assert_eq!(label(pool.select(&Tried::new(), now, 0)).unwrap(), "b");
+    assert_eq!(
+        label(pool.select(&Tried::new(), Scope::WHOLE, now, 0)).unwrap(),
+        "b"
+    );
     throttle(&pool, 2, SECOND * 2, now);
-    let spill = pool.select(&Tried::new(), now, 0).unwrap();
+    let spill = pool.select(&Tried::new(), Scope::WHOLE, now, 0).unwrap();
     assert_eq!(spill.backend().label(), "c");
     assert!(spill.is_spill());
 
     let b_is_back = now + SECOND * 2;
     assert_eq!(
-        label(pool.select(&Tried::new(), b_is_back, 0)).unwrap(),
+        label(pool.select(&Tried::new(), Scope::WHOLE, b_is_back, 0)).unwrap(),
         "b"
     );
     let almost = now + SECOND * 5 - Duration::from_nanos(1);
-    assert_eq!(label(pool.select(&Tried::new(), almost, 0)).unwrap(), "b");
+    assert_eq!(
+        label(pool.select(&Tried::new(), Scope::WHOLE, almost, 0)).unwrap(),
+        "b"
+    );
     let a_is_back = now + SECOND * 5;
-    let selected = pool.select(&Tried::new(), a_is_back, 0).unwrap();
+    let selected = pool
+        .select(&Tried::new(), Scope::WHOLE, a_is_back, 0)
+        .unwrap();
     assert_eq!(selected.backend().label(), "a");
     assert!(!selected.is_spill());
 }
@@ -90,23 +110,26 @@ fn tried_backends_are_excluded() {
     let pool = pool([("a", 1, 1), ("b", 1, 1), ("c", 2, 1)]);
     let tried = Tried::new();
     let mut seen = Vec::new();
-    while let Ok(selected) = pool.select(&tried, now, u64::MAX / 2) {
+    while let Ok(selected) = pool.select(&tried, Scope::WHOLE, now, u64::MAX / 2) {
         tried.mark(selected.index());
         seen.push(selected.backend().label().to_owned());
     }
     seen[..2].sort();
     assert_eq!(seen, ["a", "b", "c"]);
     assert_eq!(tried.attempts(), 3);
-    assert!(!pool.has_candidate(&tried, now));
+    assert!(!pool.has_candidate(&tried, Scope::WHOLE, now));
     // All of them are open: only this request has been everywhere.
-    assert_eq!(pool.exhausted(now).reopens_in(), Duration::ZERO);
+    assert_eq!(
+        pool.exhausted(Scope::WHOLE, now).reopens_in(),
+        Duration::ZERO
+    );
 }
 
 #[test]
 fn deadlines_merge_by_maximum() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    let wait = || label(pool.select(&Tried::new(), now, 0)).unwrap_err();
+    let wait = || label(pool.select(&Tried::new(), Scope::WHOLE, now, 0)).unwrap_err();
 
     throttle(&pool, 0, SECOND * 5, now);
     throttle(&pool, 0, SECOND * 2, now);
@@ -122,7 +145,10 @@ fn a_success_does_not_break_the_promise_of_a_throttled_backend() {
     let under_way = select(&pool, now);
     throttle(&pool, 0, SECOND, now);
     under_way.record(&Outcome::success(), now);
-    assert_eq!(label(pool.select(&Tried::new(), now, 0)), Err(SECOND));
+    assert_eq!(
+        label(pool.select(&Tried::new(), Scope::WHOLE, now, 0)),
+        Err(SECOND)
+    );
 }
 
 #[test]
@@ -132,9 +158,12 @@ fn exhausted_says_when_the_first_backend_opens() {
     throttle(&pool, 0, SECOND * 9, now);
     throttle(&pool, 1, SECOND * 3, now);
     throttle(&pool, 2, SECOND * 6, now);
-    assert_eq!(label(pool.select(&Tried::new(), now, 0)), Err(SECOND * 3));
     assert_eq!(
-        label(pool.select(&Tried::new(), now + SECOND, 0)),
+        label(pool.select(&Tried::new(), Scope::WHOLE, now, 0)),
+        Err(SECOND * 3)
+    );
+    assert_eq!(
+        label(pool.select(&Tried::new(), Scope::WHOLE, now + SECOND, 0)),
         Err(SECOND * 2)
     );
 }
@@ -145,17 +174,23 @@ fn a_failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
     let pool = pool([("a", 1, 1), ("b", 2, 1), ("c", 3, 1)]);
     throttle(&pool, 0, SECOND, now);
     fail(&pool, 1, SECOND * 10, now);
-    assert_eq!(label(pool.select(&Tried::new(), now, 0)).unwrap(), "c");
+    assert_eq!(
+        label(pool.select(&Tried::new(), Scope::WHOLE, now, 0)).unwrap(),
+        "c"
+    );
 
     throttle(&pool, 2, SECOND, now);
     let tried = Tried::new();
-    let last_resort = pool.select(&tried, now, 0).unwrap();
+    let last_resort = pool.select(&tried, Scope::WHOLE, now, 0).unwrap();
     assert_eq!(last_resort.backend().label(), "b");
     assert!(!last_resort.is_probe());
 
     tried.mark(last_resort.index());
-    assert!(!pool.has_candidate(&tried, now));
-    assert_eq!(label(pool.select(&tried, now, 0)), Err(SECOND));
+    assert!(!pool.has_candidate(&tried, Scope::WHOLE, now));
+    assert_eq!(
+        label(pool.select(&tried, Scope::WHOLE, now, 0)),
+        Err(SECOND)
+    );
 }
 
 #[test]
@@ -164,23 +199,26 @@ fn a_last_resort_that_answers_is_open_again() {
     let pool = pool([("a", 1, 1)]);
     fail(&pool, 0, SECOND * 10, now);
     select(&pool, now).record(&Outcome::success(), now);
-    assert_eq!(pool.snapshot(now)[0].condition(), Condition::Open);
+    assert_eq!(
+        pool.snapshot(Scope::WHOLE, now)[0].condition(),
+        Condition::Open
+    );
 }
 
 #[test]
 fn a_failing_and_throttled_backend_is_throttled() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    fail(&pool, 0, SECOND * 2, now);
     throttle(&pool, 0, SECOND, now);
+    fail(&pool, 0, SECOND * 2, now);
     assert_eq!(
-        pool.snapshot(now)[0].condition(),
-        Condition::Throttled(SECOND * 2)
+        pool.snapshot(Scope::WHOLE, now)[0].condition(),
+        Condition::Throttled(SECOND)
     );
-    assert!(pool.select(&Tried::new(), now, 0).is_err());
+    assert!(pool.select(&Tried::new(), Scope::WHOLE, now, 0).is_err());
     // The promise is kept, the guess remains.
     assert_eq!(
-        pool.snapshot(now + SECOND)[0].condition(),
+        pool.snapshot(Scope::WHOLE, now + SECOND)[0].condition(),
         Condition::Failing(SECOND)
     );
 }
@@ -219,7 +257,7 @@ fn a_probe_that_is_given_up_passes_to_the_next_request() {
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND, now);
     let due = now + SECOND;
-    select(&pool, due).release(due);
+    select(&pool, due).cancel(due);
     assert!(select(&pool, due).is_probe());
 }
 
@@ -234,7 +272,7 @@ fn a_probe_that_is_lost_is_replaced_after_a_while() {
     let second = select(&pool, due + SECOND * 10);
     assert!(second.is_probe());
     // What the first learns late does not undo the lease of the second.
-    lost.release(due + SECOND * 11);
+    lost.cancel(due + SECOND * 11);
     assert_eq!(select(&pool, due + SECOND * 11).backend().label(), "b");
 }
 
@@ -286,7 +324,7 @@ fn the_first_backend_is_the_first_of_the_list() {
     let pool = pool([("b", 2, 1), ("a", 1, 1)]);
     throttle(&pool, 0, SECOND, now);
     throttle(&pool, 1, SECOND, now);
-    assert_eq!(pool.first(now).backend().label(), "b");
+    assert_eq!(pool.first(Scope::WHOLE, now).backend().label(), "b");
 }
 
 #[test]
@@ -302,7 +340,9 @@ fn the_draw_is_uniform_or_by_weight() {
         let mut counts = [0_u32; 3];
         let draws = 60_000;
         for _ in 0..draws {
-            let selected = pool.select(&Tried::new(), now, rng.random()).unwrap();
+            let selected = pool
+                .select(&Tried::new(), Scope::WHOLE, now, rng.random())
+                .unwrap();
             counts[selected.index()] += 1;
         }
         let total: f64 = weights.iter().copied().map(f64::from).sum();
@@ -320,7 +360,7 @@ fn the_draw_is_uniform_or_by_weight() {
 fn extreme_draws_and_weights_stay_in_range() {
     let now = Instant::now();
     let pool = pool([("a", 1, u32::MAX), ("b", 1, u32::MAX)]);
-    let at = |draw| label(pool.select(&Tried::new(), now, draw)).unwrap();
+    let at = |draw| label(pool.select(&Tried::new(), Scope::WHOLE, now, draw)).unwrap();
     assert_eq!(at(0), "a");
     assert_eq!(at(u64::MAX), "b");
 }
@@ -330,9 +370,9 @@ fn a_clock_before_the_pool_and_an_endless_cooldown_do_no_harm() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let before = now.checked_sub(SECOND).unwrap();
-    assert!(pool.select(&Tried::new(), before, 0).is_ok());
+    assert!(pool.select(&Tried::new(), Scope::WHOLE, before, 0).is_ok());
     throttle(&pool, 0, Duration::MAX, now);
-    assert!(pool.select(&Tried::new(), now, 0).is_err());
+    assert!(pool.select(&Tried::new(), Scope::WHOLE, now, 0).is_err());
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! What it costs to choose a backend, alone and with other threads at it, and what it allocates.
+
+use std::{hint::black_box, time::Duration};
+
+use divan::{AllocProfiler, Bencher};
+use spillover_core::{Backend, Outcome, Pool, Scope, Tried};
+use tokio::time::Instant;
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+const BACKENDS: [usize; 4] = [1, 2, 8, 64];
+const THREADS: [usize; 2] = [1, 2];
+
+fn main() {
+    divan::main();
+}
+
+/// Half of the backends in the first tier, the rest in the second.
+fn pool(backends: usize) -> Pool {
+    let backend = |index: usize| {
+        Backend::builder(index.to_string())
+            .url("http://upstream.example")
+            .priority(u32::from(index >= backends.div_ceil(2)))
+            .build()
+            .expect("it is valid")
+    };
+    Pool::new((0..backends).map(backend)).expect("it is valid")
+}
+
+fn bench_select(bencher: Bencher<'_, '_>, pool: &Pool) {
+    let (tried, scope, now) = (Tried::new(), Scope::of("gpt-4o"), Instant::now());
+    bencher.bench(|| pool.select(&tried, scope, now, black_box(0x9e37_79b9_7f4a_7c15)));
+}
+
+#[divan::bench(args = BACKENDS, threads = THREADS, sample_size = 1000)]
+fn all_open(bencher: Bencher<'_, '_>, backends: usize) {
+    bench_select(bencher, &pool(backends));
+}
+
+#[divan::bench(args = BACKENDS, threads = THREADS, sample_size = 1000)]
+fn first_tier_throttled(bencher: Bencher<'_, '_>, backends: usize) {
+    let pool = pool(backends);
+    let (tried, scope, now) = (Tried::new(), Scope::of("gpt-4o"), Instant::now());
+    for _ in 0..backends.div_ceil(2) {
+        if let Ok(selected) = pool.select(&tried, scope, now, 0)
+            && !selected.is_spill()
+        {
+            selected.record(&Outcome::throttled(Duration::from_secs(3600)), now);
+        }
+    }
+    bench_select(bencher, &pool);
+}
+
+/// Other requests are refused and served while one is chosen for.
+#[divan::bench(args = BACKENDS)]
+fn while_others_record(bencher: Bencher<'_, '_>, backends: usize) {
+    let pool = pool(backends);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let now = Instant::now();
+                if let Ok(selected) = pool.select(&Tried::new(), Scope::WHOLE, now, 7) {
+                    selected.record(&Outcome::throttled(Duration::from_millis(100)), now);
+                }
+            }
+        });
+        bench_select(bencher, &pool);
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}

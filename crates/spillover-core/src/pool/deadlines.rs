@@ -1,0 +1,74 @@
+//! Deadlines by scope, in an array that is read while it is changed.
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
+use super::{
+    Scope,
+    sync::{AtomicU64, AtomicUsize},
+    tick::Tick,
+};
+
+/// One writer at a time, any number of readers, no lock between them. A deadline keeps its place until the place is given
+/// to another scope.
+#[derive(Debug)]
+pub(super) struct Deadlines {
+    places: [Place; Deadlines::CAPACITY],
+    /// Places from here on were never used.
+    used: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    scope: AtomicU64,
+    /// Zero while the place changes hands, and before it is used.
+    until: AtomicU64,
+}
+
+impl Deadlines {
+    /// Scopes come from clients, so their number has a bound. Deployments of one resource are a few dozen at most.
+    pub(super) const CAPACITY: usize = 64;
+
+    /// Sets the deadline of a scope. Only one thread may do so at a time.
+    pub(super) fn set(&self, place: usize, scope: Scope, until: Tick) {
+        let held = &self.places[place];
+        let scope = scope.to_bits();
+        if held.scope.load(Relaxed) != scope {
+            // A reader that sees the new scope sees this zero or a later deadline, and never that of the old scope.
+            held.until.store(0, Relaxed);
+            held.scope.store(scope, Release);
+        }
+        held.until.store(until.get(), Release);
+        if place >= self.used.load(Relaxed) {
+            self.used.store(place + 1, Release);
+        }
+    }
+
+    /// The latest deadline that holds for the scope: its own, or that of the whole backend.
+    pub(super) fn latest_of(&self, scope: Scope) -> Option<Tick> {
+        let used = self.used.load(Acquire).min(Self::CAPACITY);
+        let held = self.places[..used].iter();
+        let latest = held.filter_map(|place| place.until(scope)).max()?;
+        Tick::from_bits(latest)
+    }
+}
+
+impl Place {
+    fn until(&self, scope: Scope) -> Option<u64> {
+        let held = self.scope.load(Acquire);
+        if held != scope.to_bits() && held != scope.whole().to_bits() {
+            return None;
+        }
+        let until = self.until.load(Acquire);
+        // If the place changed hands in between, the deadline may be that of the next scope.
+        (self.scope.load(Relaxed) == held).then_some(until)
+    }
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            places: std::array::from_fn(|_| Place::default()),
+            used: AtomicUsize::new(0),
+        }
+    }
+}

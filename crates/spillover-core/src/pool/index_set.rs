@@ -1,0 +1,17 @@
+use super::Tried;
+
+/// Indices of backends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct IndexSet {
+    words: [u64; Tried::CAPACITY / 64],
+}
+
+impl IndexSet {
+    pub(super) fn insert(&mut self, index: usize) {
+        self.words[index / 64] |= 1 << (index % 64);
+    }
+
+    pub(super) fn contains(&self, index: usize) -> bool {
+        self.words[index / 64] & (1 << (index % 64)) != 0
+    }
+}

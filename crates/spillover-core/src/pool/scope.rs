@@ -1,0 +1,117 @@
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::LazyLock,
+};
+
+use http::HeaderMap;
+
+use super::Credential;
+
+/// What a rate limit applies to within a backend: a deployment, or a model. Two scopes are equal when their names are.
+///
+/// In the request's extensions it tells which cooldowns matter to the request, and which scope an answer speaks of.
+///
+/// ```
+/// use spillover_core::Scope;
+///
+/// assert_eq!(Scope::of("gpt-4o"), Scope::of("gpt-4o"));
+/// assert_ne!(Scope::of("gpt-4o"), Scope::of("gpt-4.1"));
+/// assert_ne!(Scope::of("gpt-4o"), Scope::WHOLE);
+///
+/// assert_eq!(Scope::of_path("/openai/deployments/gpt-4o/chat/completions"), Some(Scope::of("gpt-4o")));
+/// assert_eq!(Scope::of_path("/v1/chat/completions"), None);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scope {
+    /// Hashes; zero stands for none.
+    account: u64,
+    name: u64,
+    is_deployment: bool,
+}
+
+impl Scope {
+    /// The whole backend.
+    pub const WHOLE: Self = Self {
+        account: 0,
+        name: 0,
+        is_deployment: false,
+    };
+
+    /// The scope with this name.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self {
+            name: hash(name.as_bytes()),
+            ..Self::WHOLE
+        }
+    }
+
+    /// The scope that a path names: the segment after `deployments`, as in the paths of Azure OpenAI.
+    #[must_use]
+    pub fn of_path(path: &str) -> Option<Self> {
+        let mut segments = path.split('/');
+        segments.find(|&segment| segment == "deployments")?;
+        let deployment = segments.next()?;
+        (!deployment.is_empty()).then(|| Self {
+            is_deployment: true,
+            ..Self::of(deployment)
+        })
+    }
+
+    /// The same scope for the account that these fields of a request authenticate. Limits are those of an account: at a
+    /// backend that gets the client's own credentials, one client's say nothing about another's.
+    #[must_use]
+    pub fn of_client(self, headers: &HeaderMap) -> Self {
+        let credential = Credential::CLIENT_FIELDS
+            .iter()
+            .find_map(|name| headers.get(name));
+        Self {
+            account: credential.map_or(0, |value| hash(value.as_bytes())),
+            ..self
+        }
+    }
+
+    /// The scope at a backend that has these of its own, in place of the client's.
+    pub(super) fn at(self, has_credential: bool, deployment: Option<Self>) -> Self {
+        let account = if has_credential { 0 } else { self.account };
+        let name = match deployment {
+            Some(deployment) if self.is_deployment => deployment.name,
+            _ => self.name,
+        };
+        Self {
+            account,
+            name,
+            ..self
+        }
+    }
+
+    /// Whether a limit on this scope is one on the other.
+    pub(super) fn covers(self, other: Self) -> bool {
+        self == other || self == other.whole()
+    }
+
+    /// All of the backend, as far as the account goes.
+    pub(super) fn whole(self) -> Self {
+        Self { name: 0, ..self }
+    }
+
+    /// A number of its own for each scope; 0 for the whole backend.
+    pub(super) fn to_bits(self) -> u64 {
+        self.account.rotate_left(32) ^ self.name
+    }
+}
+
+impl PartialEq for Scope {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_bits() == other.to_bits()
+    }
+}
+
+impl Eq for Scope {}
+
+/// Names and credentials come from clients: they are told apart by a hash under a key of this process, so that none can be
+/// made up to look like another, and no secret is kept.
+fn hash(bytes: &[u8]) -> u64 {
+    static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    KEY.hash_one(bytes).max(1)
+}

@@ -1,0 +1,279 @@
+use std::time::Duration;
+
+use spillover_hint::Source;
+use tokio::time::Instant;
+
+use super::{SECOND, pool};
+use crate::{Backend, Class, Condition, Cooldown, Outcome, Pool, Scope, Selected, Tried};
+
+fn select(pool: &Pool, scope: Scope, now: Instant) -> Selected {
+    pool.select(&Tried::new(), scope, now, 0)
+        .expect("one is open")
+}
+
+fn is_open(pool: &Pool, scope: Scope, now: Instant) -> bool {
+    pool.select(&Tried::new(), scope, now, 0).is_ok()
+}
+
+fn throttled(for_: Duration) -> Outcome {
+    Outcome::throttled(for_)
+}
+
+#[test]
+fn a_refusal_of_one_scope_leaves_the_others_open() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let [small, large] = ["small", "large"].map(Scope::of);
+    select(&pool, large, now).record(&throttled(SECOND), now);
+
+    assert!(!is_open(&pool, large, now));
+    assert!(is_open(&pool, small, now));
+    assert!(is_open(&pool, Scope::WHOLE, now));
+    assert!(is_open(&pool, large, now + SECOND));
+}
+
+#[test]
+fn a_refusal_without_a_scope_closes_all() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    select(&pool, Scope::WHOLE, now).record(&throttled(SECOND), now);
+    assert!(!is_open(&pool, Scope::of("any"), now));
+}
+
+#[test]
+fn a_failure_closes_all_scopes() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    select(&pool, Scope::of("one"), now).record(&Outcome::failing(SECOND), now);
+    assert_eq!(select(&pool, Scope::of("two"), now).backend().label(), "b");
+}
+
+#[test]
+fn a_backend_with_a_deployment_of_its_own_has_one_scope_for_all_deployments() {
+    let now = Instant::now();
+    let backend = Backend::builder("a").url("http://a").deployment("only");
+    let pool = Pool::new([backend.build().unwrap()]).unwrap();
+    let deployment = |name: &str| Scope::of_path(&format!("/deployments/{name}/chat")).unwrap();
+    select(&pool, deployment("one"), now).record(&throttled(SECOND), now);
+    assert!(!is_open(&pool, deployment("two"), now));
+    // Models that no path names are not replaced.
+    assert!(is_open(&pool, Scope::of("two"), now));
+}
+
+#[test]
+fn clients_with_credentials_of_their_own_have_limits_of_their_own() {
+    let now = Instant::now();
+    let key = crate::Credential::api_key("k").unwrap();
+    let own = Backend::builder("own").url("http://a").credential(key);
+    let passing = Backend::builder("passing").url("http://b");
+    let [own, passing] = [own, passing].map(|b| Pool::new([b.build().unwrap()]).unwrap());
+    assert!(!own.forwards_credentials() && passing.forwards_credentials());
+
+    let client = |name: &str, scope: Scope| {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("authorization", format!("Bearer {name}").parse().unwrap());
+        scope.of_client(&headers)
+    };
+    let [gpt, o3] = ["gpt", "o3"].map(Scope::of);
+    for (pool, is_shared) in [(&own, true), (&passing, false)] {
+        select(pool, client("poor", gpt), now).record(&throttled(SECOND), now);
+        assert!(!is_open(pool, client("poor", gpt), now));
+        assert!(is_open(pool, client("poor", o3), now));
+        assert_eq!(is_open(pool, client("rich", gpt), now), !is_shared);
+
+        select(pool, client("poor", Scope::WHOLE), now).record(&throttled(SECOND), now);
+        assert!(!is_open(pool, client("poor", o3), now));
+        assert_eq!(is_open(pool, client("rich", o3), now), !is_shared);
+    }
+}
+
+#[test]
+fn the_number_of_scopes_is_bounded_and_the_one_that_opens_first_goes() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let scope = |i: u32| Scope::of(&i.to_string());
+    for i in 1..=100 {
+        select(&pool, scope(i), now).record(&throttled(SECOND * i), now);
+    }
+    let closed = (1..=100)
+        .filter(|&i| !is_open(&pool, scope(i), now))
+        .count();
+    assert_eq!(closed, 64);
+    assert!(!is_open(&pool, scope(100), now));
+    assert!(is_open(&pool, scope(1), now));
+}
+
+#[test]
+fn the_least_wait_doubles_while_refusals_follow_on_obeying() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        select(&pool, Scope::WHOLE, now).record(&throttled(Duration::ZERO), now);
+        let wait = pool.exhausted(Scope::WHOLE, now).reopens_in();
+        waits.push(wait.as_millis());
+        now += wait;
+    }
+    assert_eq!(waits, [100, 200, 400, 800, 1600, 3200]);
+
+    // Served: the next refusal begins anew.
+    select(&pool, Scope::WHOLE, now).record(&Outcome::success(), now);
+    select(&pool, Scope::WHOLE, now).record(&throttled(Duration::ZERO), now);
+    let wait = pool.exhausted(Scope::WHOLE, now).reopens_in();
+    assert_eq!(wait, Cooldown::FLOOR);
+}
+
+#[test]
+fn an_honest_wait_is_not_lengthened_by_the_growing_least_wait() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    for _ in 0..4 {
+        select(&pool, Scope::WHOLE, now).record(&throttled(SECOND), now);
+        assert_eq!(pool.exhausted(Scope::WHOLE, now).reopens_in(), SECOND);
+        now += SECOND;
+    }
+}
+
+#[test]
+fn the_least_wait_does_not_grow_beyond_the_cap() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let cooldowns = crate::Cooldowns::default().cap(SECOND);
+    for _ in 0..8 {
+        let cooldown = cooldowns.resolve(Class::Throttled, None, 0);
+        select(&pool, Scope::WHOLE, now).record(&Outcome::new(Class::Throttled, cooldown), now);
+        let wait = pool.exhausted(Scope::WHOLE, now).reopens_in();
+        assert!(wait <= SECOND, "{wait:?}");
+        now += wait;
+    }
+}
+
+#[test]
+fn a_refusal_of_a_request_that_was_under_way_is_no_disobedience() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let slow = select(&pool, Scope::WHOLE, now);
+    select(&pool, Scope::WHOLE, now).record(&throttled(Duration::ZERO), now);
+    let opened = now + Cooldown::FLOOR;
+    slow.record(&throttled(Duration::ZERO), opened);
+    let wait = pool.exhausted(Scope::WHOLE, opened).reopens_in();
+    assert_eq!(wait, Cooldown::FLOOR);
+}
+
+#[test]
+fn a_refusal_long_after_the_last_begins_anew() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    select(&pool, Scope::WHOLE, now).record(&throttled(Duration::ZERO), now);
+    let later = now + SECOND * 6;
+    select(&pool, Scope::WHOLE, later).record(&throttled(Duration::ZERO), later);
+    let wait = pool.exhausted(Scope::WHOLE, later).reopens_in();
+    assert_eq!(wait, Cooldown::FLOOR);
+}
+
+#[test]
+fn a_quota_closes_the_scope_and_a_size_closes_nothing() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let scope = Scope::of("one");
+    let cooldown = Cooldown::new(SECOND, None);
+    select(&pool, scope, now).record(&Outcome::new(Class::TooLarge, cooldown), now);
+    assert!(is_open(&pool, scope, now));
+    select(&pool, scope, now).record(&Outcome::new(Class::Quota, cooldown), now);
+    assert!(!is_open(&pool, scope, now));
+    assert!(is_open(&pool, Scope::of("two"), now));
+}
+
+#[test]
+fn exhausted_tells_why_the_backend_that_opens_first_is_closed() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    let quota = Outcome::new(Class::Quota, Cooldown::new(SECOND * 60, None)).with_message("spent");
+    select(&pool, Scope::WHOLE, now).record(&quota, now);
+    let limit = Cooldown::new(SECOND, Some(Source::RetryAfterMs));
+    let limit = Outcome::new(Class::Throttled, limit).with_message("slow down");
+    select(&pool, Scope::WHOLE, now).record(&limit, now);
+
+    let cause = pool.exhausted(Scope::WHOLE, now).cause().cloned().unwrap();
+    assert_eq!(cause.class(), Class::Throttled);
+    assert_eq!(cause.source(), Some(Source::RetryAfterMs));
+    assert_eq!(cause.message(), Some("slow down"));
+
+    let later = now + SECOND;
+    select(&pool, Scope::WHOLE, later).record(&throttled(SECOND * 90), later);
+    let cause = pool
+        .exhausted(Scope::WHOLE, later)
+        .cause()
+        .cloned()
+        .unwrap();
+    assert_eq!(cause.class(), Class::Quota);
+    assert_eq!(cause.message(), Some("spent"));
+}
+
+#[test]
+fn a_snapshot_shows_conditions_causes_and_counts() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let attempt = || select(&pool, Scope::WHOLE, now);
+    attempt().record(&Outcome::success(), now);
+    attempt().record(&Outcome::client_error(), now);
+    attempt().cancel(now);
+    attempt().record(&Outcome::failing(SECOND).with_message("down"), now);
+    attempt().record(&throttled(SECOND).with_message("slow down"), now);
+
+    let snapshot = pool.snapshot(Scope::WHOLE, now).remove(0);
+    assert_eq!(snapshot.condition(), Condition::Throttled(SECOND));
+    assert_eq!(snapshot.cause().unwrap().message(), Some("slow down"));
+    let counts = snapshot.counts();
+    assert_eq!(
+        [
+            counts.answered,
+            counts.refused,
+            counts.failed,
+            counts.cancelled
+        ],
+        [2, 1, 1, 1]
+    );
+
+    let snapshot = pool.snapshot(Scope::WHOLE, now + SECOND).remove(0);
+    assert_eq!(snapshot.condition(), Condition::Open);
+    assert!(snapshot.cause().is_none());
+}
+
+#[test]
+fn refusals_from_many_threads_are_all_kept() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    std::thread::scope(|threads| {
+        for i in 0..8 {
+            let pool = &pool;
+            threads.spawn(move || {
+                for j in 0..8 {
+                    let scope = Scope::of(&format!("{i}-{j}"));
+                    select(pool, scope, now).record(&throttled(SECOND), now);
+                }
+            });
+        }
+    });
+    for name in (0..8).flat_map(|i| (0..8).map(move |j| format!("{i}-{j}"))) {
+        assert!(!is_open(&pool, Scope::of(&name), now), "{name}");
+    }
+}
+
+#[test]
+fn a_request_obeys_when_it_comes_after_the_wait_and_before_anybody_was_served() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let early = select(&pool, Scope::WHOLE, now);
+    assert!(!early.has_obeyed(now));
+    early.record(&throttled(SECOND), now);
+
+    let opened = now + SECOND;
+    let obedient = select(&pool, Scope::WHOLE, opened);
+    assert!(obedient.has_obeyed(opened));
+    assert!(!early.has_obeyed(opened));
+    assert!(!select(&pool, Scope::of("other"), opened).has_obeyed(opened));
+
+    obedient.record(&Outcome::success(), opened);
+    assert!(!select(&pool, Scope::WHOLE, opened).has_obeyed(opened));
+}

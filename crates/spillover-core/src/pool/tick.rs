@@ -1,0 +1,41 @@
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Nanoseconds, counted so that the pool was built at [`Tick::ORIGIN`]. Never zero, which means "no deadline".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tick(u64);
+
+impl Tick {
+    /// Centuries away from both ends, so that times before the pool was built are told apart as well.
+    const ORIGIN: u64 = 1 << 62;
+
+    pub(super) fn new(now: Instant, origin: Instant) -> Self {
+        let after = nanos(now.saturating_duration_since(origin));
+        let before = nanos(origin.saturating_duration_since(now));
+        let tick = Self::ORIGIN.saturating_add(after).saturating_sub(before);
+        Self(tick.max(1))
+    }
+
+    /// The tick with this number; zero is none.
+    pub(super) fn from_bits(bits: u64) -> Option<Self> {
+        (bits != 0).then_some(Self(bits))
+    }
+
+    pub(super) fn get(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(nanos(duration)))
+    }
+
+    /// How long until a deadline; zero when it is over.
+    pub(super) fn until(self, deadline: u64) -> Duration {
+        Duration::from_nanos(deadline.saturating_sub(self.0))
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,185 @@
+//! Every interleaving of the threads that fight over one backend, by the model checker `loom`.
+//!
+//! It is the source of the crate that is compiled here, with loom's atomics in place of the real ones.
+
+#![expect(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "the modules are those of the crate, of which this test needs a part"
+)]
+
+use std::time::Duration;
+
+use loom::{sync::Arc, thread};
+use tokio::time::Instant;
+
+use self::{
+    deadlines::Deadlines,
+    failing::{Failing, Health},
+    scope::Scope,
+    tick::Tick,
+};
+
+#[path = "../src/pool/deadlines.rs"]
+mod deadlines;
+#[path = "../src/pool/failing.rs"]
+mod failing;
+#[path = "../src/pool/scope.rs"]
+mod scope;
+#[path = "../src/pool/tick.rs"]
+mod tick;
+
+mod sync {
+    pub(super) use loom::sync::atomic::{AtomicU64, AtomicUsize};
+}
+
+use spillover_core::Credential;
+
+/// As in the crate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    Closed,
+    Opened,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn start() -> Tick {
+    let origin = Instant::now();
+    Tick::new(origin, origin)
+}
+
+/// A backend that failed, and whose cooldown is over at the returned tick.
+fn failed() -> (Arc<Failing>, Tick) {
+    let failing = Arc::new(Failing::default());
+    let due = start().after(SECOND);
+    failing.failed(Health::Works, due);
+    (failing, due)
+}
+
+fn take(failing: &Failing, now: Tick) -> Option<Health> {
+    failing.take(failing.health(now), now)
+}
+
+fn is_probe(taken: Option<Health>) -> bool {
+    matches!(taken, Some(Health::Probe(_)))
+}
+
+#[test]
+fn one_of_three_gets_the_probe() {
+    loom::model(|| {
+        let (failing, due) = failed();
+        let ask = |failing: Arc<Failing>| move || is_probe(take(&failing, due));
+        let threads = [0, 1].map(|_| thread::spawn(ask(Arc::clone(&failing))));
+        let mine = ask(failing)();
+        let probes = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .chain([mine])
+            .filter(|&is_probe| is_probe)
+            .count();
+        assert_eq!(probes, 1);
+    });
+}
+
+#[test]
+fn a_failure_is_not_undone_by_a_success_that_began_before_it() {
+    loom::model(|| {
+        let failing = Arc::new(Failing::default());
+        let now = start();
+        let early = take(&failing, now).unwrap();
+        let other = Arc::clone(&failing);
+        let failure = thread::spawn(move || {
+            other.failed(Health::Works, now.after(SECOND));
+        });
+        failing.answered(early);
+        failure.join().unwrap();
+        assert!(matches!(failing.health(now), Health::Fails(_)));
+    });
+}
+
+#[test]
+fn a_late_success_of_one_probe_does_not_hide_the_failure_of_the_next() {
+    loom::model(|| {
+        let (failing, due) = failed();
+        let late = take(&failing, due).unwrap();
+        let later = due.after(SECOND * 10);
+        let other = Arc::clone(&failing);
+        let second = thread::spawn(move || {
+            let taken = take(&other, later);
+            if let Some(probe @ Health::Probe(_)) = taken {
+                other.failed(probe, later.after(SECOND));
+                return true;
+            }
+            false
+        });
+        failing.answered(late);
+        let has_failed = second.join().unwrap();
+        assert_ne!(has_failed, failing.health(later) == Health::Works);
+    });
+}
+
+#[test]
+fn the_later_of_two_deadlines_stays() {
+    loom::model(|| {
+        let failing = Arc::new(Failing::default());
+        let now = start();
+        let other = Arc::clone(&failing);
+        let long = thread::spawn(move || {
+            other.failed(Health::Works, now.after(SECOND * 2));
+        });
+        failing.failed(Health::Works, now.after(SECOND));
+        long.join().unwrap();
+        assert_eq!(failing.closed_for(now), SECOND * 2);
+    });
+}
+
+#[test]
+fn a_cancelled_probe_leaves_one_for_somebody_else() {
+    loom::model(|| {
+        let (failing, due) = failed();
+        let cancelled = take(&failing, due).unwrap();
+        let other = Arc::clone(&failing);
+        let next = thread::spawn(move || is_probe(take(&other, due)));
+        failing.release(cancelled, due);
+        let got_it = next.join().unwrap();
+        assert_ne!(got_it, is_probe(take(&failing, due)));
+    });
+}
+
+#[test]
+fn a_reader_never_sees_the_deadline_of_another_scope() {
+    loom::model(|| {
+        let [one, two] = ["one", "two"].map(Scope::of);
+        let (short, long) = (start().after(SECOND), start().after(SECOND * 60));
+        let deadlines = Arc::new(Deadlines::default());
+        deadlines.set(0, one, short);
+        let writer = Arc::clone(&deadlines);
+        let writer = thread::spawn(move || writer.set(0, two, long));
+        assert!(deadlines.latest_of(one).is_none_or(|seen| seen == short));
+        assert!(deadlines.latest_of(two).is_none_or(|seen| seen == long));
+        writer.join().unwrap();
+        assert_eq!(deadlines.latest_of(one), None);
+        assert_eq!(deadlines.latest_of(two), Some(long));
+    });
+}
+
+#[test]
+fn a_deadline_that_is_moved_on_is_seen_at_any_time() {
+    loom::model(|| {
+        let scope = Scope::of("one");
+        let (first, second) = (start().after(SECOND), start().after(SECOND * 2));
+        let deadlines = Arc::new(Deadlines::default());
+        deadlines.set(0, scope, first);
+        let writer = Arc::clone(&deadlines);
+        let writer = thread::spawn(move || {
+            writer.set(0, scope, second);
+            writer.set(1, Scope::of("other"), second);
+        });
+        assert!(deadlines.latest_of(scope).is_some_and(|seen| seen >= first));
+        writer.join().unwrap();
+        assert_eq!(deadlines.latest_of(scope), Some(second));
+    });
+}

@@ -1,0 +1,31 @@
+/// A message on one line, without control characters, and not too long for the answer to a client.
+pub(crate) fn cause(message: &str) -> Option<Box<str>> {
+    let mut cause = String::new();
+    let mut room = MAX_CHARS;
+    for word in message.split_whitespace() {
+        let mut chars = word.chars().filter(|c| !is_hidden(*c)).peekable();
+        if chars.peek().is_none() {
+            continue;
+        }
+        if !cause.is_empty() {
+            // A space at the very end would be one too many.
+            if room < 2 {
+                break;
+            }
+            cause.push(' ');
+            room -= 1;
+        }
+        for c in chars.take(room) {
+            cause.push(c);
+            room -= 1;
+        }
+    }
+    (!cause.is_empty()).then(|| cause.into())
+}
+
+/// Control characters, and those that change the direction of the text around them.
+fn is_hidden(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+const MAX_CHARS: usize = 300;

@@ -1,0 +1,114 @@
+//! The standard details of Google's errors, in JSON: `RetryInfo`, `QuotaFailure`, `ErrorInfo`.
+//!
+//! <https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto>, in the
+//! [JSON form](https://protobuf.dev/programming-guides/json/) of protocol buffers.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    Candidate, Dimension, Hints, Period, Refusal, Source, When,
+    evidence::Evidence,
+    value::duration::{self, Unit},
+    words,
+};
+
+/// Reads the details of one error object. Real ones are a list; a single object is understood as well.
+pub(crate) fn read(error: &Map<String, Value>, found: &mut Evidence, hints: &mut Hints) {
+    let details = match error.get("details") {
+        Some(Value::Array(details)) => details.as_slice(),
+        Some(detail) => std::slice::from_ref(detail),
+        None => return,
+    };
+    let details = || {
+        details
+            .iter()
+            .take(MAX_DETAILS)
+            .filter_map(Value::as_object)
+    };
+    for detail in details() {
+        read_violations(detail, found);
+        if let Some(Value::String(reason)) = detail.get("reason")
+            && let Some(refusal) = words::refusal(reason.as_bytes())
+        {
+            found.push_refusal(refusal);
+        }
+    }
+    for detail in details() {
+        if let Some(wait) = detail.get("retryDelay").and_then(delay) {
+            push_retry_info(wait, found, hints);
+        }
+    }
+}
+
+/// Adds a `RetryInfo`, after all that is known of the limit.
+pub(crate) fn push_retry_info(wait: Duration, found: &Evidence, hints: &mut Hints) {
+    if found.is_wait_misleading {
+        return;
+    }
+    hints.slots.push(Candidate {
+        dimension: found.dimension,
+        period: found.period,
+        ..Candidate::stated(Source::RetryInfo, When::After(wait))
+    });
+}
+
+/// Adds what the name of a quota tells, such as `GenerateRequestsPerDayPerProjectPerModel-FreeTier`.
+pub(crate) fn push_quota_id(id: &str, found: &mut Evidence) {
+    let has = |what| id.contains(what);
+    let dimension = match () {
+        () if has("InputToken") => Dimension::InputTokens,
+        () if has("OutputToken") => Dimension::OutputTokens,
+        () if has("Token") => Dimension::Tokens,
+        () if has("Request") => Dimension::Requests,
+        () => Dimension::Unspecified,
+    };
+    let period = match () {
+        () if has("PerDay") => Period::Day,
+        () if has("PerMonth") => Period::Month,
+        () if has("PerHour") => Period::Hour,
+        () if has("PerMinute") => Period::Minute,
+        () if has("PerSecond") => Period::Second,
+        () => Period::Unknown,
+    };
+    found.push_limit(dimension, period);
+    // Such a quota is renewed at midnight, while the delay beside it is that of a limit per minute.
+    if period.is_long() {
+        found.is_wait_misleading = true;
+        found.push_refusal(Refusal::Quota);
+    }
+}
+
+fn read_violations(detail: &Map<String, Value>, found: &mut Evidence) {
+    let Some(Value::Array(violations)) = detail.get("violations") else {
+        return;
+    };
+    for violation in violations.iter().take(MAX_DETAILS) {
+        if let Some(Value::String(id)) = violation.get("quotaId") {
+            push_quota_id(id, found);
+        }
+        // Nothing is allowed, so there is nothing to wait for.
+        if violation.get("quotaValue").and_then(Value::as_str) == Some("0") {
+            found.push_refusal(Refusal::Quota);
+            found.is_wait_misleading = true;
+        }
+    }
+}
+
+/// `"34.07s"`; and as other encoders write it: `"22"`, `22`, `"22.s"`, `{"seconds": 22, "nanos": 0}`.
+fn delay(value: &Value) -> Option<Duration> {
+    match value {
+        Value::String(text) => duration::parse(text.as_bytes(), Unit::SECOND),
+        Value::Number(number) => duration::parse(number.to_string().as_bytes(), Unit::SECOND),
+        Value::Object(parts) => {
+            let seconds = parts.get("seconds").and_then(delay);
+            let nanos = parts.get("nanos").map_or(Some(0), Value::as_u64)?;
+            let nanos = Duration::from_nanos(nanos.min(999_999_999));
+            Some(seconds.unwrap_or_default().saturating_add(nanos))
+        }
+        _ => None,
+    }
+}
+
+const MAX_DETAILS: usize = 32;

@@ -1,0 +1,95 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{HeaderName, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
+use spillover_hint::Report;
+
+use super::{body::ResumedBody, read::ReadRefusal};
+
+pin_project! {
+    /// The response of the inner service, with what its body says.
+    pub struct ResponseFuture<F, ResBody>
+    where
+        ResBody: Body,
+    {
+        #[pin]
+        kind: Kind<F, ResBody>,
+    }
+}
+
+pin_project! {
+    #[project = KindProj]
+    enum Kind<F, ResBody>
+    where
+        ResBody: Body,
+    {
+        Call {
+            #[pin]
+            future: F,
+        },
+        // Boxed, because most responses are none.
+        Read {
+            read: Pin<Box<ReadRefusal<ResBody>>>,
+        },
+    }
+}
+
+impl<F, ResBody: Body> ResponseFuture<F, ResBody> {
+    pub(super) fn new(future: F) -> Self {
+        Self {
+            kind: Kind::Call { future },
+        }
+    }
+}
+
+impl<F, ResBody, E> Future for ResponseFuture<F, ResBody>
+where
+    F: Future<Output = Result<Response<ResBody>, E>>,
+    ResBody: Body + Unpin,
+{
+    type Output = Result<Response<ResumedBody<ResBody>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut kind = self.project().kind;
+        loop {
+            let mut response = match kind.as_mut().project() {
+                KindProj::Call { future } => ready!(future.poll(cx))?,
+                KindProj::Read { read } => return Poll::Ready(Ok(ready!(read.as_mut().poll(cx)))),
+            };
+            match report_of(&response) {
+                Some(report) if report.needs_body() => {
+                    let read = Box::pin(ReadRefusal::new(response, report));
+                    kind.set(Kind::Read { read });
+                    continue;
+                }
+                Some(report) => {
+                    response.extensions_mut().insert(report);
+                }
+                None => {}
+            }
+            return Poll::Ready(Ok(response.map(ResumedBody::untouched)));
+        }
+    }
+}
+
+impl<F, ResBody: Body> fmt::Debug for ResponseFuture<F, ResBody> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+fn report_of<ResBody>(response: &Response<ResBody>) -> Option<Report> {
+    let (status, headers) = (response.status(), response.headers());
+    let may_refuse = !status.is_success() || headers.contains_key(GRPC_STATUS);
+    may_refuse
+        .then(|| Report::from_head(status, headers))
+        .flatten()
+}
+
+/// A gRPC response that is an error has it in its head, and status 200.
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");

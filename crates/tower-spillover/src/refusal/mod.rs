@@ -1,0 +1,55 @@
+//! Reads the body of a refusal, when its head does not settle what it means.
+//!
+//! What it does with a response:
+//!
+//! * a refusal whose head leaves in doubt of what kind it is, or for how long ([`Report::needs_body`]), has its body read: at
+//!   most 64 KiB of it, for at most a second, decoded if it is in gzip, deflate or brotli;
+//! * what head and body say is put, as a [`Report`], in the response's extensions;
+//! * the body passes on unchanged, with what was read of it first.
+//!
+//! A refusal may also be a gRPC response with status 200 and an error in its head. Everything else passes through untouched,
+//! and nothing is allocated for it. Requests are not touched.
+//!
+//! It goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client. Without it the
+//! tracker goes by the head: it takes an account without money for one that is at its limit for a moment.
+//!
+//! ```
+//! # use std::convert::Infallible;
+//! use http::{Request, Response};
+//! use http_body_util::{BodyExt, Full};
+//! use spillover_hint::{Refusal, Report};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_spillover::refusal::RefusalBodyLayer;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! const BODY: &str = r#"{"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}}"#;
+//! let service = ServiceBuilder::new()
+//!     .layer(RefusalBodyLayer::new())
+//!     .service(service_fn(|_: Request<()>| async {
+//!         Ok::<_, Infallible>(Response::builder().status(429).body(Full::<bytes::Bytes>::from(BODY)).unwrap())
+//!     }));
+//!
+//! let response = service.oneshot(Request::new(())).await?;
+//! let report = response.extensions().get::<Report>().expect("it was in doubt");
+//! assert_eq!(report.refusal(), Refusal::Quota);
+//! assert_eq!(report.cause(), Some("You exceeded your current quota."));
+//! assert_eq!(response.into_body().collect().await?.to_bytes(), BODY);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Report`]: spillover_hint::Report
+//! [`Report::needs_body`]: spillover_hint::Report::needs_body
+
+mod body;
+mod future;
+mod layer;
+mod read;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    body::ResumedBody, future::ResponseFuture, layer::RefusalBodyLayer, service::RefusalBody,
+};

@@ -1,0 +1,85 @@
+//! What ends the attempts before the backends do: a deadline, and a budget for what clients send again.
+
+use std::time::Duration;
+
+use http::Request;
+use tokio::time::{Instant, sleep};
+use tower::{Service, ServiceExt, retry::budget::TpsBudget};
+use tower_layer::Layer;
+
+use super::{inner::*, *};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Each attempt is refused after a second; the last one is served.
+fn slow_backends(attempts: usize) -> Inner {
+    let mut attempt = 0;
+    spillover_testing::Probe::new(move |request: Request<ReplayBody<ScriptedBody>>| {
+        mark_next(&request);
+        attempt += 1;
+        let (attempt, status) = (attempt, if attempt == attempts { 200 } else { 503 });
+        async move {
+            sleep(SECOND).await;
+            Ok(response(status, attempt))
+        }
+    })
+}
+
+/// A first try, or the nth time that the client sends the request again.
+fn sent_again(count: &'static str) -> Request<ScriptedBody> {
+    let mut request = request(ScriptedBody::new());
+    let count = count.parse().unwrap();
+    request
+        .headers_mut()
+        .insert("x-stainless-retry-count", count);
+    request
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_attempt_begins_after_the_deadline() {
+    let layer = RetryThrottledLayer::new().deadline(SECOND * 3);
+    let begun = Instant::now();
+    assert_eq!(send(layer.layer(slow_backends(9))).await, Ok((503, 3)));
+    assert_eq!(Instant::now() - begun, SECOND * 3);
+    assert_eq!(send(layer.layer(slow_backends(3))).await, Ok((200, 3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_each_request_counts_from_its_own_beginning() {
+    let layer = RetryThrottledLayer::new().deadline(SECOND * 2);
+    let mut service = layer.layer(slow_backends(2));
+    for expected in [200, 503] {
+        sleep(SECOND * 10).await;
+        let ready = service.ready().await.unwrap();
+        let response = ready.call(request(ScriptedBody::new())).await.unwrap();
+        assert_eq!(response.status().as_u16(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_client_sends_again_gets_attempts_from_the_budget() {
+    // One attempt in ten seconds would be none in one: ten in ten are ten at once.
+    let budget = TpsBudget::new(SECOND * 10, 1, 0.0);
+    let layer = RetryThrottledLayer::new().sdk_retry_budget(budget);
+    let status = async |request| {
+        let service = layer.layer(backends([Ok(503), Ok(200)]));
+        service.oneshot(request).await.unwrap().status().as_u16()
+    };
+    for _ in 0..10 {
+        assert_eq!(status(sent_again("1")).await, 200);
+    }
+    assert_eq!(status(sent_again("2")).await, 503);
+    // A first try moves on all the same.
+    assert_eq!(status(sent_again("0")).await, 200);
+    assert_eq!(status(request(ScriptedBody::new())).await, 200);
+    // With time there is room again.
+    sleep(SECOND * 11).await;
+    assert_eq!(status(sent_again("1")).await, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_budget_what_is_sent_again_is_like_a_first_try() {
+    let service = RetryThrottledLayer::new().layer(backends([Ok(503), Ok(200)]));
+    let response = service.oneshot(sent_again("2")).await.unwrap();
+    assert_eq!(response.status(), 200);
+}

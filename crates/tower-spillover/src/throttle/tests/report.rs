@@ -1,0 +1,134 @@
+//! What an answer says of itself, beyond its status.
+
+use http::HeaderMap;
+use spillover_core::Cooldown;
+use spillover_hint::{Report, Source};
+
+use super::*;
+
+/// Answers with what a layer inside has read.
+fn reporting(status: u16, body: &'static str) -> Inner {
+    Probe::new(move |_: Request<()>| async move {
+        let mut response = Response::builder().status(status).body(()).unwrap();
+        let report = Report::from_head(response.status(), &HeaderMap::new()).expect("a refusal");
+        response
+            .extensions_mut()
+            .insert(report.with_body(body.as_bytes()));
+        Ok(response)
+    })
+}
+
+async fn outcome(pool: &Pool, inner: Inner) -> Outcome {
+    let service = ThrottleTrackerLayer::new().layer(inner);
+    let response = service.oneshot(request(pool)).await.unwrap();
+    let outcome = response.extensions().get::<Outcome>();
+    outcome.expect("an Outcome").clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_decides_class_wait_and_message() {
+    let pool = pool();
+    let body = r#"{"error":{"code":"429","message":"Please retry after 26 seconds."}}"#;
+    let outcome = outcome(&pool, reporting(429, body)).await;
+    assert_eq!(outcome.class(), Class::Throttled);
+    assert_eq!(outcome.cooldown().map(|c| c.duration()), Some(26 * SECOND));
+    assert_eq!(
+        outcome.message().map(|m| &**m),
+        Some("Please retry after 26 seconds.")
+    );
+    assert_eq!(condition(&pool), Condition::Throttled(26 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_closes_for_long_and_a_size_not_at_all() {
+    let pool = pool();
+    let body = r#"{"error":{"code":"insufficient_quota","message":"No credit."}}"#;
+    let quota = outcome(&pool, reporting(429, body)).await;
+    assert_eq!(quota.class(), Class::Quota);
+    assert_eq!(condition(&pool), Condition::Throttled(300 * SECOND));
+
+    let pool = self::pool();
+    let body = r#"{"error":{"code":"context_length_exceeded","message":"Too long."}}"#;
+    let size = outcome(&pool, reporting(400, body)).await;
+    assert_eq!((size.class(), size.cooldown()), (Class::TooLarge, None));
+    assert_eq!(condition(&pool), Condition::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_was_too_short_is_not_believed_again() {
+    let pool = pool();
+    let azure = || {
+        answering(
+            429,
+            &[
+                ("retry-after", "5"),
+                ("x-ratelimit-remaining-tokens", "0"),
+                ("x-ratelimit-reset-tokens", "40"),
+            ],
+        )
+    };
+    outcome(&pool, azure()).await;
+    assert_eq!(condition(&pool), Condition::Throttled(5 * SECOND));
+
+    // It was obeyed, and refused again: now the counter is believed.
+    advance(5 * SECOND).await;
+    let again = outcome(&pool, azure()).await;
+    assert_eq!(condition(&pool), Condition::Throttled(40 * SECOND));
+    assert_eq!(
+        again.cooldown().and_then(|c| c.source()),
+        Some(Source::Reset)
+    );
+
+    // Served in between, its word counts again.
+    advance(40 * SECOND).await;
+    outcome(&pool, answering(200, &[])).await;
+    outcome(&pool, azure()).await;
+    assert_eq!(condition(&pool), Condition::Throttled(5 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_that_was_the_last_one_closes_until_the_next_is_possible() {
+    let counters = |remaining, limit, reset| {
+        answering(
+            200,
+            &[
+                ("x-ratelimit-remaining-requests", remaining),
+                ("x-ratelimit-limit-requests", limit),
+                ("x-ratelimit-reset-requests", reset),
+            ],
+        )
+    };
+    let cases = [
+        (counters("0", "3", "60s"), Condition::Throttled(20 * SECOND)),
+        (
+            counters("0", "1", "600s"),
+            Condition::Throttled(60 * SECOND),
+        ),
+        (
+            counters("0", "1000", "1s"),
+            Condition::Throttled(Cooldown::FLOOR),
+        ),
+        (counters("1", "3", "60s"), Condition::Open),
+        (counters("-1", "-1", "0"), Condition::Open),
+        (counters("0", "3", ""), Condition::Open),
+        (counters("0", "0", "60s"), Condition::Open),
+    ];
+    for (inner, expected) in cases {
+        let pool = pool();
+        let outcome = outcome(&pool, inner).await;
+        assert_eq!(outcome.class(), Class::Success);
+        assert_eq!(condition(&pool), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_away_is_counted_and_costs_nothing() {
+    let pool = pool();
+    let inner: Inner = Probe::new(|_: Request<()>| std::future::pending());
+    let mut service = ThrottleTrackerLayer::new().layer(inner);
+    let call = service.ready().await.unwrap().call(request(&pool));
+    drop(call);
+    assert_eq!(condition(&pool), Condition::Open);
+    let counts = pool.snapshot(Scope::WHOLE, Instant::now())[0].counts();
+    assert_eq!((counts.cancelled, counts.failed), (1, 0));
+}

@@ -1,0 +1,231 @@
+//! Responses of the gateway's own, in the format that the client reads.
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header::CONTENT_TYPE};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::json;
+
+/// Whose error format a client reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// OpenAI and Azure OpenAI, and everybody who copies them.
+    OpenAi,
+    /// Anthropic's Messages API.
+    Anthropic,
+    Grpc,
+}
+
+/// An error, before it is put into words for one of them.
+#[derive(Clone, Debug)]
+pub(crate) struct GatewayError {
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: String,
+}
+
+impl GatewayError {
+    /// A response of its status, for the layers inside, that [`render`] puts into words when it is the last one.
+    pub(crate) fn into_response(self, dialect: Dialect) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.kind.status();
+        response.extensions_mut().insert(Unrendered(dialect, self));
+        response
+    }
+}
+
+/// Puts an error of the gateway's own into words; other responses pass.
+pub(crate) fn render(mut response: Response<Body>) -> Response<Body> {
+    let Some(Unrendered(dialect, error)) = response.extensions_mut().remove() else {
+        return response;
+    };
+    let (head, _) = response.into_parts();
+    let mut rendered = dialect.response(&error);
+    rendered.headers_mut().extend(head.headers);
+    *rendered.extensions_mut() = head.extensions;
+    rendered
+}
+
+#[derive(Clone)]
+struct Unrendered(Dialect, GatewayError);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorKind {
+    RateLimit,
+    Quota,
+    Unavailable,
+    Timeout,
+    BadRequest,
+    SlowRequest,
+    MethodNotAllowed,
+}
+
+impl Dialect {
+    /// The dialect of a request.
+    pub(crate) fn of(uri: &Uri, headers: &HeaderMap) -> Self {
+        let is_grpc = |value: &HeaderValue| value.as_bytes().starts_with(b"application/grpc");
+        if headers.get(CONTENT_TYPE).is_some_and(is_grpc) {
+            return Self::Grpc;
+        }
+        let is_messages = uri.path().contains("/v1/messages");
+        if is_messages || headers.contains_key("anthropic-version") {
+            return Self::Anthropic;
+        }
+        Self::OpenAi
+    }
+
+    /// The response that says so.
+    pub(crate) fn response(self, error: &GatewayError) -> Response<Body> {
+        let GatewayError { kind, message } = error;
+        match self {
+            Self::OpenAi => {
+                let (kind_name, code) = kind.openai();
+                let error = json!({
+                    "message": message, "type": kind_name, "param": null, "code": code,
+                });
+                json_response(kind.status(), &json!({ "error": error }))
+            }
+            Self::Anthropic => {
+                let error = json!({ "type": kind.anthropic(), "message": message });
+                json_response(kind.status(), &json!({ "type": "error", "error": error }))
+            }
+            Self::Grpc => grpc_response(kind.grpc(), message),
+        }
+    }
+}
+
+impl ErrorKind {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::RateLimit | Self::Quota => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::BAD_GATEWAY,
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::SlowRequest => StatusCode::REQUEST_TIMEOUT,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        }
+    }
+
+    /// `type` and `code` (<https://platform.openai.com/docs/guides/error-codes>).
+    fn openai(self) -> (&'static str, &'static str) {
+        match self {
+            Self::RateLimit => ("rate_limit_exceeded", "rate_limit_exceeded"),
+            Self::Quota => ("insufficient_quota", "insufficient_quota"),
+            Self::Unavailable => ("server_error", "bad_gateway"),
+            Self::Timeout => ("server_error", "gateway_timeout"),
+            Self::BadRequest => ("invalid_request_error", "incomplete_request"),
+            Self::SlowRequest => ("invalid_request_error", "request_timeout"),
+            Self::MethodNotAllowed => ("invalid_request_error", "method_not_allowed"),
+        }
+    }
+
+    /// `type` (<https://docs.anthropic.com/en/api/errors>).
+    fn anthropic(self) -> &'static str {
+        match self {
+            Self::RateLimit => "rate_limit_error",
+            Self::Quota => "billing_error",
+            Self::Unavailable => "api_error",
+            Self::Timeout => "timeout_error",
+            Self::BadRequest | Self::SlowRequest | Self::MethodNotAllowed => {
+                "invalid_request_error"
+            }
+        }
+    }
+
+    /// `grpc-status` (<https://grpc.io/docs/guides/status-codes/>).
+    fn grpc(self) -> u16 {
+        match self {
+            Self::RateLimit | Self::Quota => 8,
+            Self::Unavailable => 14,
+            Self::Timeout => 4,
+            Self::BadRequest | Self::SlowRequest => 3,
+            Self::MethodNotAllowed => 12,
+        }
+    }
+}
+
+fn json_response(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(Body::from(body.to_string()));
+    *response.status_mut() = status;
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
+}
+
+/// A response of trailers only, which stand in the place of the head
+/// (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
+fn grpc_response(status: u16, message: &str) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(GRPC_STATUS, HeaderValue::from(status));
+    let encoded = utf8_percent_encode(message, GRPC_MESSAGE_ESCAPES).to_string();
+    if let Ok(encoded) = HeaderValue::try_from(encoded) {
+        headers.insert(GRPC_MESSAGE, encoded);
+    }
+    response
+}
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+/// Everything but visible ASCII and space, and the escape itself.
+const GRPC_MESSAGE_ESCAPES: &AsciiSet = &CONTROLS.add(b'%');
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialect(path: &str, fields: &[(&'static str, &'static str)]) -> Dialect {
+        let fields = fields.iter().copied();
+        let headers = fields
+            .map(|(name, value)| {
+                let name = HeaderName::from_static(name);
+                (name, HeaderValue::from_static(value))
+            })
+            .collect();
+        Dialect::of(&path.parse().unwrap(), &headers)
+    }
+
+    #[test]
+    fn path_and_fields_tell_the_dialect() {
+        let openai = "/openai/deployments/d/chat/completions";
+        assert_eq!(dialect(openai, &[]), Dialect::OpenAi);
+        assert_eq!(dialect("/v1/messages", &[]), Dialect::Anthropic);
+        assert_eq!(
+            dialect("/anthropic/v1/messages?beta=1", &[]),
+            Dialect::Anthropic
+        );
+        let version = [("anthropic-version", "2023-06-01")];
+        assert_eq!(dialect("/v1/complete", &version), Dialect::Anthropic);
+        let grpc = [("content-type", "application/grpc+proto")];
+        assert_eq!(dialect("/pkg.Service/Method", &grpc), Dialect::Grpc);
+    }
+
+    #[tokio::test]
+    async fn each_dialect_has_its_words() {
+        let error = GatewayError {
+            kind: ErrorKind::RateLimit,
+            message: "100 % \"full\"\n".into(),
+        };
+        let body = |dialect: Dialect| {
+            let response = dialect.response(&error);
+            assert_eq!(response.status(), 429);
+            async {
+                let body = axum::body::to_bytes(response.into_body(), 1024)
+                    .await
+                    .unwrap();
+                serde_json::from_slice::<serde_json::Value>(&body).unwrap()
+            }
+        };
+        let openai = body(Dialect::OpenAi).await;
+        assert_eq!(openai["error"]["message"], "100 % \"full\"\n");
+        assert_eq!(openai["error"]["code"], "rate_limit_exceeded");
+        let anthropic = body(Dialect::Anthropic).await;
+        assert_eq!(anthropic["type"], "error");
+        assert_eq!(anthropic["error"]["type"], "rate_limit_error");
+
+        let grpc = Dialect::Grpc.response(&error);
+        assert_eq!(grpc.status(), 200);
+        assert_eq!(grpc.headers()["grpc-status"], "8");
+        assert_eq!(grpc.headers()["grpc-message"], "100 %25 \"full\"%0A");
+    }
+}

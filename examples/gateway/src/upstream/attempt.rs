@@ -1,0 +1,53 @@
+use http::Request;
+use tower_spillover::{Selected, Tried};
+
+use super::error::UpstreamError;
+use crate::{access_log::Progress, dialect::Dialect};
+
+/// What is kept of a request while its attempt is under way.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    selected: Option<Selected>,
+    tried: Option<Tried>,
+    dialect: Dialect,
+}
+
+impl Attempt {
+    pub(super) fn begin<B>(request: &Request<B>) -> Self {
+        let extensions = request.extensions();
+        let attempt = Self {
+            selected: extensions.get::<Selected>().cloned(),
+            tried: extensions.get::<Tried>().cloned(),
+            dialect: Dialect::of(request.uri(), request.headers()),
+        };
+        if let (Some(progress), Some(selected), Some(tried)) = (
+            extensions.get::<Progress>(),
+            &attempt.selected,
+            &attempt.tried,
+        ) {
+            progress.note(selected, tried);
+        }
+        attempt
+    }
+
+    pub(super) fn backend(&self) -> Option<&str> {
+        self.selected
+            .as_ref()
+            .map(|selected| selected.backend().label())
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Whose fault it is that the time is over: the client's, if the rest of its request is still awaited.
+    pub(super) fn time_out(&self, after: std::time::Duration) -> UpstreamError {
+        match &self.tried {
+            Some(tried) if tried.is_awaiting_body() => {
+                tried.set_request_failed();
+                UpstreamError::slow_request(after)
+            }
+            _ => UpstreamError::timeout(after),
+        }
+    }
+}
