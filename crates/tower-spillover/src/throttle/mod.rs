@@ -49,6 +49,7 @@
 //! [`Outcome`]: spillover_core::Outcome
 //! [`Selected`]: spillover_core::Selected
 
+mod clock;
 mod future;
 mod layer;
 mod service;

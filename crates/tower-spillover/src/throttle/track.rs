@@ -1,11 +1,9 @@
-use std::time::SystemTime;
-
 use http::{Extensions, HeaderMap};
 use spillover_core::{Backend, Change, Class, Cooldowns, Outcome, Selected, Tried};
 use spillover_hint::{Report, Source};
 use tokio::time::Instant;
 
-use super::spent::spent;
+use super::{clock::wall_clock, spent::spent};
 
 /// An attempt whose outcome is owed to the pool. Dropped without one, it gives the backend back.
 #[derive(Debug)]
@@ -106,13 +104,4 @@ impl Drop for Track {
             self.selected.cancel(Instant::now());
         }
     }
-}
-
-/// Upstreams name dates: here, and nowhere else, the time of day enters.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where a date becomes a duration"
-)]
-pub(super) fn wall_clock() -> SystemTime {
-    SystemTime::now()
 }
