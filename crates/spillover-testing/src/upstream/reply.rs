@@ -109,7 +109,7 @@ impl Body for Reply {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.reset.is_none() && self.pieces.len() == 0
+        self.reset.is_none() && self.pieces.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -131,6 +131,13 @@ impl Pieces {
                 *left -= len;
                 Some(Bytes::from_static(&FILLER[..len]))
             }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Queue(queue) => queue.iter().all(Bytes::is_empty),
+            Self::Filler(left) => *left == 0,
         }
     }
 
