@@ -21,6 +21,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 on_both_deployments! {
     a_spill_and_a_recovery_are_logged
+    a_lowered_limit_is_logged
     an_attempt_that_is_given_up_is_logged
     a_body_that_is_sent_once_is_logged
     no_secret_is_logged
@@ -160,4 +161,27 @@ async fn no_secret_is_logged(deployment: Deployment) {
     }
     assert!(log.has(&["backend selected"]) && log.has(&["backend closed"]));
     assert!(!log.text().contains("key-of"), "{}", log.text());
+}
+
+async fn a_lowered_limit_is_logged(deployment: Deployment) {
+    let (log, _guard) = Log::start(Level::WARN);
+    let stack = Stack::builder([("a", 1)]).build(deployment, |_, nth| {
+        let limit = if nth == 1 { 90_000 } else { 60_000 };
+        Reply::status(200).header("x-ratelimit-limit-tokens", limit)
+    });
+    stack.send().await;
+    stack.send().await;
+    assert_eq!(log.text(), "");
+    advance(10 * SECOND).await;
+    stack.send().await;
+    stack.send().await;
+    let line = [
+        "WARN",
+        "lowered",
+        "backend=\"a\"",
+        "limit=60000",
+        "before=90000",
+    ];
+    assert!(log.has(&line), "{}", log.text());
+    assert_eq!(log.text().lines().count(), 1);
 }

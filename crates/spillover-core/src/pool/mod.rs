@@ -6,6 +6,7 @@ mod deadlines;
 mod exhausted;
 mod failing;
 mod index_set;
+mod limits;
 mod scope;
 mod selected;
 mod snapshot;

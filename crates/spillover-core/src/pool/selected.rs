@@ -1,5 +1,6 @@
 use std::fmt;
 
+use spillover_hint::Dimension;
 use tokio::time::Instant;
 
 use super::{Change, Pool, Scope, state::Claim};
@@ -67,6 +68,20 @@ impl Selected {
     pub fn has_obeyed(&self, now: Instant) -> bool {
         let state = &self.pool.member(self.index).state;
         state.has_obeyed(self.claim, self.pool.tick(now))
+    }
+
+    /// Whether it is time to look which limits the backend announces in an answer. It is every 10 s, for one request.
+    #[must_use]
+    pub fn is_limit_due(&self, now: Instant) -> bool {
+        let state = &self.pool.member(self.index).state;
+        state.is_limit_due(self.pool.tick(now))
+    }
+
+    /// Notes a limit that the backend announces for the scope of the request, and returns the one before if that was
+    /// higher: providers that are short of capacity lower limits for a time.
+    pub fn note_limit(&self, dimension: Dimension, limit: u64) -> Option<u64> {
+        let state = &self.pool.member(self.index).state;
+        state.note_limit(self.claim, dimension, limit)
     }
 
     /// Notes how the attempt went, and says what that changed. Cooldowns merge by maximum: none shortens an earlier one.

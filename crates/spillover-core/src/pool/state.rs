@@ -5,10 +5,13 @@ use std::{
     time::Duration,
 };
 
+use spillover_hint::Dimension;
+
 use super::{
     Cause, Change, Condition, Counts, Scope,
     counts::Counters,
     failing::{Failing, Health},
+    limits::Limits,
     throttles::Throttles,
     tick::Tick,
 };
@@ -21,6 +24,7 @@ pub(super) struct State {
     /// A guess about it, for all scopes.
     failing: Failing,
     failing_cause: Mutex<Option<Cause>>,
+    limits: Limits,
     counters: Counters,
 }
 
@@ -98,6 +102,15 @@ impl State {
     /// Whether a refusal of the request that has this claim would follow on one whose wait was obeyed.
     pub(super) fn has_obeyed(&self, claim: Claim, now: Tick) -> bool {
         self.throttles.is_unproven(claim.scope, claim.begun, now)
+    }
+
+    pub(super) fn is_limit_due(&self, now: Tick) -> bool {
+        self.limits.is_due(now)
+    }
+
+    /// Notes a limit that applies to a request with this claim; the one before, if that was higher.
+    pub(super) fn note_limit(&self, claim: Claim, dimension: Dimension, limit: u64) -> Option<u64> {
+        self.limits.note(claim.scope, dimension, limit)
     }
 
     /// Takes back a claim whose attempt was given up.

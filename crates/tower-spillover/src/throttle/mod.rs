@@ -6,6 +6,8 @@
 //!   far as a layer inside has read it, and its status;
 //! * a refusal closes the backend at once, before the answer goes up: for as long as the backend says, else for 10 s, and
 //!   within [`Cooldowns`]. A limit closes the [`Scope`](spillover_core::Scope) of the request, a failure all of the backend;
+//! * every 10 s, and at a refusal, it looks which limits the backend announces; one that was lowered is an event at level
+//!   `WARN`;
 //! * a success that was the last one for now, by the backend's own counters, closes it as well;
 //! * the [`Outcome`] is put in the response's extensions.
 //!

@@ -1,6 +1,6 @@
 use http::{Extensions, HeaderMap};
 use spillover_core::{Backend, Change, Class, Cooldowns, Outcome, Selected, Tried};
-use spillover_hint::{Report, Source};
+use spillover_hint::{Dimension, Quota, Quotas, Report, Source};
 use tokio::time::Instant;
 
 use super::{clock::wall_clock, spent::spent};
@@ -50,6 +50,11 @@ impl Track {
             _ => Outcome::client_error(),
         };
         self.is_ended = true;
+        if let Some(headers) = headers
+            && (class.is_refusal() || self.selected.is_limit_due(now))
+        {
+            self.look_at_limits(headers);
+        }
         let change = self.selected.record(&outcome, now);
         self.log(change, &outcome);
         outcome
@@ -74,6 +79,27 @@ impl Track {
         match report.and_then(Report::cause) {
             Some(cause) => outcome.with_message(cause),
             None => outcome,
+        }
+    }
+
+    /// A limit that was lowered is the operator's to know: a quota was changed, or the provider is short of capacity.
+    fn look_at_limits(&self, headers: &HeaderMap) {
+        let quotas = Quotas::from_headers(headers);
+        for dimension in [Dimension::Tokens, Dimension::Requests] {
+            let Some(limit) = quotas.get(dimension).and_then(Quota::limit) else {
+                continue;
+            };
+            if let Some(before) = self.selected.note_limit(dimension, limit) {
+                let backend = self.backend().label();
+                let dimension = dimension.as_str();
+                tracing::warn!(
+                    backend,
+                    dimension,
+                    limit,
+                    before,
+                    "backend lowered its limit"
+                );
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use spillover_hint::Source;
+use spillover_hint::{Dimension, Source};
 use tokio::time::Instant;
 
 use super::{SECOND, pool};
@@ -276,4 +276,29 @@ fn a_request_obeys_when_it_comes_after_the_wait_and_before_anybody_was_served() 
 
     obedient.record(&Outcome::success(), opened);
     assert!(!select(&pool, Scope::WHOLE, opened).has_obeyed(opened));
+}
+
+#[test]
+fn a_lowered_limit_is_noticed_once_per_scope_and_dimension() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let [one, two] = ["one", "two"].map(|name| select(&pool, Scope::of(name), now));
+    assert_eq!(one.note_limit(Dimension::Tokens, 100), None);
+    assert_eq!(two.note_limit(Dimension::Tokens, 30), None);
+    assert_eq!(one.note_limit(Dimension::Requests, 6), None);
+    assert_eq!(one.note_limit(Dimension::Tokens, 60), Some(100));
+    assert_eq!(one.note_limit(Dimension::Tokens, 60), None);
+    assert_eq!(one.note_limit(Dimension::Tokens, 100), None);
+    assert_eq!(two.note_limit(Dimension::Tokens, 29), Some(30));
+}
+
+#[test]
+fn limits_are_looked_at_by_one_request_every_ten_seconds() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let selected = select(&pool, Scope::WHOLE, now);
+    assert!(selected.is_limit_due(now));
+    assert!(!selected.is_limit_due(now));
+    assert!(!selected.is_limit_due(now + SECOND * 9));
+    assert!(selected.is_limit_due(now + SECOND * 10));
 }
