@@ -54,8 +54,7 @@ where
             Err(error) => Answer::error(error, Some(track.backend())),
         });
         let headers = result.as_ref().ok().map(Response::headers);
-        let draw = rand::random();
-        let outcome = track.end(class, headers, report.as_deref(), this.cooldowns, draw);
+        let outcome = track.end(class, headers, report.as_deref(), this.cooldowns);
         if let Ok(response) = &mut result {
             response.extensions_mut().insert(outcome);
         }

@@ -33,7 +33,6 @@ impl Track {
         headers: Option<&HeaderMap>,
         report: Option<&Report>,
         cooldowns: &Cooldowns,
-        draw: u64,
     ) -> Outcome {
         let now = Instant::now();
         let is_request_failed = || self.tried.as_ref().is_some_and(Tried::is_request_failed);
@@ -46,7 +45,7 @@ impl Track {
                 Some((wait, source)) => Outcome::spent(cooldowns.bound(wait, source)),
                 None => Outcome::success(),
             },
-            class if class.is_refusal() => self.refusal(class, report, cooldowns, draw, now),
+            class if class.is_refusal() => self.refusal(class, report, cooldowns, now),
             _ => Outcome::client_error(),
         };
         self.is_ended = true;
@@ -65,7 +64,6 @@ impl Track {
         class: Class,
         report: Option<&Report>,
         cooldowns: &Cooldowns,
-        draw: u64,
         now: Instant,
     ) -> Outcome {
         let hint = report.and_then(|report| {
@@ -75,7 +73,7 @@ impl Track {
                 report.hints().choose(wall_clock())
             }
         });
-        let outcome = Outcome::new(class, cooldowns.resolve(class, hint, draw));
+        let outcome = Outcome::new(class, cooldowns.resolve(class, hint, rand::random()));
         match report.and_then(Report::cause) {
             Some(cause) => outcome.with_message(cause),
             None => outcome,
