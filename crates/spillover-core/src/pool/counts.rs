@@ -14,6 +14,8 @@ pub struct Counts {
     pub failed: u64,
     /// Given up before they had an answer, mostly because the client went away.
     pub cancelled: u64,
+    /// Of those answered: the answer broke off, or reported an error, after its beginning had been passed on.
+    pub broken: u64,
 }
 
 /// On a cache line of its own: the deadlines beside it are read by every request, and these are written by every request.
@@ -24,6 +26,7 @@ pub(super) struct Counters {
     refused: AtomicU64,
     failed: AtomicU64,
     cancelled: AtomicU64,
+    broken: AtomicU64,
 }
 
 impl Counters {
@@ -40,12 +43,17 @@ impl Counters {
         self.cancelled.fetch_add(1, Relaxed);
     }
 
+    pub(super) fn add_broken(&self) {
+        self.broken.fetch_add(1, Relaxed);
+    }
+
     pub(super) fn read(&self) -> Counts {
         Counts {
             answered: self.answered.load(Relaxed),
             refused: self.refused.load(Relaxed),
             failed: self.failed.load(Relaxed),
             cancelled: self.cancelled.load(Relaxed),
+            broken: self.broken.load(Relaxed),
         }
     }
 }

@@ -96,6 +96,12 @@ impl Selected {
         let state = &self.pool.member(self.index).state;
         state.cancel(self.claim, self.pool.tick(now));
     }
+
+    /// Notes that an answer broke off, or reported an error, after its beginning had been passed on: it can be counted, but
+    /// not be taken back.
+    pub fn record_broken(&self) {
+        self.pool.member(self.index).state.record_broken();
+    }
 }
 
 impl fmt::Debug for Selected {

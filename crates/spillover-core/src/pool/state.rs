@@ -119,6 +119,10 @@ impl State {
         self.failing.release(claim.health, now);
     }
 
+    pub(super) fn record_broken(&self) {
+        self.counters.add_broken();
+    }
+
     /// How long until requests of this scope may have the backend: where it is throttled as well as failing, as a last
     /// resort.
     pub(super) fn closed_for(&self, scope: Scope, now: Tick) -> Duration {

@@ -52,9 +52,9 @@ impl Tried {
         self.shared.attempts.load(Relaxed)
     }
 
-    /// Notes that no other backend would take the request: the answer at hand is the last.
-    pub fn set_exhausted(&self) {
-        self.shared.exhausted.store(true, Release);
+    /// Notes whether another backend would take the request: if not, the answer at hand is the last.
+    pub fn set_exhausted(&self, is_exhausted: bool) {
+        self.shared.exhausted.store(is_exhausted, Release);
     }
 
     /// Whether no other backend would take the request.

@@ -166,7 +166,7 @@ where
                 tried,
             },
             Err(exhausted) => {
-                tried.set_exhausted();
+                tried.set_exhausted(true);
                 Kind::Answer {
                     response: Some(select.reject(request, exhausted)),
                 }
@@ -190,9 +190,7 @@ fn note_answer<ResBody, E>(
         let now = Instant::now();
         let scope = selected.scope();
         let is_last = !pool.has_candidate(tried, scope, now);
-        if is_last {
-            tried.set_exhausted();
-        }
+        tried.set_exhausted(is_last);
         if let Ok(response) = result {
             let exhausted = pool.exhausted(scope, now);
             // A refusal that closed nothing is not cured by waiting: what it says stands.

@@ -119,7 +119,7 @@ where
             Ok(selected) => selected,
             Err(exhausted) if tried.attempts() > 0 => {
                 // The backend that was left at the last answer closed since: there is nothing else to try.
-                tried.set_exhausted();
+                tried.set_exhausted(true);
                 return ResponseFuture::answer(self.reject(request, exhausted));
             }
             Err(exhausted) => match self.when_exhausted {
@@ -133,7 +133,7 @@ where
                     return ResponseFuture::wait(ready, request, tried, exhausted, deadline);
                 }
                 WhenExhausted::Wait(_) | WhenExhausted::Reject => {
-                    tried.set_exhausted();
+                    tried.set_exhausted(true);
                     return ResponseFuture::answer(self.reject(request, exhausted));
                 }
             },

@@ -215,7 +215,9 @@ fn a_snapshot_shows_conditions_causes_and_counts() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let attempt = || select(&pool, Scope::WHOLE, now);
-    attempt().record(&Outcome::success(), now);
+    let served = attempt();
+    served.record(&Outcome::success(), now);
+    served.record_broken();
     attempt().record(&Outcome::client_error(), now);
     attempt().cancel(now);
     attempt().record(&Outcome::failing(SECOND).with_message("down"), now);
@@ -230,9 +232,10 @@ fn a_snapshot_shows_conditions_causes_and_counts() {
             counts.answered,
             counts.refused,
             counts.failed,
-            counts.cancelled
+            counts.cancelled,
+            counts.broken
         ],
-        [2, 1, 1, 1]
+        [2, 1, 1, 1, 1]
     );
 
     let snapshot = pool.snapshot(Scope::WHOLE, now + SECOND).remove(0);

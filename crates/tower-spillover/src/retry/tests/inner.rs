@@ -35,7 +35,7 @@ pub(super) fn backends<const N: usize>(
     self::answers(answers).map_request(|request: Request<_>| {
         let attempt = mark_next(&request);
         if attempt + 1 == N {
-            tried(request.extensions()).set_exhausted();
+            tried(request.extensions()).set_exhausted(true);
         }
         request
     })
