@@ -47,7 +47,7 @@ mod pool;
 
 pub use crate::{
     backend::{Backend, BackendBuilder, Credential},
-    classify::{Answer, Classify, StatusClassifier},
+    classify::{Answer, Classify, GrpcClassifier, StatusClassifier},
     cooldown::{Cooldown, Cooldowns},
     error::{InvalidBackend, InvalidPool},
     outcome::{Class, Outcome},

@@ -62,6 +62,7 @@ pub struct Outcome {
     class: Class,
     cooldown: Option<Cooldown>,
     message: Option<Arc<str>>,
+    is_final: bool,
 }
 
 impl Outcome {
@@ -72,6 +73,7 @@ impl Outcome {
             class,
             cooldown: class.is_cooling().then_some(cooldown),
             message: None,
+            is_final: false,
         }
     }
 
@@ -115,6 +117,21 @@ impl Outcome {
             message: Some(message.into()),
             ..self
         }
+    }
+
+    /// Makes it the last of the request, even if another backend may serve that: the server asked for it.
+    #[must_use]
+    pub fn without_retry(self) -> Self {
+        Self {
+            is_final: true,
+            ..self
+        }
+    }
+
+    /// Whether the request may go to another backend: it was refused, and the server does not forbid it.
+    #[must_use]
+    pub fn may_retry(&self) -> bool {
+        self.class.is_refusal() && !self.is_final
     }
 
     /// What the answer means.

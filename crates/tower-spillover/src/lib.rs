@@ -97,6 +97,8 @@ mod macros;
 
 #[cfg(feature = "refusal")]
 pub mod refusal;
+#[cfg(any(feature = "retry", feature = "throttle"))]
+mod report;
 #[cfg(feature = "retry")]
 pub mod retry;
 #[cfg(feature = "rewrite")]
@@ -111,6 +113,6 @@ pub mod throttle;
 #[doc(no_inline)]
 pub use spillover_core::{
     Answer, Backend, BackendBuilder, BackendSnapshot, Cause, Change, Class, Classify, Condition,
-    Cooldown, Cooldowns, Counts, Credential, Exhausted, InvalidBackend, InvalidPool, Outcome, Pool,
-    Scope, Selected, StatusClassifier, Tried,
+    Cooldown, Cooldowns, Counts, Credential, Exhausted, GrpcClassifier, InvalidBackend,
+    InvalidPool, Outcome, Pool, Scope, Selected, StatusClassifier, Tried,
 };

@@ -100,14 +100,7 @@ fn all_closed(exhausted: &Exhausted, request: &Parts) -> Response<Body> {
     }
 
     let dialect = Dialect::of(&request.uri, &request.headers);
-    let mut response = dialect.response(&GatewayError { kind, message });
-    if dialect == Dialect::Grpc {
-        // What a gRPC client reads in place of `retry-after` (gRFC A6).
-        let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-        let pushback = HeaderValue::from(ms);
-        response.headers_mut().insert(GRPC_PUSHBACK, pushback);
-    }
-    response
+    dialect.response(&GatewayError { kind, message })
 }
 
 async fn not_allowed(request: http::Request<Body>) -> Response<Body> {
@@ -117,6 +110,5 @@ async fn not_allowed(request: http::Request<Body>) -> Response<Body> {
     })
 }
 
-const GRPC_PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 const X_SPILLOVER_BACKEND: HeaderName = HeaderName::from_static("x-spillover-backend");
 const X_OPENAI_BACKENDURL: HeaderName = HeaderName::from_static("x-openai-backendurl");

@@ -33,13 +33,26 @@ impl Exhausted {
     ///
     /// Neither is ever 0: SDKs take a zero for no hint at all. `x-should-retry` (read by the OpenAI and Anthropic SDKs) says
     /// whether to wait is worth it: not for more than a minute. Other fields with a wait go, as they spoke of one backend.
+    ///
+    /// The head of a gRPC error, which has `grpc-status`, gets `grpc-retry-pushback-ms` in their place: the time, or -1 where
+    /// it is not worth waiting for
+    /// ([gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback)).
     pub fn write(&self, headers: &mut HeaderMap) {
         let ms = round_up(self.reopens_in.as_nanos(), 1_000_000);
+        let is_soon = self.reopens_in <= WORTH_WAITING;
+        if headers.contains_key(GRPC_STATUS) {
+            let pushback = if is_soon {
+                HeaderValue::from(ms)
+            } else {
+                NEVER
+            };
+            headers.insert(GRPC_RETRY_PUSHBACK_MS, pushback);
+            return;
+        }
         let seconds = round_up(self.reopens_in.as_nanos(), 1_000_000_000);
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         headers.insert(RETRY_AFTER_MS, HeaderValue::from(ms));
         headers.remove(X_MS_RETRY_AFTER_MS);
-        let is_soon = self.reopens_in <= WORTH_WAITING;
         let should_retry = if is_soon { "true" } else { "false" };
         headers.insert(X_SHOULD_RETRY, HeaderValue::from_static(should_retry));
     }
@@ -52,6 +65,9 @@ fn round_up(nanos: u128, unit: u128) -> u64 {
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const X_MS_RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-ms-retry-after-ms");
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
+const NEVER: HeaderValue = HeaderValue::from_static("-1");
 
 /// The SDKs wait for a minute or two at most, and give up at once when told a longer time.
 const WORTH_WAITING: Duration = Duration::from_secs(60);
@@ -88,5 +104,16 @@ mod tests {
         Exhausted::new(Duration::from_secs(61), None).write(&mut headers);
         assert_eq!(headers["x-should-retry"], "false");
         assert!(!headers.contains_key("x-ms-retry-after-ms"));
+    }
+    #[test]
+    fn a_grpc_error_is_pushed_back() {
+        let cases = [(0, "1"), (1500, "1500"), (60_000, "60000"), (60_001, "-1")];
+        for (ms, pushback) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert("grpc-status", HeaderValue::from_static("8"));
+            Exhausted::new(Duration::from_millis(ms), None).write(&mut headers);
+            assert_eq!(headers["grpc-retry-pushback-ms"], pushback, "{ms}");
+            assert!(!headers.contains_key("retry-after"));
+        }
     }
 }

@@ -9,6 +9,7 @@ use tower::retry::{
 };
 
 use super::ReplayBody;
+use crate::report::report_of;
 
 /// Retries a refusal at once, as long as another backend is left.
 ///
@@ -36,17 +37,22 @@ impl<C> ThrottlePolicy<C> {
         }
     }
 
-    fn class<ResBody, E>(&self, result: &Result<Response<ResBody>, E>) -> Class
+    /// The class of a refusal that may go to another backend.
+    fn refusal<ResBody, E>(&self, result: &Result<Response<ResBody>, E>) -> Option<Class>
     where
         C: Classify<E>,
     {
-        match result {
-            Ok(response) => match response.extensions().get::<Outcome>() {
-                Some(outcome) => outcome.class(),
-                None => self.classify.classify(&Answer::response(response, None)),
-            },
-            Err(error) => self.classify.classify(&Answer::error(error, None)),
+        let response = result.as_ref().ok();
+        if let Some(outcome) = response.and_then(|r| r.extensions().get::<Outcome>()) {
+            return outcome.may_retry().then(|| outcome.class());
         }
+        let report = response.and_then(report_of);
+        let answer = match result {
+            Ok(response) => Answer::reported(response, report.as_deref(), None),
+            Err(error) => Answer::error(error, None),
+        };
+        let class = self.classify.classify(&answer);
+        (class.is_refusal() && self.classify.may_retry(&answer)).then_some(class)
     }
 
     fn is_late(&self) -> bool {
@@ -95,10 +101,7 @@ where
         request: &mut Request<ReplayBody<B>>,
         result: &mut Result<Response<ResBody>, E>,
     ) -> Option<Self::Future> {
-        let class = self.class(result);
-        if !class.is_refusal() {
-            return None;
-        }
+        let class = self.refusal(result)?;
         let tried = request.extensions().get::<Tried>();
         if tried.is_some_and(|tried| tried.is_exhausted() || tried.is_request_failed()) {
             return None;

@@ -4,7 +4,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use spillover_core::{Exhausted, Outcome, Selected, Tried};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -196,7 +196,7 @@ fn note_answer<ResBody, E>(
             // A refusal that closed nothing is not cured by waiting: what it says stands.
             let outcome = response.extensions().get::<Outcome>();
             let is_cured_by_time = outcome.is_none_or(|outcome| outcome.class().is_cooling());
-            if response.status() == StatusCode::TOO_MANY_REQUESTS && is_cured_by_time {
+            if is_limit(response) && is_cured_by_time {
                 exhausted.write(response.headers_mut());
             }
             if is_last {
@@ -207,6 +207,16 @@ fn note_answer<ResBody, E>(
     if let Ok(response) = result {
         response.extensions_mut().insert(selected.clone());
     }
+}
+
+/// Whether the answer tells a client to come back later: 429, or gRPC's `RESOURCE_EXHAUSTED`.
+fn is_limit<ResBody>(response: &Response<ResBody>) -> bool {
+    let is_exhausted = |code: &HeaderValue| code.as_bytes() == b"8";
+    response.status() == StatusCode::TOO_MANY_REQUESTS
+        || response
+            .headers()
+            .get(GRPC_STATUS)
+            .is_some_and(is_exhausted)
 }
 
 fn is_refusal<ResBody>(response: &Response<ResBody>) -> bool {
@@ -227,3 +237,5 @@ where
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");

@@ -1,5 +1,4 @@
 use std::{
-    borrow::Cow,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -7,9 +6,9 @@ use std::{
 use http::Response;
 use pin_project_lite::pin_project;
 use spillover_core::{Answer, Classify, Cooldowns};
-use spillover_hint::Report;
 
 use super::track::Track;
+use crate::report::report_of;
 
 pin_project! {
     /// The answer of the inner service, recorded.
@@ -49,27 +48,20 @@ where
         };
 
         let report = result.as_ref().ok().and_then(report_of);
-        let class = this.classify.classify(&match &result {
+        let answer = match &result {
             Ok(response) => Answer::reported(response, report.as_deref(), Some(track.backend())),
             Err(error) => Answer::error(error, Some(track.backend())),
-        });
+        };
+        let class = this.classify.classify(&answer);
+        let is_final = class.is_refusal() && !this.classify.may_retry(&answer);
         let headers = result.as_ref().ok().map(Response::headers);
-        let outcome = track.end(class, headers, report.as_deref(), this.cooldowns);
+        let mut outcome = track.end(class, headers, report.as_deref(), this.cooldowns);
+        if is_final {
+            outcome = outcome.without_retry();
+        }
         if let Ok(response) = &mut result {
             response.extensions_mut().insert(outcome);
         }
         Poll::Ready(result)
     }
-}
-
-/// What a refusal says of itself: what a layer inside has read, else what its head says.
-fn report_of<ResBody>(response: &Response<ResBody>) -> Option<Cow<'_, Report>> {
-    if let Some(report) = response.extensions().get::<Report>() {
-        return Some(Cow::Borrowed(report));
-    }
-    let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
-        return None;
-    }
-    Report::from_head(status, response.headers()).map(Cow::Owned)
 }

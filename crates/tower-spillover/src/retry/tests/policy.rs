@@ -2,7 +2,7 @@
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use spillover_core::{Answer, Class, Outcome};
+use spillover_core::{Answer, Class, GrpcClassifier, Outcome};
 use spillover_testing::Probe;
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -146,6 +146,8 @@ async fn the_outcome_of_a_layer_below_decides() {
     };
     let throttled = Outcome::throttled(std::time::Duration::from_secs(1));
     assert_eq!(send(classified(200, throttled)).await, Ok((202, 1)));
+    let last = Outcome::throttled(std::time::Duration::from_secs(1)).without_retry();
+    assert_eq!(send(classified(429, last)).await, Ok((429, 0)));
     assert_eq!(
         send(classified(429, Outcome::client_error())).await,
         Ok((429, 0))
@@ -278,4 +280,23 @@ async fn layers_within_each_other_count_apart() {
     assert_eq!(handle.calls(), 2 * 3);
     assert_eq!(tried(response.extensions()).attempts(), 2);
     assert!(tried(response.extensions()).contains(1) && !tried(response.extensions()).contains(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_of_grpc_may_forbid_it() {
+    for (pushback, attempts) in [("0", 2), ("-1", 1)] {
+        let refuse = move |request: Request<_>| {
+            mark_next(&request);
+            let response = Response::builder()
+                .header("grpc-status", "8")
+                .header("grpc-retry-pushback-ms", pushback);
+            std::future::ready(Ok(response.body(0).unwrap()))
+        };
+        let inner: Inner = Probe::new(refuse);
+        let handle = inner.handle();
+        let layer = RetryThrottledLayer::new().with_classify(GrpcClassifier::new());
+        let service = layer.max_attempts(2).layer(inner);
+        service.oneshot(request(ScriptedBody::new())).await.unwrap();
+        assert_eq!(handle.calls(), attempts, "{pushback}");
+    }
 }

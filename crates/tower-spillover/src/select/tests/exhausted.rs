@@ -125,3 +125,25 @@ async fn an_inner_service_that_was_ready_in_vain_stays_ready() {
     );
     assert_eq!((handle.reserved(), handle.violations()), (0, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_last_refusal_of_grpc_is_pushed_back_until_the_pool_opens() {
+    let pool = pool([("a", 1)]);
+    let inner = Probe::new(|_: Request<()>| {
+        let response = Response::builder().header("grpc-status", "8");
+        std::future::ready(Ok::<_, &'static str>(response.body(String::new()).unwrap()))
+    });
+    let refuse = {
+        let pool = pool.clone();
+        move |mut response: Response<String>| {
+            throttle(&pool, 0, SECOND * 3 / 2);
+            let outcome = Outcome::throttled(SECOND * 3 / 2);
+            response.extensions_mut().insert(outcome);
+            response
+        }
+    };
+    let service = PrioritySelectLayer::new(pool).layer(inner.map_response(refuse));
+    let response = service.oneshot(request(&Tried::new())).await.unwrap();
+    assert_eq!(response.headers()["grpc-retry-pushback-ms"], "1500");
+    assert!(!response.headers().contains_key("retry-after"));
+}

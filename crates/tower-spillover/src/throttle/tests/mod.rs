@@ -1,6 +1,7 @@
 //! The layer over an inner service whose answers close a pool of one backend.
 
 mod cooldown;
+mod grpc;
 mod outcome;
 mod report;
 mod service;

@@ -1,122 +1,8 @@
-use std::sync::Arc;
-
-use http::{HeaderMap, Response, StatusCode};
+use http::StatusCode;
 use spillover_hint::{Refusal, Report};
 
-use crate::{Backend, Class};
-
-/// Decides what an answer means. Closures implement it.
-///
-/// ```
-/// use http::StatusCode;
-/// use spillover_core::{Answer, Class, Classify, StatusClassifier};
-///
-/// // GitHub answers 403 to who is over a secondary limit.
-/// let github = |answer: &Answer<'_, std::io::Error>| match (answer.status(), answer.headers()) {
-///     (Some(StatusCode::FORBIDDEN), Some(headers)) if headers.contains_key("retry-after") => Class::Throttled,
-///     _ => StatusClassifier::new().classify(answer),
-/// };
-///
-/// let mut response = http::Response::new(());
-/// *response.status_mut() = StatusCode::FORBIDDEN;
-/// assert_eq!(github.classify(&Answer::response(&response, None)), Class::ClientError);
-/// response.headers_mut().insert("retry-after", "60".parse()?);
-/// assert_eq!(github.classify(&Answer::response(&response, None)), Class::Throttled);
-/// # Ok::<_, http::header::InvalidHeaderValue>(())
-/// ```
-pub trait Classify<E> {
-    /// The class of this answer.
-    fn classify(&self, answer: &Answer<'_, E>) -> Class;
-}
-
-impl<E, F> Classify<E> for F
-where
-    F: Fn(&Answer<'_, E>) -> Class,
-{
-    fn classify(&self, answer: &Answer<'_, E>) -> Class {
-        self(answer)
-    }
-}
-
-/// What came back from an attempt: the head of a response with what it reports, or an error.
-#[derive(Debug)]
-pub struct Answer<'a, E> {
-    result: Result<Head<'a>, &'a E>,
-    backend: Option<&'a Backend>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Head<'a> {
-    status: StatusCode,
-    headers: &'a HeaderMap,
-    report: Option<&'a Report>,
-}
-
-impl<'a, E> Answer<'a, E> {
-    /// The head of a response, and the backend that gave it.
-    pub fn response<B>(response: &'a Response<B>, backend: Option<&'a Backend>) -> Self {
-        Self::reported(response, None, backend)
-    }
-
-    /// The head of a response with what was read from it and its body.
-    pub fn reported<B>(
-        response: &'a Response<B>,
-        report: Option<&'a Report>,
-        backend: Option<&'a Backend>,
-    ) -> Self {
-        let head = Head {
-            status: response.status(),
-            headers: response.headers(),
-            report,
-        };
-        Self {
-            result: Ok(head),
-            backend,
-        }
-    }
-
-    /// An error in place of a response.
-    pub fn error(error: &'a E, backend: Option<&'a Backend>) -> Self {
-        Self {
-            result: Err(error),
-            backend,
-        }
-    }
-
-    /// The status; `None` for an error.
-    #[must_use]
-    pub fn status(&self) -> Option<StatusCode> {
-        self.head().map(|head| head.status)
-    }
-
-    /// The header fields; `None` for an error.
-    #[must_use]
-    pub fn headers(&self) -> Option<&'a HeaderMap> {
-        self.head().map(|head| head.headers)
-    }
-
-    /// What a refusal says of itself, where it was read.
-    #[must_use]
-    pub fn report(&self) -> Option<&'a Report> {
-        self.head()?.report
-    }
-
-    /// The error, where there is no response.
-    #[must_use]
-    pub fn as_error(&self) -> Option<&'a E> {
-        self.result.err()
-    }
-
-    /// The backend that was asked, where it is known.
-    #[must_use]
-    pub fn backend(&self) -> Option<&'a Backend> {
-        self.backend
-    }
-
-    fn head(&self) -> Option<Head<'a>> {
-        self.result.ok()
-    }
-}
+use super::{Answer, Classify, overrides::Overrides};
+use crate::Class;
 
 /// Goes by what the answer says of itself ([`Report`]), and by its status (RFC 9110 section 15, RFC 6585 section 4).
 ///
@@ -132,7 +18,7 @@ impl<'a, E> Answer<'a, E> {
 /// | the rest | [`Class::ClientError`] |
 #[derive(Clone, Debug, Default)]
 pub struct StatusClassifier {
-    overrides: Option<Arc<[(StatusCode, Class)]>>,
+    overrides: Overrides<StatusCode>,
 }
 
 impl StatusClassifier {
@@ -146,18 +32,9 @@ impl StatusClassifier {
     /// nothing; [`Class::ClientError`] does neither.
     #[must_use]
     pub fn with_status(self, status: StatusCode, class: Class) -> Self {
-        let others = self.overrides.iter().flat_map(|overrides| overrides.iter());
-        let others = others.filter(|(other, _)| *other != status).copied();
         Self {
-            overrides: Some(others.chain([(status, class)]).collect()),
+            overrides: self.overrides.with(status, class),
         }
-    }
-
-    fn overridden(&self, status: StatusCode) -> Option<Class> {
-        let mut overrides = self.overrides.as_ref()?.iter();
-        overrides
-            .find(|(other, _)| *other == status)
-            .map(|(_, class)| *class)
     }
 }
 
@@ -166,7 +43,7 @@ impl<E> Classify<E> for StatusClassifier {
         let Some(head) = answer.head() else {
             return Class::Failing;
         };
-        if let Some(class) = self.overridden(head.status) {
+        if let Some(class) = self.overrides.get(head.status) {
             return class;
         }
         let is_error = head.status.is_client_error() || head.status.is_server_error();
@@ -197,8 +74,10 @@ impl<E> Classify<E> for StatusClassifier {
 
 #[cfg(test)]
 mod tests {
+    use http::Response;
+
     use super::*;
-    use crate::Credential;
+    use crate::{Backend, Credential};
 
     fn class(status: u16, backend: Option<&Backend>) -> Class {
         let mut response = Response::new(());

@@ -1,0 +1,135 @@
+//! What an answer means for the backend that gave it.
+
+mod grpc;
+mod overrides;
+mod status;
+
+use http::{HeaderMap, Response, StatusCode};
+use spillover_hint::Report;
+
+pub use self::{grpc::GrpcClassifier, status::StatusClassifier};
+use crate::{Backend, Class};
+
+/// Decides what an answer means. Closures implement it.
+///
+/// ```
+/// use http::StatusCode;
+/// use spillover_core::{Answer, Class, Classify, StatusClassifier};
+///
+/// // GitHub answers 403 to who is over a secondary limit.
+/// let github = |answer: &Answer<'_, std::io::Error>| match (answer.status(), answer.headers()) {
+///     (Some(StatusCode::FORBIDDEN), Some(headers)) if headers.contains_key("retry-after") => Class::Throttled,
+///     _ => StatusClassifier::new().classify(answer),
+/// };
+///
+/// let mut response = http::Response::new(());
+/// *response.status_mut() = StatusCode::FORBIDDEN;
+/// assert_eq!(github.classify(&Answer::response(&response, None)), Class::ClientError);
+/// response.headers_mut().insert("retry-after", "60".parse()?);
+/// assert_eq!(github.classify(&Answer::response(&response, None)), Class::Throttled);
+/// # Ok::<_, http::header::InvalidHeaderValue>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not classify answers of a service whose error is `{E}`",
+    note = "a closure does when the type of its argument is written out: `|answer: &Answer<'_, BoxError>| Class::Success`",
+    note = "the error is that of the service inside: `StatusClassifier` and `GrpcClassifier` take any"
+)]
+pub trait Classify<E> {
+    /// The class of this answer.
+    fn classify(&self, answer: &Answer<'_, E>) -> Class;
+
+    /// Whether the request may go to another backend after this answer, if that is a refusal. Closures always allow it.
+    fn may_retry(&self, answer: &Answer<'_, E>) -> bool {
+        let _ = answer;
+        true
+    }
+}
+
+impl<E, F> Classify<E> for F
+where
+    F: Fn(&Answer<'_, E>) -> Class,
+{
+    fn classify(&self, answer: &Answer<'_, E>) -> Class {
+        self(answer)
+    }
+}
+
+/// What came back from an attempt: the head of a response with what it reports, or an error.
+#[derive(Debug)]
+pub struct Answer<'a, E> {
+    result: Result<Head<'a>, &'a E>,
+    backend: Option<&'a Backend>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Head<'a> {
+    status: StatusCode,
+    headers: &'a HeaderMap,
+    report: Option<&'a Report>,
+}
+
+impl<'a, E> Answer<'a, E> {
+    /// The head of a response, and the backend that gave it.
+    pub fn response<B>(response: &'a Response<B>, backend: Option<&'a Backend>) -> Self {
+        Self::reported(response, None, backend)
+    }
+
+    /// The head of a response with what was read from it and its body.
+    pub fn reported<B>(
+        response: &'a Response<B>,
+        report: Option<&'a Report>,
+        backend: Option<&'a Backend>,
+    ) -> Self {
+        let head = Head {
+            status: response.status(),
+            headers: response.headers(),
+            report,
+        };
+        Self {
+            result: Ok(head),
+            backend,
+        }
+    }
+
+    /// An error in place of a response.
+    pub fn error(error: &'a E, backend: Option<&'a Backend>) -> Self {
+        Self {
+            result: Err(error),
+            backend,
+        }
+    }
+
+    /// The status; `None` for an error.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.head().map(|head| head.status)
+    }
+
+    /// The header fields; `None` for an error.
+    #[must_use]
+    pub fn headers(&self) -> Option<&'a HeaderMap> {
+        self.head().map(|head| head.headers)
+    }
+
+    /// What a refusal says of itself, where it was read.
+    #[must_use]
+    pub fn report(&self) -> Option<&'a Report> {
+        self.head()?.report
+    }
+
+    /// The error, where there is no response.
+    #[must_use]
+    pub fn as_error(&self) -> Option<&'a E> {
+        self.result.err()
+    }
+
+    /// The backend that was asked, where it is known.
+    #[must_use]
+    pub fn backend(&self) -> Option<&'a Backend> {
+        self.backend
+    }
+
+    fn head(&self) -> Option<Head<'a>> {
+        self.result.ok()
+    }
+}
