@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use http::{Response, StatusCode, request::Parts};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
 use spillover_core::Exhausted;
 
 /// What becomes of a request that finds every backend throttled.
@@ -38,16 +38,31 @@ where
     }
 }
 
-/// Status 429 (RFC 6585 section 4) and an empty body.
+/// Status 429 (RFC 6585 section 4) and an empty body; for a request of gRPC, its `RESOURCE_EXHAUSTED` and no message.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EmptyResponse {
     _priv: (),
 }
 
 impl<ResBody: Default> ResponseForExhausted<ResBody> for EmptyResponse {
-    fn response_for(&self, _: &Exhausted, _: &Parts) -> Response<ResBody> {
+    fn response_for(&self, _: &Exhausted, request: &Parts) -> Response<ResBody> {
         let mut response = Response::new(ResBody::default());
-        *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+        match request.headers.get(CONTENT_TYPE) {
+            Some(kind) if kind.as_bytes().starts_with(b"application/grpc") => {
+                // "Trailers-Only": an error is all in the head (gRPC over HTTP/2, "Responses").
+                let headers = response.headers_mut();
+                headers.insert(CONTENT_TYPE, kind.clone());
+                headers.insert(GRPC_STATUS, HeaderValue::from_static("8"));
+                headers.insert(
+                    GRPC_MESSAGE,
+                    HeaderValue::from_static("all backends are closed"),
+                );
+            }
+            _ => *response.status_mut() = StatusCode::TOO_MANY_REQUESTS,
+        }
         response
     }
 }
+
+pub(super) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");

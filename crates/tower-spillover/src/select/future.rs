@@ -4,13 +4,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use spillover_core::{Exhausted, Outcome, Selected, Tried};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
-use super::{Draw, PrioritySelect, ResponseForExhausted};
+use super::{Draw, PrioritySelect, ResponseForExhausted, exhausted::GRPC_STATUS};
 
 pin_project! {
     /// The answer of the chosen backend, or that there is none to choose.
@@ -237,5 +237,3 @@ where
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
-
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");

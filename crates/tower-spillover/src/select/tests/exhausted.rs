@@ -147,3 +147,16 @@ async fn the_last_refusal_of_grpc_is_pushed_back_until_the_pool_opens() {
     assert_eq!(response.headers()["grpc-retry-pushback-ms"], "1500");
     assert!(!response.headers().contains_key("retry-after"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_call_of_grpc_is_told_so_in_its_own_terms() {
+    let layer = PrioritySelectLayer::new(throttled()).when_exhausted(WhenExhausted::Reject);
+    let mut request = request(&Tried::new());
+    let kind = "application/grpc+proto".parse().unwrap();
+    request.headers_mut().insert("content-type", kind);
+    let response = layer.layer(labels()).oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/grpc+proto");
+    assert_eq!(response.headers()["grpc-status"], "8");
+    assert_eq!(response.headers()["grpc-retry-pushback-ms"], "1500");
+}
