@@ -7,6 +7,7 @@ use axum::{
     routing::{any, any_service},
 };
 use http::request::Parts;
+use hyper_util::client::legacy::connect::Connect;
 use spillover_core::{Class, Exhausted, Pool, Selected};
 use tower::{ServiceBuilder, retry::budget::TpsBudget};
 use tower_spillover::{
@@ -19,7 +20,7 @@ use tower_spillover::{
 
 use crate::{
     access_log::AccessLogLayer,
-    client::Client,
+    client::client,
     dialect::{self, Dialect, ErrorKind, GatewayError},
     hop_by_hop,
     model_scope::ModelScopeLayer,
@@ -28,14 +29,22 @@ use crate::{
 
 /// What the stack is set up with.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) pool: Pool,
-    pub(crate) http_timeout: std::time::Duration,
-    pub(crate) when_exhausted: WhenExhausted,
-    pub(crate) expose_backend_url: bool,
+pub struct Settings {
+    /// The backends.
+    pub pool: Pool,
+    /// How long an attempt may take to its response head.
+    pub http_timeout: std::time::Duration,
+    /// What becomes of a request that finds every backend throttled.
+    pub when_exhausted: WhenExhausted,
+    /// Whether responses name the URL of their backend.
+    pub expose_backend_url: bool,
 }
 
-pub(crate) fn app(settings: Settings, client: Client) -> Router {
+/// The gateway as a service, over connections that `connector` makes. It needs the runtime that it is made in.
+pub fn app<C>(settings: Settings, connector: C) -> Router
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
     let expose_url = settings.expose_backend_url;
     let proxy = ServiceBuilder::new()
         .layer(AccessLogLayer::new())
@@ -54,7 +63,7 @@ pub(crate) fn app(settings: Settings, client: Client) -> Router {
         .layer(ThrottleTrackerLayer::new())
         .map_response(|response: Response<_>| response.map(Body::new))
         .layer(RefusalBodyLayer::new())
-        .service(Upstream::new(client, settings.http_timeout));
+        .service(Upstream::new(client(connector), settings.http_timeout));
 
     // CONNECT names an authority and no resource; TRACE would show a client the credential of the backend (RFC 9110
     // sections 9.3.6 and 9.3.8).

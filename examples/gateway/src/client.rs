@@ -5,17 +5,30 @@ use std::{io, time::Duration};
 use axum::body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{self, connect::HttpConnector},
+    client::legacy::{
+        self,
+        connect::{Connect, HttpConnector},
+    },
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tower_spillover::retry::ReplayBody;
 
 /// One client for all backends: it pools connections by scheme and authority.
-pub(crate) type Client = legacy::Client<HttpsConnector<HttpConnector>, ReplayBody<Body>>;
+pub(crate) type Client<C> = legacy::Client<C, ReplayBody<Body>>;
 
-/// Builds the client. The platform's root certificates are needed only where a backend speaks TLS.
-pub(crate) fn client(needs_tls: bool) -> io::Result<Client> {
+/// Builds the client over connections that `connector` makes.
+pub(crate) fn client<C: Connect + Clone>(connector: C) -> Client<C> {
+    legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .http2_adaptive_window(true)
+        .http2_keep_alive_interval(HTTP2_PING_INTERVAL)
+        .build(connector)
+}
+
+/// Connects by TCP, with TLS where a backend wants it. The platform's root certificates are needed only there.
+pub(crate) fn connector(needs_tls: bool) -> io::Result<HttpsConnector<HttpConnector>> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
@@ -41,17 +54,10 @@ pub(crate) fn client(needs_tls: bool) -> io::Result<Client> {
             .with_no_client_auth();
         HttpsConnectorBuilder::new().with_tls_config(config)
     };
-    let connector = tls
+    Ok(tls
         .https_or_http()
         .enable_all_versions()
-        .wrap_connector(http);
-
-    Ok(legacy::Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .timer(TokioTimer::new())
-        .http2_adaptive_window(true)
-        .http2_keep_alive_interval(HTTP2_PING_INTERVAL)
-        .build(connector))
+        .wrap_connector(http))
 }
 
 /// A host that does not answer a SYN at all shall not hold a request for the whole HTTP timeout.

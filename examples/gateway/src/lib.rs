@@ -1,8 +1,8 @@
 //! One endpoint in front of several rate-limited LLM backends.
 //!
 //! The binary `spillover` reads its [`config`] and serves: every request goes to the best backend that will take it now,
-//! and to the next one the instant that one throttles or fails. [`main`] is all of it; the modules show how the layers of
-//! `tower-spillover` become a gateway.
+//! and to the next one the instant that one throttles or fails. [`main`] is all of it; [`app`] is the service alone, for who
+//! has connections of another kind; the modules show how the layers of `tower-spillover` become a gateway.
 
 mod access_log;
 mod app;
@@ -17,4 +17,7 @@ mod model_scope;
 mod serve;
 mod upstream;
 
-pub use crate::main_job::main;
+pub use crate::{
+    app::{Settings, app},
+    main_job::main,
+};

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     app::{Settings, app},
-    client::client,
+    client::connector,
     config::{Cli, Command, Config, ConfigError},
     demo, log,
     serve::{serve, stop_signal},
@@ -55,7 +55,7 @@ async fn run(config: &Config) -> io::Result<()> {
         when_exhausted: config.when_exhausted(),
         expose_backend_url: config.expose_backend_url(),
     };
-    let app = app(settings, client(needs_tls)?);
+    let app = app(settings, connector(needs_tls)?);
     let listen = config.listen();
     let listener = TcpListener::bind(listen.as_str()).await.map_err(|error| {
         io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"))

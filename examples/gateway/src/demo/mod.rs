@@ -17,7 +17,7 @@ use tower_spillover::select::WhenExhausted;
 use self::{account::Account, fleet::Fleet, traffic::Traffic};
 use crate::{
     app::{Settings, app},
-    client::client,
+    client::connector,
     config::ListenAddr,
     serve::{serve, stop_signal},
 };
@@ -46,7 +46,7 @@ pub(crate) async fn run(listen: &ListenAddr, stay: bool) -> io::Result<()> {
             }
         }
     };
-    let server = tokio::spawn(serve(listener, app(settings, client(false)?), end));
+    let server = tokio::spawn(serve(listener, app(settings, connector(false)?), end));
 
     println!("{}", fleet.introduction());
     println!(

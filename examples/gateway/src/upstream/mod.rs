@@ -12,6 +12,7 @@ use std::{
 
 use axum::body::Body;
 use http::{Request, Response};
+use hyper_util::client::legacy::connect::Connect;
 use tower::Service;
 use tower_spillover::retry::ReplayBody;
 
@@ -20,18 +21,21 @@ use crate::client::Client;
 
 /// Calls the client. A failure becomes a 502 or 504, so that layers outside see responses only, as axum wants it.
 #[derive(Clone, Debug)]
-pub(crate) struct Upstream {
-    client: Client,
+pub(crate) struct Upstream<C> {
+    client: Client<C>,
     timeout: Duration,
 }
 
-impl Upstream {
-    pub(crate) fn new(client: Client, timeout: Duration) -> Self {
+impl<C> Upstream<C> {
+    pub(crate) fn new(client: Client<C>, timeout: Duration) -> Self {
         Self { client, timeout }
     }
 }
 
-impl Service<Request<ReplayBody<Body>>> for Upstream {
+impl<C> Service<Request<ReplayBody<Body>>> for Upstream<C>
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = ResponseFuture;
