@@ -6,13 +6,16 @@ use axum::{Router, body::Body, error_handling::HandleErrorLayer, routing::get};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use spillover_tests::{
-    on_both_deployments,
-    stack::{Backends, Deployment, HttpService, Reply, SECOND, Stack, per_backend, shared_client},
+    on_every_deployment,
+    stack::{
+        Backends, Deployment, HttpService, Reply, SECOND, Stack, gateway, per_backend,
+        shared_client, tonic_channels,
+    },
 };
 use tower::{BoxError, ServiceBuilder, ServiceExt};
 use tower_spillover::{Selected, select::WhenExhausted};
 
-on_both_deployments! {
+on_every_deployment! {
     it_serves_what_no_route_does
     a_failover_shows_in_nothing_but_who_answered
     a_request_that_no_backend_takes_is_answered
@@ -40,6 +43,8 @@ fn mounted(
     let router = match deployment {
         Deployment::SharedClient => router(shared_client(&settings, &backends)),
         Deployment::PerBackend => router(per_backend(&settings, &backends)),
+        Deployment::TonicChannels => router(tonic_channels(&settings, &backends)),
+        Deployment::Gateway => router(gateway(&settings, &backends)),
     };
     (router, backends)
 }

@@ -7,20 +7,29 @@ use bytes::Bytes;
 use http::HeaderMap;
 use spillover_testing::ScriptedBody;
 use spillover_tests::{
-    on_both_deployments,
-    stack::{Deployment, Reply, SECOND, Stack},
+    on_deployments, on_every_deployment,
+    stack::{Deployment, Reply, SECOND, Stack, settle},
 };
-use tokio_test::{assert_pending, task};
 use tower_spillover::{Condition, retry::ReplayLimits};
 
-on_both_deployments! {
+on_every_deployment! {
     every_attempt_gets_the_same_bytes_and_trailers
     a_large_body_survives_a_failover
     a_body_that_is_still_coming_is_passed_on_as_it_comes
-    a_body_beyond_the_limit_is_sent_once
-    a_body_beyond_the_limit_moves_on_until_it_is_read
     a_client_that_breaks_off_costs_no_backend_anything
+}
+
+// The gateway has no setting for the limits.
+on_deployments! {
+    [SharedClient PerBackend TonicChannels]
+    a_body_beyond_the_limit_is_sent_once
     what_bodies_take_of_the_budget_comes_back
+}
+
+// A connection reads ahead of its server.
+on_deployments! {
+    [SharedClient PerBackend]
+    a_body_beyond_the_limit_moves_on_until_it_is_read
 }
 
 fn trailers() -> HeaderMap {
@@ -78,15 +87,16 @@ async fn a_body_that_is_still_coming_is_passed_on_as_it_comes(deployment: Deploy
     let stack = Stack::builder([("a", 1), ("c", 2)]).build(deployment, reading(1));
     let body = ScriptedBody::new().data("one, ").pause();
     let client = body.handle();
-    let mut sent = task::spawn(stack.send_body(Body::new(body)));
+    let sent = stack.start(Body::new(body)).await;
     // The first has answered, the second waits for the rest.
-    assert_pending!(sent.poll());
     assert_eq!(stack.backends.order(), ["a", "c"]);
     client.push_data("two");
-    assert!(sent.is_woken());
-    assert_pending!(sent.poll());
+    settle().await;
+    assert_eq!(client.data_frames(), 2);
+    assert!(!sent.is_finished());
     client.resume();
-    assert_eq!(sent.await.unwrap().summary(), (200, "c", 2));
+    let answer = sent.await.unwrap().unwrap();
+    assert_eq!(answer.summary(), (200, "c", 2));
     assert_eq!(stack.backends.seen()[1].body, "one, two");
 }
 

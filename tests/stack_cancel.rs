@@ -3,14 +3,13 @@
 use axum::body::Body;
 use spillover_testing::ScriptedBody;
 use spillover_tests::{
-    on_both_deployments,
-    stack::{Deployment, Reply, SECOND, Stack},
+    on_every_deployment,
+    stack::{Deployment, Reply, SECOND, Stack, settle},
 };
 use tokio::time::{Instant, advance};
-use tokio_test::{assert_pending, task};
 use tower_spillover::{Condition, Outcome, Scope, select::WhenExhausted};
 
-on_both_deployments! {
+on_every_deployment! {
     in_the_first_attempt
     in_the_second_attempt
     while_it_probes
@@ -20,10 +19,10 @@ on_both_deployments! {
 
 async fn in_the_first_attempt(deployment: Deployment) {
     let stack = Stack::builder([("a", 1), ("b", 2)]).build(deployment, |_, _| Reply::stall());
-    let mut sent = task::spawn(stack.send());
-    assert_pending!(sent.poll());
+    let sent = stack.start("question").await;
     assert_eq!(stack.backends.in_flight(), 1);
-    drop(sent);
+    sent.abort();
+    settle().await;
     assert_eq!(
         (stack.backends.in_flight(), stack.backends.cancelled()),
         (0, 1)
@@ -37,9 +36,9 @@ async fn in_the_second_attempt(deployment: Deployment) {
         "a" => Reply::throttled(5),
         _ => Reply::stall(),
     });
-    let mut sent = task::spawn(stack.send());
-    assert_pending!(sent.poll());
-    drop(sent);
+    let sent = stack.start("question").await;
+    sent.abort();
+    settle().await;
     assert_eq!(
         (stack.backends.in_flight(), stack.backends.cancelled()),
         (0, 1)
@@ -60,11 +59,11 @@ async fn while_it_probes(deployment: Deployment) {
         });
     stack.send().await;
     advance(10 * SECOND).await;
-    let mut probe = task::spawn(stack.send());
-    assert_pending!(probe.poll());
+    let probe = stack.start("question").await;
     assert_eq!(stack.send().await.summary(), (200, "b", 1));
 
-    drop(probe);
+    probe.abort();
+    settle().await;
     assert_eq!(stack.send().await.summary(), (200, "a", 1));
 }
 
@@ -76,9 +75,9 @@ async fn while_it_waits(deployment: Deployment) {
         .pool
         .first(Scope::WHOLE, now)
         .record(&Outcome::throttled(5 * SECOND), now);
-    let mut sent = task::spawn(stack.send());
-    assert_pending!(sent.poll());
-    drop(sent);
+    let sent = stack.start("question").await;
+    sent.abort();
+    settle().await;
     advance(5 * SECOND).await;
     assert_eq!(stack.backends.count("a"), 0);
     assert_eq!(stack.send().await.summary(), (200, "a", 1));
@@ -88,9 +87,9 @@ async fn while_it_sends(deployment: Deployment) {
     let stack = Stack::builder([("a", 1), ("b", 2)]).build(deployment, |_, _| Reply::status(200));
     let body = ScriptedBody::new().data("one").pause();
     let client = body.handle();
-    let mut sent = task::spawn(stack.send_body(Body::new(body)));
-    assert_pending!(sent.poll());
-    drop(sent);
+    let sent = stack.start(Body::new(body)).await;
+    sent.abort();
+    settle().await;
     assert!(client.dropped_early());
     assert_eq!(
         (stack.backends.in_flight(), stack.backends.cancelled()),

@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use spillover_tests::{
-    on_both_deployments,
+    on_every_deployment,
     stack::{Deployment, Reply, SECOND, Stack, StackBuilder},
 };
 use tokio::time::{Instant, advance};
 use tower_spillover::{Class, Condition, select::WhenExhausted};
 
-on_both_deployments! {
+on_every_deployment! {
     a_request_that_was_everywhere_gets_the_last_answer
     a_429_tells_when_the_first_backend_opens
     it_is_forwarded_to_the_first_of_the_list

@@ -5,13 +5,13 @@
 use std::{collections::HashMap, time::Duration};
 
 use spillover_tests::{
-    on_both_deployments,
+    on_every_deployment,
     stack::{Answer, Deployment, Reply, SECOND, Stack},
 };
 use tokio::time::{Instant, sleep_until};
 use tower_spillover::{Backend, Condition};
 
-on_both_deployments! {
+on_every_deployment! {
     five_hundred_requests_leave_a_throttled_backend_alone_until_it_recovers
     requests_that_are_under_way_together_are_all_served
     one_of_many_requests_probes

@@ -10,7 +10,7 @@ use std::{
 use axum::body::Body;
 use http::Request;
 use spillover_tests::{
-    on_both_deployments,
+    on_deployments,
     stack::{Deployment, Reply, SECOND, Stack},
 };
 use tokio::time::advance;
@@ -19,7 +19,9 @@ use tower_spillover::{retry::ReplayLimits, select::WhenExhausted};
 use tracing::{Level, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
-on_both_deployments! {
+// The connections of the others log as well.
+on_deployments! {
+    [SharedClient PerBackend]
     a_spill_and_a_recovery_are_logged
     a_lowered_limit_is_logged
     an_attempt_that_is_given_up_is_logged

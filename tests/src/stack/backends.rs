@@ -1,7 +1,6 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
 };
 
 use axum::body::Body;
@@ -9,76 +8,13 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::BodyExt;
 use spillover_testing::{Probe, probe::ProbeHandle};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tower::BoxError;
 use tower_spillover::retry::ReplayBody;
 
-pub(crate) type Client = Probe<ReplayBody<Body>, Body, BoxError>;
+use super::{Reply, in_flight::InFlight};
 
-/// What a backend does with a request.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    delay: Duration,
-    chunks: usize,
-    result: Option<Result<u16, &'static str>>,
-    headers: Vec<(&'static str, String)>,
-}
-
-impl Reply {
-    /// Answers with this status.
-    #[must_use]
-    pub fn status(status: u16) -> Self {
-        Self {
-            delay: Duration::ZERO,
-            chunks: usize::MAX,
-            result: Some(Ok(status)),
-            headers: Vec::new(),
-        }
-    }
-
-    /// Answers 429 with this `retry-after`.
-    #[must_use]
-    pub fn throttled(retry_after: impl fmt::Display) -> Self {
-        Self::status(429).header("retry-after", retry_after)
-    }
-
-    /// Fails in place of an answer, as a connection that is refused or reset.
-    #[must_use]
-    pub fn error(message: &'static str) -> Self {
-        Self {
-            result: Some(Err(message)),
-            ..Self::status(0)
-        }
-    }
-
-    /// Never answers.
-    #[must_use]
-    pub fn stall() -> Self {
-        Self {
-            result: None,
-            ..Self::status(0)
-        }
-    }
-
-    /// With this header field.
-    #[must_use]
-    pub fn header(mut self, name: &'static str, value: impl fmt::Display) -> Self {
-        self.headers.push((name, value.to_string()));
-        self
-    }
-
-    /// Not before this time.
-    #[must_use]
-    pub fn after(self, delay: Duration) -> Self {
-        Self { delay, ..self }
-    }
-
-    /// Reads no more than so many chunks of the body first. Otherwise the whole body is read.
-    #[must_use]
-    pub fn reads(self, chunks: usize) -> Self {
-        Self { chunks, ..self }
-    }
-}
+pub(super) type Client = Probe<ReplayBody<Body>, Body, BoxError>;
 
 /// A request as a backend got it.
 #[derive(Clone, Debug)]
@@ -106,6 +42,7 @@ pub struct Backends {
 struct Shared {
     script: Box<Script>,
     seen: Mutex<Vec<Seen>>,
+    in_flight: InFlight,
     handles: Mutex<Vec<ProbeHandle<BoxError>>>,
 }
 
@@ -118,6 +55,7 @@ impl Backends {
             shared: Arc::new(Shared {
                 script: Box::new(script),
                 seen: Mutex::default(),
+                in_flight: InFlight::default(),
                 handles: Mutex::default(),
             }),
         }
@@ -150,78 +88,94 @@ impl Backends {
     /// Requests that are being served now.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.sum(ProbeHandle::in_flight)
+        self.check_readiness();
+        self.shared.in_flight.now()
     }
 
-    /// Requests whose answer was not waited for.
+    /// Requests that were given up before they were answered.
     #[must_use]
     pub fn cancelled(&self) -> usize {
-        self.sum(ProbeHandle::cancelled)
+        self.check_readiness();
+        self.shared.in_flight.cancelled()
     }
 
     /// The client of the backend with this label; without one, of all backends: then the authority of a request tells
     /// which it is for.
-    pub(crate) fn client(&self, label: Option<&str>) -> Client {
+    pub(super) fn client(&self, label: Option<&str>) -> Client {
         let backends = self.clone();
         let label = label.map(ToOwned::to_owned);
         let client = Probe::new(move |request: Request<ReplayBody<Body>>| {
             let host = request.uri().host().expect("an absolute target");
-            let named = host
-                .strip_suffix(".example")
-                .expect("a backend of the pool");
-            assert_eq!(label.as_deref().unwrap_or(named), named);
-            backends.clone().serve(named.to_owned(), request)
+            if let Some(label) = &label {
+                assert_eq!(label_of(host), label);
+            }
+            backends.serve(request)
         });
         self.shared.handles.lock().unwrap().push(client.handle());
         client
     }
 
-    async fn serve(
-        self,
-        backend: String,
-        request: Request<ReplayBody<Body>>,
-    ) -> Result<Response<Body>, BoxError> {
+    /// Plays the script for a request with an absolute target.
+    pub(super) fn serve<B>(
+        &self,
+        request: Request<B>,
+    ) -> impl Future<Output = Result<Response<Body>, BoxError>> + Send + use<B>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+    {
+        let backends = self.clone();
+        let ticket = self.shared.in_flight.begin();
+        async move {
+            let (label, reply) = backends.receive(request).await?;
+            let result = reply.play(label).await;
+            ticket.answered();
+            result
+        }
+    }
+
+    /// Reads the request as far as the script wants it.
+    async fn receive<B>(&self, request: Request<B>) -> Result<(String, Reply), BoxError>
+    where
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
         let (head, mut body) = request.into_parts();
-        let index = self.lock().len();
-        self.lock().push(Seen {
-            backend: backend.clone(),
+        let label = label_of(head.uri.host().expect("an absolute target")).to_owned();
+        let (index, nth) = self.note(Seen {
+            backend: label.clone(),
             at: Instant::now(),
             uri: head.uri,
             headers: head.headers,
             body: Bytes::new(),
             trailers: None,
         });
-        let reply = (self.shared.script)(&backend, self.count(&backend));
+        let reply = (self.shared.script)(&label, nth);
 
         let mut data = BytesMut::new();
-        for _ in 0..reply.chunks {
+        for _ in 0..reply.chunks_read() {
             let Some(frame) = body.frame().await else {
                 break;
             };
-            match frame?.into_data() {
+            match frame.map_err(Into::into)?.into_data() {
                 Ok(chunk) => data.extend_from_slice(&chunk),
                 Err(frame) => self.lock()[index].trailers = frame.into_trailers().ok(),
             }
         }
         self.lock()[index].body = data.freeze();
-
-        if !reply.delay.is_zero() {
-            sleep(reply.delay).await;
-        }
-        let Some(result) = reply.result else {
-            return std::future::pending().await;
-        };
-        let mut response = Response::builder().status(result?);
-        for (name, value) in reply.headers {
-            response = response.header(name, value);
-        }
-        Ok(response.body(Body::from(backend))?)
+        Ok((label, reply))
     }
 
-    fn sum(&self, count: impl Fn(&ProbeHandle<BoxError>) -> usize) -> usize {
+    /// Returns its place among all requests, and which one of its backend it is.
+    fn note(&self, request: Seen) -> (usize, usize) {
+        let mut seen = self.lock();
+        let is_earlier = |seen: &&Seen| seen.backend == request.backend;
+        let earlier = seen.iter().filter(is_earlier).count();
+        seen.push(request);
+        (seen.len() - 1, earlier + 1)
+    }
+
+    fn check_readiness(&self) {
         let handles = self.shared.handles.lock().unwrap();
         assert!(handles.iter().all(|handle| handle.violations() == 0));
-        handles.iter().map(count).sum()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Seen>> {
@@ -233,4 +187,9 @@ impl fmt::Debug for Backends {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.lock().iter()).finish()
     }
+}
+
+fn label_of(host: &str) -> &str {
+    let label = host.strip_suffix(".example");
+    label.expect("a backend of the pool")
 }

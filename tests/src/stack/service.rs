@@ -1,64 +1,23 @@
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use axum::body::Body;
 use http::{Request, Response};
-use rand::{RngExt, SeedableRng, rngs::SmallRng};
-use tokio::time::Instant;
-use tower::{
-    BoxError, Service, ServiceBuilder, ServiceExt, timeout::TimeoutLayer, util::BoxCloneSyncService,
-};
+use tokio::{task::JoinHandle, time::Instant};
+use tower::{BoxError, ServiceExt, util::BoxCloneSyncService};
 use tower_spillover::{
-    Backend, Condition, Credential, Pool, Scope,
-    retry::{ReplayBody, ReplayLimits, RetryThrottledLayer},
-    rewrite::RewriteRequestLayer,
-    select::{PrioritySelectLayer, WhenExhausted},
-    steer::BackendSteer,
-    throttle::ThrottleTrackerLayer,
+    Backend, Condition, Credential, Pool, Scope, retry::ReplayLimits, select::WhenExhausted,
 };
 
-use super::{Answer, Backends, Reply};
-
-/// What the stack is to whoever mounts it.
-pub trait HttpService:
-    Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future: Send>
-    + Clone
-    + Send
-    + Sync
-    + 'static
-{
-}
-
-impl<S> HttpService for S where
-    S: Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future: Send>
-        + Clone
-        + Send
-        + Sync
-        + 'static
-{
-}
-
-/// What is below the layers.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "each test is run on all of them")]
-pub enum Deployment {
-    /// One client for all backends.
-    SharedClient,
-    /// [`BackendSteer`] over a client for each.
-    PerBackend,
-}
+use super::{Answer, Backends, Deployment, Reply, settle};
 
 /// Settings of a [`Stack`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct StackBuilder {
-    pool: Pool,
-    when_exhausted: WhenExhausted,
-    timeout: Duration,
-    limits: ReplayLimits,
+    pub(super) pool: Pool,
+    pub(super) when_exhausted: WhenExhausted,
+    pub(super) timeout: Duration,
+    pub(super) limits: Option<ReplayLimits>,
 }
 
 impl StackBuilder {
@@ -75,8 +34,9 @@ impl StackBuilder {
         Self { timeout, ..self }
     }
 
-    /// How much of request bodies is kept.
+    /// How much of request bodies is kept. The gateway has no setting for it.
     pub fn limits(self, limits: ReplayLimits) -> Self {
+        let limits = Some(limits);
         Self { limits, ..self }
     }
 
@@ -87,55 +47,13 @@ impl StackBuilder {
         script: impl Fn(&str, usize) -> Reply + Send + Sync + 'static,
     ) -> Stack {
         let backends = Backends::new(script);
-        let service = match deployment {
-            Deployment::SharedClient => BoxCloneSyncService::new(shared_client(&self, &backends)),
-            Deployment::PerBackend => BoxCloneSyncService::new(per_backend(&self, &backends)),
-        };
+        let service = deployment.service(&self, &backends);
         Stack {
             pool: self.pool,
             backends,
             service,
         }
     }
-}
-
-/// The whole stack over one client for all backends.
-pub fn shared_client(settings: &StackBuilder, backends: &Backends) -> impl HttpService + use<> {
-    layers(settings, backends.client(None))
-}
-
-/// The whole stack over a client for each backend.
-pub fn per_backend(settings: &StackBuilder, backends: &Backends) -> impl HttpService + use<> {
-    let client = |backend: &Backend| backends.client(Some(backend.label()));
-    layers(settings, BackendSteer::new(&settings.pool, client))
-}
-
-fn layers<S>(settings: &StackBuilder, client: S) -> impl HttpService + use<S>
-where
-    S: Service<
-            Request<ReplayBody<Body>>,
-            Response = Response<Body>,
-            Error = BoxError,
-            Future: Send,
-        > + Clone
-        + Send
-        + Sync
-        + 'static,
-{
-    let rng = Arc::new(Mutex::new(SmallRng::seed_from_u64(7)));
-    let draw = move || rng.lock().unwrap().random::<u64>();
-    let select = PrioritySelectLayer::new(settings.pool.clone());
-    ServiceBuilder::new()
-        .layer(RetryThrottledLayer::new().replay_limits(settings.limits.clone()))
-        .layer(
-            select
-                .when_exhausted(settings.when_exhausted)
-                .with_draw(draw),
-        )
-        .layer(RewriteRequestLayer::new())
-        .layer(ThrottleTrackerLayer::new())
-        .layer(TimeoutLayer::new(settings.timeout))
-        .service(client)
 }
 
 /// The whole stack over backends that play a script.
@@ -165,7 +83,7 @@ impl Stack {
             pool: Pool::new(backends).unwrap(),
             when_exhausted: WhenExhausted::default(),
             timeout: Duration::from_secs(30),
-            limits: ReplayLimits::default(),
+            limits: None,
         }
     }
 
@@ -180,14 +98,31 @@ impl Stack {
     ///
     /// What the last attempt failed with.
     pub async fn send_body(&self, body: impl Into<Body>) -> Result<Answer, BoxError> {
-        let request = Request::post("/v1/chat/completions")
-            .body(body.into())
-            .unwrap();
+        let request = Request::post(PATH).body(body.into()).unwrap();
+        self.send_request(request).await
+    }
+
+    /// Sends this request.
+    ///
+    /// # Errors
+    ///
+    /// What the last attempt failed with.
+    pub async fn send_request(&self, request: Request<Body>) -> Result<Answer, BoxError> {
         let response = self.call(request).await?;
         Ok(Answer::new(&response))
     }
 
-    /// Sends this request.
+    /// Sends a request with this body in a task of its own, and lets it come as far as it does now. Its client goes away
+    /// when the task is aborted.
+    pub async fn start(&self, body: impl Into<Body>) -> JoinHandle<Result<Answer, BoxError>> {
+        let stack = self.clone();
+        let body = body.into();
+        let sent = tokio::spawn(async move { stack.send_body(body).await });
+        settle().await;
+        sent
+    }
+
+    /// Sends this request, for an answer with its body.
     ///
     /// # Errors
     ///
@@ -199,7 +134,8 @@ impl Stack {
     /// What is known about each backend now, in the order of the list.
     #[must_use]
     pub fn conditions(&self) -> Vec<Condition> {
-        let snapshots = self.pool.snapshot(Scope::WHOLE, Instant::now());
+        // What closes the whole backend closes it for this scope, too, which is the one that the gateway finds.
+        let snapshots = self.pool.snapshot(Scope::of(PATH), Instant::now());
         snapshots
             .iter()
             .map(|snapshot| snapshot.condition())
@@ -215,3 +151,5 @@ impl fmt::Debug for Stack {
             .finish_non_exhaustive()
     }
 }
+
+const PATH: &str = "/v1/chat/completions";
