@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::body::Body;
 use http::Request;
 use spillover_tests::{
-    on_every_deployment,
-    stack::{Deployment, Reply, SECOND, Stack},
+    on_deployments, on_every_deployment,
+    stack::{Deployment, Reply, SECOND, Stack, settle},
 };
 use tokio::time::{Instant, advance};
 use tower_spillover::{
@@ -29,6 +29,13 @@ on_every_deployment! {
     each_backend_gets_a_request_made_for_it
     a_timeout_counts_for_each_attempt
     the_answer_of_the_last_one_left_is_the_clients
+}
+
+// The others have no connections.
+on_deployments! {
+    [TonicChannels Gateway]
+    a_connection_that_breaks_moves_the_request_on
+    a_connection_that_ends_unused_is_replaced
 }
 
 async fn a_refusal_moves_the_request_on_at_once(deployment: Deployment) {
@@ -259,4 +266,35 @@ async fn the_answer_of_the_last_one_left_is_the_clients(deployment: Deployment) 
     stack.send_body("question").await.unwrap_err();
     assert_eq!(stack.backends.order(), ["a", "b"]);
     assert_eq!(stack.conditions(), [Failing(10 * SECOND); 2]);
+}
+
+async fn a_connection_that_breaks_moves_the_request_on(deployment: Deployment) {
+    let stack =
+        Stack::builder([("a", 1), ("b", 2)]).build(deployment, |label, nth| match (label, nth) {
+            ("a", 1) => Reply::stall(),
+            _ => Reply::status(200),
+        });
+    let sent = stack.start("question").await;
+    assert_eq!(stack.backends.in_flight(), 1);
+    stack.backends.hang_up();
+    let answer = sent.await.unwrap().unwrap();
+    assert_eq!(answer.summary(), (200, "b", 2));
+    assert_eq!(stack.conditions(), [Failing(10 * SECOND), Open]);
+    assert_eq!(
+        (stack.backends.in_flight(), stack.backends.cancelled()),
+        (0, 1)
+    );
+
+    advance(10 * SECOND).await;
+    assert_eq!(stack.send().await.summary(), (200, "a", 1));
+    assert_eq!(stack.conditions(), [Open; 2]);
+}
+
+async fn a_connection_that_ends_unused_is_replaced(deployment: Deployment) {
+    let stack = Stack::builder([("a", 1), ("b", 2)]).build(deployment, |_, _| Reply::status(200));
+    for _ in 0..2 {
+        assert_eq!(stack.send().await.summary(), (200, "a", 1));
+        stack.backends.hang_up();
+        settle().await;
+    }
 }

@@ -1,5 +1,7 @@
 use axum::body::Body;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response, StatusCode};
+use http_body_util::BodyExt;
 use tower_spillover::{Exhausted, Outcome, Selected, Tried};
 
 /// What a client gets, and what the layers left in its extensions.
@@ -9,6 +11,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// The header fields.
     pub headers: HeaderMap,
+    /// The data of the body, as far as it came.
+    pub body: Bytes,
     /// The label of the backend that answered; `None` for a local answer.
     pub backend: Option<String>,
     /// How many attempts were made.
@@ -20,16 +24,19 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn new(response: &Response<Body>) -> Self {
-        let extensions = response.extensions();
+    /// Reads the whole response.
+    pub(super) async fn read(response: Response<Body>) -> Self {
+        let (head, body) = response.into_parts();
+        let extensions = &head.extensions;
         let backend = |selected: &Selected| selected.backend().label().to_owned();
         Self {
-            status: response.status(),
-            headers: response.headers().clone(),
+            status: head.status,
             backend: extensions.get().map(backend),
             attempts: extensions.get().map_or(0, Tried::attempts),
             outcome: extensions.get().cloned(),
             exhausted: extensions.get().cloned(),
+            headers: head.headers,
+            body: read(body).await,
         }
     }
 
@@ -45,4 +52,14 @@ impl Answer {
     pub fn comes_back_after(&self) -> [Option<&str>; 2] {
         ["retry-after", "retry-after-ms"].map(|name| self.headers.get(name)?.to_str().ok())
     }
+}
+
+async fn read(mut body: Body) -> Bytes {
+    let mut read = BytesMut::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        if let Ok(data) = frame.into_data() {
+            read.extend_from_slice(&data);
+        }
+    }
+    read.freeze()
 }

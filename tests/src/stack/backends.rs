@@ -8,7 +8,10 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::BodyExt;
 use spillover_testing::{Probe, probe::ProbeHandle};
-use tokio::time::Instant;
+use tokio::{
+    sync::{Notify, futures::Notified},
+    time::Instant,
+};
 use tower::BoxError;
 use tower_spillover::retry::ReplayBody;
 
@@ -43,6 +46,7 @@ struct Shared {
     script: Box<Script>,
     seen: Mutex<Vec<Seen>>,
     in_flight: InFlight,
+    hang_up: Notify,
     handles: Mutex<Vec<ProbeHandle<BoxError>>>,
 }
 
@@ -56,6 +60,7 @@ impl Backends {
                 script: Box::new(script),
                 seen: Mutex::default(),
                 in_flight: InFlight::default(),
+                hang_up: Notify::new(),
                 handles: Mutex::default(),
             }),
         }
@@ -97,6 +102,16 @@ impl Backends {
     pub fn cancelled(&self) -> usize {
         self.check_readiness();
         self.shared.in_flight.cancelled()
+    }
+
+    /// Ends every connection, as servers do that are restarted.
+    pub fn hang_up(&self) {
+        self.shared.hang_up.notify_waiters();
+    }
+
+    /// Ends when they [hang up](Self::hang_up).
+    pub(super) fn hung_up(&self) -> Notified<'_> {
+        self.shared.hang_up.notified()
     }
 
     /// The client of the backend with this label; without one, of all backends: then the authority of a request tells

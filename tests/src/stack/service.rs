@@ -109,7 +109,7 @@ impl Stack {
     /// What the last attempt failed with.
     pub async fn send_request(&self, request: Request<Body>) -> Result<Answer, BoxError> {
         let response = self.call(request).await?;
-        Ok(Answer::new(&response))
+        Ok(Answer::read(response).await)
     }
 
     /// Sends a request with this body in a task of its own, and lets it come as far as it does now. Its client goes away

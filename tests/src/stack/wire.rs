@@ -52,7 +52,7 @@ impl Service<Uri> for WireConnector {
 
 /// Speaks HTTP/1.1 or HTTP/2, as the client does.
 async fn serve(wire: DuplexStream, destination: Uri, backends: Backends) {
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
         let target = absolute(request.uri(), &destination);
         assert_eq!(target.authority(), destination.authority());
         *request.uri_mut() = target;
@@ -60,8 +60,11 @@ async fn serve(wire: DuplexStream, destination: Uri, backends: Backends) {
     });
     let mut server = auto::Builder::new(TokioExecutor::new());
     server.http2().max_concurrent_streams(None);
-    // A request that fails by its script, or is given up, ends its connection: that is no error of the test.
-    let _ = server.serve_connection(TokioIo::new(wire), service).await;
+    tokio::select! {
+        // A request that fails by its script, or is given up, ends its connection: that is no error of the test.
+        _ = server.serve_connection(TokioIo::new(wire), service) => {}
+        () = backends.hung_up() => {}
+    }
 }
 
 /// The target of a request. In HTTP/1.1 it is the path alone: the rest is what the client connected to.
