@@ -10,7 +10,7 @@ use std::{
 use axum::body::Body;
 use http::Request;
 use spillover_tests::{
-    on_deployments,
+    on_deployments, on_every_deployment,
     stack::{Deployment, Reply, SECOND, Stack},
 };
 use tokio::time::advance;
@@ -19,14 +19,17 @@ use tower_spillover::{retry::ReplayLimits, select::WhenExhausted};
 use tracing::{Level, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
-// The connections of the others log as well.
-on_deployments! {
-    [SharedClient PerBackend]
+on_every_deployment! {
     a_spill_and_a_recovery_are_logged
     a_lowered_limit_is_logged
     an_attempt_that_is_given_up_is_logged
-    a_body_that_is_sent_once_is_logged
     no_secret_is_logged
+}
+
+// The gateway has no setting for the limits.
+on_deployments! {
+    [SharedClient PerBackend TonicChannels]
+    a_body_that_is_sent_once_is_logged
 }
 
 /// What is logged while it lives, a line for each event.

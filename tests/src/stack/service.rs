@@ -112,13 +112,14 @@ impl Stack {
         Ok(Answer::read(response).await)
     }
 
-    /// Sends a request with this body in a task of its own, and lets it come as far as it does now. Its client goes away
-    /// when the task is aborted.
+    /// Sends a request with this body in a task of its own, until it waits for something. Its client goes away when the
+    /// task is aborted.
     pub async fn start(&self, body: impl Into<Body>) -> JoinHandle<Result<Answer, BoxError>> {
         let stack = self.clone();
         let body = body.into();
         let sent = tokio::spawn(async move { stack.send_body(body).await });
         settle().await;
+        assert!(!sent.is_finished(), "it was to wait");
         sent
     }
 
