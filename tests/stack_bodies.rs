@@ -15,6 +15,7 @@ use tower_spillover::{Condition, retry::ReplayLimits};
 on_every_deployment! {
     every_attempt_gets_the_same_bytes_and_trailers
     a_large_body_survives_a_failover
+    an_answer_in_the_middle_of_a_large_body_moves_it_on
     a_body_that_is_still_coming_is_passed_on_as_it_comes
     a_client_that_breaks_off_costs_no_backend_anything
 }
@@ -75,8 +76,12 @@ async fn every_attempt_gets_the_same_bytes_and_trailers(deployment: Deployment) 
     }
 }
 
+fn large() -> Bytes {
+    (0..1 << 20_u32).map(|n| (n % 251) as u8).collect()
+}
+
 async fn a_large_body_survives_a_failover(deployment: Deployment) {
-    let body: Bytes = (0..1 << 20_u32).map(|n| (n % 251) as u8).collect();
+    let body = large();
     let stack =
         Stack::builder([("a", 1), ("b", 2), ("c", 3)]).build(deployment, reading(usize::MAX));
     assert_eq!(
@@ -84,6 +89,16 @@ async fn a_large_body_survives_a_failover(deployment: Deployment) {
         (200, "c", 3)
     );
     assert!(stack.backends.seen().iter().all(|seen| seen.body == body));
+}
+
+async fn an_answer_in_the_middle_of_a_large_body_moves_it_on(deployment: Deployment) {
+    for chunks in [0, 1] {
+        let stack =
+            Stack::builder([("a", 1), ("b", 2), ("c", 3)]).build(deployment, reading(chunks));
+        let answer = stack.send_body(large()).await.unwrap();
+        assert_eq!(answer.summary(), (200, "c", 3));
+        assert_eq!(stack.backends.seen()[2].body, large());
+    }
 }
 
 async fn a_body_that_is_still_coming_is_passed_on_as_it_comes(deployment: Deployment) {

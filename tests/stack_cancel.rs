@@ -6,12 +6,16 @@ use spillover_tests::{
     on_every_deployment,
     stack::{Deployment, Reply, SECOND, Stack, settle},
 };
-use tokio::time::{Instant, advance};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, advance},
+};
 use tower_spillover::{Condition, Outcome, Scope, select::WhenExhausted};
 
 on_every_deployment! {
     in_the_first_attempt
     in_the_second_attempt
+    many_at_once
     while_it_probes
     while_it_waits
     while_it_sends
@@ -48,6 +52,26 @@ async fn in_the_second_attempt(deployment: Deployment) {
         stack.conditions(),
         [Condition::Throttled(5 * SECOND), Condition::Open]
     );
+}
+
+async fn many_at_once(deployment: Deployment) {
+    let stack = Stack::builder([("a", 1)]).build(deployment, |_, nth| match nth {
+        ..=100 => Reply::stall(),
+        _ => Reply::status(200),
+    });
+    let mut sent = Vec::new();
+    for _ in 0..100 {
+        sent.push(stack.start("question").await);
+    }
+    assert_eq!(stack.backends.in_flight(), 100);
+    sent.iter().for_each(JoinHandle::abort);
+    settle().await;
+    assert_eq!(
+        (stack.backends.in_flight(), stack.backends.cancelled()),
+        (0, 100)
+    );
+    // What they shared is of use to others.
+    assert_eq!(stack.send().await.summary(), (200, "a", 1));
 }
 
 async fn while_it_probes(deployment: Deployment) {

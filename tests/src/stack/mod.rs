@@ -47,7 +47,7 @@ pub async fn settle() {
 /// A turn lets every task run that can; what passes through a connection and back takes a few.
 const TURNS: usize = 50;
 
-/// Makes tests of each function, which takes a [`Deployment`](stack::Deployment): one for every deployment.
+/// Makes tests of each function, which takes a [`Deployment`]: one for every deployment.
 #[macro_export]
 macro_rules! on_every_deployment {
     ($($scenario:ident)*) => {
@@ -55,7 +55,7 @@ macro_rules! on_every_deployment {
     };
 }
 
-/// Makes tests of each function, which takes a [`Deployment`](stack::Deployment): one for each of these deployments.
+/// Makes tests of each function, which takes a [`Deployment`]: one for each of these deployments.
 #[macro_export]
 macro_rules! on_deployments {
     (@ $scenario:ident [$($deployment:ident)*]) => {
