@@ -95,6 +95,9 @@
 #[macro_use]
 mod macros;
 
+#[cfg(feature = "retry")]
+mod class;
+
 #[cfg(feature = "refusal")]
 pub mod refusal;
 #[cfg(any(feature = "retry", feature = "throttle"))]

@@ -20,6 +20,7 @@ struct Shared {
     exhausted: AtomicBool,
     request_failed: AtomicBool,
     awaiting_body: AtomicBool,
+    body_held: AtomicBool,
 }
 
 impl Tried {
@@ -83,6 +84,18 @@ impl Tried {
     #[must_use]
     pub fn is_awaiting_body(&self) -> bool {
         self.shared.awaiting_body.load(Acquire)
+    }
+
+    /// Notes whether the attempt under way is the only one that has the request body: it has not read it to its end, or the
+    /// body was not kept.
+    pub fn set_body_held(&self, is_held: bool) {
+        self.shared.body_held.store(is_held, Release);
+    }
+
+    /// Whether a second attempt beside the one under way would not get the request body, or would take it away.
+    #[must_use]
+    pub fn is_body_held(&self) -> bool {
+        self.shared.body_held.load(Acquire)
     }
 }
 

@@ -2,19 +2,15 @@ use std::{
     fmt,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes};
-use http::HeaderMap;
+use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use spillover_core::Tried;
 use tower::BoxError;
 
-use super::{
-    ReplayError, ReplayLimits,
-    recording::{Position, Recording},
-};
+use super::{ReplayError, ReplayLimits, recording::Position, shared::Shared};
 
 /// A request body that can be sent again: it streams through at the first attempt, and each clone reads the same bytes and
 /// trailers from the start.
@@ -22,8 +18,8 @@ use super::{
 /// What was read is kept by reference, within [`ReplayLimits`], for as long as there is a clone that may need it. Reading
 /// goes on where the recording ends, so a body that was sent in half at the first attempt is sent whole at the second.
 ///
-/// One clone reads at a time: the latest that began. An earlier one that is polled after that, such as by an HTTP/2
-/// connection whose server answered before it had read the body, gets a [`ReplayError`].
+/// One clone reads at a time: the latest that began. An earlier one that has not come to its end and is polled after that,
+/// such as by an HTTP/2 connection whose server answered before it had read the body, gets a [`ReplayError`].
 ///
 /// ```
 /// use bytes::Bytes;
@@ -42,24 +38,10 @@ use super::{
 /// ```
 pub struct ReplayBody<B> {
     shared: Arc<Mutex<Shared<B>>>,
-    /// Clones are numbered in the order of their making: a higher number takes the body over.
+    /// Clones are numbered in the order of their making, or of their taking over: a higher number takes the body over.
     reader: u64,
     position: Position,
     is_done: bool,
-}
-
-struct Shared<B> {
-    /// `None` when it came to its end or failed.
-    source: Option<B>,
-    recording: Recording,
-    trailers: Option<HeaderMap>,
-    /// Whether the original body told its size from the start.
-    is_sized: bool,
-    is_failed: bool,
-    tried: Option<Tried>,
-    latest_reader: u64,
-    latest_clone: u64,
-    waker: Option<Waker>,
 }
 
 impl<B: Body> ReplayBody<B> {
@@ -69,20 +51,8 @@ impl<B: Body> ReplayBody<B> {
     }
 
     pub(super) fn with_tried(body: B, limits: ReplayLimits, tried: Option<Tried>) -> Self {
-        let size = body.size_hint();
-        let shared = Shared {
-            source: Some(body),
-            recording: Recording::new(limits, size.lower()),
-            trailers: None,
-            is_sized: size.exact().is_some(),
-            is_failed: false,
-            tried,
-            latest_reader: 0,
-            latest_clone: 0,
-            waker: None,
-        };
         Self {
-            shared: Arc::new(Mutex::new(shared)),
+            shared: Arc::new(Mutex::new(Shared::new(body, limits, tried))),
             reader: 0,
             position: Position::default(),
             is_done: false,
@@ -97,16 +67,18 @@ impl<B> ReplayBody<B> {
         self.lock().is_readable(self.reader, self.position)
     }
 
-    /// Ends the reading of all earlier clones, if this one [can be read](Self::is_replayable): so it stays.
+    /// Makes this clone the latest, if it can be read: the reading of all the others is at its end, and it stays so.
     ///
-    /// A connection that got its answer early may still be sending the body.
-    pub(super) fn take_over(&self) -> bool {
-        let mut shared = self.lock();
-        let is_readable = shared.is_readable(self.reader, self.position);
-        if is_readable {
-            shared.begin(self.reader);
+    /// A connection that got its answer early may still be sending the body. A clone that was made after this one may have
+    /// been sent as a hedge.
+    pub(super) fn take_over(&mut self) -> bool {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if !shared.is_kept(self.position) {
+            return false;
         }
-        is_readable
+        self.reader = shared.next_reader();
+        shared.begin(self.reader);
+        true
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared<B>> {
@@ -135,148 +107,30 @@ where
         let is_wanted = Arc::strong_count(&this.shared) > 1;
         let mut shared = this.shared.lock().unwrap_or_else(PoisonError::into_inner);
 
-        let frame = match shared.check(this.reader, this.position) {
-            Ok(()) => match shared.recording.next(&mut this.position) {
-                Some(chunk) => Some(Ok(Frame::data(chunk))),
-                None => ready!(shared.poll_source(cx, &mut this.position, is_wanted)),
-            },
-            Err(error) => Some(Err(error)),
-        };
-        this.is_done = !matches!(&frame, Some(Ok(frame)) if frame.is_data());
+        let reading = shared.poll_frame(cx, this.reader, &mut this.position, is_wanted);
+        let frame = ready!(reading);
+        let is_data = matches!(&frame, Some(Ok(frame)) if frame.is_data());
+        this.is_done = !is_data || shared.is_at_end(this.position);
+        if this.is_done && !matches!(frame, Some(Err(_))) {
+            shared.note_sent();
+        }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        let shared = self.lock();
-        let is_caught_up = shared.recording.ahead_of(self.position) == 0;
-        self.is_done
-            || is_caught_up
-                && shared.trailers.is_none()
-                && !shared.is_failed
-                && shared.source.as_ref().is_none_or(Body::is_end_stream)
+        self.is_done || self.lock().is_at_end(self.position)
     }
 
     fn size_hint(&self) -> SizeHint {
-        let shared = self.lock();
-        let mut hint = match &shared.source {
-            Some(source) => source.size_hint(),
-            None if shared.is_sized => SizeHint::with_exact(0),
-            // Each attempt looks like the first: HTTP/1.1 would send a size that is known by now as the length, and a body
-            // that has a length without its trailers (RFC 9112 section 6.5).
-            None => SizeHint::new(),
-        };
-        let ahead = shared.recording.ahead_of(self.position);
-        // Upper first: the lower bound may not exceed it.
-        if let Some(upper) = hint.upper() {
-            hint.set_upper(upper.saturating_add(ahead));
-        }
-        hint.set_lower(hint.lower().saturating_add(ahead));
-        hint
-    }
-}
-
-impl<B> Shared<B> {
-    fn is_readable(&self, reader: u64, position: Position) -> bool {
-        !self.is_failed && self.latest_reader <= reader && self.recording.reaches(position)
-    }
-
-    /// Lets the reader read, unless it cannot.
-    fn check(&mut self, reader: u64, position: Position) -> Result<(), ReplayError> {
-        if reader < self.latest_reader {
-            return Err(ReplayError::superseded());
-        }
-        if !self.recording.reaches(position) {
-            return Err(ReplayError::not_recorded());
-        }
-        self.begin(reader);
-        Ok(())
-    }
-
-    /// Ends the reading of all earlier readers.
-    fn begin(&mut self, reader: u64) {
-        if reader > self.latest_reader {
-            self.latest_reader = reader;
-            // The earlier one may be waiting for data: it learns that none will come.
-            if let Some(waker) = self.waker.take() {
-                waker.wake();
-            }
-        }
-    }
-}
-
-impl<B> Shared<B>
-where
-    B: Body + Unpin,
-    B::Error: Into<BoxError>,
-{
-    fn poll_source(
-        &mut self,
-        cx: &mut Context<'_>,
-        position: &mut Position,
-        is_wanted: bool,
-    ) -> Poll<Option<Result<Frame<Bytes>, ReplayError>>> {
-        let Some(source) = &mut self.source else {
-            return Poll::Ready(if self.is_failed {
-                Some(Err(ReplayError::not_recorded()))
-            } else {
-                self.trailers
-                    .clone()
-                    .map(|trailers| Ok(Frame::trailers(trailers)))
-            });
-        };
-        let polled = Pin::new(source).poll_frame(cx);
-        if let Some(tried) = &self.tried {
-            tried.set_awaiting_body(polled.is_pending());
-        }
-        let Poll::Ready(frame) = polled else {
-            if !self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
-                self.waker = Some(cx.waker().clone());
-            }
-            return Poll::Pending;
-        };
-        Poll::Ready(match frame {
-            None => {
-                self.source = None;
-                None
-            }
-            Some(Err(error)) => {
-                self.source = None;
-                self.is_failed = true;
-                if let Some(tried) = &self.tried {
-                    tried.set_request_failed();
-                }
-                Some(Err(ReplayError::source(error.into())))
-            }
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(mut data) => {
-                    let chunk = data.copy_to_bytes(data.remaining());
-                    self.recording.push(&chunk, is_wanted);
-                    position.advance(&chunk);
-                    Some(Ok(Frame::data(chunk)))
-                }
-                Err(frame) => {
-                    // Trailers are the last frame (RFC 9110 section 6.5).
-                    self.source = None;
-                    self.trailers = frame.into_trailers().ok();
-                    self.trailers
-                        .clone()
-                        .map(|trailers| Ok(Frame::trailers(trailers)))
-                }
-            },
-        })
+        self.lock().size_hint(self.position)
     }
 }
 
 impl<B> Clone for ReplayBody<B> {
     fn clone(&self) -> Self {
-        let reader = {
-            let mut shared = self.lock();
-            shared.latest_clone += 1;
-            shared.latest_clone
-        };
         Self {
             shared: Arc::clone(&self.shared),
-            reader,
+            reader: self.lock().next_reader(),
             position: Position::default(),
             is_done: false,
         }

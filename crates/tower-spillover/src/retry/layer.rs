@@ -24,6 +24,9 @@ impl RetryThrottledLayer {
 
 impl<C> RetryThrottledLayer<C> {
     /// Bounds the attempts of one request; 1 is the least. Default: as many as there are backends that would take it.
+    ///
+    /// None begins here after so many. A hedge is one of them, where its backend was chosen, but is not held back by this:
+    /// what bounds hedges is their own budget.
     pub fn max_attempts(mut self, max: u32) -> Self {
         self.bounds.max_attempts = Some(NonZeroU32::new(max).unwrap_or(NonZeroU32::MIN));
         self

@@ -56,6 +56,7 @@ mod limits;
 mod policy;
 mod recording;
 mod service;
+mod shared;
 #[cfg(test)]
 mod tests;
 

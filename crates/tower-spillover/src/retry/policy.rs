@@ -1,7 +1,7 @@
 use std::{future::Ready, num::NonZeroU32, sync::Arc, time::Duration};
 
 use http::{HeaderName, Request, Response};
-use spillover_core::{Answer, Class, Classify, Outcome, StatusClassifier, Tried};
+use spillover_core::{Classify, StatusClassifier, Tried};
 use tokio::time::Instant;
 use tower::retry::{
     Policy,
@@ -9,18 +9,19 @@ use tower::retry::{
 };
 
 use super::ReplayBody;
-use crate::report::report_of;
+use crate::class::refusal_of;
 
 /// Retries a refusal at once, as long as another backend is left.
 ///
-/// It reads the class of an answer from the [`Outcome`] in its extensions. Where there is none, it classifies itself.
+/// It reads the class of an answer from the [`Outcome`](spillover_core::Outcome) in its extensions. Where there is none, it
+/// classifies itself.
 #[derive(Clone, Debug, Default)]
 pub struct ThrottlePolicy<C = StatusClassifier> {
     classify: C,
     bounds: Bounds,
     /// When the request came, where a deadline depends on it.
     begun: Option<Instant>,
-    /// Attempts made, in the copy of the policy that belongs to one request.
+    /// Attempts made, hedges among them, in the copy of the policy that belongs to one request.
     attempts: u32,
     /// How many of them somebody chose a backend for.
     chosen: u32,
@@ -35,24 +36,6 @@ impl<C> ThrottlePolicy<C> {
             attempts: 0,
             chosen: 0,
         }
-    }
-
-    /// The class of a refusal that may go to another backend.
-    fn refusal<ResBody, E>(&self, result: &Result<Response<ResBody>, E>) -> Option<Class>
-    where
-        C: Classify<E>,
-    {
-        let response = result.as_ref().ok();
-        if let Some(outcome) = response.and_then(|r| r.extensions().get::<Outcome>()) {
-            return outcome.may_retry().then(|| outcome.class());
-        }
-        let report = response.and_then(report_of);
-        let answer = match result {
-            Ok(response) => Answer::reported(response, report.as_deref(), None),
-            Err(error) => Answer::error(error, None),
-        };
-        let class = self.classify.classify(&answer);
-        (class.is_refusal() && self.classify.may_retry(&answer)).then_some(class)
     }
 
     fn is_late(&self) -> bool {
@@ -80,9 +63,10 @@ impl<C> ThrottlePolicy<C> {
 
     /// Whether another attempt could go elsewhere, or was asked for all the same.
     fn has_attempt_left(&mut self, tried: Option<&Tried>) -> bool {
-        self.attempts += 1;
         let chosen = tried.map_or(0, Tried::attempts);
         let is_chosen = chosen > std::mem::replace(&mut self.chosen, chosen);
+        // A layer inside that hedges makes more than one.
+        self.attempts = (self.attempts + 1).max(chosen);
         match self.bounds.max_attempts {
             Some(max) => self.attempts < max.get(),
             None => is_chosen,
@@ -101,7 +85,7 @@ where
         request: &mut Request<ReplayBody<B>>,
         result: &mut Result<Response<ResBody>, E>,
     ) -> Option<Self::Future> {
-        let class = self.refusal(result)?;
+        let class = refusal_of(result, &self.classify)?;
         let tried = request.extensions().get::<Tried>();
         if tried.is_some_and(|tried| tried.is_exhausted() || tried.is_request_failed()) {
             return None;
@@ -109,7 +93,7 @@ where
         if !self.has_attempt_left(tried) || self.is_late() || !self.is_affordable(request) {
             return None;
         }
-        if !request.body().take_over() {
+        if !request.body_mut().take_over() {
             tracing::warn!(
                 class = class.as_str(),
                 "refused, and not sent to another backend: the request body outgrew the replay limits"

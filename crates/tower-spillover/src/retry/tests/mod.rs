@@ -2,6 +2,7 @@
 
 mod body;
 mod bounds;
+mod hedged;
 mod inner;
 mod limits;
 mod policy;

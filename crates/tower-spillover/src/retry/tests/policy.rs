@@ -67,6 +67,22 @@ async fn max_attempts_bounds_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn hedges_are_among_them() {
+    // The first attempt is two.
+    let hedged = |request: Request<_>| {
+        if mark_next(&request) == 0 {
+            mark_next(&request);
+        }
+        request
+    };
+    for (max, last) in [(2, 0), (3, 1), (4, 2)] {
+        let inner = answers([Ok(429), Ok(429), Ok(429)]).map_request(hedged);
+        let service = RetryThrottledLayer::new().max_attempts(max).layer(inner);
+        assert_eq!(send(service).await, Ok((429, last)), "at most {max}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_selector_only_max_attempts_makes_retries() {
     let service = RetryThrottledLayer::new().layer(answers([Ok(429), Ok(200)]));
     assert_eq!(send(service).await, Ok((429, 0)));

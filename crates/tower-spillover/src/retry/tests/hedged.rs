@@ -1,0 +1,172 @@
+//! What a layer inside needs that sends a request a second time while the first attempt is under way.
+
+use http_body_util::{Empty, Full};
+use spillover_core::Tried;
+use tokio_test::assert_pending;
+
+use super::*;
+
+fn noting<B: Body>(body: B, limits: ReplayLimits) -> (ReplayBody<B>, Tried) {
+    let tried = Tried::new();
+    let body = ReplayBody::with_tried(body, limits, Some(tried.clone()));
+    (body, tried)
+}
+
+#[test]
+fn a_clone_that_was_kept_takes_over_from_a_hedge_that_was_made_later() {
+    let script = ScriptedBody::new().data("one").data("two");
+    let mut first = replay(script.trailers(trailers()));
+    let mut kept = first.clone();
+    let sent = read_all(&mut first);
+    let mut hedge = first.clone();
+    assert_eq!(read(&mut hedge), "one");
+    assert!(!kept.is_replayable());
+
+    // Both are refused, and the connection of the hedge goes on polling.
+    assert!(kept.take_over());
+    assert!(kept.is_replayable() && !hedge.is_replayable());
+    assert!(read_error(&mut hedge).is_superseded());
+    let mut next = kept.clone();
+    assert_eq!(read(&mut kept), "one");
+    assert!(assert_ready!(poll(&mut first)).is_none());
+    assert!(assert_ready!(poll(&mut hedge)).is_none());
+    assert_eq!(read(&mut kept), "two");
+    assert_eq!(read_all(&mut kept), (vec![], sent.1.clone()));
+    assert!(next.take_over());
+    assert_eq!(read_all(&mut next), sent);
+}
+
+#[test]
+fn a_hedge_that_was_kept_back_cannot_read_after_the_retry_has_begun() {
+    let source = ScriptedBody::new().data("one").pause();
+    let handle = source.handle();
+    let mut first = replay(source);
+    let mut kept = first.clone();
+    let mut hedge = first.clone();
+    read(&mut first);
+
+    assert!(kept.take_over());
+    assert!(read_error(&mut hedge).is_superseded());
+    assert!(read_error(&mut first).is_superseded());
+    handle.push_data("two");
+    handle.resume();
+    assert_eq!(read_all(&mut kept).0, ["one", "two"]);
+}
+
+#[test]
+fn the_one_that_is_waited_for_is_woken_when_another_takes_over() {
+    let mut first = task::spawn(replay(ScriptedBody::new().pause()));
+    let mut kept = ReplayBody::clone(&first);
+    let _hedge = ReplayBody::clone(&first);
+    assert_pending!(first.enter(|cx, body| body.poll_frame(cx)));
+    assert!(kept.take_over());
+    assert!(first.is_woken());
+}
+
+#[test]
+fn an_attempt_that_has_sent_the_body_is_not_disturbed() {
+    // Whether the body says at its last frame that it is the last, or not before it is asked for another.
+    for is_told in [true, false] {
+        let source = ScriptedBody::new().data("one").data("two");
+        let source = if is_told { source } else { source.pause() };
+        let handle = source.handle();
+        let mut first = replay(source);
+        let mut hedge = first.clone();
+        assert_eq!([read(&mut first), read(&mut first)], ["one", "two"]);
+        assert_eq!(first.is_end_stream(), is_told);
+        if !is_told {
+            handle.resume();
+            assert!(assert_ready!(poll(&mut first)).is_none());
+        }
+        assert_eq!(read_all(&mut hedge).0, ["one", "two"]);
+        assert!(assert_ready!(poll(&mut first)).is_none());
+    }
+}
+
+#[test]
+fn the_body_is_held_until_it_was_read_to_its_end() {
+    let source = ScriptedBody::new().data("one").pause();
+    let handle = source.handle();
+    let (mut first, tried) = noting(source, ReplayLimits::default());
+    let _kept = first.clone();
+    assert!(tried.is_body_held());
+    read(&mut first);
+    assert!(tried.is_body_held());
+    assert_pending!(poll(&mut first));
+    assert!(tried.is_body_held());
+
+    handle.push_data("two");
+    handle.resume();
+    read(&mut first);
+    read_all(&mut first);
+    assert!(!tried.is_body_held());
+}
+
+#[test]
+fn the_last_frame_ends_the_hold() {
+    let with_trailers = ScriptedBody::new().data("one").trailers(trailers());
+    let (mut first, tried) = noting(with_trailers, ReplayLimits::default());
+    let _kept = first.clone();
+    read(&mut first);
+    assert!(tried.is_body_held());
+    read_all(&mut first);
+    assert!(!tried.is_body_held());
+
+    // Nobody asks for what comes after it when the body itself says that it is the last.
+    let (mut first, tried) = noting(Full::new(Bytes::from("one")), ReplayLimits::default());
+    let _kept = first.clone();
+    read(&mut first);
+    assert!(!tried.is_body_held());
+}
+
+#[test]
+fn an_empty_body_is_never_held() {
+    let (first, tried) = noting(Empty::<Bytes>::new(), ReplayLimits::default());
+    let mut kept = first.clone();
+    assert!(!tried.is_body_held());
+    assert!(kept.take_over());
+    assert!(!tried.is_body_held());
+}
+
+#[test]
+fn each_attempt_holds_the_body_anew() {
+    let (mut first, tried) = noting(ScriptedBody::new().data("one"), ReplayLimits::default());
+    let mut kept = first.clone();
+    read_all(&mut first);
+    assert!(!tried.is_body_held());
+
+    assert!(kept.take_over());
+    assert!(tried.is_body_held());
+    // What a late connection does changes nothing.
+    assert!(assert_ready!(poll(&mut first)).is_none());
+    assert!(tried.is_body_held());
+    read_all(&mut kept);
+    assert!(!tried.is_body_held());
+}
+
+#[test]
+fn a_body_that_was_not_kept_is_held_for_good() {
+    let limits = ReplayLimits::default().per_request(1);
+    for exact in [false, true] {
+        let script = ScriptedBody::new().data("one");
+        let script = if exact {
+            script.with_exact_size()
+        } else {
+            script
+        };
+        let (mut first, tried) = noting(script, limits.clone());
+        let _kept = first.clone();
+        read_all(&mut first);
+        assert!(tried.is_body_held());
+    }
+}
+
+#[test]
+fn a_body_that_broke_is_held() {
+    let script = ScriptedBody::new().data("one").error("client went away");
+    let (mut first, tried) = noting(script, ReplayLimits::default());
+    let _kept = first.clone();
+    read(&mut first);
+    read_error(&mut first);
+    assert!(tried.is_body_held());
+}
