@@ -9,6 +9,7 @@
 //! ```text
 //! request                                                                 response
 //!   |  RetryThrottled    keeps what another attempt needs                ^ until one is served, or none is left
+//!   |  Hedge             asks two, where one is slow (optional)          | the first good answer
 //!   |  PrioritySelect    chooses the backend                             | or answers that all are closed
 //!   |  RewriteRequest    makes the request one for that backend          |
 //!   |  ThrottleTracker   passes it on                                    | remembers what the answer says
@@ -21,10 +22,11 @@
 //!
 //! | value | in | written by | read by | when missing |
 //! |---|---|---|---|---|
-//! | [`Tried`] | request, response | `RetryThrottled`; marked by `PrioritySelect` | `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
+//! | [`Tried`] | request, response | `RetryThrottled`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
 //! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `ThrottleTracker`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
 //! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `PrioritySelect`, logs | read off the status |
 //! | [`Exhausted`] | response | `PrioritySelect` | logs | another backend is left |
+//! | `Hedged` | response | `Hedge` | logs | one attempt at a time |
 //! | [`Scope`] | request | you, if at all | `PrioritySelect` | the deployment in the path, else the whole backend |
 //! | [`Report`](spillover_hint::Report) | response | `RefusalBody` | `ThrottleTracker` | read off the head |
 //!
@@ -73,6 +75,7 @@
 //! # Order
 //!
 //! * `RetryThrottled` outside `PrioritySelect`: a copy of the request from before the choice is what another attempt needs.
+//! * `Hedge` between the two: it needs a body that can be sent twice, and each of its attempts a backend of its own.
 //! * `RewriteRequest` and `ThrottleTracker` inside `PrioritySelect`: they read what it chose. A tracker outside it records
 //!   nothing.
 //! * `RefusalBody` inside `ThrottleTracker`, which reads what it reports.
@@ -83,21 +86,23 @@
 //!
 //! # Features
 //!
-//! None is on by default. Each layer is one: `retry`, `select`, `rewrite`, `throttle`, `refusal`, `steer`; `full` is all of
-//! them.
+//! None is on by default. Each layer is one: `retry`, `hedge`, `select`, `rewrite`, `throttle`, `refusal`, `steer`; `full` is
+//! all of them.
 //!
 //! # What it does not do
 //!
-//! It opens no connections, starts no tasks and never pauses between attempts. It does not read request bodies: who limits
-//! by the `model` in one puts a [`Scope`] into the extensions. It does not balance by load: within a tier backends are drawn
-//! at random, by weight.
+//! It opens no connections, starts no tasks and never pauses between attempts. Only `Hedge` sends a request twice that was not
+//! refused. It does not read request bodies: who limits by the `model` in one puts a [`Scope`] into the extensions. It does
+//! not balance by load: within a tier backends are drawn at random, by weight.
 
 #[macro_use]
 mod macros;
 
-#[cfg(feature = "retry")]
+#[cfg(any(feature = "hedge", feature = "retry"))]
 mod class;
 
+#[cfg(feature = "hedge")]
+pub mod hedge;
 #[cfg(feature = "refusal")]
 pub mod refusal;
 #[cfg(any(feature = "retry", feature = "throttle"))]

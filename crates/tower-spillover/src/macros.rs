@@ -1,4 +1,5 @@
 #[cfg(any(
+    feature = "hedge",
     feature = "refusal",
     feature = "rewrite",
     feature = "select",

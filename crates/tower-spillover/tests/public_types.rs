@@ -15,6 +15,7 @@ use tower_spillover::{
     Answer, Backend, BackendBuilder, BackendSnapshot, Cause, Change, Class, Condition, Cooldown,
     Cooldowns, Counts, Credential, Exhausted, InvalidBackend, InvalidPool, Outcome, Pool, Scope,
     Selected, StatusClassifier, Tried,
+    hedge::{self, EveryRequest, Hedge, HedgeLayer, Hedged},
     refusal::{self, RefusalBody, RefusalBodyLayer, ResumedBody},
     retry::{
         self, ReplayBody, ReplayError, ReplayLimits, RetryThrottled, RetryThrottledLayer,
@@ -29,6 +30,8 @@ use tower_spillover::{
 type Body = Full<Bytes>;
 type Inner = Probe<Body, (), Infallible>;
 type ReplayInner = Probe<ReplayBody<Body>, (), Infallible>;
+
+const SECOND: Duration = Duration::from_secs(1);
 
 const SECRET: &str = "hunter2";
 
@@ -56,6 +59,11 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<Selected>();
     check::<StatusClassifier>();
     check::<Tried>();
+
+    check::<EveryRequest>();
+    check::<Hedge<Inner>>();
+    check::<HedgeLayer>();
+    check::<Hedged>();
 
     check::<ReplayBody<Body>>();
     check::<ReplayError>();
@@ -87,6 +95,7 @@ fn all_types_can_be_sent_shared_and_printed() {
 #[test]
 fn all_futures_can_be_sent_and_printed() {
     fn check<T: Send + Debug + 'static>() {}
+    check::<hedge::ResponseFuture<Inner, StatusClassifier, Body>>();
     check::<retry::ResponseFuture<ReplayInner, StatusClassifier, Body, ()>>();
     check::<refusal::ResponseFuture<Pending<()>, Body>>();
     check::<select::ResponseFuture<Inner, ThreadDraw, EmptyResponse, Body, ()>>();
@@ -97,6 +106,7 @@ fn all_futures_can_be_sent_and_printed() {
 #[test]
 fn all_layers_and_services_can_be_cloned() {
     fn check<T: Clone>() {}
+    check::<(HedgeLayer, Hedge<Inner>)>();
     check::<(RetryThrottledLayer, RetryThrottled<ReplayInner>)>();
     check::<(PrioritySelectLayer, PrioritySelect<Inner>)>();
     check::<(RefusalBodyLayer, RefusalBody<Inner>)>();
@@ -188,6 +198,7 @@ fn layers_and_services_hide_the_credentials_of_their_pool() {
         let select = PrioritySelectLayer::new(pool.clone());
         hides_the_secret(&select);
         hides_the_secret(&select.layer(inner()));
+        hides_the_secret(&HedgeLayer::new(SECOND).layer(select.layer(inner())));
         hides_the_secret(&RewriteRequestLayer::new().layer(inner()));
         hides_the_secret(&ThrottleTrackerLayer::new().layer(inner()));
         hides_the_secret(&RetryThrottledLayer::new().layer(inner()));
@@ -211,6 +222,8 @@ async fn futures_hide_the_credentials_of_client_and_backend() {
         let inner = || Inner::new(|_| std::future::pending());
         let select = PrioritySelectLayer::new(pool.clone());
         hides_the_secret(&call(select.layer(inner()), request(&pool)));
+        let hedge = HedgeLayer::new(SECOND);
+        hides_the_secret(&call(hedge.layer(inner()), request(&pool)));
         hides_the_secret(&call(
             RewriteRequestLayer::new().layer(inner()),
             request(&pool),
@@ -229,8 +242,8 @@ async fn futures_hide_the_credentials_of_client_and_backend() {
         let waiting = request(&pool);
         let now = Instant::now();
         pool.first(Scope::WHOLE, now)
-            .record(&Outcome::throttled(Duration::from_secs(1)), now);
-        let select = select.when_exhausted(WhenExhausted::Wait(Duration::from_secs(2)));
+            .record(&Outcome::throttled(SECOND), now);
+        let select = select.when_exhausted(WhenExhausted::Wait(2 * SECOND));
         hides_the_secret(&call(select.layer(inner()), waiting));
     }
 }

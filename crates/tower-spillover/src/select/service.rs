@@ -125,6 +125,8 @@ where
             Err(exhausted) => match self.when_exhausted {
                 WhenExhausted::Forward => self.pool.first(self.scope_of(&request), now),
                 WhenExhausted::Wait(bound) if exhausted.reopens_in() <= bound => {
+                    // None would take a second attempt beside this one either.
+                    tried.set_exhausted(true);
                     // The ready service waits with the request; the clone that stays behind is not ready.
                     let clone = self.clone();
                     let ready = mem::replace(self, clone);

@@ -19,8 +19,8 @@ use self::{
         setup_with_limit,
     },
     subject::{
-        Body, HttpService, PerBackend, Refusal, Retry, RetryTwice, Rewrite, Select, Shared, Steer,
-        Subject, Throttle,
+        Body, Hedge, Hedging, HttpService, PerBackend, Refusal, Retry, RetryTwice, Rewrite, Select,
+        Shared, Steer, Subject, Throttle,
     },
 };
 
@@ -61,6 +61,7 @@ macro_rules! contract_of {
 contract_of! {
     retry: Retry,
     retry_twice: RetryTwice,
+    hedge: Hedge,
     select: Select,
     rewrite: Rewrite,
     throttle: Throttle,
@@ -68,6 +69,7 @@ contract_of! {
     steer: Steer,
     stack_over_a_shared_client: Shared,
     stack_over_a_client_per_backend: PerBackend,
+    stack_with_hedges: Hedging,
 }
 
 async fn only_ready_instances_are_called<T: Subject>() {

@@ -1,6 +1,6 @@
 //! What the contract is checked on.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -10,6 +10,7 @@ use tower::{BoxError, Service, ServiceBuilder, limit::ConcurrencyLimit};
 use tower_layer::Layer;
 use tower_spillover::{
     Pool,
+    hedge::HedgeLayer,
     refusal::RefusalBodyLayer,
     retry::{ReplayBody, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
@@ -83,6 +84,16 @@ impl Subject for RetryTwice {
 
     fn wrap(_: Pool, inner: Inner<ReplayBody<Body>>) -> impl HttpService<Body> {
         RetryThrottledLayer::new().max_attempts(2).layer(inner)
+    }
+}
+
+pub(crate) struct Hedge;
+
+impl Subject for Hedge {
+    type InnerBody = Body;
+
+    fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
+        HedgeLayer::new(DELAY).layer(inner)
     }
 }
 
@@ -172,6 +183,25 @@ impl Subject for PerBackend {
     }
 }
 
+/// The whole stack over one shared client, with hedges.
+pub(crate) struct Hedging;
+
+impl Subject for Hedging {
+    type InnerBody = ReplayBody<Body>;
+
+    const RETRIES: bool = true;
+
+    fn wrap(pool: Pool, inner: Inner<ReplayBody<Body>>) -> impl HttpService<Body> {
+        ServiceBuilder::new()
+            .layer(RetryThrottledLayer::new())
+            .layer(HedgeLayer::new(DELAY))
+            .layer(PrioritySelectLayer::new(pool))
+            .layer(RewriteRequestLayer::new())
+            .layer(ThrottleTrackerLayer::new())
+            .service(inner)
+    }
+}
+
 fn stack<S: HttpService<ReplayBody<Body>>>(pool: Pool, inner: S) -> impl HttpService<Body> {
     ServiceBuilder::new()
         .layer(RetryThrottledLayer::new())
@@ -180,3 +210,6 @@ fn stack<S: HttpService<ReplayBody<Body>>>(pool: Pool, inner: S) -> impl HttpSer
         .layer(ThrottleTrackerLayer::new())
         .service(inner)
 }
+
+/// The contract's tests let no time pass: what becomes of a hedge is the matter of the layer's own tests.
+const DELAY: Duration = Duration::from_secs(1);

@@ -111,7 +111,7 @@ async fn all_that_wait_are_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_waits_leaves_no_mark_when_it_is_dropped() {
+async fn a_request_that_waits_leaves_no_attempt_when_it_is_dropped() {
     let pool = throttled_for(2 * SECOND);
     let mut service = waiting(&pool, 10 * SECOND);
     let handle = service.get_ref().handle();
@@ -126,5 +126,13 @@ async fn a_request_that_waits_leaves_no_mark_when_it_is_dropped() {
     drop(sent);
     assert_eq!((handle.reserved(), handle.instances()), (0, 1));
     assert_eq!((handle.calls(), tried.attempts()), (0, 0));
-    assert!(!tried.is_exhausted());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_outside_can_tell_that_none_would_take_it_now() {
+    let tried = Tried::new();
+    let service = waiting(&throttled_for(2 * SECOND), 10 * SECOND);
+    let mut sent = task::spawn(service.oneshot(request(&tried)));
+    assert_pending!(sent.poll());
+    assert!(tried.is_exhausted());
 }

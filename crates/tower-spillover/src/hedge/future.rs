@@ -1,0 +1,124 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use spillover_core::{Classify, Exhausted, Selected};
+use tower_service::Service;
+
+use super::{
+    Hedged,
+    second::{Second, Spare},
+};
+use crate::class::class_of;
+
+pin_project! {
+    /// The first good answer of one attempt or two.
+    pub struct ResponseFuture<S, C, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        // `None` when it was refused while the second was under way.
+        #[pin]
+        first: Option<S::Future>,
+        #[pin]
+        second: Second<S, ReqBody>,
+        classify: C,
+    }
+}
+
+impl<S, C, ReqBody> ResponseFuture<S, C, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    pub(super) fn alone(first: S::Future, classify: C) -> Self {
+        Self {
+            first: Some(first),
+            second: Second::None,
+            classify,
+        }
+    }
+
+    pub(super) fn hedged(
+        first: S::Future,
+        delay: Duration,
+        spare: Spare<S, ReqBody>,
+        classify: C,
+    ) -> Self {
+        Self {
+            first: Some(first),
+            second: Second::after(delay, spare),
+            classify,
+        }
+    }
+}
+
+impl<S, C, ReqBody, ResBody> Future for ResponseFuture<S, C, ReqBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    C: Classify<S::Error>,
+{
+    type Output = Result<Response<ResBody>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let is_refusal = |result: &_| class_of(result, this.classify).is_refusal();
+
+        if let Some(first) = this.first.as_mut().as_pin_mut()
+            && let Poll::Ready(result) = first.poll(cx)
+        {
+            this.first.set(None);
+            if !this.second.is_under_way() || !is_refusal(&result) {
+                let was_hedged = this.second.was_sent();
+                this.second.set(Second::None);
+                return Poll::Ready(note(result, was_hedged.then_some(false)));
+            }
+        }
+
+        let result = ready!(this.second.as_mut().poll_answer(cx));
+        if this.first.is_some() && is_local(&result) {
+            this.second.set(Second::None);
+            return Poll::Pending;
+        }
+        if this.first.is_some() && is_refusal(&result) {
+            this.second.set(Second::Refused);
+            return Poll::Pending;
+        }
+        this.first.set(None);
+        this.second.set(Second::None);
+        tracing::debug!("answered by the hedge");
+        Poll::Ready(note(result, Some(true)))
+    }
+}
+
+/// Whether `PrioritySelect` answered because no backend was left.
+fn is_local<ResBody, E>(result: &Result<Response<ResBody>, E>) -> bool {
+    result.as_ref().is_ok_and(|response| {
+        let extensions = response.extensions();
+        extensions.get::<Exhausted>().is_some() && extensions.get::<Selected>().is_none()
+    })
+}
+
+/// Adds to an answer which of the attempts gave it, if there were two.
+fn note<ResBody, E>(
+    mut result: Result<Response<ResBody>, E>,
+    has_won: Option<bool>,
+) -> Result<Response<ResBody>, E> {
+    if let (Ok(response), Some(has_won)) = (&mut result, has_won) {
+        response.extensions_mut().insert(Hedged::new(has_won));
+    }
+    result
+}
+
+impl<S, C, ReqBody> fmt::Debug for ResponseFuture<S, C, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

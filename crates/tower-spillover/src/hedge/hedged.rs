@@ -1,0 +1,19 @@
+/// In the extensions of a response: the request was sent to a second backend while the first attempt was under way.
+///
+/// It speaks of the attempt that was answered: earlier ones, which were refused, may have been hedged without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hedged {
+    has_won: bool,
+}
+
+impl Hedged {
+    pub(super) fn new(has_won: bool) -> Self {
+        Self { has_won }
+    }
+
+    /// Whether the answer is that of the hedge.
+    #[must_use]
+    pub fn has_won(self) -> bool {
+        self.has_won
+    }
+}

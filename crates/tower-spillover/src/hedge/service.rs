@@ -1,0 +1,71 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use spillover_core::{Classify, StatusClassifier, Tried};
+use tower::retry::budget::{Budget, TpsBudget};
+use tower_service::Service;
+
+use super::{EveryRequest, Filter, ResponseFuture, second::Spare};
+
+/// Sends a slow request to a second backend as well; see the [module](super).
+#[derive(Clone, Debug)]
+pub struct Hedge<S, C = StatusClassifier, F = EveryRequest> {
+    inner: S,
+    delay: Duration,
+    budget: Arc<TpsBudget>,
+    classify: C,
+    filter: F,
+}
+
+impl<S, C, F> Hedge<S, C, F> {
+    /// Wraps a service.
+    pub fn new(inner: S, delay: Duration, budget: Arc<TpsBudget>, classify: C, filter: F) -> Self {
+        Self {
+            inner,
+            delay,
+            budget,
+            classify,
+            filter,
+        }
+    }
+
+    inner_service_accessors!();
+}
+
+impl<S, C, F, ReqBody, ResBody> Service<Request<ReqBody>> for Hedge<S, C, F>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    C: Classify<S::Error> + Clone,
+    F: Filter<ReqBody>,
+    ReqBody: Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, C, ReqBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let classify = self.classify.clone();
+        if !self.filter.allows(&request) {
+            return ResponseFuture::alone(self.inner.call(request), classify);
+        }
+        self.budget.deposit();
+        let tried = request.extensions_mut().get_or_insert_default::<Tried>();
+        let tried = tried.clone();
+        // The ready service makes the first attempt; the clone is made ready if there is a second.
+        let spare = Spare {
+            service: self.inner.clone(),
+            request: request.clone(),
+            tried,
+            budget: Arc::clone(&self.budget),
+        };
+        ResponseFuture::hedged(self.inner.call(request), self.delay, spare, classify)
+    }
+}

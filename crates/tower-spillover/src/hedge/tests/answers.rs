@@ -1,0 +1,196 @@
+//! Which answer is the one.
+
+use spillover_core::{Answer, Class};
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_quick_answer_is_the_only_attempt() {
+    for answer in [Ok(200), Ok(404), Ok(429), Ok(503), Err("reset")] {
+        let expected = End {
+            answer: answer.map(|status| (status, 0)),
+            seconds: 1,
+            hedged: None,
+            attempts: 1,
+            cancelled: 0,
+        };
+        assert_eq!(end_of([(1, answer)]).await, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_good_answer_is_the_answer() {
+    for status in [200, 204, 304, 400, 404] {
+        let by_hedge = End {
+            answer: Ok((status, 1)),
+            seconds: 3,
+            hedged: Some(true),
+            attempts: 2,
+            cancelled: 1,
+        };
+        assert_eq!(end_of([(9, Ok(200)), (1, Ok(status))]).await, by_hedge);
+        let by_first = End {
+            answer: Ok((status, 0)),
+            hedged: Some(false),
+            ..by_hedge
+        };
+        assert_eq!(end_of([(3, Ok(status)), (9, Ok(200))]).await, by_first);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_attempt_wins_a_tie() {
+    let end = end_of([(3, Ok(200)), (1, Ok(200))]).await;
+    assert_eq!((end.answer, end.hedged), (Ok((200, 0)), Some(false)));
+    assert_eq!((end.attempts, end.cancelled), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_other_is_waited_for_when_one_is_refused() {
+    for refusal in [Ok(429), Ok(503), Err("reset")] {
+        let hedge_refused = End {
+            answer: Ok((200, 0)),
+            seconds: 9,
+            hedged: Some(false),
+            attempts: 2,
+            cancelled: 0,
+        };
+        assert_eq!(end_of([(9, Ok(200)), (1, refusal)]).await, hedge_refused);
+        let first_refused = End {
+            answer: Ok((200, 1)),
+            seconds: 11,
+            hedged: Some(true),
+            ..hedge_refused
+        };
+        assert_eq!(end_of([(3, refusal), (9, Ok(200))]).await, first_refused);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_later_refusal_is_the_answer_when_both_are_refused() {
+    let end = end_of([(9, Ok(503)), (1, Ok(429))]).await;
+    assert_eq!((end.answer, end.seconds), (Ok((503, 0)), 9));
+    assert_eq!(end.hedged, Some(false));
+
+    let end = end_of([(3, Ok(503)), (9, Ok(429))]).await;
+    assert_eq!((end.answer, end.seconds), (Ok((429, 1)), 11));
+    assert_eq!(end.hedged, Some(true));
+
+    let end = end_of([(3, Ok(503)), (9, Err("reset"))]).await;
+    assert_eq!((end.answer, end.attempts), (Err("reset"), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_one_hedge_and_no_more() {
+    let end = end_of([(60, Ok(200)), (50, Ok(429))]).await;
+    assert_eq!((end.answer, end.attempts), (Ok((200, 0)), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_loser_is_dropped_before_the_answer_goes_up() {
+    let inner = replies([(9, Ok(200)), (1, Ok(200))]);
+    let handle = inner.handle();
+    let mut sent = task::spawn(HedgeLayer::new(DELAY).layer(inner).oneshot(request()));
+    assert_pending!(sent.poll());
+    advance(DELAY).await;
+    assert_pending!(sent.poll());
+    advance(SECOND).await;
+    assert_ready_ok!(sent.poll());
+    // The future is still there.
+    assert_eq!((handle.in_flight(), handle.cancelled()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_outcome_of_a_layer_below_decides() {
+    let outcome = |mut response: Response<usize>| {
+        let outcome = match response.status().as_u16() {
+            429 => Outcome::client_error(),
+            _ => Outcome::throttled(SECOND),
+        };
+        response.extensions_mut().insert(outcome);
+        response
+    };
+    for (status, winner) in [(429, 1), (200, 0)] {
+        let inner = replies([(9, Ok(200)), (1, Ok(status))]);
+        let handle = inner.handle();
+        let service = HedgeLayer::new(DELAY).layer(inner.map_response(outcome));
+        assert_eq!(end(service, &handle).await.answer.unwrap().1, winner);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_classifier_decides_where_there_is_no_outcome() {
+    let classify = |answer: &Answer<'_, &str>| match answer.status() {
+        Some(status) if status == 403 => Class::Throttled,
+        _ => Class::Success,
+    };
+    for (answer, winner) in [
+        (Ok(403), Ok((200, 0))),
+        (Err("bad request"), Err("bad request")),
+    ] {
+        let inner = replies([(9, Ok(200)), (1, answer)]);
+        let handle = inner.handle();
+        let layer = HedgeLayer::new(DELAY).with_classify(classify);
+        assert_eq!(end(layer.layer(inner), &handle).await.answer, winner);
+    }
+}
+
+/// Answers 200 locally in place of the attempt with this number, as `PrioritySelect` may when no backend is left.
+fn exhausted_at(local: usize, mut seconds: [u64; 2], first: u16) -> Inner {
+    let backend = Backend::builder("a").url("http://a.example").build();
+    let pool = Pool::new([backend.unwrap()]).unwrap();
+    let mut attempt = 0;
+    Probe::new(move |_: Request<Body>| {
+        let number = attempt;
+        attempt += 1;
+        let status = if number == local { 200 } else { first };
+        let mut response = response(status, number);
+        if number == local {
+            let exhausted = pool.exhausted(Scope::WHOLE, Instant::now());
+            response.extensions_mut().insert(exhausted);
+        }
+        let seconds = std::mem::take(&mut seconds[number]);
+        async move {
+            sleep(SECOND * u32::try_from(seconds).unwrap()).await;
+            Ok(response)
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_local_answer_never_wins() {
+    for first in [200, 503] {
+        let inner = exhausted_at(1, [9, 0], first);
+        let handle = inner.handle();
+        let end = end(HedgeLayer::new(DELAY).layer(inner), &handle).await;
+        // As if there had been no hedge.
+        assert_eq!((end.answer, end.seconds), (Ok((first, 0)), 9));
+        assert_eq!(end.hedged, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_local_answer_is_better_than_none() {
+    // A layer inside held it back until the first attempt was refused.
+    let inner = exhausted_at(1, [3, 9], 503);
+    let handle = inner.handle();
+    let end = end(HedgeLayer::new(DELAY).layer(inner), &handle).await;
+    assert_eq!((end.answer, end.seconds), (Ok((200, 1)), 11));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_the_last_backend_is_not_a_local_one() {
+    let backend = Backend::builder("a").url("http://a.example").build();
+    let pool = Pool::new([backend.unwrap()]).unwrap();
+    let last = move |mut response: Response<usize>| {
+        let now = Instant::now();
+        let extensions = response.extensions_mut();
+        extensions.insert(pool.exhausted(Scope::WHOLE, now));
+        extensions.insert::<Selected>(pool.first(Scope::WHOLE, now));
+        response
+    };
+    let inner = replies([(9, Ok(200)), (1, Ok(400))]);
+    let handle = inner.handle();
+    let service = HedgeLayer::new(DELAY).layer(inner.map_response(last));
+    assert_eq!(end(service, &handle).await.answer, Ok((400, 1)));
+}

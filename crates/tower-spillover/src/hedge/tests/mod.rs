@@ -1,0 +1,93 @@
+//! The layer over an inner service that answers by a script, on paused time.
+
+mod answers;
+mod sending;
+mod service;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use spillover_core::{Backend, Outcome, Pool, Scope, Selected, Tried};
+use spillover_testing::{Probe, probe::ProbeHandle};
+use tokio::time::{Instant, advance, sleep};
+use tokio_test::{assert_pending, assert_ready_ok, task};
+use tower::{ServiceExt, retry::budget::TpsBudget};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The delay before a hedge.
+const DELAY: Duration = Duration::from_secs(2);
+
+type Body = Full<Bytes>;
+type Inner = Probe<Body, usize, &'static str>;
+
+/// An answer, and how many seconds it takes.
+type Reply = (u64, Result<u16, &'static str>);
+
+/// Answers in this order, each time with the number of the attempt.
+fn replies<const N: usize>(replies: [Reply; N]) -> Inner {
+    let mut replies = replies.into_iter().enumerate();
+    Probe::new(move |_: Request<Body>| {
+        let (attempt, (seconds, answer)) = replies.next().expect("one attempt too many");
+        async move {
+            sleep(SECOND * u32::try_from(seconds).unwrap()).await;
+            Ok(response(answer?, attempt))
+        }
+    })
+}
+
+fn response(status: u16, attempt: usize) -> Response<usize> {
+    Response::builder().status(status).body(attempt).unwrap()
+}
+
+fn request() -> Request<Body> {
+    Request::new(Full::from("question"))
+}
+
+/// Whether a hedge won; `None` where there was none.
+fn hedged<B>(response: &Response<B>) -> Option<bool> {
+    let hedged = response.extensions().get::<Hedged>();
+    hedged.map(|hedged| hedged.has_won())
+}
+
+/// What a request comes to.
+#[derive(Debug, PartialEq, Eq)]
+struct End {
+    /// The status and the number of the attempt.
+    answer: Result<(u16, usize), &'static str>,
+    /// After how many seconds.
+    seconds: u64,
+    hedged: Option<bool>,
+    attempts: usize,
+    cancelled: usize,
+}
+
+/// Sends a request, and sees to it that nothing is left under way.
+async fn end<S>(service: S, handle: &ProbeHandle<&'static str>) -> End
+where
+    S: Service<Request<Body>, Response = Response<usize>, Error = &'static str>,
+{
+    let begun = Instant::now();
+    let result = service.oneshot(request()).await;
+    assert_eq!((handle.in_flight(), handle.violations()), (0, 0));
+    End {
+        hedged: result.as_ref().ok().and_then(hedged),
+        answer: result.map(|response| (response.status().as_u16(), response.into_body())),
+        seconds: (Instant::now() - begun).as_secs(),
+        attempts: handle.calls(),
+        cancelled: handle.cancelled(),
+    }
+}
+
+/// The same with these replies.
+async fn end_of<const N: usize>(replies: [Reply; N]) -> End {
+    let inner = self::replies(replies);
+    let handle = inner.handle();
+    end(HedgeLayer::new(DELAY).layer(inner), &handle).await
+}

@@ -1,0 +1,133 @@
+//! Readiness, clones and cancellation.
+
+use tokio_test::{assert_ready, assert_ready_err};
+
+use super::*;
+
+/// Both attempts under way, or as far as the inner service lets them.
+fn begin(
+    service: &mut Hedge<Inner>,
+) -> task::Spawn<ResponseFuture<Inner, spillover_core::StatusClassifier, Body>> {
+    let mut ready = task::spawn(());
+    assert_ready_ok!(ready.enter(|cx, _| service.poll_ready(cx)));
+    task::spawn(service.call(request()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hedge_is_made_ready_on_its_own() {
+    let inner = replies([(60, Ok(200)), (1, Ok(200))]);
+    let handle = inner.handle();
+    let mut service = HedgeLayer::new(DELAY).layer(inner);
+    let mut sent = begin(&mut service);
+    handle.set_pending();
+    assert_pending!(sent.poll());
+    advance(DELAY).await;
+    assert_pending!(sent.poll());
+    assert_eq!(handle.calls(), 1);
+
+    handle.set_ready();
+    assert!(sent.is_woken());
+    assert_pending!(sent.poll());
+    assert_eq!((handle.calls(), handle.violations()), (2, 0));
+    advance(SECOND).await;
+    assert_eq!(*assert_ready_ok!(sent.poll()).body(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_is_not_sent_yet_is_not_waited_for() {
+    for answer in [Ok(200), Ok(429), Err("reset")] {
+        let inner = replies([(3, answer)]);
+        let handle = inner.handle();
+        let mut service = HedgeLayer::new(DELAY).layer(inner);
+        let mut sent = begin(&mut service);
+        handle.set_pending();
+        assert_pending!(sent.poll());
+        advance(DELAY).await;
+        assert_pending!(sent.poll());
+        advance(SECOND).await;
+        let result = assert_ready!(sent.poll());
+        if let Ok(response) = &result {
+            assert_eq!(hedged(response), None);
+        }
+        assert_eq!(result.map(|response| response.status().as_u16()), answer);
+        assert_eq!((handle.calls(), handle.instances()), (1, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_cannot_be_made_ready_is_none() {
+    let inner = replies([(3, Ok(200))]);
+    let handle = inner.handle();
+    let mut service = HedgeLayer::new(DELAY).layer(inner);
+    let mut sent = begin(&mut service);
+    assert_pending!(sent.poll());
+    handle.fail_ready("shut down");
+    advance(DELAY).await;
+    assert_pending!(sent.poll());
+    assert_eq!((handle.calls(), handle.instances()), (1, 1));
+    advance(SECOND).await;
+    let response = assert_ready_ok!(sent.poll());
+    assert_eq!((*response.body(), hedged(&response)), (0, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_future_drops_both_attempts() {
+    // Before the first poll, in the first attempt, before the hedge is ready, in both.
+    let stages = [(0, false, 1), (1, false, 1), (2, true, 1), (2, false, 2)];
+    for (polls, is_waiting, cancelled) in stages {
+        let inner = replies([(60, Ok(200)), (60, Ok(200))]);
+        let handle = inner.handle();
+        let mut service = HedgeLayer::new(DELAY).layer(inner);
+        let mut sent = begin(&mut service);
+        if is_waiting {
+            handle.set_pending();
+        }
+        for _ in 0..polls {
+            assert_pending!(sent.poll());
+            advance(DELAY).await;
+        }
+        assert_eq!(handle.in_flight(), cancelled);
+        drop(sent);
+        assert_eq!((handle.in_flight(), handle.cancelled()), (0, cancelled));
+        assert_eq!((handle.instances(), handle.reserved()), (1, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_refused_is_dropped_while_the_other_goes_on() {
+    let inner = replies([(3, Ok(503)), (60, Ok(200))]);
+    let handle = inner.handle();
+    let mut service = HedgeLayer::new(DELAY).layer(inner);
+    let mut sent = begin(&mut service);
+    assert_pending!(sent.poll());
+    advance(DELAY).await;
+    assert_pending!(sent.poll());
+    advance(SECOND).await;
+    assert_pending!(sent.poll());
+    assert_eq!((handle.in_flight(), handle.completed()), (1, 1));
+    drop(sent);
+    assert_eq!((handle.in_flight(), handle.cancelled()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn readiness_is_the_inner_services() {
+    let inner = replies([]);
+    let handle = inner.handle();
+    let mut service = HedgeLayer::new(DELAY).layer(inner);
+    let mut ready = task::spawn(());
+    handle.set_pending();
+    assert_pending!(ready.enter(|cx, _| service.poll_ready(cx)));
+    handle.fail_ready("shut down");
+    assert_eq!(
+        assert_ready_err!(ready.enter(|cx, _| service.poll_ready(cx))),
+        "shut down"
+    );
+}
+
+#[test]
+fn the_inner_service_is_accessible() {
+    let mut service = HedgeLayer::new(DELAY).layer("inner");
+    assert_eq!(*service.get_ref(), "inner");
+    *service.get_mut() = "other";
+    assert_eq!(service.into_inner(), "other");
+}
