@@ -1,0 +1,401 @@
+//! Hedges over the whole stack: a second attempt at another backend, and what becomes of the loser.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use spillover_testing::{Probe, ScriptedBody, probe::ProbeHandle};
+use spillover_tests::stack::{Deployment, SECOND};
+use tokio::time::{Instant, advance, sleep};
+use tokio_test::{assert_pending, task};
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+use tower_spillover::{
+    Backend, Condition, Counts, Outcome, Pool, Scope, Selected, Tried,
+    hedge::{HedgeLayer, Hedged},
+    retry::{ReplayBody, ReplayLimits, RetryThrottledLayer},
+    rewrite::RewriteRequestLayer,
+    select::{PrioritySelectLayer, WhenExhausted},
+    steer::BackendSteer,
+    throttle::ThrottleTrackerLayer,
+};
+
+spillover_tests::on_both_deployments! {
+    a_quick_answer_is_the_only_attempt
+    the_hedge_goes_to_another_backend_and_wins
+    the_first_wins_after_all
+    a_refusal_before_the_delay_moves_on_without_a_hedge
+    a_refused_hedge_closes_its_backend_and_the_first_goes_on
+    both_are_refused_and_the_third_serves
+    each_attempt_may_be_hedged
+    hedges_count_as_attempts
+    one_backend_never_gets_a_request_twice
+    a_backend_that_opened_after_the_hedge_is_tried
+    a_body_that_is_still_being_sent_is_not_hedged
+    a_body_that_was_sent_in_parts_is_hedged_whole
+    a_body_that_was_not_kept_is_not_hedged
+    a_request_that_waited_is_not_hedged
+    a_probe_that_lost_leaves_the_next_one_free
+    a_client_that_goes_away_cancels_both
+}
+
+type Client = Probe<ReplayBody<Body>, Body, BoxError>;
+
+/// In seconds, and the status that a backend then answers with.
+type Reply = (u32, u16);
+
+const DELAY: Duration = Duration::from_secs(2);
+
+const SLOW: Reply = (30, 200);
+
+const QUICK: Reply = (0, 200);
+
+/// What a backend got: its label, how many seconds after the beginning, and the body.
+type Seen = (String, u64, Bytes);
+
+struct Settings {
+    retry: RetryThrottledLayer,
+    when_exhausted: WhenExhausted,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            retry: RetryThrottledLayer::new(),
+            when_exhausted: WhenExhausted::default(),
+        }
+    }
+}
+
+struct Stack {
+    pool: Pool,
+    service: BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    clients: Vec<ProbeHandle<BoxError>>,
+}
+
+impl Stack {
+    /// The backends of this list in tiers of their own, each with what it does.
+    fn new<const N: usize>(deployment: Deployment, replies: [(&'static str, Reply); N]) -> Self {
+        Self::with(deployment, Settings::default(), replies)
+    }
+
+    fn with<const N: usize>(
+        deployment: Deployment,
+        settings: Settings,
+        replies: [(&'static str, Reply); N],
+    ) -> Self {
+        let backend = |((label, _), priority): ((&str, _), u32)| {
+            let builder = Backend::builder(label).url(format!("https://{label}.example"));
+            builder.priority(priority).build().unwrap()
+        };
+        let pool = Pool::new(replies.into_iter().zip(1..).map(backend)).unwrap();
+        let seen = Arc::default();
+        let mut clients = Vec::new();
+        let mut client = || {
+            let client = client(replies.to_vec(), Arc::clone(&seen));
+            clients.push(client.handle());
+            client
+        };
+        let service = match deployment {
+            Deployment::SharedClient => layers(settings, &pool, client()),
+            _ => layers(settings, &pool, BackendSteer::new(&pool, |_| client())),
+        };
+        Self {
+            pool,
+            service,
+            seen,
+            clients,
+        }
+    }
+
+    async fn send(&self) -> Response<Body> {
+        self.send_body("question").await
+    }
+
+    async fn send_body(&self, body: impl Into<Body>) -> Response<Body> {
+        let request = Request::post("/v1/chat/completions").body(body.into());
+        let response = self.service.clone().oneshot(request.unwrap()).await;
+        response.unwrap()
+    }
+
+    /// The label of the backend and the second of each attempt; each got the whole body.
+    fn attempts(&self, body: &str) -> Vec<(String, u64)> {
+        let seen = self.seen.lock().unwrap();
+        let attempt = |(label, at, sent): &Seen| {
+            assert_eq!(sent, body);
+            (label.clone(), *at)
+        };
+        seen.iter().map(attempt).collect()
+    }
+
+    fn in_flight(&self) -> usize {
+        assert!(self.clients.iter().all(|client| client.violations() == 0));
+        self.clients.iter().map(ProbeHandle::in_flight).sum()
+    }
+
+    fn conditions(&self) -> Vec<Condition> {
+        let snapshots = self.pool.snapshot(Scope::WHOLE, Instant::now());
+        snapshots.iter().map(|it| it.condition()).collect()
+    }
+
+    fn counts(&self, index: usize) -> Counts {
+        self.pool.snapshot(Scope::WHOLE, Instant::now())[index].counts()
+    }
+
+    /// The backend with this index throttles for so long.
+    fn throttle(&self, index: usize, wait: Duration) {
+        let others = Tried::new();
+        let all = 0..self.pool.backends().len();
+        all.filter(|&other| other != index)
+            .for_each(|other| others.mark(other));
+        let now = Instant::now();
+        let selected = self.pool.select(&others, Scope::WHOLE, now, 0);
+        let selected = selected.expect("it is open");
+        selected.record(&Outcome::throttled(wait), now);
+    }
+}
+
+fn layers<S>(
+    settings: Settings,
+    pool: &Pool,
+    client: S,
+) -> BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>
+where
+    S: Service<
+            Request<ReplayBody<Body>>,
+            Response = Response<Body>,
+            Error = BoxError,
+            Future: Send,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    let select = PrioritySelectLayer::new(pool.clone()).when_exhausted(settings.when_exhausted);
+    let service = ServiceBuilder::new()
+        .layer(settings.retry)
+        .layer(HedgeLayer::new(DELAY))
+        .layer(select)
+        .layer(RewriteRequestLayer::new())
+        .layer(ThrottleTrackerLayer::new())
+        .service(client);
+    BoxCloneSyncService::new(service)
+}
+
+/// Reads the body, and plays what the backend does that the authority names.
+fn client(replies: Vec<(&'static str, Reply)>, seen: Arc<Mutex<Vec<Seen>>>) -> Client {
+    let begun = Instant::now();
+    Probe::new(move |request: Request<ReplayBody<Body>>| {
+        let label = request.uri().host().and_then(|host| host.split('.').next());
+        let label = label.expect("a backend of the pool").to_owned();
+        let reply = replies.iter().find(|(of, _)| *of == label);
+        let (_, (seconds, status)) = *reply.expect("a backend of the pool");
+        let at = (Instant::now() - begun).as_secs();
+        let seen = Arc::clone(&seen);
+        async move {
+            let number = seen.lock().unwrap().len();
+            seen.lock().unwrap().push((label, at, Bytes::new()));
+            let body = request.into_body().collect().await?.to_bytes();
+            seen.lock().unwrap()[number].2 = body;
+            sleep(SECOND * seconds).await;
+            Ok(Response::builder().status(status).body(Body::empty())?)
+        }
+    })
+}
+
+fn attempts<const N: usize>(attempts: [(&str, u64); N]) -> Vec<(String, u64)> {
+    let owned = |(label, at): (&str, u64)| (label.to_owned(), at);
+    attempts.map(owned).to_vec()
+}
+
+/// Status, label of the backend, number of attempts, and whether a hedge won, if there was one.
+fn summary(response: &Response<Body>) -> (u16, &str, u32, Option<bool>) {
+    let extensions = response.extensions();
+    let selected = extensions.get::<Selected>().expect("a Selected");
+    let hedged = extensions.get::<Hedged>().map(|hedged| hedged.has_won());
+    let attempts = extensions.get::<Tried>().map_or(0, Tried::attempts);
+    let label = selected.backend().label();
+    (response.status().as_u16(), label, attempts, hedged)
+}
+
+async fn a_quick_answer_is_the_only_attempt(deployment: Deployment) {
+    let stack = Stack::new(deployment, [("a", (1, 200)), ("b", QUICK)]);
+    assert_eq!(summary(&stack.send().await), (200, "a", 1, None));
+    sleep(10 * DELAY).await;
+    assert_eq!(stack.attempts("question"), attempts([("a", 0)]));
+}
+
+async fn the_hedge_goes_to_another_backend_and_wins(deployment: Deployment) {
+    let stack = Stack::new(deployment, [("a", SLOW), ("b", QUICK)]);
+    assert_eq!(summary(&stack.send().await), (200, "b", 2, Some(true)));
+    assert_eq!(stack.attempts("question"), attempts([("a", 0), ("b", 2)]));
+    assert_eq!(stack.in_flight(), 0);
+    // The loser is neither closed nor held to have failed.
+    assert_eq!(stack.conditions(), [Condition::Open; 2]);
+    let (loser, winner) = (stack.counts(0), stack.counts(1));
+    assert_eq!((loser.cancelled, loser.failed, loser.answered), (1, 0, 0));
+    assert_eq!((winner.cancelled, winner.answered), (0, 1));
+}
+
+async fn the_first_wins_after_all(deployment: Deployment) {
+    let stack = Stack::new(deployment, [("a", (3, 200)), ("b", SLOW)]);
+    assert_eq!(summary(&stack.send().await), (200, "a", 2, Some(false)));
+    assert_eq!(stack.in_flight(), 0);
+    assert_eq!(stack.counts(1).cancelled, 1);
+    assert_eq!(stack.conditions(), [Condition::Open; 2]);
+}
+
+async fn a_refusal_before_the_delay_moves_on_without_a_hedge(deployment: Deployment) {
+    let stack = Stack::new(deployment, [("a", (1, 503)), ("b", (1, 200)), ("c", QUICK)]);
+    assert_eq!(summary(&stack.send().await), (200, "b", 2, None));
+    assert_eq!(stack.attempts("question"), attempts([("a", 0), ("b", 1)]));
+}
+
+async fn a_refused_hedge_closes_its_backend_and_the_first_goes_on(deployment: Deployment) {
+    let stack = Stack::new(deployment, [("a", (9, 200)), ("b", (1, 429)), ("c", QUICK)]);
+    assert_eq!(summary(&stack.send().await), (200, "a", 2, Some(false)));
+    assert_eq!(stack.attempts("question"), attempts([("a", 0), ("b", 2)]));
+    // For 10 s from its third second on.
+    let throttled = Condition::Throttled(4 * SECOND);
+    assert_eq!(
+        stack.conditions(),
+        [Condition::Open, throttled, Condition::Open]
+    );
+}
+
+async fn both_are_refused_and_the_third_serves(deployment: Deployment) {
+    for first in [3, 9] {
+        let replies = [("a", (first, 503)), ("b", (5, 429)), ("c", QUICK)];
+        let stack = Stack::new(deployment, replies);
+        assert_eq!(summary(&stack.send().await), (200, "c", 3, None));
+        let both_over = u64::from(first.max(7));
+        assert_eq!(
+            stack.attempts("question"),
+            attempts([("a", 0), ("b", 2), ("c", both_over)])
+        );
+    }
+}
+
+async fn each_attempt_may_be_hedged(deployment: Deployment) {
+    let replies = [("a", (1, 503)), ("b", SLOW), ("c", (1, 200))];
+    let stack = Stack::new(deployment, replies);
+    assert_eq!(summary(&stack.send().await), (200, "c", 3, Some(true)));
+    assert_eq!(
+        stack.attempts("question"),
+        attempts([("a", 0), ("b", 1), ("c", 3)])
+    );
+}
+
+async fn hedges_count_as_attempts(deployment: Deployment) {
+    let settings = Settings {
+        retry: RetryThrottledLayer::new().max_attempts(2),
+        ..Settings::default()
+    };
+    let replies = [("a", (3, 503)), ("b", (5, 503)), ("c", QUICK)];
+    let stack = Stack::with(deployment, settings, replies);
+    assert_eq!(summary(&stack.send().await), (503, "b", 2, Some(true)));
+}
+
+async fn one_backend_never_gets_a_request_twice(deployment: Deployment) {
+    for status in [200, 503] {
+        let stack = Stack::new(deployment, [("a", (9, status))]);
+        assert_eq!(summary(&stack.send().await), (status, "a", 1, None));
+        assert_eq!(stack.attempts("question"), attempts([("a", 0)]));
+    }
+    // The same when the others are throttled.
+    let stack = Stack::new(deployment, [("a", (9, 200)), ("b", QUICK)]);
+    stack.throttle(1, 60 * SECOND);
+    assert_eq!(summary(&stack.send().await), (200, "a", 1, None));
+}
+
+async fn a_backend_that_opened_after_the_hedge_is_tried(deployment: Deployment) {
+    let stack = Stack::new(deployment, [("a", (9, 503)), ("b", QUICK)]);
+    stack.throttle(1, 5 * SECOND);
+    // The hedge found none, at the second second; the refusal comes at the ninth.
+    assert_eq!(summary(&stack.send().await), (200, "b", 2, None));
+    assert_eq!(stack.attempts("question"), attempts([("a", 0), ("b", 9)]));
+}
+
+async fn a_body_that_is_still_being_sent_is_not_hedged(deployment: Deployment) {
+    let stack = Stack::new(deployment, [("a", SLOW), ("b", QUICK)]);
+    let body = ScriptedBody::new().data("quest").pause();
+    let client = body.handle();
+    let mut sent = task::spawn(stack.send_body(Body::new(body)));
+    assert_pending!(sent.poll());
+    advance(DELAY).await;
+    assert_pending!(sent.poll());
+    client.push_data("ion");
+    client.resume();
+    let response = sent.await;
+    assert_eq!(summary(&response), (200, "a", 1, None));
+    assert_eq!(stack.attempts("question"), attempts([("a", 0)]));
+}
+
+async fn a_body_that_was_sent_in_parts_is_hedged_whole(deployment: Deployment) {
+    let stack = Stack::new(deployment, [("a", SLOW), ("b", QUICK)]);
+    let body = ScriptedBody::new().data("quest").pause();
+    let client = body.handle();
+    let mut sent = task::spawn(stack.send_body(Body::new(body)));
+    assert_pending!(sent.poll());
+    advance(SECOND).await;
+    client.push_data("ion");
+    client.resume();
+    let response = sent.await;
+    assert_eq!(summary(&response), (200, "b", 2, Some(true)));
+    assert_eq!(stack.attempts("question"), attempts([("a", 0), ("b", 2)]));
+}
+
+async fn a_body_that_was_not_kept_is_not_hedged(deployment: Deployment) {
+    let limits = ReplayLimits::default().per_request(3);
+    let settings = Settings {
+        retry: RetryThrottledLayer::new().replay_limits(limits),
+        ..Settings::default()
+    };
+    let stack = Stack::with(deployment, settings, [("a", SLOW), ("b", QUICK)]);
+    assert_eq!(summary(&stack.send().await), (200, "a", 1, None));
+    assert_eq!(stack.attempts("question"), attempts([("a", 0)]));
+}
+
+async fn a_request_that_waited_is_not_hedged(deployment: Deployment) {
+    let settings = Settings {
+        when_exhausted: WhenExhausted::Wait(60 * SECOND),
+        ..Settings::default()
+    };
+    let stack = Stack::with(deployment, settings, [("a", SLOW), ("b", QUICK)]);
+    stack.throttle(1, 6 * SECOND);
+    stack.throttle(0, 5 * SECOND);
+    // It has no body that could be held.
+    let response = stack.send_body(Body::empty()).await;
+    assert_eq!(summary(&response), (200, "a", 1, None));
+    assert_eq!(stack.attempts(""), attempts([("a", 5)]));
+}
+
+async fn a_probe_that_lost_leaves_the_next_one_free(deployment: Deployment) {
+    let stack = Stack::new(deployment, [("a", SLOW), ("b", QUICK)]);
+    let now = Instant::now();
+    let selected = stack.pool.first(Scope::WHOLE, now);
+    selected.record(&Outcome::failing(SECOND), now);
+    sleep(SECOND).await;
+    for _ in 0..2 {
+        assert_eq!(summary(&stack.send().await), (200, "b", 2, Some(true)));
+    }
+    assert_eq!(stack.counts(0).cancelled, 2);
+}
+
+async fn a_client_that_goes_away_cancels_both(deployment: Deployment) {
+    let stack = Stack::new(deployment, [("a", SLOW), ("b", SLOW)]);
+    let mut sent = task::spawn(stack.send());
+    assert_pending!(sent.poll());
+    advance(DELAY).await;
+    assert_pending!(sent.poll());
+    assert_eq!(stack.in_flight(), 2);
+    drop(sent);
+    assert_eq!(stack.in_flight(), 0);
+    assert_eq!([0, 1].map(|index| stack.counts(index).cancelled), [1, 1]);
+    assert_eq!(stack.conditions(), [Condition::Open; 2]);
+}
