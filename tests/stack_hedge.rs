@@ -367,7 +367,7 @@ async fn a_request_that_waited_is_not_hedged(deployment: Deployment) {
         ..Settings::default()
     };
     let stack = Stack::with(deployment, settings, [("a", SLOW), ("b", QUICK)]);
-    stack.throttle(1, 6 * SECOND);
+    stack.throttle(1, 5 * SECOND);
     stack.throttle(0, 5 * SECOND);
     // It has no body that could be held.
     let response = stack.send_body(Body::empty()).await;

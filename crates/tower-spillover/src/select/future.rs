@@ -126,7 +126,11 @@ where
                     ready!(waiting.sleep.as_mut().poll(cx));
                     let now = Instant::now();
                     match waiting.select.select(&waiting.request, &waiting.tried, now) {
-                        Err(exhausted) if now + exhausted.reopens_in() <= waiting.deadline => {
+                        // Once an attempt was made there is nothing to wait for, as when it comes to `call`.
+                        Err(exhausted)
+                            if waiting.tried.attempts() == 0
+                                && now + exhausted.reopens_in() <= waiting.deadline =>
+                        {
                             waiting.sleep.as_mut().reset(now + exhausted.reopens_in());
                             continue;
                         }

@@ -87,20 +87,6 @@ async fn there_is_one_hedge_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_loser_is_dropped_before_the_answer_goes_up() {
-    let inner = replies([(9, Ok(200)), (1, Ok(200))]);
-    let handle = inner.handle();
-    let mut sent = task::spawn(HedgeLayer::new(DELAY).layer(inner).oneshot(request()));
-    assert_pending!(sent.poll());
-    advance(DELAY).await;
-    assert_pending!(sent.poll());
-    advance(SECOND).await;
-    assert_ready_ok!(sent.poll());
-    // The future is still there.
-    assert_eq!((handle.in_flight(), handle.cancelled()), (0, 1));
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_outcome_of_a_layer_below_decides() {
     let outcome = |mut response: Response<usize>| {
         let outcome = match response.status().as_u16() {

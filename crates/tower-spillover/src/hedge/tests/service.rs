@@ -1,6 +1,7 @@
 //! Readiness, clones and cancellation.
 
 use tokio_test::{assert_ready, assert_ready_err};
+use tower::limit::ConcurrencyLimit;
 
 use super::*;
 
@@ -91,6 +92,41 @@ async fn a_dropped_future_drops_both_attempts() {
         assert_eq!((handle.in_flight(), handle.cancelled()), (0, cancelled));
         assert_eq!((handle.instances(), handle.reserved()), (1, 0));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_loser_is_dropped_before_the_answer_goes_up() {
+    for seconds in [[9, 1], [3, 9]] {
+        let inner = replies(seconds.map(|seconds| (seconds, Ok(200))));
+        let handle = inner.handle();
+        let mut service = HedgeLayer::new(DELAY).layer(inner);
+        let mut sent = begin(&mut service);
+        assert_pending!(sent.poll());
+        advance(DELAY).await;
+        assert_pending!(sent.poll());
+        advance(SECOND).await;
+        assert_ready_ok!(sent.poll());
+        // The future is still there.
+        assert_eq!((handle.in_flight(), handle.cancelled()), (0, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_calls_at_once_inside_keeps_nobody_for_ever() {
+    let inner: Inner = Probe::new(|_| async {
+        sleep(3 * SECOND).await;
+        Ok(response(200, 0))
+    });
+    let handle = inner.handle();
+    let service = HedgeLayer::new(DELAY).layer(ConcurrencyLimit::new(inner, 1));
+    let sent: Vec<_> = (0..5)
+        .map(|_| tokio::spawn(service.clone().oneshot(request())))
+        .collect();
+    for sent in sent {
+        sent.await.unwrap().unwrap();
+    }
+    // A hedge never had the place: its first attempt had it.
+    assert_eq!((handle.calls(), handle.violations()), (5, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -136,3 +136,18 @@ async fn whoever_is_outside_can_tell_that_none_would_take_it_now() {
     assert_pending!(sent.poll());
     assert!(tried.is_exhausted());
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_two_attempts_of_one_request_the_later_does_not_wait_for_the_earlier_ones_backend() {
+    let pool = throttled_for(2 * SECOND);
+    let service = waiting(&pool, 10 * SECOND);
+    let tried = Tried::new();
+    let mut first = task::spawn(service.clone().oneshot(request(&tried)));
+    let mut second = task::spawn(service.oneshot(request(&tried)));
+    assert_pending!(first.poll());
+    assert_pending!(second.poll());
+    advance(2 * SECOND).await;
+    assert_eq!(assert_ready_ok!(first.poll()).into_body(), "a");
+    let response = assert_ready_ok!(second.poll());
+    assert!(response.extensions().get::<Exhausted>().is_some());
+}
