@@ -26,7 +26,8 @@ use tower_spillover::{
     throttle::ThrottleTrackerLayer,
 };
 
-spillover_tests::on_both_deployments! {
+// The gateway does not hedge.
+spillover_tests::on_deployments! { [SharedClient PerBackend]
     a_quick_answer_is_the_only_attempt
     the_hedge_goes_to_another_backend_and_wins
     the_first_wins_after_all

@@ -105,7 +105,7 @@ mod class;
 pub mod hedge;
 #[cfg(feature = "refusal")]
 pub mod refusal;
-#[cfg(any(feature = "retry", feature = "throttle"))]
+#[cfg(any(feature = "hedge", feature = "retry", feature = "throttle"))]
 mod report;
 #[cfg(feature = "retry")]
 pub mod retry;

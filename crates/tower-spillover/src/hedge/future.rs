@@ -14,7 +14,7 @@ use super::{
     Hedged,
     second::{Second, Spare},
 };
-use crate::class::class_of;
+use crate::class::refusal_of;
 
 pin_project! {
     /// The first good answer of one attempt or two.
@@ -66,7 +66,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let is_refusal = |result: &_| class_of(result, this.classify).is_refusal();
+        let is_refusal = |result: &_| refusal_of(result, this.classify).is_some();
 
         if let Some(first) = this.first.as_mut().as_pin_mut()
             && let Poll::Ready(result) = first.poll(cx)
