@@ -104,6 +104,8 @@ mod class;
 #[cfg(feature = "hedge")]
 pub mod hedge;
 #[cfg(feature = "refusal")]
+pub mod body;
+#[cfg(feature = "refusal")]
 pub mod refusal;
 #[cfg(any(feature = "hedge", feature = "retry", feature = "throttle"))]
 mod report;

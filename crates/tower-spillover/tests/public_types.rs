@@ -17,6 +17,8 @@ use tower_spillover::{
     Selected, StatusClassifier, Tried,
     hedge::{self, EveryRequest, Hedge, HedgeLayer, Hedged},
     refusal::{self, RefusalBody, RefusalBodyLayer, ResumedBody},
+    body::ResumedBody,
+    refusal::{self, RefusalBody, RefusalBodyLayer},
     retry::{
         self, ReplayBody, ReplayError, ReplayLimits, RetryThrottled, RetryThrottledLayer,
         ThrottlePolicy,

@@ -9,7 +9,8 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use spillover_hint::Report;
 
-use super::{body::ResumedBody, read::ReadRefusal};
+use super::read::ReadRefusal;
+use crate::body::ResumedBody;
 
 pin_project! {
     /// The response of the inner service, with what its body says.
@@ -84,6 +85,10 @@ impl<F, ResBody: Body> fmt::Debug for ResponseFuture<F, ResBody> {
 }
 
 fn report_of<ResBody>(response: &Response<ResBody>) -> Option<Report> {
+    // A layer inside has read more than the head.
+    if response.extensions().get::<Report>().is_some() {
+        return None;
+    }
     let (status, headers) = (response.status(), response.headers());
     let may_refuse = !status.is_success() || headers.contains_key(GRPC_STATUS);
     may_refuse

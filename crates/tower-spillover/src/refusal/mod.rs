@@ -8,7 +8,8 @@
 //! * the body passes on unchanged, with what was read of it first.
 //!
 //! A refusal may also be a gRPC response with status 200 and an error in its head. Everything else passes through untouched,
-//! and nothing is allocated for it. Requests are not touched.
+//! and so does a response that has a `Report` already, from a layer inside: nothing is allocated for them. Requests are not
+//! touched.
 //!
 //! It goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client. Without it the
 //! tracker goes by the head: it takes an account without money for one that is at its limit for a moment.
@@ -42,7 +43,6 @@
 //! [`Report`]: spillover_hint::Report
 //! [`Report::needs_body`]: spillover_hint::Report::needs_body
 
-mod body;
 mod future;
 mod layer;
 mod read;
@@ -50,6 +50,4 @@ mod service;
 #[cfg(test)]
 mod tests;
 
-pub use self::{
-    body::ResumedBody, future::ResponseFuture, layer::RefusalBodyLayer, service::RefusalBody,
-};
+pub use self::{future::ResponseFuture, layer::RefusalBodyLayer, service::RefusalBody};

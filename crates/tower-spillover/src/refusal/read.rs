@@ -15,7 +15,7 @@ use pin_project_lite::pin_project;
 use spillover_hint::Report;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::body::{Read, ResumedBody};
+use crate::body::{Read, ResumedBody};
 
 pin_project! {
     /// Reads the body of a refusal.

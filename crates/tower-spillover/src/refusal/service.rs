@@ -4,7 +4,8 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{ResponseFuture, ResumedBody};
+use super::ResponseFuture;
+use crate::body::ResumedBody;
 
 /// Reads the bodies of refusals that are in doubt; see the [module](super).
 #[derive(Clone, Debug)]

@@ -9,8 +9,10 @@ use spillover_hint::{Refusal, Report};
 use spillover_testing::{Probe, ScriptedBody};
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
+use tower_layer::Layer;
 
-use super::{RefusalBodyLayer, ResumedBody};
+use super::RefusalBodyLayer;
+use crate::body::ResumedBody;
 
 const QUOTA: &str = r#"{"error": {"message": "No credit.", "code": "insufficient_quota"}}"#;
 
@@ -148,6 +150,22 @@ async fn what_is_no_refusal_is_not_touched() {
         assert_eq!(handle.polls(), 0);
         assert_eq!(text(response).await, QUOTA);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_layer_inside_reports_is_left_as_it_is() {
+    let report = Report::from_event("error", b"Overloaded, please wait.").expect("an error");
+    let body = ScriptedBody::new().data(QUOTA);
+    let handle = body.handle();
+    let response = Response::builder().status(429).extension(report.clone());
+    let mut response = Some(response.body(body).expect("a head"));
+    let service = RefusalBodyLayer::new().layer(Probe::new(move |_: Request<()>| {
+        std::future::ready(Ok::<_, Infallible>(response.take().expect("one request")))
+    }));
+    let Ok(response) = service.oneshot(Request::new(())).await;
+    assert_eq!(refusal(&response), Some(report.refusal()));
+    assert_eq!(handle.polls(), 0);
+    assert_eq!(text(response).await, QUOTA);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,51 +11,73 @@ use pin_project_lite::pin_project;
 
 pin_project! {
     /// A response body of which the beginning may have been read: it comes again, unchanged, before the rest.
+    ///
+    /// It may also be one that was put in its place.
     pub struct ResumedBody<B>
     where
         B: Body,
     {
-        // Boxed, because only what refuses is read: the rest carries a pointer.
+        // Boxed, because few bodies are read: the rest carries a pointer.
         read: Option<Box<Read<B>>>,
+        // `None` for one that was replaced.
         #[pin]
-        inner: B,
+        inner: Option<B>,
     }
 }
 
 /// What was read of a body.
-pub(super) struct Read<B: Body> {
+pub(crate) struct Read<B: Body> {
     frames: VecDeque<Frame<Bytes>>,
+    /// Of data in the frames.
+    len: usize,
     error: Option<B::Error>,
     is_end: bool,
 }
 
 impl<B: Body> ResumedBody<B> {
-    pub(super) fn untouched(inner: B) -> Self {
-        Self { read: None, inner }
+    pub(crate) fn untouched(inner: B) -> Self {
+        Self {
+            read: None,
+            inner: Some(inner),
+        }
     }
 
-    pub(super) fn resumed(read: Read<B>, inner: B) -> Self {
+    pub(crate) fn resumed(read: Read<B>, inner: B) -> Self {
         Self {
             read: Some(Box::new(read)),
-            inner,
+            inner: Some(inner),
+        }
+    }
+
+    /// Another body, which is all there.
+    pub(crate) fn replaced(data: Bytes) -> Self {
+        let mut read = Read::new();
+        if !data.is_empty() {
+            read.push_frame(Frame::data(data));
+        }
+        read.is_end = true;
+        Self {
+            read: Some(Box::new(read)),
+            inner: None,
         }
     }
 }
 
 impl<B: Body> Read<B> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             frames: VecDeque::new(),
+            len: 0,
             error: None,
             is_end: false,
         }
     }
 
     /// Keeps what the body yielded; whether there may be more.
-    pub(super) fn push(&mut self, frame: Option<Result<Frame<B::Data>, B::Error>>) -> bool {
+    pub(crate) fn push(&mut self, frame: Option<Result<Frame<B::Data>, B::Error>>) -> bool {
         match frame {
             Some(Ok(frame)) => {
-                self.frames.push_back(into_bytes(frame));
+                self.push_frame(into_bytes(frame));
                 return true;
             }
             Some(Err(error)) => self.error = Some(error),
@@ -65,16 +87,32 @@ impl<B: Body> Read<B> {
         false
     }
 
+    /// The frame that came last.
+    pub(crate) fn last(&self) -> Option<&Frame<Bytes>> {
+        self.frames.back()
+    }
+
     /// How many bytes of data were read.
-    pub(super) fn len(&self) -> usize {
-        self.data().map(Bytes::len).sum()
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     /// The data that was read, at most `limit` bytes of it.
-    pub(super) fn to_vec(&self, limit: usize) -> Vec<u8> {
+    pub(crate) fn to_vec(&self, limit: usize) -> Vec<u8> {
         let mut bytes: Vec<u8> = self.data().flatten().copied().take(limit).collect();
         bytes.shrink_to_fit();
         bytes
+    }
+
+    fn push_frame(&mut self, frame: Frame<Bytes>) {
+        self.len += frame.data_ref().map_or(0, Bytes::len);
+        self.frames.push_back(frame);
+    }
+
+    fn pop_frame(&mut self) -> Option<Frame<Bytes>> {
+        let frame = self.frames.pop_front()?;
+        self.len -= frame.data_ref().map_or(0, Bytes::len);
+        Some(frame)
     }
 
     fn data(&self) -> impl Iterator<Item = &Bytes> {
@@ -92,14 +130,17 @@ impl<B: Body> Body for ResumedBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
         if let Some(read) = this.read {
-            if let Some(frame) = read.frames.pop_front() {
+            if let Some(frame) = read.pop_frame() {
                 return Poll::Ready(Some(Ok(frame)));
             }
             if read.is_end {
                 return Poll::Ready(read.error.take().map(Err));
             }
         }
-        let frame = this.inner.poll_frame(cx);
+        let Some(inner) = this.inner.as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        let frame = inner.poll_frame(cx);
         frame.map(|frame| frame.map(|frame| frame.map(into_bytes)))
     }
 
@@ -107,18 +148,18 @@ impl<B: Body> Body for ResumedBody<B> {
         match &self.read {
             Some(read) if !read.frames.is_empty() || read.error.is_some() => false,
             Some(read) if read.is_end => true,
-            _ => self.inner.is_end_stream(),
+            _ => self.inner.as_ref().is_none_or(B::is_end_stream),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        let Some(read) = &self.read else {
-            return self.inner.size_hint();
+        let (ahead, is_end) = match &self.read {
+            Some(read) => (read.len() as u64, read.is_end),
+            None => (0, false),
         };
-        let ahead = read.len() as u64;
-        let mut hint = match read.is_end {
-            true => SizeHint::with_exact(0),
-            false => self.inner.size_hint(),
+        let mut hint = match &self.inner {
+            Some(inner) if !is_end => inner.size_hint(),
+            _ => SizeHint::with_exact(0),
         };
         // Upper first: the lower bound may not exceed it.
         if let Some(upper) = hint.upper() {
