@@ -1,10 +1,12 @@
-use crate::{Dimension, Period, Refusal};
+use crate::{Dimension, Period, Refusal, words};
 
 /// What the details of an answer show, from wherever they come: a body, trailers, an event of a stream.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
     /// By a word that is meant for programs.
     pub(crate) refusal: Option<Refusal>,
+    /// What that word says of the status.
+    pub(crate) usual_status: Option<u16>,
     /// By a sentence.
     pub(crate) said: Option<Refusal>,
     pub(crate) dimension: Dimension,
@@ -19,12 +21,21 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    pub(crate) fn push_refusal(&mut self, found: Refusal) {
-        if self
-            .refusal
-            .is_none_or(|held| held.weight() < found.weight())
-        {
+    /// Adds what a word says, if it says anything.
+    pub(crate) fn push_word(&mut self, word: &[u8]) {
+        let Some(found) = words::refusal(word) else {
+            return;
+        };
+        if self.is_news(found) {
             self.refusal = Some(found);
+            self.usual_status = words::status(word);
+        }
+    }
+
+    pub(crate) fn push_refusal(&mut self, found: Refusal) {
+        if self.is_news(found) {
+            self.refusal = Some(found);
+            self.usual_status = None;
         }
     }
 
@@ -37,5 +48,10 @@ impl Evidence {
             };
         }
         self.period = self.period.max(period);
+    }
+
+    fn is_news(&self, found: Refusal) -> bool {
+        self.refusal
+            .is_none_or(|held| held.weight() < found.weight())
     }
 }

@@ -48,6 +48,7 @@ use crate::{
 #[must_use]
 pub struct Report {
     refusal: Refusal,
+    status: Option<StatusCode>,
     hints: Hints,
     dimension: Dimension,
     period: Period,
@@ -76,6 +77,7 @@ impl Report {
             is_exhausted,
         };
         report.refusal = sight.refusal();
+        report.status = Some(status);
         if report.period.is_long() {
             report.refusal = report.refusal.refined(Refusal::Quota);
         }
@@ -104,15 +106,18 @@ impl Report {
     pub fn from_event(name: &str, data: &[u8]) -> Option<Self> {
         let mut report = Self::new();
         let found = body::read_event(name, data, &mut report.hints)?;
-        let status = found
-            .status
-            .and_then(|status| StatusCode::from_u16(status).ok());
-        report.refusal = match (status.map(status::of), found.refusal) {
+        report.status = found.status.and_then(code);
+        report.refusal = match (report.status.map(status::of), found.refusal) {
             (None, Some(found)) => found,
             (Some(status), _) => status,
             (None, None) => Refusal::Failing,
         };
-        Some(report.with(found))
+        let (refusal, usual_status) = (found.refusal, found.usual_status);
+        let mut report = report.with(found);
+        if report.status.is_none() && refusal == Some(report.refusal) {
+            report.status = usual_status.and_then(code);
+        }
+        Some(report)
     }
 
     /// Adds what the body says. It is to be decoded already, and at most 64 KiB of it are read; it may be cut off.
@@ -127,6 +132,29 @@ impl Report {
     /// What kind of refusal it is.
     pub fn refusal(&self) -> Refusal {
         self.refusal
+    }
+
+    /// The status of the response; and of a refusal that came in a stream or in trailers, the status it stands for.
+    ///
+    /// | the error | status |
+    /// |---|---|
+    /// | has a number of its own, from 400 to 599 | that |
+    /// | is named by a word that goes with another one than its kind | that: 529 for `overloaded_error`, 424 for `modelStreamErrorException`, 402 for `billing_error`, .. |
+    /// | [`Throttled`](Refusal::Throttled), [`Quota`](Refusal::Quota) | 429 |
+    /// | [`Capacity`](Refusal::Capacity) | 503 |
+    /// | [`TooLarge`](Refusal::TooLarge) | 413 |
+    /// | [`Credential`](Refusal::Credential) | 401 |
+    /// | [`Client`](Refusal::Client) | 400 |
+    /// | [`Failing`](Refusal::Failing) | 500 |
+    pub fn status(&self) -> StatusCode {
+        self.status.unwrap_or(match self.refusal {
+            Refusal::Throttled | Refusal::Quota => StatusCode::TOO_MANY_REQUESTS,
+            Refusal::Capacity => StatusCode::SERVICE_UNAVAILABLE,
+            Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Refusal::Credential => StatusCode::UNAUTHORIZED,
+            Refusal::Client => StatusCode::BAD_REQUEST,
+            Refusal::Failing => StatusCode::INTERNAL_SERVER_ERROR,
+        })
     }
 
     /// Whether the body may say something that changes what is to be done.
@@ -190,6 +218,7 @@ impl Report {
     fn new() -> Self {
         Self {
             refusal: Refusal::Failing,
+            status: None,
             hints: Hints::default(),
             dimension: Dimension::Unspecified,
             period: Period::Unknown,
@@ -240,4 +269,8 @@ impl Report {
     fn has_wait(&self) -> bool {
         self.refusal.cools() || self.refusal == Refusal::Credential
     }
+}
+
+fn code(status: u16) -> Option<StatusCode> {
+    StatusCode::from_u16(status).ok()
 }

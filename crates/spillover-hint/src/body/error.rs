@@ -82,9 +82,7 @@ fn read_words(object: &Map<String, Value>, found: &mut Evidence) {
         match object.get(name) {
             Some(Value::String(word)) => {
                 found.is_model_missing |= words::is_model_missing(word.as_bytes());
-                if let Some(refusal) = words::refusal(word.as_bytes()) {
-                    found.push_refusal(refusal);
-                }
+                found.push_word(word.as_bytes());
                 if let "tokens" | "requests" = word.as_str() {
                     let dimension = Dimension::named(word.as_bytes()).unwrap_or_default();
                     found.push_limit(dimension, Period::Unknown);
@@ -93,9 +91,7 @@ fn read_words(object: &Map<String, Value>, found: &mut Evidence) {
             }
             Some(Value::Number(number)) => {
                 push_status(number.as_u64().and_then(|n| u16::try_from(n).ok()), found);
-                if let Some(refusal) = words::refusal(number.to_string().as_bytes()) {
-                    found.push_refusal(refusal);
-                }
+                found.push_word(number.to_string().as_bytes());
             }
             _ => {}
         }

@@ -11,7 +11,6 @@ use crate::{
     Candidate, Dimension, Hints, Period, Refusal, Source, When,
     evidence::Evidence,
     value::duration::{self, Unit},
-    words,
 };
 
 /// Reads the details of one error object. Real ones are a list; a single object is understood as well.
@@ -29,10 +28,8 @@ pub(crate) fn read(error: &Map<String, Value>, found: &mut Evidence, hints: &mut
     };
     for detail in details() {
         read_violations(detail, found);
-        if let Some(Value::String(reason)) = detail.get("reason")
-            && let Some(refusal) = words::refusal(reason.as_bytes())
-        {
-            found.push_refusal(refusal);
+        if let Some(Value::String(reason)) = detail.get("reason") {
+            found.push_word(reason.as_bytes());
         }
     }
     for detail in details() {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use self::error::Errors;
 pub(crate) use self::{cause::cause, message::read_message};
-use crate::{Hints, evidence::Evidence, words};
+use crate::{Hints, evidence::Evidence};
 
 /// Reads a body of an error.
 pub(crate) fn read(body: &[u8], hints: &mut Hints) -> Evidence {
@@ -34,11 +34,10 @@ pub(crate) fn read(body: &[u8], hints: &mut Hints) -> Evidence {
 /// Reads an event of a stream, if it is an error.
 pub(crate) fn read_event(name: &str, data: &[u8], hints: &mut Hints) -> Option<Evidence> {
     let mut found = Evidence::default();
-    let by_name = words::refusal(name.as_bytes());
     let is_named = name == "error" || name.ends_with("xception");
     let body = parse(data);
-    if let Some(refusal) = by_name.filter(|_| is_named) {
-        found.push_refusal(refusal);
+    if is_named {
+        found.push_word(name.as_bytes());
     }
     match body {
         Body::Json(value) if is_named || is_error(&value) => {

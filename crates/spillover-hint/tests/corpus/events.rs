@@ -71,6 +71,71 @@ fn errors() {
     }
 }
 
+/// What a response would have had that began with the error.
+#[test]
+fn statuses() {
+    let anthropic =
+        |kind| format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"x"}}}}"#);
+    let table = [
+        ("error", anthropic("overloaded_error"), 529),
+        ("error", anthropic("rate_limit_error"), 429),
+        ("error", anthropic("api_error"), 500),
+        ("error", anthropic("timeout_error"), 504),
+        ("error", anthropic("billing_error"), 402),
+        ("error", anthropic("request_too_large"), 413),
+        ("error", anthropic("authentication_error"), 401),
+        ("error", anthropic("permission_error"), 403),
+        ("error", anthropic("not_found_error"), 404),
+        ("error", anthropic("invalid_request_error"), 400),
+        ("throttlingException", String::new(), 429),
+        ("serviceUnavailableException", String::new(), 503),
+        ("internalServerException", String::new(), 500),
+        ("modelStreamErrorException", String::new(), 424),
+        ("modelTimeoutException", String::new(), 408),
+        ("validationException", String::new(), 400),
+        ("somethingNewException", String::new(), 500),
+        ("error", r#"{"code":"rate_limit_exceeded"}"#.to_owned(), 429),
+        ("error", r#"{"code":"server_error"}"#.to_owned(), 500),
+        ("error", r#"{"code":"insufficient_quota"}"#.to_owned(), 429),
+        (
+            "error",
+            r#"{"code":"context_length_exceeded"}"#.to_owned(),
+            400,
+        ),
+        // Its own number comes first, and one that is none does not count.
+        (
+            "",
+            r#"{"error":{"code":502,"type":"overloaded_error"}}"#.to_owned(),
+            502,
+        ),
+        (
+            "",
+            r#"{"error":{"code":"429","message":"x"}}"#.to_owned(),
+            429,
+        ),
+        (
+            "",
+            r#"{"error":{"code":1300,"message":"x"}}"#.to_owned(),
+            429,
+        ),
+        (
+            "",
+            r#"{"error":{"code":200,"message":"x"}}"#.to_owned(),
+            500,
+        ),
+        // The word is not what decided.
+        (
+            "error",
+            r#"{"error":{"type":"not_found_error","code":"insufficient_quota"}}"#.to_owned(),
+            429,
+        ),
+    ];
+    for (name, data, expected) in table {
+        let report = Report::from_event(name, data.as_bytes()).expect("an error");
+        assert_eq!(report.status().as_u16(), expected, "{name} {data}");
+    }
+}
+
 #[test]
 fn everything_else() {
     let table = [

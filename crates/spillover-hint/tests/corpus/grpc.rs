@@ -61,6 +61,12 @@ fn statuses() {
         assert_eq!(report.refusal().as_str(), refusal, "{status}");
         assert!(!report.needs_body());
     }
+    let stands_for = |status: &str| {
+        let report = read(&format!("grpc-status: {status}"));
+        report.map(|report| report.status().as_u16())
+    };
+    assert_eq!(stands_for("8"), Some(429));
+    assert_eq!(stands_for("14"), Some(503));
     for status in ["0", "-1", "", "ok", "4294967296"] {
         assert!(
             read(&format!("grpc-status: {status}")).is_none(),
