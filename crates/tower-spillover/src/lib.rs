@@ -14,6 +14,7 @@
 //!   |  RewriteRequest    makes the request one for that backend          |
 //!   |  ThrottleTracker   passes it on                                    | remembers what the answer says
 //!   |  RefusalBody       passes it on                                    | reads bodies of refusals in doubt
+//!   |  StreamPeek        passes it on                                    | reads streams until their first content
 //!   v  one shared client, or BackendSteer: one service per backend ------+
 //! ```
 //!
@@ -24,11 +25,13 @@
 //! |---|---|---|---|---|
 //! | [`Tried`] | request, response | `RetryThrottled`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
 //! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `ThrottleTracker`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
+//! | [`Tried`] | request, response | `RetryThrottled`; marked by `PrioritySelect` | `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
+//! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `ThrottleTracker`, `StreamPeek`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
 //! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `PrioritySelect`, logs | read off the status |
 //! | [`Exhausted`] | response | `PrioritySelect` | logs | another backend is left |
 //! | `Hedged` | response | `Hedge` | logs | one attempt at a time |
 //! | [`Scope`] | request | you, if at all | `PrioritySelect` | the deployment in the path, else the whole backend |
-//! | [`Report`](spillover_hint::Report) | response | `RefusalBody` | `ThrottleTracker` | read off the head |
+//! | [`Report`](spillover_hint::Report) | response | `RefusalBody`, `StreamPeek` | `ThrottleTracker`, `RefusalBody` | read off the head |
 //!
 //! ```
 //! # #[cfg(feature = "full")] {
@@ -78,7 +81,8 @@
 //! * `Hedge` between the two: it needs a body that can be sent twice, and each of its attempts a backend of its own.
 //! * `RewriteRequest` and `ThrottleTracker` inside `PrioritySelect`: they read what it chose. A tracker outside it records
 //!   nothing.
-//! * `RefusalBody` inside `ThrottleTracker`, which reads what it reports.
+//! * `RefusalBody` and `StreamPeek` inside `ThrottleTracker`, which reads what they report; `StreamPeek` inside `RefusalBody`,
+//!   which then does not read again what has been read.
 //! * A timeout per attempt inside `ThrottleTracker`, so that it counts against the backend; one for the whole request
 //!   outside `RetryThrottled`.
 //! * A concurrency limit, a rate limit or a buffer outside `RetryThrottled`: each of the layers passes the readiness of the
@@ -87,6 +91,7 @@
 //! # Features
 //!
 //! None is on by default. Each layer is one: `retry`, `hedge`, `select`, `rewrite`, `throttle`, `refusal`, `steer`; `full` is
+//! None is on by default. Each layer is one: `retry`, `select`, `rewrite`, `throttle`, `refusal`, `peek`, `steer`; `full` is
 //! all of them.
 //!
 //! # What it does not do
@@ -104,7 +109,10 @@ mod class;
 #[cfg(feature = "hedge")]
 pub mod hedge;
 #[cfg(feature = "refusal")]
+#[cfg(any(feature = "peek", feature = "refusal"))]
 pub mod body;
+#[cfg(feature = "peek")]
+pub mod peek;
 #[cfg(feature = "refusal")]
 pub mod refusal;
 #[cfg(any(feature = "hedge", feature = "retry", feature = "throttle"))]

@@ -1,5 +1,6 @@
 #[cfg(any(
     feature = "hedge",
+    feature = "peek",
     feature = "refusal",
     feature = "rewrite",
     feature = "select",

@@ -1,0 +1,105 @@
+use std::ops::ControlFlow;
+
+use memchr::memmem;
+use serde_json::json;
+use spillover_hint::Report;
+
+use super::{
+    event_stream::{self, Message},
+    form::Form,
+    sse,
+};
+
+/// A part of a stream that means something by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event<'a> {
+    Sse(sse::Event<'a>),
+    Message(Message<'a>),
+    /// Nothing that can be looked into: a message of gRPC, or what could not be read.
+    Opaque,
+}
+
+/// Finds the events of a stream, in the chunks in which it comes.
+#[derive(Debug)]
+pub(super) enum Reader {
+    Sse(sse::Parser),
+    EventStream(event_stream::Parser),
+    Grpc,
+}
+
+impl Reader {
+    pub(super) fn new(form: Form) -> Self {
+        match form {
+            Form::Sse => Self::Sse(sse::Parser::default()),
+            Form::EventStream => Self::EventStream(event_stream::Parser::default()),
+            Form::Grpc => Self::Grpc,
+        }
+    }
+
+    /// Reads the next chunk, up to the first event of which `look` makes something: that is returned.
+    pub(super) fn read<T>(
+        &mut self,
+        chunk: &[u8],
+        mut look: impl FnMut(Event<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let mut look =
+            |event: Event<'_>| look(event).map_or(ControlFlow::Continue(()), ControlFlow::Break);
+        let flow = match self {
+            Self::Sse(parser) => parser.feed(chunk, |event| look(Event::Sse(event))),
+            Self::EventStream(parser) => parser.feed(chunk, |message| {
+                look(message.map_or(Event::Opaque, Event::Message))
+            }),
+            Self::Grpc if chunk.is_empty() => ControlFlow::Continue(()),
+            Self::Grpc => look(Event::Opaque),
+        };
+        flow.break_value()
+    }
+
+    /// The stream is over: an event that it did not end is its last.
+    pub(super) fn finish<T>(&mut self, mut look: impl FnMut(Event<'_>) -> Option<T>) -> Option<T> {
+        let Self::Sse(parser) = self else {
+            return None;
+        };
+        let flow = parser.finish(|event| {
+            look(Event::Sse(event)).map_or(ControlFlow::Continue(()), ControlFlow::Break)
+        });
+        flow.break_value()
+    }
+}
+
+impl Event<'_> {
+    /// What it says, if it is an error.
+    pub(super) fn report(&self) -> Option<Report> {
+        match self {
+            Self::Sse(event) => {
+                let name = std::str::from_utf8(event.name).unwrap_or_default();
+                may_be_error(name, event.data)
+                    .then(|| Report::from_event(name, event.data))
+                    .flatten()
+            }
+            Self::Message(message) => match message.kind {
+                b"exception" => {
+                    let name = std::str::from_utf8(message.name).unwrap_or_default();
+                    Report::from_event(name, message.payload)
+                        .or_else(|| Report::from_event(ERROR, message.payload))
+                }
+                b"error" => {
+                    let [code, message] =
+                        [message.name, message.error_message].map(String::from_utf8_lossy);
+                    let error = json!({ "code": code, "message": message });
+                    Report::from_event(ERROR, error.to_string().as_bytes())
+                }
+                _ => None,
+            },
+            Self::Opaque => None,
+        }
+    }
+}
+
+/// Whether it is worth to look closer, which is not the case with the content. What is quoted in a text is no error: there
+/// the quotation marks have backslashes before them.
+fn may_be_error(name: &str, data: &[u8]) -> bool {
+    name == ERROR || name.ends_with("xception") || memmem::find(data, b"\"error\"").is_some()
+}
+
+const ERROR: &str = "error";

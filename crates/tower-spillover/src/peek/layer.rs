@@ -1,0 +1,59 @@
+use std::time::Duration;
+
+use tower_layer::Layer;
+
+use super::StreamPeek;
+
+/// Holds a stream until its first content; see the [module](super).
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct StreamPeekLayer {
+    limits: Limits,
+}
+
+/// How long a stream is held.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) max_held: usize,
+    pub(super) max_wait: Duration,
+}
+
+impl StreamPeekLayer {
+    /// The layer. It holds at most 64 KiB of a stream, for at most 5 s.
+    pub fn new() -> Self {
+        // Both are far more than a stream needs that has anything to say: what comes before the content is a few hundred
+        // bytes, and 20 KiB where a vendor repeats the whole request.
+        let limits = Limits {
+            max_held: 64 * 1024,
+            max_wait: Duration::from_secs(5),
+        };
+        Self { limits }
+    }
+
+    /// Sets how many bytes of a stream are held before it is passed on as it is. At 0 none is held.
+    pub fn max_held(mut self, bytes: usize) -> Self {
+        self.limits.max_held = bytes;
+        self
+    }
+
+    /// Sets for how long after its head a stream is held before it is passed on as it is. At 0 only what is there already is
+    /// looked at.
+    pub fn max_wait(mut self, wait: Duration) -> Self {
+        self.limits.max_wait = wait;
+        self
+    }
+}
+
+impl Default for StreamPeekLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for StreamPeekLayer {
+    type Service = StreamPeek<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        StreamPeek::new(inner, self.limits)
+    }
+}

@@ -1,0 +1,81 @@
+//! Holds a stream until its first content, so that an error that comes before it can still go to another backend.
+//!
+//! Providers say 200 as soon as they have taken a request, and find out later that they cannot serve it: the stream begins
+//! with a few events of its lifecycle, and then has an error in it.
+//!
+//! What it does with a response whose status is 2xx and whose `content-type` is that of server-sent events
+//! (`text/event-stream`), of AWS's event streams (`application/vnd.amazon.eventstream`) or of gRPC (`application/grpc`):
+//!
+//! * it is held while what comes is of the lifecycle only: comments, `ping`, `message_start`, `response.created`, chat chunks
+//!   that have a role and no text, and their like. With gRPC, until the first message;
+//! * at the first content all of it is passed on, unchanged, and from then on as it comes. What is not known is content. The
+//!   same when 64 KiB or 5 s are [reached](StreamPeekLayer), and when the stream ends without content;
+//! * an error before that makes it the response that it would have been: with the [status](spillover_hint::Report::status)
+//!   that the error stands for, its fields but those about the stream, and the error as JSON. With gRPC the trailers become
+//!   the head, and the status stays 200. What the error says is put, as a [`Report`], in the extensions, and the rest
+//!   of the stream is dropped;
+//! * a stream that breaks off before that becomes a 502, with gRPC an UNAVAILABLE, whose `Report` says that the backend fails;
+//! * an error that comes later is for the client. If the request has a [`Selected`] in its extensions, it is counted as an
+//!   answer that was [broken off](spillover_core::Selected::record_broken), and is an event at level `WARN`.
+//!
+//! Everything else passes through untouched, and so do streams in a `content-encoding`. Requests are not touched.
+//!
+//! It goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client.
+//!
+//! ```
+//! # use std::convert::Infallible;
+//! use http::{Request, Response};
+//! use http_body_util::{BodyExt, Full};
+//! use spillover_hint::{Refusal, Report};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_spillover::peek::StreamPeekLayer;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! const STREAM: &str = concat!(
+//!     "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\"}}\n\n",
+//!     "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n",
+//! );
+//! let service = ServiceBuilder::new()
+//!     .layer(StreamPeekLayer::new())
+//!     .service(service_fn(|_: Request<()>| async {
+//!         let response = Response::builder().header("content-type", "text/event-stream");
+//!         Ok::<_, Infallible>(response.body(Full::<bytes::Bytes>::from(STREAM)).unwrap())
+//!     }));
+//!
+//! let response = service.oneshot(Request::new(())).await?;
+//! assert_eq!(response.status(), 529);
+//! assert_eq!(response.headers()["content-type"], "application/json");
+//! assert_eq!(response.extensions().get::<Report>().unwrap().refusal(), Refusal::Capacity);
+//! let body = response.into_body().collect().await?.to_bytes();
+//! assert_eq!(body, r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it costs
+//!
+//! A client gets the head of a stream with the first content, so it sees later that the request was taken, by at most
+//! [`max_wait`](StreamPeekLayer::max_wait). It gets the content no later.
+//!
+//! [`Report`]: spillover_hint::Report
+//! [`Selected`]: spillover_core::Selected
+
+mod body;
+mod event;
+mod event_stream;
+mod form;
+mod future;
+mod hold;
+mod judge;
+mod layer;
+mod refuse;
+mod service;
+mod sse;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use self::{
+    body::PeekedBody, future::ResponseFuture, layer::StreamPeekLayer, service::StreamPeek,
+};

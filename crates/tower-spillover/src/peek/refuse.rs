@@ -1,0 +1,160 @@
+//! The response that a stream would have been, had its error come first.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, TRAILER, TRANSFER_ENCODING},
+};
+use serde_json::{Value, json};
+use spillover_hint::Report;
+
+use super::{
+    event::Event,
+    event_stream::Message,
+    form::{Form, GRPC_STATUS},
+};
+
+/// A refusal, without the head that it goes with.
+#[derive(Debug)]
+pub(super) struct Refused {
+    report: Report,
+    body: Bytes,
+    /// How AWS names the error, beside the body.
+    error_type: Option<HeaderValue>,
+}
+
+impl Refused {
+    /// In the vendor's own form of an error, so that its clients show the message.
+    pub(super) fn by(event: &Event<'_>, report: Report) -> Self {
+        let (body, error_type) = match event {
+            Event::Sse(event) => (error_object(event.data), None),
+            Event::Message(message) => aws_error(message),
+            Event::Opaque => (Bytes::new(), None),
+        };
+        Self {
+            report,
+            body,
+            error_type,
+        }
+    }
+
+    /// The stream broke off before it had any content.
+    pub(super) fn broken(form: Form) -> Self {
+        let body = match form {
+            Form::EventStream => json!({ "message": BROKEN }),
+            // What both OpenAI's and Anthropic's clients can read.
+            _ => json!({ "type": "error", "error": { "type": "api_error", "message": BROKEN } }),
+        };
+        Self {
+            report: broken(),
+            body: body.to_string().into(),
+            error_type: None,
+        }
+    }
+
+    /// The response, and its body.
+    pub(super) fn into_response(self, mut head: Response<()>) -> Response<Bytes> {
+        *head.status_mut() = self.report.status();
+        let headers = head.headers_mut();
+        for name in OF_THE_STREAM {
+            headers.remove(name);
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(error_type) = self.error_type {
+            headers.insert(X_AMZN_ERRORTYPE, error_type);
+        }
+        head.extensions_mut().insert(self.report);
+        head.map(|()| self.body)
+    }
+}
+
+/// A gRPC response that has its trailers in the head and nothing after it: "Trailers-Only", as the
+/// [protocol](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses) has it.
+pub(super) fn trailers_only(
+    mut head: Response<()>,
+    trailers: HeaderMap,
+    report: Report,
+) -> Response<Bytes> {
+    head.headers_mut().extend(trailers);
+    head.extensions_mut().insert(report);
+    head.map(|()| Bytes::new())
+}
+
+/// The same where the stream broke off. A proxy that cannot reach the server says UNAVAILABLE, too.
+pub(super) fn broken_grpc(head: Response<()>) -> Response<Bytes> {
+    let trailers = [
+        (GRPC_STATUS, HeaderValue::from_static("14")),
+        (GRPC_MESSAGE, HeaderValue::from_static(BROKEN)),
+    ];
+    trailers_only(head, HeaderMap::from_iter(trailers), broken())
+}
+
+/// What a backend that cannot keep up a connection is reported as: one that is failing.
+fn broken() -> Report {
+    Report::from_head(StatusCode::BAD_GATEWAY, &HeaderMap::new()).expect("502 is a refusal")
+}
+
+/// The data of an error event, as the vendor writes it where it is the whole body: an object with an `error` in it.
+fn error_object(data: &[u8]) -> Bytes {
+    let Ok(mut value) = serde_json::from_slice::<Value>(data) else {
+        let text = String::from_utf8_lossy(data);
+        return json!({ "error": { "message": text } }).to_string().into();
+    };
+    if let Value::Array(values) = &mut value
+        && let Some(first) = values.first_mut()
+    {
+        value = first.take();
+    } else if value.get("error").is_some() {
+        return Bytes::copy_from_slice(data);
+    }
+    let wrapped = ["/response/error", "/response/status_details/error"]
+        .into_iter()
+        .find_map(|path| {
+            value
+                .pointer(path)
+                .filter(|error| error.is_object())
+                .cloned()
+        });
+    let error = match wrapped {
+        Some(error) => error,
+        None if value.get("error").is_some() => return value.to_string().into(),
+        None => without_envelope(value),
+    };
+    json!({ "error": error }).to_string().into()
+}
+
+/// OpenAI's `error` event has the members of an error beside those of an event.
+fn without_envelope(mut event: Value) -> Value {
+    match &mut event {
+        Value::Object(event) => {
+            event.remove("sequence_number");
+            if event.get("type").is_some_and(|kind| kind == "error") {
+                event.insert("type".to_owned(), Value::Null);
+            }
+        }
+        text => return json!({ "message": text.take() }),
+    }
+    event
+}
+
+/// What the same error is as a response: its name begins with a capital letter, and is in a field of the head.
+fn aws_error(message: &Message<'_>) -> (Bytes, Option<HeaderValue>) {
+    let mut name = message.name.to_vec();
+    if let Some(first) = name.first_mut() {
+        first.make_ascii_uppercase();
+    }
+    let error_type = HeaderValue::try_from(name).ok();
+    if message.kind == b"error" {
+        let text = String::from_utf8_lossy(message.error_message);
+        return (json!({ "message": text }).to_string().into(), error_type);
+    }
+    (Bytes::copy_from_slice(message.payload), error_type)
+}
+
+const BROKEN: &str = "the upstream's response broke off before its first content";
+
+const OF_THE_STREAM: [HeaderName; 4] = [CACHE_CONTROL, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING];
+
+const X_AMZN_ERRORTYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");

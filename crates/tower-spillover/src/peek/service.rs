@@ -1,0 +1,41 @@
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{PeekedBody, ResponseFuture, layer::Limits};
+
+/// Holds a stream until its first content; see the [module](super).
+#[derive(Clone, Debug)]
+pub struct StreamPeek<S> {
+    inner: S,
+    limits: Limits,
+}
+
+impl<S> StreamPeek<S> {
+    pub(super) fn new(inner: S, limits: Limits) -> Self {
+        Self { inner, limits }
+    }
+
+    inner_service_accessors!();
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for StreamPeek<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Body + Unpin,
+{
+    type Response = Response<PeekedBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, ResBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let selected = request.extensions().get().cloned();
+        ResponseFuture::new(self.inner.call(request), self.limits, selected)
+    }
+}

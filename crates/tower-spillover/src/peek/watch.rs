@@ -1,0 +1,57 @@
+use bytes::Bytes;
+use http_body::Frame;
+use spillover_core::Selected;
+use spillover_hint::Report;
+
+use super::{event::Reader, form::Form};
+
+/// Looks for an error in a stream that is passed on.
+#[derive(Debug)]
+pub(super) struct Watch {
+    reader: Reader,
+    selected: Selected,
+}
+
+impl Watch {
+    pub(super) fn new(form: Form, selected: Selected) -> Box<Self> {
+        Box::new(Self {
+            reader: Reader::new(form),
+            selected,
+        })
+    }
+
+    /// Looks at what the stream yielded: whether there is nothing more to look for.
+    pub(super) fn look<E>(&mut self, frame: Option<&Result<Frame<Bytes>, E>>) -> bool {
+        let report = match frame {
+            Some(Ok(frame)) => self.report(frame),
+            Some(Err(_)) => return true,
+            None => self.reader.finish(|event| event.report()),
+        };
+        // An error of the request is not the backend's.
+        let report = report.filter(|report| report.refusal().cools());
+        if let Some(report) = &report {
+            self.note(report);
+        }
+        report.is_some() || frame.is_none()
+    }
+
+    fn report(&mut self, frame: &Frame<Bytes>) -> Option<Report> {
+        if let Some(data) = frame.data_ref() {
+            return self.reader.read(data, |event| event.report());
+        }
+        let trailers = frame.trailers_ref()?;
+        matches!(self.reader, Reader::Grpc)
+            .then(|| Report::from_trailers(trailers))
+            .flatten()
+    }
+
+    fn note(&self, report: &Report) {
+        self.selected.record_broken();
+        tracing::warn!(
+            backend = self.selected.backend().label(),
+            class = report.refusal().as_str(),
+            cause = report.cause(),
+            "stream ended with an error"
+        );
+    }
+}
