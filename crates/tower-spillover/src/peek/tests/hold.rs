@@ -1,1 +1,247 @@
+//! How long a stream is held, and what is passed on.
 
+use http::header::CONTENT_ENCODING;
+use tokio_test::{assert_pending, assert_ready, task};
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn content_releases_all_that_was_held() {
+    for content_type in [SSE, "text/event-stream; charset=utf-8"] {
+        let body = chunks([START, PING, CONTENT, "data: [DONE]\n\n"]);
+        let handle = body.handle();
+        let response = peek(content_type, body).await;
+        assert_eq!(
+            (response.status(), refusal(&response)),
+            (StatusCode::OK, None)
+        );
+        assert_eq!(handle.data_frames(), 3, "no more is read than is needed");
+        let whole = [START, PING, CONTENT, "data: [DONE]\n\n"].concat();
+        assert_eq!(bytes(response).await, whole);
+        assert_eq!(handle.polls_after_end(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_head_comes_with_the_first_content() {
+    let body = ScriptedBody::new().data(START).pause();
+    let handle = body.handle();
+    let mut response = task::spawn(peek(SSE, body));
+    assert_pending!(response.poll());
+    handle.push_data(PING);
+    assert!(response.is_woken());
+    assert_pending!(response.poll());
+    // Half of the content is none yet.
+    handle.push_data(&CONTENT[..20]);
+    assert_pending!(response.poll());
+    handle.push_data(&CONTENT[20..]);
+    let response = assert_ready!(response.poll());
+
+    let mut body = response.into_body();
+    for expected in [START, PING, &CONTENT[..20], &CONTENT[20..]] {
+        let frame = body.frame().await.expect("a frame").expect("data");
+        assert_eq!(frame.into_data().expect("data"), expected);
+    }
+    // And from here on it comes as it comes.
+    let mut next = task::spawn(body.frame());
+    assert_pending!(next.poll());
+    handle.push_data("data: x\n\n");
+    assert!(next.is_woken());
+    let frame = assert_ready!(next.poll()).expect("a frame").expect("data");
+    assert_eq!(frame.into_data().expect("data"), "data: x\n\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_not_held_for_longer_than_the_limit() {
+    for (layer, wait) in [
+        (StreamPeekLayer::new(), 5 * SECOND),
+        (StreamPeekLayer::new().max_wait(SECOND), SECOND),
+        (
+            StreamPeekLayer::new().max_wait(Duration::ZERO),
+            Duration::ZERO,
+        ),
+    ] {
+        let begun = Instant::now();
+        let body = ScriptedBody::new().data(START).pause();
+        let handle = body.handle();
+        let response = peek_at(layer, Request::new(()), respond(SSE, body)).await;
+        assert_eq!(Instant::now() - begun, wait);
+        assert_eq!(response.status(), 200);
+
+        // It is too late now.
+        handle.push_data(OVERLOADED);
+        handle.resume();
+        assert_eq!(bytes(response).await, [START, OVERLOADED].concat());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_counts_from_the_head() {
+    let begun = Instant::now();
+    let body = ScriptedBody::new().pause();
+    let handle = body.handle();
+    tokio::spawn(async move {
+        for _ in 0..20 {
+            tokio::time::sleep(SECOND).await;
+            handle.push_data(PING);
+        }
+    });
+    let response = peek(SSE, body).await;
+    assert_eq!(Instant::now() - begun, 5 * SECOND);
+    assert_eq!(response.status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_time_is_no_limit_either() {
+    let layer = StreamPeekLayer::new().max_wait(Duration::MAX);
+    let body = ScriptedBody::new().data(START).pause();
+    let handle = body.handle();
+    let request = Request::new(());
+    let mut response = task::spawn(peek_at(layer, request, respond(SSE, body)));
+    assert_pending!(response.poll());
+    tokio::time::advance(1_000_000 * SECOND).await;
+    assert_pending!(response.poll());
+    handle.push_data(OVERLOADED);
+    assert_eq!(assert_ready!(response.poll()).status(), 529);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_is_held_than_the_limit() {
+    let chunk = Bytes::from(": comment\n".repeat(100));
+    let body = (0..1000).fold(ScriptedBody::new(), |body, _| body.data(chunk.clone()));
+    let handle = body.handle();
+    let response = peek(SSE, body.data(OVERLOADED)).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(handle.data_frames(), 66, "64 KiB and no chunk more");
+    assert_eq!(
+        bytes(response).await.len(),
+        1000 * chunk.len() + OVERLOADED.len()
+    );
+
+    for (max_held, status) in [(0, 200), (START.len(), 200), (START.len() + 1, 529)] {
+        let layer = StreamPeekLayer::new().max_held(max_held);
+        let body = chunks([START, OVERLOADED]);
+        let handle = body.handle();
+        let response = peek_at(layer, Request::new(()), respond(SSE, body)).await;
+        assert_eq!(response.status(), status, "{max_held}");
+        assert!(max_held > 0 || handle.polls() == 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_without_an_end_is_passed_on() {
+    let body = (0..100).fold(ScriptedBody::new().data("data: "), |body, _| {
+        body.data(vec![b'x'; 1000])
+    });
+    let response = peek(SSE, body).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(bytes(response).await.len(), 100_006);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ends_without_content_is_passed_on() {
+    for parts in [&[][..], &[START], &[START, PING], &["event: error\n\n"]] {
+        let body = chunks(parts.iter().copied());
+        let handle = body.handle();
+        let response = peek(SSE, body).await;
+        assert_eq!(
+            (response.status(), refusal(&response)),
+            (StatusCode::OK, None)
+        );
+        assert_eq!(bytes(response).await, parts.concat());
+        assert_eq!(handle.polls_after_end(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn trailers_and_sizes_are_passed_on() {
+    let trailers = headers(&[("x-end", "1")]);
+    let body = ScriptedBody::new().data(START).trailers(trailers.clone());
+    let response = peek(SSE, body.with_exact_size()).await;
+    assert_eq!(
+        response.body().size_hint().exact(),
+        Some(START.len() as u64)
+    );
+    assert!(!response.body().is_end_stream());
+    let collected = response.into_body().collect().await.expect("a whole body");
+    assert_eq!(collected.trailers(), Some(&trailers));
+    assert_eq!(collected.to_bytes(), START);
+
+    let body = ScriptedBody::new().data(CONTENT).data("data: x\n\n");
+    let mut body = peek(SSE, body.with_exact_size()).await.into_body();
+    for left in [9, 0] {
+        body.frame().await.expect("a frame").expect("data");
+        assert_eq!(body.size_hint().exact(), Some(left));
+    }
+    assert!(body.is_end_stream());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_stream_is_not_touched() {
+    let json = |status: u16, content_type| {
+        let response = Response::builder().status(status);
+        response.header("content-type", content_type)
+    };
+    let cases = [
+        json(200, "application/json"),
+        json(429, SSE),
+        json(304, SSE),
+        json(200, "application/grpc-web"),
+        json(200, SSE).header(CONTENT_ENCODING, "gzip"),
+        Response::builder(),
+    ];
+    for case in cases {
+        let body = ScriptedBody::new().data(OVERLOADED);
+        let handle = body.handle();
+        let response = case.body(body).expect("a head");
+        let status = response.status();
+        let response = peek_at(StreamPeekLayer::new(), Request::new(()), response).await;
+        assert_eq!((response.status(), refusal(&response)), (status, None));
+        assert_eq!(handle.polls(), 0);
+        assert_eq!(bytes(response).await, OVERLOADED);
+    }
+    // One that is over, as the answer to HEAD.
+    let body = ScriptedBody::new();
+    let handle = body.handle();
+    let response = peek(SSE, body).await;
+    assert!(response.body().is_end_stream());
+    assert_eq!(handle.polls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_away_drops_the_stream() {
+    let body = ScriptedBody::new().data(START).pause();
+    let handle = body.handle();
+    let mut response = task::spawn(peek(SSE, body));
+    assert_pending!(response.poll());
+    assert!(!handle.is_dropped());
+    drop(response);
+    assert!(handle.is_dropped());
+
+    let body = ScriptedBody::new().data(CONTENT).pause();
+    let handle = body.handle();
+    drop(peek(SSE, body).await);
+    assert!(handle.is_dropped());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grpc_stream_is_held_until_its_first_message() {
+    let ok = headers(&[("grpc-status", "0")]);
+    let body = ScriptedBody::new().data("").pause();
+    let handle = body.handle();
+    let mut response = task::spawn(peek(GRPC, body));
+    assert_pending!(response.poll());
+    handle.push_data("\0\0\0\0\0");
+    let response = assert_ready!(response.poll());
+    handle.push_trailers(ok.clone());
+    handle.resume();
+    let collected = response.into_body().collect().await.expect("a body");
+    assert_eq!(collected.trailers(), Some(&ok));
+
+    // No message at all is an answer, too.
+    let response = peek(GRPC, ScriptedBody::new().trailers(ok.clone())).await;
+    assert_eq!(refusal(&response), None);
+    assert!(!response.headers().contains_key("grpc-status"));
+    let collected = response.into_body().collect().await.expect("a body");
+    assert_eq!(collected.trailers(), Some(&ok));
+}

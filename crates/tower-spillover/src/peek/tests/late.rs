@@ -1,1 +1,132 @@
+//! Errors after the content: they are counted.
 
+use super::*;
+
+/// How often the backend's answers broke, after a stream of such chunks was read to its end.
+async fn broken(content_type: &'static str, body: ScriptedBody) -> u64 {
+    let pool = pool();
+    let mut request = Request::new(());
+    request.extensions_mut().insert(select(&pool));
+    let response = peek_at(StreamPeekLayer::new(), request, respond(content_type, body)).await;
+    assert_eq!(refusal(&response), None);
+    let mut body = response.into_body();
+    while let Some(frame) = body.frame().await {
+        if frame.is_err() {
+            break;
+        }
+    }
+    drop(body);
+    pool.snapshot(Scope::WHOLE, Instant::now())[0]
+        .counts()
+        .broken
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_after_the_content_is_counted_once() {
+    let failed = "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"server_error\"}}}\n\n";
+    let one_chunk = [CONTENT, OVERLOADED].concat();
+    let table = [
+        (&[CONTENT, CONTENT][..], 0),
+        (&[CONTENT, OVERLOADED], 1),
+        (&[START, CONTENT, PING, CONTENT, OVERLOADED], 1),
+        (&[CONTENT, OVERLOADED, OVERLOADED], 1),
+        (
+            &[
+                CONTENT,
+                &OVERLOADED[..20],
+                &OVERLOADED[20..60],
+                &OVERLOADED[60..],
+            ],
+            1,
+        ),
+        (&[&one_chunk], 1),
+        (&[CONTENT, failed], 1),
+        (&[CONTENT, "data: {\"error\":{\"message\":\"x\"}}\n\n"], 1),
+        // Cut off by the end.
+        (&[CONTENT, OVERLOADED.trim_ascii_end()], 1),
+        // The request is at fault.
+        (
+            &[
+                CONTENT,
+                "data: {\"error\":{\"type\":\"invalid_request_error\"}}\n\n",
+            ],
+            0,
+        ),
+        // Only quoted, or none.
+        (&[CONTENT, "data: {\"text\":\"{\\\"error\\\":{}}\"}\n\n"], 0),
+        (&[CONTENT, "data: {\"error\":null}\n\n"], 0),
+        (&[CONTENT, ": error\n\ndata: event: error\n\n"], 0),
+    ];
+    for (parts, expected) in table {
+        let found = broken(
+            SSE,
+            chunks(parts.iter().map(|part| Bytes::from((*part).to_owned()))),
+        )
+        .await;
+        assert_eq!(found, expected, "{parts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_other_forms_as_well() {
+    let content = event("contentBlockDelta", "{}");
+    let throttled = exception("throttlingException", "{}");
+    let invalid = exception("validationException", "{}");
+    for (last, expected) in [(&throttled, 1), (&invalid, 0), (&content, 0)] {
+        let body = chunks([content.clone(), last.clone()]);
+        assert_eq!(broken(EVENT_STREAM, body).await, expected);
+    }
+    // Behind a message that is too long to be looked at.
+    let long = event("chunk", &"x".repeat(200_000));
+    assert_eq!(
+        broken(EVENT_STREAM, chunks([long, throttled.clone()])).await,
+        1
+    );
+    // Behind what is no message.
+    assert_eq!(
+        broken(
+            EVENT_STREAM,
+            chunks([b"no event stream".to_vec(), throttled])
+        )
+        .await,
+        0
+    );
+
+    for (status, expected) in [
+        ("0", 0),
+        ("8", 1),
+        ("14", 1),
+        ("13", 1),
+        ("4", 1),
+        ("2", 1),
+        ("3", 0),
+        ("5", 0),
+    ] {
+        let body = ScriptedBody::new().data("\0\0\0\0\0");
+        let body = body.trailers(headers(&[("grpc-status", status)]));
+        assert_eq!(broken(GRPC, body).await, expected, "{status}");
+    }
+    // Only gRPC has such trailers.
+    let body = chunks([CONTENT]).trailers(headers(&[("grpc-status", "8")]));
+    assert_eq!(broken(SSE, body).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn also_where_the_stream_was_let_go_for_its_length() {
+    let comments = ": comment\n".repeat(10_000);
+    let body = chunks([comments, OVERLOADED.to_owned()]);
+    assert_eq!(broken(SSE, body).await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_is_refused_is_not_counted() {
+    let pool = pool();
+    let mut request = Request::new(());
+    request.extensions_mut().insert(select(&pool));
+    let response = respond(SSE, chunks([START, OVERLOADED]));
+    let response = peek_at(StreamPeekLayer::new(), request, response).await;
+    assert_eq!(response.status(), 529);
+    bytes(response).await;
+    let snapshot = pool.snapshot(Scope::WHOLE, Instant::now());
+    assert_eq!(snapshot[0].counts().broken, 0);
+}

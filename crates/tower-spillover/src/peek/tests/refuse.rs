@@ -1,1 +1,261 @@
+//! What becomes of a stream that begins with an error.
 
+use serde_json::{Value, json};
+
+use super::*;
+
+/// The response to a stream of server-sent events of which this is the last one.
+async fn refused(name: &str, data: &str) -> Response<PeekedBody<ScriptedBody>> {
+    let last = format!("event: {name}\ndata: {data}\n\n");
+    peek(SSE, chunks([Bytes::from(PING), last.into()])).await
+}
+
+async fn json(response: Response<PeekedBody<ScriptedBody>>) -> Value {
+    assert_eq!(response.headers()["content-type"], "application/json");
+    serde_json::from_slice(&bytes(response).await).expect("JSON")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_before_the_content_is_the_response() {
+    for parts in [
+        &[OVERLOADED][..],
+        &[START, PING, OVERLOADED],
+        &[
+            START,
+            &OVERLOADED[..9],
+            &OVERLOADED[9..50],
+            &OVERLOADED[50..],
+        ],
+        // All that comes after it is lost.
+        &[START, OVERLOADED, CONTENT],
+    ] {
+        let body = chunks(parts.iter().copied()).pause();
+        let handle = body.handle();
+        let response = peek(SSE, body).await;
+        assert_eq!(response.status(), 529);
+        assert_eq!(refusal(&response), Some(Refusal::Capacity));
+        assert!(handle.dropped_early(), "the rest of the stream is dropped");
+
+        let body = response.body();
+        assert!(body.size_hint().exact().is_some() && !body.is_end_stream());
+        let expected = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
+        assert_eq!(json(response).await, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_one_chunk_with_content_what_comes_first_counts() {
+    let both = |parts: [&str; 3]| Bytes::from(parts.concat());
+    let response = peek(SSE, chunks([both([START, OVERLOADED, CONTENT])])).await;
+    assert_eq!(response.status(), 529);
+    let response = peek(SSE, chunks([both([START, CONTENT, OVERLOADED])])).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(bytes(response).await, both([START, CONTENT, OVERLOADED]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_the_end_cuts_off_counts() {
+    let cut = OVERLOADED.trim_end();
+    let response = peek(SSE, chunks([START, cut])).await;
+    assert_eq!(response.status(), 529);
+
+    // What it would have said is not known, but that it was an error is.
+    let response = peek(SSE, chunks([START, &cut[..40]])).await;
+    assert_eq!(response.status(), 500);
+    assert_eq!(refusal(&response), Some(Refusal::Failing));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_head_is_kept_but_for_what_is_about_the_stream() {
+    let response = Response::builder()
+        .header("content-type", SSE)
+        .header("cache-control", "no-cache")
+        .header("content-length", "7")
+        .header("transfer-encoding", "chunked")
+        .header("request-id", "req_1")
+        .header("anthropic-ratelimit-requests-remaining", "49")
+        .body(chunks([OVERLOADED]))
+        .expect("a head");
+    let response = peek_at(StreamPeekLayer::new(), Request::new(()), response).await;
+    let expected = headers(&[
+        ("content-type", "application/json"),
+        ("request-id", "req_1"),
+        ("anthropic-ratelimit-requests-remaining", "49"),
+    ]);
+    assert_eq!(response.headers(), &expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_are_in_the_form_that_they_have_without_a_stream() {
+    let table = [
+        // As it is.
+        (
+            "",
+            r#"{"error":{"code":"429","message":"x"}}"#,
+            json!({"error": {"code": "429", "message": "x"}}),
+        ),
+        ("error", r#"{"error":"boom"}"#, json!({"error": "boom"})),
+        // OpenAI's.
+        (
+            "error",
+            r#"{"type":"error","code":"rate_limit_exceeded","message":"x","param":null,"sequence_number":2}"#,
+            json!({"error": {"type": null, "code": "rate_limit_exceeded", "message": "x", "param": null}}),
+        ),
+        (
+            "response.failed",
+            r#"{"type":"response.failed","response":{"id":"1","error":{"code":"server_error","message":"x"}}}"#,
+            json!({"error": {"code": "server_error", "message": "x"}}),
+        ),
+        (
+            "",
+            r#"{"type":"response.done","response":{"status":"failed","status_details":{"error":{"code":"x"}}}}"#,
+            json!({"error": {"code": "x"}}),
+        ),
+        (
+            "response.failed",
+            r#"{"type":"response.failed","error":{"message":"x"}}"#,
+            json!({"type": "response.failed", "error": {"message": "x"}}),
+        ),
+        // Google's.
+        (
+            "",
+            r#"[{"error":{"code":503,"message":"x"}}]"#,
+            json!({"error": {"code": 503, "message": "x"}}),
+        ),
+        // Anything.
+        (
+            "error",
+            "Too busy",
+            json!({"error": {"message": "Too busy"}}),
+        ),
+        ("error", "{", json!({"error": {"message": "{"}})),
+        (
+            "error",
+            r#""Too busy""#,
+            json!({"error": {"message": "Too busy"}}),
+        ),
+        (
+            "error",
+            r#"{"message":"x"}"#,
+            json!({"error": {"message": "x"}}),
+        ),
+    ];
+    for (name, data, expected) in table {
+        let response = refused(name, data).await;
+        assert!(response.status().as_u16() >= 400, "{data}");
+        assert_eq!(json(response).await, expected, "{data}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bedrock_names_it_in_the_head() {
+    let payload = r#"{"message":"Too many tokens, please wait before trying again."}"#;
+    let stream = [
+        event("messageStart", "{}"),
+        exception("throttlingException", payload),
+    ]
+    .concat();
+    for size in [7, 1000] {
+        let body = chunks(stream.chunks(size).map(<[u8]>::to_vec));
+        let response = peek(EVENT_STREAM, body).await;
+        assert_eq!(response.status(), 429);
+        assert_eq!(refusal(&response), Some(Refusal::Throttled));
+        assert_eq!(
+            response.headers()["x-amzn-errortype"],
+            "ThrottlingException"
+        );
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert_eq!(bytes(response).await, payload);
+    }
+
+    let error = [
+        (":message-type", "error"),
+        (":error-code", "InternalError"),
+        (":error-message", "Sorry."),
+    ];
+    let response = peek(EVENT_STREAM, chunks([message(&error, b"")])).await;
+    assert_eq!(response.status(), 500);
+    assert_eq!(response.headers()["x-amzn-errortype"], "InternalError");
+    assert_eq!(json(response).await, json!({"message": "Sorry."}));
+
+    // A name that no header can have.
+    let response = peek(EVENT_STREAM, chunks([exception("a\nb", "{}")])).await;
+    assert_eq!(response.status(), 500);
+    assert!(!response.headers().contains_key("x-amzn-errortype"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn grpc_trailers_without_a_message_become_the_head() {
+    let trailers = headers(&[
+        ("grpc-status", "8"),
+        ("grpc-retry-pushback-ms", "1500"),
+        ("x-both", "trailers"),
+    ]);
+    let response = Response::builder()
+        .header("content-type", GRPC)
+        .header("x-both", "head")
+        .body(ScriptedBody::new().data("").pending().trailers(trailers))
+        .expect("a head");
+    let response = peek_at(StreamPeekLayer::new(), Request::new(()), response).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(refusal(&response), Some(Refusal::Throttled));
+    let expected = headers(&[
+        ("content-type", GRPC),
+        ("grpc-status", "8"),
+        ("grpc-retry-pushback-ms", "1500"),
+        ("x-both", "trailers"),
+    ]);
+    assert_eq!(response.headers(), &expected);
+    assert!(response.body().is_end_stream());
+    assert_eq!(bytes(response).await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grpc_head_that_says_it_all_is_read() {
+    for (status, expected) in [("0", None), ("14", Some(Refusal::Capacity))] {
+        let response = Response::builder()
+            .header("content-type", GRPC)
+            .header("grpc-status", status)
+            .body(ScriptedBody::new().pause())
+            .expect("a head");
+        let response = peek_at(StreamPeekLayer::new(), Request::new(()), response).await;
+        assert_eq!(refusal(&response), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_breaks_off_before_its_content_has_failed() {
+    for body in [
+        ScriptedBody::new(),
+        ScriptedBody::new().data(START),
+        chunks([&CONTENT[..30]]),
+    ] {
+        let response = peek(SSE, body.error("reset by peer")).await;
+        assert_eq!(response.status(), 502);
+        assert_eq!(refusal(&response), Some(Refusal::Failing));
+        let message = "the upstream's response broke off before its first content";
+        let expected = json!({"type": "error", "error": {"type": "api_error", "message": message}});
+        assert_eq!(json(response).await, expected);
+    }
+
+    let body = ScriptedBody::new().data(event("messageStart", "{}"));
+    let response = peek(EVENT_STREAM, body.error("reset by peer")).await;
+    assert_eq!(response.status(), 502);
+    assert!(json(response).await["message"].is_string());
+
+    let response = peek(GRPC, ScriptedBody::new().error("reset by peer")).await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(refusal(&response), Some(Refusal::Failing));
+    assert_eq!(response.headers()["grpc-status"], "14");
+    assert_eq!(bytes(response).await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_content_an_error_is_passed_on() {
+    let body = ScriptedBody::new().data(CONTENT).error("reset by peer");
+    let mut body = peek(SSE, body).await.into_body();
+    assert!(body.frame().await.expect("a frame").is_ok());
+    let error = body.frame().await.expect("a frame").expect_err("an error");
+    assert_eq!(error.to_string(), "reset by peer");
+    assert!(body.frame().await.is_none());
+}

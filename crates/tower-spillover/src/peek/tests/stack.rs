@@ -1,1 +1,128 @@
+//! With the layers around it.
+#![cfg(all(feature = "retry", feature = "select", feature = "throttle"))]
 
+use http_body_util::Full;
+use spillover_core::{Class, Condition, Outcome};
+use tower::ServiceBuilder;
+
+use super::*;
+use crate::{
+    retry::{ReplayBody, RetryThrottledLayer},
+    select::PrioritySelectLayer,
+    throttle::ThrottleTrackerLayer,
+};
+
+fn two() -> Pool {
+    let backends = [("a", 1), ("b", 2)].map(|(label, priority)| {
+        let builder = Backend::builder(label).url(format!("http://{label}.example"));
+        builder.priority(priority).build().expect("a backend")
+    });
+    Pool::new(backends).expect("a pool")
+}
+
+/// Sends a request through the stack, over backends that answer with these streams.
+async fn send(
+    pool: &Pool,
+    content_type: &'static str,
+    answer: impl Fn(&str) -> ScriptedBody + Send + 'static,
+) -> Response<PeekedBody<ScriptedBody>> {
+    let probe = Probe::new(move |request: Request<ReplayBody<Full<Bytes>>>| {
+        let selected = request.extensions().get::<Selected>();
+        let body = answer(selected.expect("a backend").backend().label());
+        std::future::ready(Ok::<_, Infallible>(respond(content_type, body)))
+    });
+    let service = ServiceBuilder::new()
+        .layer(RetryThrottledLayer::new())
+        .layer(PrioritySelectLayer::new(pool.clone()))
+        .layer(ThrottleTrackerLayer::new())
+        .layer(StreamPeekLayer::new())
+        .service(probe);
+    let response = service.oneshot(Request::new(Full::from("{}"))).await;
+    response.unwrap_or_else(|error| match error {})
+}
+
+fn conditions(pool: &Pool) -> Vec<Condition> {
+    let snapshots = pool.snapshot(Scope::WHOLE, Instant::now());
+    snapshots.iter().map(|it| it.condition()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_client_sees_only_the_stream_of_the_backend_that_serves() {
+    let pool = two();
+    let response = send(&pool, SSE, |label| match label {
+        "a" => chunks([START, PING, OVERLOADED]),
+        _ => chunks([START, CONTENT]),
+    })
+    .await;
+    assert_eq!(response.status(), 200);
+    let selected = response.extensions().get::<Selected>();
+    assert_eq!(selected.expect("a backend").backend().label(), "b");
+    assert_eq!(bytes(response).await, [START, CONTENT].concat());
+    let [
+        Condition::Failing(_) | Condition::Throttled(_),
+        Condition::Open,
+    ] = conditions(&pool)[..]
+    else {
+        panic!("the first is closed: {:?}", conditions(&pool));
+    };
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_error_is_the_clients() {
+    let pool = two();
+    let response = send(&pool, SSE, |_| chunks([START, OVERLOADED])).await;
+    assert_eq!(response.status(), 529);
+    let outcome = response.extensions().get::<Outcome>().expect("an outcome");
+    assert_eq!(outcome.class(), Class::Capacity);
+    let body = bytes(response).await;
+    assert!(body.starts_with(br#"{"type":"error""#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_breaks_off_goes_to_the_next() {
+    for content_type in [SSE, EVENT_STREAM, GRPC] {
+        let pool = two();
+        let content = match content_type {
+            SSE => CONTENT.as_bytes().to_vec(),
+            EVENT_STREAM => event("contentBlockDelta", "{}"),
+            _ => vec![0; 5],
+        };
+        let expected = content.clone();
+        let response = send(&pool, content_type, move |label| match label {
+            "a" => ScriptedBody::new().error("reset by peer"),
+            _ => chunks([content.clone()]),
+        })
+        .await;
+        assert_eq!(bytes(response).await, expected);
+        assert_ne!(conditions(&pool)[0], Condition::Open);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grpc_error_before_any_message_goes_to_the_next() {
+    let pool = two();
+    let response = send(&pool, GRPC, |label| match label {
+        "a" => ScriptedBody::new().trailers(headers(&[
+            ("grpc-status", "8"),
+            ("grpc-retry-pushback-ms", "1500"),
+        ])),
+        _ => chunks(["\0\0\0\0\0"]).trailers(headers(&[("grpc-status", "0")])),
+    })
+    .await;
+    let body = response.into_body().collect().await.expect("a body");
+    assert_eq!(body.trailers(), Some(&headers(&[("grpc-status", "0")])));
+    let wait = Duration::from_millis(1500);
+    assert_eq!(
+        conditions(&pool),
+        [Condition::Throttled(wait), Condition::Open]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_request_closes_nothing() {
+    let pool = two();
+    let invalid = "data: {\"error\":{\"type\":\"invalid_request_error\",\"message\":\"x\"}}\n\n";
+    let response = send(&pool, SSE, move |_| chunks([invalid])).await;
+    assert_eq!(response.status(), 400);
+    assert_eq!(conditions(&pool), [Condition::Open; 2]);
+}
