@@ -18,6 +18,7 @@ use tower_spillover::{
     hedge::{self, EveryRequest, Hedge, HedgeLayer, Hedged},
     refusal::{self, RefusalBody, RefusalBodyLayer, ResumedBody},
     body::ResumedBody,
+    peek::{self, PeekedBody, StreamPeek, StreamPeekLayer},
     refusal::{self, RefusalBody, RefusalBodyLayer},
     retry::{
         self, ReplayBody, ReplayError, ReplayLimits, RetryThrottled, RetryThrottledLayer,
@@ -74,6 +75,10 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<RetryThrottledLayer>();
     check::<ThrottlePolicy>();
 
+    check::<PeekedBody<Body>>();
+    check::<StreamPeek<Inner>>();
+    check::<StreamPeekLayer>();
+
     check::<RefusalBody<Inner>>();
     check::<RefusalBodyLayer>();
     check::<ResumedBody<Body>>();
@@ -99,6 +104,7 @@ fn all_futures_can_be_sent_and_printed() {
     fn check<T: Send + Debug + 'static>() {}
     check::<hedge::ResponseFuture<Inner, StatusClassifier, Body>>();
     check::<retry::ResponseFuture<ReplayInner, StatusClassifier, Body, ()>>();
+    check::<peek::ResponseFuture<Pending<()>, Body>>();
     check::<refusal::ResponseFuture<Pending<()>, Body>>();
     check::<select::ResponseFuture<Inner, ThreadDraw, EmptyResponse, Body, ()>>();
     check::<steer::ResponseFuture<Inner, Body>>();
@@ -111,6 +117,7 @@ fn all_layers_and_services_can_be_cloned() {
     check::<(HedgeLayer, Hedge<Inner>)>();
     check::<(RetryThrottledLayer, RetryThrottled<ReplayInner>)>();
     check::<(PrioritySelectLayer, PrioritySelect<Inner>)>();
+    check::<(StreamPeekLayer, StreamPeek<Inner>)>();
     check::<(RefusalBodyLayer, RefusalBody<Inner>)>();
     check::<(RewriteRequestLayer, RewriteRequest<Inner>)>();
     check::<(ThrottleTrackerLayer, ThrottleTracker<Inner>)>();

@@ -50,6 +50,7 @@ impl<B: Body> ResumedBody<B> {
     }
 
     /// Another body, which is all there.
+    #[cfg(feature = "peek")]
     pub(crate) fn replaced(data: Bytes) -> Self {
         let mut read = Read::new();
         if !data.is_empty() {
@@ -88,6 +89,7 @@ impl<B: Body> Read<B> {
     }
 
     /// The frame that came last.
+    #[cfg(feature = "peek")]
     pub(crate) fn last(&self) -> Option<&Frame<Bytes>> {
         self.frames.back()
     }
@@ -98,8 +100,10 @@ impl<B: Body> Read<B> {
     }
 
     /// The data that was read, at most `limit` bytes of it.
+    #[cfg(feature = "refusal")]
     pub(crate) fn to_vec(&self, limit: usize) -> Vec<u8> {
-        let mut bytes: Vec<u8> = self.data().flatten().copied().take(limit).collect();
+        let data = self.frames.iter().filter_map(Frame::data_ref);
+        let mut bytes: Vec<u8> = data.flatten().copied().take(limit).collect();
         bytes.shrink_to_fit();
         bytes
     }
@@ -113,10 +117,6 @@ impl<B: Body> Read<B> {
         let frame = self.frames.pop_front()?;
         self.len -= frame.data_ref().map_or(0, Bytes::len);
         Some(frame)
-    }
-
-    fn data(&self) -> impl Iterator<Item = &Bytes> {
-        self.frames.iter().filter_map(Frame::data_ref)
     }
 }
 

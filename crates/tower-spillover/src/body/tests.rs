@@ -61,6 +61,7 @@ async fn an_error_that_was_read_comes_in_its_place() {
     assert!(body.is_end_stream() && body.frame().await.is_none());
 }
 
+#[cfg(feature = "peek")]
 #[tokio::test]
 async fn one_that_was_replaced_is_what_it_was_replaced_with() {
     let body = ResumedBody::<ScriptedBody>::replaced("other".into());

@@ -21,6 +21,8 @@ use self::{
     subject::{
         Body, Hedge, Hedging, HttpService, PerBackend, Refusal, Retry, RetryTwice, Rewrite, Select,
         Shared, Steer, Subject, Throttle,
+        Body, HttpService, Peek, PerBackend, Refusal, Retry, RetryTwice, Rewrite, Select, Shared,
+        Steer, Subject, Throttle,
     },
 };
 
@@ -66,6 +68,7 @@ contract_of! {
     rewrite: Rewrite,
     throttle: Throttle,
     refusal: Refusal,
+    peek: Peek,
     steer: Steer,
     stack_over_a_shared_client: Shared,
     stack_over_a_client_per_backend: PerBackend,

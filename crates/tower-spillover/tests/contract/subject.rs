@@ -3,7 +3,7 @@
 use std::{fmt::Debug, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
 use http_body_util::Full;
 use spillover_testing::Probe;
 use tower::{BoxError, Service, ServiceBuilder, limit::ConcurrencyLimit};
@@ -11,6 +11,7 @@ use tower_layer::Layer;
 use tower_spillover::{
     Pool,
     hedge::HedgeLayer,
+    peek::StreamPeekLayer,
     refusal::RefusalBodyLayer,
     retry::{ReplayBody, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
@@ -138,6 +139,25 @@ impl Subject for Refusal {
             .map_response(|response: Response<_>| response.map(|_| ()))
             .layer(RefusalBodyLayer::new())
             .map_response(|response: Response<()>| response.map(|()| Body::default()))
+            .service(inner)
+    }
+}
+
+/// It needs a body that it can read: a stream, as it looks into nothing else.
+pub(crate) struct Peek;
+
+impl Subject for Peek {
+    type InnerBody = Body;
+
+    fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
+        ServiceBuilder::new()
+            .map_response(|response: Response<_>| response.map(|_| ()))
+            .layer(StreamPeekLayer::new())
+            .map_response(|mut response: Response<()>| {
+                let stream = HeaderValue::from_static("text/event-stream");
+                response.headers_mut().insert(CONTENT_TYPE, stream);
+                response.map(|()| Body::from(": comment\n\n"))
+            })
             .service(inner)
     }
 }

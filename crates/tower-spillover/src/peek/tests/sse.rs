@@ -8,6 +8,9 @@ use crate::peek::sse::{Event, Parser};
 
 type Owned = (Vec<u8>, Vec<u8>);
 
+/// A text, and the names and data of its events.
+type Case = (&'static [u8], &'static [(&'static str, &'static str)]);
+
 fn feed<'a>(parser: &mut Parser, chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Owned> {
     let mut events = Vec::new();
     for chunk in chunks {
@@ -36,7 +39,7 @@ fn events(text: &[u8]) -> Vec<(String, String)> {
 
 #[test]
 fn corner_cases() {
-    let table: &[(&[u8], &[(&str, &str)])] = &[
+    let table: &[Case] = &[
         (b"", &[]),
         (b"\n\n\n", &[]),
         (b"data: a\n\n", &[("", "a")]),
@@ -102,7 +105,7 @@ fn corner_cases() {
 
 #[test]
 fn an_event_that_the_end_cuts_off_counts() {
-    let table: &[(&[u8], &[(&str, &str)])] = &[
+    let table: &[Case] = &[
         (b"data: a\n\n", &[]),
         (b"data: a\n", &[("", "a")]),
         (b"event: x\ndata: a\r", &[("x", "a")]),
