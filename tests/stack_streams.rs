@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::time::Duration;
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -21,6 +25,7 @@ use tower_spillover::{
     select::PrioritySelectLayer,
     throttle::ThrottleTrackerLayer,
 };
+use tracing::Level;
 
 const SSE: &str = "text/event-stream; charset=utf-8";
 const GRPC: &str = "application/grpc";
@@ -289,6 +294,20 @@ async fn collect(response: Response<Body>) -> Collected<Bytes> {
     response.into_body().collect().await.unwrap()
 }
 
+/// What is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn label(response: &Response<Body>) -> String {
     let selected = response.extensions().get::<Selected>();
     selected.unwrap().backend().label().to_owned()
@@ -381,6 +400,39 @@ async fn an_error_after_the_content_is_the_clients_and_is_counted() {
             (1, 0),
             "{says}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_after_the_content_is_logged_once() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(Level::WARN)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let vendor = anthropic();
+    let late = vendor
+        .serving
+        .then(anthropic().failing)
+        .then(vendor.failing);
+    let (_, stack) = stack(move |_| {
+        let response = Response::builder().header("content-type", SSE);
+        response.body(late.body()).unwrap()
+    });
+    collect(stack.oneshot(request()).await.unwrap()).await;
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(log.lines().count(), 1, "{log}");
+    for part in [
+        "WARN",
+        "backend=\"a\"",
+        "class=\"capacity\"",
+        "cause=\"Overloaded\"",
+    ] {
+        assert!(log.contains(part), "{log}");
     }
 }
 

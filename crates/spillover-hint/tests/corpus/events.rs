@@ -1,5 +1,6 @@
 //! Errors in streams that began with 200.
 
+use http::{HeaderMap, StatusCode};
 use spillover_hint::Report;
 
 use crate::summary;
@@ -134,6 +135,13 @@ fn statuses() {
         let report = Report::from_event(name, data.as_bytes()).expect("an error");
         assert_eq!(report.status().as_u16(), expected, "{name} {data}");
     }
+
+    // Of a response it is the response's own, whatever the body says.
+    let report = Report::from_head(StatusCode::BAD_REQUEST, &HeaderMap::new());
+    let report = report
+        .expect("a refusal")
+        .with_body(br#"{"error":{"code":429}}"#);
+    assert_eq!(report.status(), StatusCode::BAD_REQUEST);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::ops::ControlFlow;
 
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 /// An event that was dispatched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,12 +30,6 @@ pub(super) struct Parser {
     has_data: bool,
 }
 
-/// A line of data in the chunk that is being read.
-#[derive(Default)]
-struct Fresh<'c> {
-    data: Option<&'c [u8]>,
-}
-
 impl Parser {
     /// Reads the next chunk, up to the first event of which `look` makes something: what follows it in the chunk is lost.
     pub(super) fn feed<T>(
@@ -44,11 +38,12 @@ impl Parser {
         mut look: impl FnMut(Event<'_>) -> ControlFlow<T>,
     ) -> ControlFlow<T> {
         let mut rest = self.skip_mark(chunk);
-        let mut fresh = Fresh::default();
         if self.is_after_cr && !rest.is_empty() {
             self.is_after_cr = false;
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         }
+        // A line of data that is still in the chunk.
+        let mut fresh = None;
         while let Some(at) = memchr2(b'\n', b'\r', rest) {
             let (line, end) = rest.split_at(at);
             rest = match end {
@@ -56,23 +51,16 @@ impl Parser {
                 [] => end,
             };
             self.is_after_cr = end == b"\r";
-            if self.line.is_empty() {
-                self.end_line(line, &mut fresh, &mut look)?;
+            if !self.line.is_empty() {
+                self.end_line(line, &mut fresh);
+            } else if line.is_empty() {
+                self.dispatch(fresh.take(), &mut look)?;
             } else {
-                let mut whole = std::mem::take(&mut self.line);
-                push(&mut whole, line);
-                // The line goes before the next chunk does, so its data is kept.
-                let mut kept = Fresh::default();
-                self.keep(&mut fresh);
-                let flow = self.end_line(&whole, &mut kept, &mut look);
-                self.keep(&mut kept);
-                whole.clear();
-                self.line = whole;
-                flow?;
+                self.field(line, &mut fresh);
             }
         }
         push(&mut self.line, rest);
-        self.keep(&mut fresh);
+        self.keep(fresh);
         ControlFlow::Continue(())
     }
 
@@ -82,24 +70,26 @@ impl Parser {
         &mut self,
         mut look: impl FnMut(Event<'_>) -> ControlFlow<T>,
     ) -> ControlFlow<T> {
-        let line = std::mem::take(&mut self.line);
-        let mut fresh = Fresh::default();
-        if !line.is_empty() {
-            self.end_line(&line, &mut fresh, &mut look)?;
+        if !self.line.is_empty() {
+            self.end_line(b"", &mut None);
         }
-        self.end_line(b"", &mut fresh, &mut look)
+        self.dispatch(None, &mut look)
     }
 
-    fn end_line<'c, T>(
-        &mut self,
-        line: &'c [u8],
-        fresh: &mut Fresh<'c>,
-        look: &mut impl FnMut(Event<'_>) -> ControlFlow<T>,
-    ) -> ControlFlow<T> {
-        if line.is_empty() {
-            return self.dispatch(fresh, look);
-        }
-        let (field, value) = match memchr::memchr(b':', line) {
+    /// Ends a line that began in an earlier chunk.
+    fn end_line(&mut self, end: &[u8], fresh: &mut Option<&[u8]>) {
+        self.keep(fresh.take());
+        let mut line = std::mem::take(&mut self.line);
+        push(&mut line, end);
+        let mut data = None;
+        self.field(&line, &mut data);
+        self.keep(data);
+        line.clear();
+        self.line = line;
+    }
+
+    fn field<'c>(&mut self, line: &'c [u8], fresh: &mut Option<&'c [u8]>) {
+        let (field, value) = match memchr(b':', line) {
             Some(at) => (&line[..at], &line[at + 1..]),
             None => (line, &b""[..]),
         };
@@ -109,30 +99,33 @@ impl Parser {
                 self.name.clear();
                 self.name.extend(value.iter().take(MAX_NAME));
             }
-            b"data" if !self.has_data && fresh.data.is_none() => fresh.data = Some(value),
             b"data" => {
-                self.keep(fresh);
-                push(&mut self.data, b"\n");
-                push(&mut self.data, value);
+                self.keep(fresh.take());
+                *fresh = Some(value);
             }
             // Comments, which have no name; `id` and `retry`, which are for clients that connect again; and what nobody knows.
             _ => {}
         }
-        ControlFlow::Continue(())
     }
 
     fn dispatch<T>(
         &mut self,
-        fresh: &mut Fresh<'_>,
+        fresh: Option<&[u8]>,
         look: &mut impl FnMut(Event<'_>) -> ControlFlow<T>,
     ) -> ControlFlow<T> {
-        let fresh = fresh.data.take();
-        let flow = match fresh {
-            None if !self.has_data => ControlFlow::Continue(()),
-            fresh => look(Event {
+        let data = match fresh {
+            Some(data) if !self.has_data => Some(data),
+            fresh => {
+                self.keep(fresh);
+                self.has_data.then_some(&*self.data)
+            }
+        };
+        let flow = match data {
+            Some(data) => look(Event {
                 name: &self.name,
-                data: fresh.unwrap_or(&self.data),
+                data,
             }),
+            None => ControlFlow::Continue(()),
         };
         self.name.clear();
         self.data.clear();
@@ -140,12 +133,16 @@ impl Parser {
         flow
     }
 
-    /// Copies what would go with the chunk.
-    fn keep(&mut self, fresh: &mut Fresh<'_>) {
-        if let Some(data) = fresh.data.take() {
-            push(&mut self.data, data);
-            self.has_data = true;
+    /// Copies a line of data that would go with the chunk, or has others before it.
+    fn keep(&mut self, fresh: Option<&[u8]>) {
+        let Some(data) = fresh else {
+            return;
+        };
+        if self.has_data {
+            push(&mut self.data, b"\n");
         }
+        push(&mut self.data, data);
+        self.has_data = true;
     }
 
     /// Without the byte order mark that a stream may begin with.

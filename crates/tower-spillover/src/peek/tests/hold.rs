@@ -167,6 +167,12 @@ async fn trailers_and_sizes_are_passed_on() {
     assert_eq!(collected.trailers(), Some(&trailers));
     assert_eq!(collected.to_bytes(), START);
 
+    // Only those of gRPC are an error.
+    let body = ScriptedBody::new().trailers(headers(&[("grpc-status", "8")]));
+    let response = peek(SSE, body).await;
+    assert_eq!(refusal(&response), None);
+    assert!(!response.headers().contains_key("grpc-status"));
+
     let body = ScriptedBody::new().data(CONTENT).data("data: x\n\n");
     let mut body = peek(SSE, body.with_exact_size()).await.into_body();
     for left in [9, 0] {
