@@ -127,6 +127,11 @@ fn statuses() {
         // The word is not what decided.
         (
             "error",
+            r#"{"error":{"type":"timeout_error","message":"The model is overloaded."}}"#.to_owned(),
+            503,
+        ),
+        (
+            "error",
             r#"{"error":{"type":"not_found_error","code":"insufficient_quota"}}"#.to_owned(),
             429,
         ),

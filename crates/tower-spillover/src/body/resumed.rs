@@ -56,7 +56,6 @@ impl<B: Body> ResumedBody<B> {
         if !data.is_empty() {
             read.push_frame(Frame::data(data));
         }
-        read.is_end = true;
         Self {
             read: Some(Box::new(read)),
             inner: None,

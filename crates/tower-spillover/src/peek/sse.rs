@@ -52,7 +52,7 @@ impl Parser {
             };
             self.is_after_cr = end == b"\r";
             if !self.line.is_empty() {
-                self.end_line(line, &mut fresh);
+                self.end_line(line);
             } else if line.is_empty() {
                 self.dispatch(fresh.take(), &mut look)?;
             } else {
@@ -71,14 +71,13 @@ impl Parser {
         mut look: impl FnMut(Event<'_>) -> ControlFlow<T>,
     ) -> ControlFlow<T> {
         if !self.line.is_empty() {
-            self.end_line(b"", &mut None);
+            self.end_line(b"");
         }
         self.dispatch(None, &mut look)
     }
 
     /// Ends a line that began in an earlier chunk.
-    fn end_line(&mut self, end: &[u8], fresh: &mut Option<&[u8]>) {
-        self.keep(fresh.take());
+    fn end_line(&mut self, end: &[u8]) {
         let mut line = std::mem::take(&mut self.line);
         push(&mut line, end);
         let mut data = None;

@@ -119,12 +119,15 @@ fn after_a_prelude_that_is_broken_nothing_is_read() {
     let good = event("x", "y");
     let mut flipped = good.clone();
     flipped[1] ^= 1;
+    let mut unchecked = good.clone();
+    unchecked[8] ^= 1;
     let prelude = |lens: [u32; 2]| {
         let lens = lens.map(u32::to_be_bytes).concat();
         [&lens[..], &crc32fast::hash(&lens).to_be_bytes()].concat()
     };
     let cases = [
         flipped,
+        unchecked,
         // Shorter than the least, and headers that do not fit.
         prelude([15, 0]),
         prelude([0, 0]),
