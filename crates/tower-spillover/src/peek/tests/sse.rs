@@ -152,7 +152,7 @@ fn it_stops_where_it_is_told_to() {
 fn giant_lines() {
     let giant = vec![b'x'; 200 * 1024];
     for field in ["data: ", "event: ", ": ", "data: a\ndata: "] {
-        let text = [field.as_bytes(), &giant, b"\n\ndata: b\n\n"].concat();
+        let text = [field.as_bytes(), &giant, b"\ndata: c\n\ndata: b\n\n"].concat();
         for size in [1000, text.len()] {
             let events = feed(&mut Parser::default(), text.chunks(size));
             assert_eq!(events.last().expect("an event").1, b"b", "{field}");
