@@ -24,8 +24,6 @@
 //! | value | in | written by | read by | when missing |
 //! |---|---|---|---|---|
 //! | [`Tried`] | request, response | `RetryThrottled`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
-//! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `ThrottleTracker`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
-//! | [`Tried`] | request, response | `RetryThrottled`; marked by `PrioritySelect` | `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
 //! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `ThrottleTracker`, `StreamPeek`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
 //! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `PrioritySelect`, logs | read off the status |
 //! | [`Exhausted`] | response | `PrioritySelect` | logs | another backend is left |
@@ -90,9 +88,8 @@
 //!
 //! # Features
 //!
-//! None is on by default. Each layer is one: `retry`, `hedge`, `select`, `rewrite`, `throttle`, `refusal`, `steer`; `full` is
-//! None is on by default. Each layer is one: `retry`, `select`, `rewrite`, `throttle`, `refusal`, `peek`, `steer`; `full` is
-//! all of them.
+//! None is on by default. Each layer is one: `retry`, `hedge`, `select`, `rewrite`, `throttle`, `refusal`, `peek`, `steer`;
+//! `full` is all of them.
 //!
 //! # What it does not do
 //!
@@ -103,19 +100,31 @@
 #[macro_use]
 mod macros;
 
-#[cfg(any(feature = "hedge", feature = "retry"))]
-mod class;
-
-#[cfg(feature = "hedge")]
-pub mod hedge;
-#[cfg(feature = "refusal")]
 #[cfg(any(feature = "peek", feature = "refusal"))]
 pub mod body;
+#[cfg(any(feature = "hedge", feature = "retry"))]
+mod class;
+#[cfg(any(
+    feature = "hedge",
+    feature = "peek",
+    feature = "refusal",
+    feature = "retry",
+    feature = "select",
+    feature = "throttle"
+))]
+mod fields;
+#[cfg(feature = "hedge")]
+pub mod hedge;
 #[cfg(feature = "peek")]
 pub mod peek;
 #[cfg(feature = "refusal")]
 pub mod refusal;
-#[cfg(any(feature = "hedge", feature = "retry", feature = "throttle"))]
+#[cfg(any(
+    feature = "hedge",
+    feature = "refusal",
+    feature = "retry",
+    feature = "throttle"
+))]
 mod report;
 #[cfg(feature = "retry")]
 pub mod retry;

@@ -1,20 +1,26 @@
 //! What a refusal says of itself.
 
+#[cfg(any(feature = "hedge", feature = "retry", feature = "throttle"))]
 use std::borrow::Cow;
 
-use http::{HeaderName, Response};
+use http::Response;
 use spillover_hint::Report;
 
+use crate::fields::GRPC_STATUS;
+
 /// What a layer inside has read of a refusal, else what its head says.
+#[cfg(any(feature = "hedge", feature = "retry", feature = "throttle"))]
 pub(crate) fn report_of<ResBody>(response: &Response<ResBody>) -> Option<Cow<'_, Report>> {
-    if let Some(report) = response.extensions().get::<Report>() {
-        return Some(Cow::Borrowed(report));
+    match response.extensions().get::<Report>() {
+        Some(report) => Some(Cow::Borrowed(report)),
+        None => report_of_head(response).map(Cow::Owned),
     }
+}
+
+/// What the head of a refusal says. One of gRPC that is an error and nothing else has HTTP status 200.
+pub(crate) fn report_of_head<ResBody>(response: &Response<ResBody>) -> Option<Report> {
     let (status, headers) = (response.status(), response.headers());
     let may_refuse = !status.is_success() || headers.contains_key(GRPC_STATUS);
     let report = may_refuse.then(|| Report::from_head(status, headers));
-    report.flatten().map(Cow::Owned)
+    report.flatten()
 }
-
-/// A gRPC response that is an error and nothing else has it in its head, and HTTP status 200.
-pub(crate) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");

@@ -15,9 +15,8 @@ use tower_spillover::{
     Answer, Backend, BackendBuilder, BackendSnapshot, Cause, Change, Class, Condition, Cooldown,
     Cooldowns, Counts, Credential, Exhausted, InvalidBackend, InvalidPool, Outcome, Pool, Scope,
     Selected, StatusClassifier, Tried,
-    hedge::{self, EveryRequest, Hedge, HedgeLayer, Hedged},
-    refusal::{self, RefusalBody, RefusalBodyLayer, ResumedBody},
     body::ResumedBody,
+    hedge::{self, EveryRequest, Hedge, HedgeLayer, Hedged},
     peek::{self, PeekedBody, StreamPeek, StreamPeekLayer},
     refusal::{self, RefusalBody, RefusalBodyLayer},
     retry::{

@@ -1,5 +1,5 @@
 use http::{
-    HeaderName, Response,
+    Response,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 
@@ -47,9 +47,6 @@ impl Form {
 }
 
 const GRPC: &[u8] = b"application/grpc";
-
-/// In the head of a gRPC response it says that nothing comes after it.
-pub(super) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 #[cfg(test)]
 mod tests {

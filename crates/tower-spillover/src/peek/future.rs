@@ -10,12 +10,8 @@ use pin_project_lite::pin_project;
 use spillover_core::Selected;
 use spillover_hint::Report;
 
-use super::{
-    body::PeekedBody,
-    form::{Form, GRPC_STATUS},
-    hold::Hold,
-    layer::Limits,
-};
+use super::{body::PeekedBody, form::Form, hold::Hold, layer::Limits};
+use crate::fields::GRPC_STATUS;
 
 pin_project! {
     /// The response of the inner service; of a stream, when it is known how it begins.

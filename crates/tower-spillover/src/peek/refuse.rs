@@ -8,11 +8,8 @@ use http::{
 use serde_json::{Value, json};
 use spillover_hint::Report;
 
-use super::{
-    event::Event,
-    event_stream::Message,
-    form::{Form, GRPC_STATUS},
-};
+use super::{event::Event, event_stream::Message, form::Form};
+use crate::fields::GRPC_STATUS;
 
 /// A refusal, without the head that it goes with.
 #[derive(Debug)]

@@ -4,13 +4,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderName, Response};
+use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 use spillover_hint::Report;
 
 use super::read::ReadRefusal;
-use crate::body::ResumedBody;
+use crate::{body::ResumedBody, report::report_of_head};
 
 pin_project! {
     /// The response of the inner service, with what its body says.
@@ -62,16 +62,15 @@ where
                 KindProj::Call { future } => ready!(future.poll(cx))?,
                 KindProj::Read { read } => return Poll::Ready(Ok(ready!(read.as_mut().poll(cx)))),
             };
-            match report_of(&response) {
-                Some(report) if report.needs_body() => {
+            // A layer inside may have read more than the head.
+            let is_read = response.extensions().get::<Report>().is_some();
+            if !is_read && let Some(report) = report_of_head(&response) {
+                if report.needs_body() {
                     let read = Box::pin(ReadRefusal::new(response, report));
                     kind.set(Kind::Read { read });
                     continue;
                 }
-                Some(report) => {
-                    response.extensions_mut().insert(report);
-                }
-                None => {}
+                response.extensions_mut().insert(report);
             }
             return Poll::Ready(Ok(response.map(ResumedBody::untouched)));
         }
@@ -83,18 +82,3 @@ impl<F, ResBody: Body> fmt::Debug for ResponseFuture<F, ResBody> {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
-
-fn report_of<ResBody>(response: &Response<ResBody>) -> Option<Report> {
-    // A layer inside has read more than the head.
-    if response.extensions().get::<Report>().is_some() {
-        return None;
-    }
-    let (status, headers) = (response.status(), response.headers());
-    let may_refuse = !status.is_success() || headers.contains_key(GRPC_STATUS);
-    may_refuse
-        .then(|| Report::from_head(status, headers))
-        .flatten()
-}
-
-/// A gRPC response that is an error has it in its head, and status 200.
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");

@@ -3,6 +3,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
 use spillover_core::Exhausted;
 
+use crate::fields::GRPC_STATUS;
+
 /// What becomes of a request that finds every backend throttled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -64,5 +66,4 @@ impl<ResBody: Default> ResponseForExhausted<ResBody> for EmptyResponse {
     }
 }
 
-pub(super) const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");

@@ -10,7 +10,8 @@ use spillover_core::{Exhausted, Outcome, Selected, Tried};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
-use super::{Draw, PrioritySelect, ResponseForExhausted, exhausted::GRPC_STATUS};
+use super::{Draw, PrioritySelect, ResponseForExhausted};
+use crate::fields::GRPC_STATUS;
 
 pin_project! {
     /// The answer of the chosen backend, or that there is none to choose.
