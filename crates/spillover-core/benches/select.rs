@@ -1,9 +1,10 @@
-//! What it costs to choose a backend, alone and with other threads at it, and what it allocates.
+//! What it costs to choose a backend and to give it back, alone and with other threads at it. It allocates once: what is
+//! chosen.
 
 use std::{hint::black_box, time::Duration};
 
 use divan::{AllocProfiler, Bencher};
-use spillover_core::{Backend, Outcome, Pool, Scope, Tried};
+use spillover_core::{Backend, Outcome, PeakEwma, Pool, Scope, Tried};
 use tokio::time::Instant;
 
 #[global_allocator]
@@ -50,6 +51,17 @@ fn first_tier_throttled(bencher: Bencher<'_, '_>, backends: usize) {
         }
     }
     bench_select(bencher, &pool);
+}
+
+#[divan::bench(args = BACKENDS, threads = THREADS, sample_size = 1000)]
+fn by_latency(bencher: Bencher<'_, '_>, backends: usize) {
+    let pool = pool(backends);
+    let (tried, scope, now) = (Tried::new(), Scope::of("gpt-4o"), Instant::now());
+    let strategy = PeakEwma::default();
+    bencher.bench(|| {
+        let draw = black_box(0x9e37_79b9_7f4a_7c15);
+        pool.select_by(&strategy, &tried, scope, now, draw)
+    });
 }
 
 /// Other requests are refused and served while one is chosen for.

@@ -5,7 +5,8 @@
 //!
 //! * [`Backend`]: a base URL, a priority, a weight, a credential; built and validated by [`Backend::builder`].
 //! * [`Pool`]: backends in tiers of equal priority, and what is known about each. [`Pool::select`] draws from the best
-//!   open tier, [`Selected::record`] notes how the attempt went.
+//!   open tier, [`Selected::record`] notes how the attempt went, [`Selected::release`] that it is over.
+//! * [`Strategy`]: which of several open backends of a tier it is: [`Weighted`] or [`PeakEwma`].
 //! * [`Classify`] turns an answer into a [`Class`]; [`Cooldowns`] turns class and hint into a cooldown; together they
 //!   are the [`Outcome`] of an attempt.
 //!
@@ -32,11 +33,13 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Two kinds of closed
+//! # Three kinds of closed
 //!
 //! *Throttled* is a promise: the backend said until when, and opens fully at that instant. *Failing* is a guess: it
 //! answered 5xx, timed out or could not be reached, and one probe request decides whether it opens. When nothing is open,
 //! a backend that is only failing is tried as a last resort; one that is throttled is not.
+//!
+//! *Full* is a limit of one's own ([`BackendBuilder::max_concurrency`]): it holds strictly, and is over when a request ends.
 
 mod backend;
 mod classify;
@@ -52,6 +55,7 @@ pub use crate::{
     error::{InvalidBackend, InvalidPool},
     outcome::{Class, Outcome},
     pool::{
-        BackendSnapshot, Cause, Change, Condition, Counts, Exhausted, Pool, Scope, Selected, Tried,
+        BackendSnapshot, Candidate, Candidates, Cause, Change, Condition, Counts, Exhausted, Freed,
+        PeakEwma, Pool, Scope, Selected, Strategy, Tried, Weighted,
     },
 };

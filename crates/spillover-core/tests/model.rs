@@ -9,7 +9,7 @@
     reason = "the modules are those of the crate, of which this test needs a part"
 )]
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use loom::{sync::Arc, thread};
 use tokio::time::Instant;
@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use self::{
     deadlines::Deadlines,
     failing::{Failing, Health},
+    in_flight::InFlight,
     scope::Scope,
     tick::Tick,
 };
@@ -25,13 +26,15 @@ use self::{
 mod deadlines;
 #[path = "../src/pool/failing.rs"]
 mod failing;
+#[path = "../src/pool/in_flight.rs"]
+mod in_flight;
 #[path = "../src/pool/scope.rs"]
 mod scope;
 #[path = "../src/pool/tick.rs"]
 mod tick;
 
 mod sync {
-    pub(super) use loom::sync::atomic::{AtomicU64, AtomicUsize};
+    pub(super) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
 }
 
 use spillover_core::Credential;
@@ -181,5 +184,64 @@ fn a_deadline_that_is_moved_on_is_seen_at_any_time() {
         assert!(deadlines.latest_of(scope).is_some_and(|seen| seen >= first));
         writer.join().unwrap();
         assert_eq!(deadlines.latest_of(scope), Some(second));
+    });
+}
+
+/// A backend that takes two requests at a time, and has one.
+fn half_full() -> Arc<InFlight> {
+    let in_flight = Arc::new(InFlight::new(NonZeroU32::new(2)));
+    assert!(in_flight.enter().is_some());
+    in_flight
+}
+
+#[test]
+fn one_of_three_gets_the_last_place() {
+    loom::model(|| {
+        let in_flight = half_full();
+        let ask = |in_flight: Arc<InFlight>| move || in_flight.enter().is_some();
+        let threads = [0, 1].map(|_| thread::spawn(ask(Arc::clone(&in_flight))));
+        let mine = ask(Arc::clone(&in_flight))();
+        let places = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .chain([mine])
+            .filter(|&has_place| has_place)
+            .count();
+        assert_eq!((places, in_flight.count()), (1, 2));
+    });
+}
+
+#[test]
+fn a_place_is_given_back_once() {
+    loom::model(|| {
+        let in_flight = half_full();
+        let place = Arc::new(in_flight.enter().unwrap());
+        let leave = |in_flight: Arc<InFlight>| {
+            let place = Arc::clone(&place);
+            move || in_flight.leave(&place)
+        };
+        let threads = [0, 1].map(|_| thread::spawn(leave(Arc::clone(&in_flight))));
+        let mine = leave(Arc::clone(&in_flight))();
+        let told = threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .chain([mine])
+            .filter(|&is_the_only_one| is_the_only_one)
+            .count();
+        assert_eq!((told, in_flight.count()), (1, 1));
+    });
+}
+
+#[test]
+fn a_place_that_was_missed_is_told_of() {
+    loom::model(|| {
+        let in_flight = half_full();
+        let place = in_flight.enter().unwrap();
+        let other = Arc::clone(&in_flight);
+        let leaver = thread::spawn(move || other.leave(&place));
+        let is_missed = in_flight.enter().is_none();
+        let is_told = leaver.join().unwrap();
+        assert!(is_told || !is_missed);
+        assert_eq!(in_flight.count(), if is_missed { 1 } else { 2 });
     });
 }

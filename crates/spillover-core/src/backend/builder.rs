@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
 use http::{HeaderValue, Uri, uri::Scheme};
 
@@ -14,6 +14,7 @@ pub struct BackendBuilder {
     weight: u32,
     credential: Option<Credential>,
     deployment: Option<String>,
+    max_concurrency: Option<u32>,
 }
 
 impl BackendBuilder {
@@ -25,6 +26,7 @@ impl BackendBuilder {
             weight: 1,
             credential: None,
             deployment: None,
+            max_concurrency: None,
         }
     }
 
@@ -62,6 +64,16 @@ impl BackendBuilder {
         }
     }
 
+    /// How many requests the backend has in flight at most: with so many it takes no more, and requests go to others, as when
+    /// it throttles. A request is in flight from when the backend is chosen until its
+    /// [`Selected`](crate::Selected) is released, which by the layers is when the body of the answer ends. Default: no limit.
+    pub fn max_concurrency(self, max_concurrency: u32) -> Self {
+        Self {
+            max_concurrency: Some(max_concurrency),
+            ..self
+        }
+    }
+
     /// Builds the backend.
     ///
     /// # Errors
@@ -70,7 +82,8 @@ impl BackendBuilder {
     /// * the label is empty or has other characters than visible ASCII;
     /// * the URL is not an absolute `http` or `https` URL, or has a user, a query or a fragment;
     /// * the weight is 0;
-    /// * the deployment is no single path segment of letters, digits, `-`, `_`, `.` or `~`.
+    /// * the deployment is no single path segment of letters, digits, `-`, `_`, `.` or `~`;
+    /// * the number of requests in flight is 0.
     pub fn build(self) -> Result<Backend, InvalidBackend> {
         let refuse = |field, expected| InvalidBackend::new(&self.label, field, expected);
 
@@ -82,12 +95,15 @@ impl BackendBuilder {
         }
         let base = BaseUrl::parse(&self.url).ok_or_else(|| refuse("url", URL_EXPECTED))?;
         if self.weight == 0 {
-            return Err(refuse("weight", "a whole number of at least 1"));
+            return Err(refuse("weight", COUNT_EXPECTED));
         }
         if let Some(deployment) = &self.deployment
             && !is_plain_segment(deployment)
         {
             return Err(refuse("deployment", DEPLOYMENT_EXPECTED));
+        }
+        if self.max_concurrency == Some(0) {
+            return Err(refuse("max_concurrency", COUNT_EXPECTED));
         }
 
         Ok(Backend {
@@ -101,6 +117,7 @@ impl BackendBuilder {
             weight: self.weight,
             credential: self.credential,
             deployment: self.deployment.map(Into::into),
+            max_concurrency: self.max_concurrency.and_then(NonZeroU32::new),
         })
     }
 }
@@ -113,6 +130,7 @@ impl fmt::Debug for BackendBuilder {
             .field("priority", &self.priority)
             .field("weight", &self.weight)
             .field("credential", &self.credential)
+            .field("max_concurrency", &self.max_concurrency)
             .finish_non_exhaustive()
     }
 }
@@ -166,6 +184,7 @@ fn is_plain_segment(segment: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"-_.~".contains(&b))
 }
 
+const COUNT_EXPECTED: &str = "a whole number of at least 1";
 const URL_EXPECTED: &str = "an absolute URL, http or https, without user, query or fragment, such as https://name.openai.azure.com";
 const DEPLOYMENT_EXPECTED: &str =
     "a deployment name of letters, digits, `-`, `_`, `.` and `~`, without slashes";

@@ -5,7 +5,7 @@ mod credential;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
 use http::{
     HeaderValue,
@@ -43,6 +43,7 @@ pub struct Backend {
     weight: u32,
     credential: Option<Credential>,
     deployment: Option<Box<str>>,
+    max_concurrency: Option<NonZeroU32>,
 }
 
 impl Backend {
@@ -110,6 +111,12 @@ impl Backend {
     pub fn deployment(&self) -> Option<&str> {
         self.deployment.as_deref()
     }
+
+    /// How many requests it has in flight at most, from this pool; `None` is no limit.
+    #[must_use]
+    pub fn max_concurrency(&self) -> Option<NonZeroU32> {
+        self.max_concurrency
+    }
 }
 
 impl fmt::Debug for Backend {
@@ -121,6 +128,7 @@ impl fmt::Debug for Backend {
             .field("weight", &self.weight)
             .field("credential", &self.credential)
             .field("deployment", &self.deployment)
+            .field("max_concurrency", &self.max_concurrency)
             .finish_non_exhaustive()
     }
 }

@@ -47,7 +47,7 @@ fn a_bad_url_is_refused_without_being_repeated() {
 }
 
 #[test]
-fn label_weight_and_deployment_are_checked() {
+fn label_weight_deployment_and_concurrency_are_checked() {
     let good = || Backend::builder("b").url("https://a.example");
     let field = |builder: super::BackendBuilder| builder.build().expect_err("refused").field();
 
@@ -60,6 +60,10 @@ fn label_weight_and_deployment_are_checked() {
         "label"
     );
     assert_eq!(field(good().weight(0)), "weight");
+    assert_eq!(field(good().max_concurrency(0)), "max_concurrency");
+    let limited = good().max_concurrency(3).build().unwrap();
+    assert_eq!(limited.max_concurrency().map(u32::from), Some(3));
+    assert_eq!(good().build().unwrap().max_concurrency(), None);
     for deployment in ["", "a/b", "a b", "a?b", ".", "..", "é"] {
         assert_eq!(field(good().deployment(deployment)), "deployment");
     }

@@ -9,20 +9,41 @@ use super::Cause;
 pub struct Exhausted {
     reopens_in: Duration,
     cause: Option<Cause>,
+    may_open_sooner: bool,
 }
 
 impl Exhausted {
     pub(super) fn new(reopens_in: Duration, cause: Option<Cause>) -> Self {
-        Self { reopens_in, cause }
+        Self {
+            reopens_in,
+            cause,
+            may_open_sooner: false,
+        }
     }
 
-    /// How long until the first backend of the pool opens; zero when one is open, but this request has been there.
+    /// Notes whether a backend is only full.
+    pub(super) fn with_full(self, may_open_sooner: bool) -> Self {
+        Self {
+            may_open_sooner,
+            ..self
+        }
+    }
+
+    /// How long until the first backend of the pool opens; zero when one is open, but this request has been there. A
+    /// backend that is only [full](crate::Condition::Full) is taken to open after a second, which is a guess.
     #[must_use]
     pub fn reopens_in(&self) -> Duration {
         self.reopens_in
     }
 
-    /// Why that backend is closed; `None` when one is open, but this request has been there.
+    /// Whether a backend is only [full](crate::Condition::Full): it opens when a request ends that is there, which may be
+    /// at any time.
+    #[must_use]
+    pub fn may_open_sooner(&self) -> bool {
+        self.may_open_sooner
+    }
+
+    /// Why that backend is closed; `None` when it is only full, or when one is open, but this request has been there.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         self.cause.as_ref()

@@ -11,7 +11,12 @@ impl IndexSet {
         self.words[index / 64] |= 1 << (index % 64);
     }
 
+    pub(super) fn remove(&mut self, index: usize) {
+        self.words[index / 64] &= !(1 << (index % 64));
+    }
+
     pub(super) fn contains(&self, index: usize) -> bool {
-        self.words[index / 64] & (1 << (index % 64)) != 0
+        let word = self.words.get(index / 64);
+        word.is_some_and(|word| word & (1 << (index % 64)) != 0)
     }
 }

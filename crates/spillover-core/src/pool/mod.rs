@@ -5,12 +5,16 @@ mod counts;
 mod deadlines;
 mod exhausted;
 mod failing;
+mod freed;
+mod in_flight;
 mod index_set;
+mod latency;
 mod limits;
 mod scope;
 mod selected;
 mod snapshot;
 mod state;
+mod strategy;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -26,12 +30,16 @@ pub use self::{
     cause::Cause,
     counts::Counts,
     exhausted::Exhausted,
+    freed::Freed,
     scope::Scope,
     selected::Selected,
     snapshot::{BackendSnapshot, Change, Condition},
+    strategy::{Candidate, Candidates, PeakEwma, Strategy, Weighted},
     tried::Tried,
 };
 use self::{
+    freed::Bell,
+    in_flight::Place,
     index_set::IndexSet,
     state::{Access, Claim, State},
     tick::Tick,
@@ -40,7 +48,7 @@ use crate::{Backend, Credential, InvalidPool};
 
 /// Backends in tiers of equal priority, and what is known about each. Clones share it.
 ///
-/// To choose takes no lock and no allocation, and a time proportional to the number of backends. To note a refusal takes a
+/// To choose takes no lock, one allocation, for what is chosen, and a time proportional to the number of backends. To note a refusal takes a
 /// lock of that backend for a moment.
 #[derive(Clone)]
 pub struct Pool {
@@ -52,6 +60,7 @@ struct Inner {
     /// Indices into `members`, best tier first; within a tier in the order of the list.
     tiers: Box<[Box<[usize]>]>,
     forwards_credentials: bool,
+    bell: Bell,
     origin: Instant,
 }
 
@@ -89,6 +98,7 @@ impl Pool {
                 tiers: tiers(&members),
                 forwards_credentials: members.iter().any(|m| m.backend.credential().is_none()),
                 members,
+                bell: Bell::default(),
                 // Only the zero point of the clock inside: no decision depends on it.
                 origin: Instant::now(),
             }),
@@ -99,13 +109,14 @@ impl Pool {
     ///
     /// The best tier with a backend that is open for the scope serves; in it, `draw` (a uniform random number) chooses by
     /// weight. A failing backend whose cooldown is over counts as open for one request at a time, its probe. When nothing
-    /// is open, a backend that is only failing is the last resort.
+    /// is open, a backend that is only failing is the last resort. One that is full ([`Backend::max_concurrency`]) is never
+    /// chosen.
     ///
     /// The choice is not entered into `tried`: [`Tried::mark`] does that.
     ///
     /// # Errors
     ///
-    /// [`Exhausted`] when every backend is throttled or was tried, with the time at which the first one opens.
+    /// [`Exhausted`] when every backend is throttled, full or was tried, with the time at which the first one opens.
     pub fn select(
         &self,
         tried: &Tried,
@@ -113,20 +124,46 @@ impl Pool {
         now: Instant,
         draw: u64,
     ) -> Result<Selected, Exhausted> {
+        self.select_by(&Weighted::default(), tried, scope, now, draw)
+    }
+
+    /// The same, with another choice within the tier than by weight.
+    ///
+    /// # Errors
+    ///
+    /// As [`select`](Self::select).
+    pub fn select_by<T: Strategy + ?Sized>(
+        &self,
+        strategy: &T,
+        tried: &Tried,
+        scope: Scope,
+        now: Instant,
+        draw: u64,
+    ) -> Result<Selected, Exhausted> {
         let tick = self.tick(now);
-        let pick = |access| self.pick(tried, scope, access, tick, draw);
+        let pick = |access| self.pick(strategy, tried, scope, access, tick, draw);
         pick(Access::Open)
             .or_else(|| pick(Access::LastResort))
             .ok_or_else(|| self.exhausted(scope, now))
     }
 
-    /// The first backend of the list, whatever its state: where a request goes that finds all of them closed and is to
-    /// be forwarded all the same.
+    /// The first backend of the list that is not full, whatever else its state: where a request goes that finds all of them
+    /// closed and is to be forwarded all the same. `None` when all are full.
     #[must_use]
-    pub fn first(&self, scope: Scope, now: Instant) -> Selected {
-        let member = self.member(0);
-        let claim = member.hold(scope, self.tick(now));
-        Selected::new(self.clone(), 0, scope, claim)
+    pub fn first(&self, scope: Scope, now: Instant) -> Option<Selected> {
+        let mut members = self.inner.members.iter().enumerate();
+        members.find_map(|(index, member)| {
+            let place = member.state.enter()?;
+            let claim = member.hold(scope, self.tick(now));
+            Some(Selected::new(self.clone(), index, scope, claim, place))
+        })
+    }
+
+    /// Waits for places at backends that were full. Nothing comes of other reasons to be closed: their time is told by
+    /// [`Exhausted`].
+    #[must_use]
+    pub fn freed(&self) -> Freed {
+        Freed::new(self.clone())
     }
 
     /// Whether [`select`](Self::select) would find a backend now.
@@ -135,7 +172,7 @@ impl Pool {
         let tick = self.tick(now);
         let mut members = self.inner.members.iter().enumerate();
         members.any(|(index, member)| {
-            !tried.contains(index) && member.access(scope, tick) != Access::Throttled
+            !tried.contains(index) && member.access(scope, tick) != Access::Closed
         })
     }
 
@@ -147,12 +184,14 @@ impl Pool {
         let first = members
             .map(|member| (member.closed_for(scope, tick), member))
             .min_by_key(|(closed_for, _)| *closed_for);
-        match first {
+        let exhausted = match first {
             Some((wait, member)) if !wait.is_zero() => {
                 Exhausted::new(wait, member.cause(scope, tick))
             }
             _ => Exhausted::new(Duration::ZERO, None),
-        }
+        };
+        let mut members = self.inner.members.iter();
+        exhausted.with_full(members.any(|member| member.may_open_sooner(scope, tick)))
     }
 
     /// The state of every backend as a request of this scope would find it, in the order of the list.
@@ -180,59 +219,67 @@ impl Pool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Draws from the first tier that has a backend with this access, or a better one.
-    fn pick(
+    /// Chooses from the first tier that has a backend with this access, or a better one.
+    fn pick<T: Strategy + ?Sized>(
         &self,
+        strategy: &T,
         tried: &Tried,
         scope: Scope,
         access: Access,
         tick: Tick,
         draw: u64,
     ) -> Option<Selected> {
-        let mut tiers = self.inner.tiers.iter();
-        tiers.find_map(|tier| self.pick_in(tier, tried, scope, access, tick, draw))
+        // One that another request took meanwhile is left out, and the choice made again: it ends with the last.
+        let mut lost = IndexSet::default();
+        self.inner.tiers.iter().find_map(|tier| {
+            loop {
+                let candidates = Candidates::new(&self.inner, tier, tick, |index, member| {
+                    !tried.contains(index)
+                        && !lost.contains(index)
+                        && member.access(scope, tick) <= access
+                })?;
+                let chosen = strategy.choose(&candidates, draw);
+                let chosen = match candidates.get(chosen) {
+                    Some(_) => chosen,
+                    None => candidates.by_weight(draw),
+                };
+                if let Some(selected) = self.take(chosen, scope, access, tick) {
+                    return Some(selected);
+                }
+                lost.insert(chosen);
+            }
+        })
     }
 
-    fn pick_in(
-        &self,
-        tier: &[usize],
-        tried: &Tried,
-        scope: Scope,
-        access: Access,
-        tick: Tick,
-        draw: u64,
-    ) -> Option<Selected> {
-        let weight = |member: &Member| u64::from(member.backend.weight());
-        // A candidate that another request took meanwhile is none any more: then the draw is made again.
-        loop {
-            let mut candidates = IndexSet::default();
-            let mut total = 0;
-            for &index in tier {
-                let member = self.member(index);
-                if !tried.contains(index) && member.access(scope, tick) <= access {
-                    candidates.insert(index);
-                    total += weight(member);
-                }
+    fn take(&self, index: usize, scope: Scope, access: Access, tick: Tick) -> Option<Selected> {
+        let member = self.member(index);
+        // The place first: without one, a probe would be lost.
+        let place = member.state.enter()?;
+        match member.take(scope, access, tick) {
+            Some(claim) => Some(Selected::new(self.clone(), index, scope, claim, place)),
+            None => {
+                self.leave(index, &place);
+                None
             }
-            if total == 0 {
-                return None;
-            }
+        }
+    }
 
-            let mut ticket = below(total, draw);
-            let mut drawn = tier.iter().filter(|&&index| candidates.contains(index));
-            let index =
-                *drawn.find(
-                    |&&index| match ticket.checked_sub(weight(self.member(index))) {
-                        Some(rest) => {
-                            ticket = rest;
-                            false
-                        }
-                        None => true,
-                    },
-                )?;
-            if let Some(claim) = self.member(index).take(scope, access, tick) {
-                return Some(Selected::new(self.clone(), index, scope, claim));
-            }
+    /// Whether a backend that is open for all scopes has a place, of only so many.
+    fn has_free_place(&self, now: Instant) -> bool {
+        let tick = self.tick(now);
+        let mut members = self.inner.members.iter();
+        members.any(|member| {
+            member.state.is_limited() && member.access(Scope::WHOLE, tick) == Access::Open
+        })
+    }
+
+    fn bell(&self) -> &Bell {
+        &self.inner.bell
+    }
+
+    fn leave(&self, index: usize, place: &Place) {
+        if self.member(index).state.leave(place) {
+            self.inner.bell.ring();
         }
     }
 
@@ -259,8 +306,8 @@ impl Member {
     fn new(backend: Backend) -> Self {
         Self {
             deployment: backend.deployment().map(Scope::of),
+            state: State::new(backend.max_concurrency()),
             backend,
-            state: State::default(),
         }
     }
 
@@ -286,18 +333,24 @@ impl Member {
         self.state.closed_for(self.scope(scope), now)
     }
 
+    fn may_open_sooner(&self, scope: Scope, now: Tick) -> bool {
+        self.state.may_open_sooner(self.scope(scope), now)
+    }
+
     fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
         self.state.cause(self.scope(scope), now)
     }
 
     fn snapshot(&self, scope: Scope, now: Tick) -> BackendSnapshot {
         let scope = self.scope(scope);
-        let condition = self.state.condition(scope, now);
-        let cause = match condition {
-            Condition::Open => None,
-            _ => self.state.cause(scope, now),
-        };
-        BackendSnapshot::new(self.backend.clone(), condition, cause, self.state.counts())
+        BackendSnapshot::new(
+            self.backend.clone(),
+            self.state.condition(scope, now),
+            self.state.cause(scope, now),
+            self.state.counts(),
+            self.state.in_flight(),
+            self.state.latency(now),
+        )
     }
 }
 
@@ -309,10 +362,4 @@ fn tiers(members: &[Member]) -> Box<[Box<[usize]>]> {
         .chunk_by(|a, b| priority(a) == priority(b))
         .map(Into::into)
         .collect()
-}
-
-/// Scales a uniform draw to `0..bound`. The bias is below `bound / 2^64`.
-fn below(bound: u64, draw: u64) -> u64 {
-    let scaled = (u128::from(draw) * u128::from(bound)) >> 64;
-    u64::try_from(scaled).unwrap_or(0)
 }

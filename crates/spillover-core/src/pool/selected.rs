@@ -1,106 +1,150 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use spillover_hint::Dimension;
 use tokio::time::Instant;
 
-use super::{Change, Pool, Scope, state::Claim};
+use super::{
+    Change, Pool, Scope,
+    in_flight::Place,
+    state::{Claim, State},
+};
 use crate::{Backend, Outcome};
 
 /// The backend chosen for one attempt. In the request's extensions it tells the layers below where the request goes; in
 /// the response's it says who answered.
+///
+/// Clones are one. The request counts as in flight at the backend until one of them is [released](Self::release), or all
+/// are dropped.
 #[derive(Clone)]
 pub struct Selected {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
     pool: Pool,
     index: usize,
     scope: Scope,
     claim: Claim,
+    place: Place,
 }
 
 impl Selected {
-    pub(super) fn new(pool: Pool, index: usize, scope: Scope, claim: Claim) -> Self {
+    pub(super) fn new(pool: Pool, index: usize, scope: Scope, claim: Claim, place: Place) -> Self {
         Self {
-            pool,
-            index,
-            scope,
-            claim,
+            inner: Arc::new(Inner {
+                pool,
+                index,
+                scope,
+                claim,
+                place,
+            }),
         }
     }
 
     /// The chosen backend.
     #[must_use]
     pub fn backend(&self) -> &Backend {
-        &self.pool.member(self.index).backend
+        &self.inner.pool.member(self.inner.index).backend
     }
 
     /// Its position in the list of the pool.
     #[must_use]
     pub fn index(&self) -> usize {
-        self.index
+        self.inner.index
     }
 
     /// The pool it was chosen from.
     #[must_use]
     pub fn pool(&self) -> &Pool {
-        &self.pool
+        &self.inner.pool
     }
 
     /// The scope of the request.
     #[must_use]
     pub fn scope(&self) -> Scope {
-        self.scope
+        self.inner.scope
     }
 
     /// Whether it is below the best tier.
     #[must_use]
     pub fn is_spill(&self) -> bool {
-        self.backend().priority() != self.pool.best_priority()
+        self.backend().priority() != self.pool().best_priority()
     }
 
     /// Whether this attempt probes a backend that failed.
     #[must_use]
     pub fn is_probe(&self) -> bool {
-        self.claim.is_probe()
+        self.inner.claim.is_probe()
     }
 
     /// Whether the backend had asked for a wait, this attempt obeyed it, and nobody was served since: if it is refused now,
     /// the wait was too short.
     #[must_use]
     pub fn has_obeyed(&self, now: Instant) -> bool {
-        let state = &self.pool.member(self.index).state;
-        state.has_obeyed(self.claim, self.pool.tick(now))
+        self.state()
+            .has_obeyed(self.inner.claim, self.pool().tick(now))
     }
 
     /// Whether it is time to look which limits the backend announces in an answer. It is every 10 s, for one request.
     #[must_use]
     pub fn is_limit_due(&self, now: Instant) -> bool {
-        let state = &self.pool.member(self.index).state;
-        state.is_limit_due(self.pool.tick(now))
+        self.state().is_limit_due(self.pool().tick(now))
     }
 
     /// Notes a limit that the backend announces for the scope of the request, and returns the one before if that was
     /// higher: providers that are short of capacity lower limits for a time.
     pub fn note_limit(&self, dimension: Dimension, limit: u64) -> Option<u64> {
-        let state = &self.pool.member(self.index).state;
-        state.note_limit(self.claim, dimension, limit)
+        self.state().note_limit(self.inner.claim, dimension, limit)
     }
 
     /// Notes how the attempt went, and says what that changed. Cooldowns merge by maximum: none shortens an earlier one.
     pub fn record(&self, outcome: &Outcome, now: Instant) -> Option<Change> {
-        let state = &self.pool.member(self.index).state;
-        state.record(self.claim, outcome, self.pool.tick(now))
+        self.state()
+            .record(self.inner.claim, outcome, self.pool().tick(now))
     }
 
     /// Notes that the attempt was given up before it had an outcome: nothing is held against the backend, it is counted as
     /// cancelled, and where it was a probe, the next request can probe in its place.
     pub fn cancel(&self, now: Instant) {
-        let state = &self.pool.member(self.index).state;
-        state.cancel(self.claim, self.pool.tick(now));
+        self.state().cancel(self.inner.claim, self.pool().tick(now));
     }
 
     /// Notes that an answer broke off, or reported an error, after its beginning had been passed on: it can be counted, but
     /// not be taken back.
     pub fn record_broken(&self) {
-        self.pool.member(self.index).state.record_broken();
+        self.state().record_broken();
+    }
+
+    /// Notes that the request is no longer at the backend, which may then take another. What all clones do after the first
+    /// is nothing.
+    pub fn release(&self) {
+        self.inner.release();
+    }
+
+    /// Whether the backend has only so many places.
+    pub(super) fn is_limited(&self) -> bool {
+        self.state().is_limited()
+    }
+
+    /// Whether the backend has another place.
+    pub(super) fn is_place_left(&self) -> bool {
+        !self.state().is_full()
+    }
+
+    fn state(&self) -> &State {
+        &self.pool().member(self.index()).state
+    }
+}
+
+impl Inner {
+    fn release(&self) {
+        self.pool.leave(self.index, &self.place);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 
@@ -108,7 +152,7 @@ impl fmt::Debug for Selected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Selected")
             .field("backend", &self.backend().label())
-            .field("claim", &self.claim)
+            .field("claim", &self.inner.claim)
             .finish_non_exhaustive()
     }
 }

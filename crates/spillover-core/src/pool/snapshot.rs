@@ -10,6 +10,8 @@ pub struct BackendSnapshot {
     condition: Condition,
     cause: Option<Cause>,
     counts: Counts,
+    in_flight: u32,
+    latency: Option<Duration>,
 }
 
 impl BackendSnapshot {
@@ -18,12 +20,16 @@ impl BackendSnapshot {
         condition: Condition,
         cause: Option<Cause>,
         counts: Counts,
+        in_flight: u32,
+        latency: Option<Duration>,
     ) -> Self {
         Self {
             backend,
             condition,
             cause,
             counts,
+            in_flight,
+            latency,
         }
     }
 
@@ -50,6 +56,19 @@ impl BackendSnapshot {
     pub fn counts(&self) -> Counts {
         self.counts
     }
+
+    /// How many requests are at it: chosen for, and not [released](crate::Selected::release).
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// How long it takes from the choice to the head of the answer: a moving average that follows a rise at once and a
+    /// fall slowly. `None` when that is not known, or has not been for long.
+    #[must_use]
+    pub fn latency(&self) -> Option<Duration> {
+        self.latency
+    }
 }
 
 /// Whether a backend takes requests.
@@ -62,6 +81,9 @@ pub enum Condition {
     Throttled(Duration),
     /// It failed. After this long one request probes it; zero means that the next one does.
     Failing(Duration),
+    /// It has as many requests in flight as it may have ([`Backend::max_concurrency`]), and takes the next when one of them
+    /// ends.
+    Full,
 }
 
 /// What an outcome changed about a backend.

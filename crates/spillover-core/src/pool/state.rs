@@ -1,6 +1,7 @@
 //! What is known about one backend.
 
 use std::{
+    num::NonZeroU32,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,13 +12,15 @@ use super::{
     Cause, Change, Condition, Counts, Scope,
     counts::Counters,
     failing::{Failing, Health},
+    in_flight::{InFlight, Place},
+    latency::Latency,
     limits::Limits,
     throttles::Throttles,
     tick::Tick,
 };
 use crate::{Class, Outcome};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
     /// Promises of the backend, per scope.
     throttles: Throttles,
@@ -25,7 +28,9 @@ pub(super) struct State {
     failing: Failing,
     failing_cause: Mutex<Option<Cause>>,
     limits: Limits,
+    latency: Latency,
     counters: Counters,
+    in_flight: InFlight,
 }
 
 /// A request's hold on the backend.
@@ -42,13 +47,27 @@ pub(super) enum Access {
     Open,
     /// Failing: to be had as a last resort.
     LastResort,
-    Throttled,
+    /// Throttled, or full.
+    Closed,
 }
 
 impl State {
+    /// Of a backend that has at most so many requests in flight.
+    pub(super) fn new(max_concurrency: Option<NonZeroU32>) -> Self {
+        Self {
+            throttles: Throttles::default(),
+            failing: Failing::default(),
+            failing_cause: Mutex::default(),
+            limits: Limits::default(),
+            latency: Latency::default(),
+            counters: Counters::default(),
+            in_flight: InFlight::new(max_concurrency),
+        }
+    }
+
     pub(super) fn access(&self, scope: Scope, now: Tick) -> Access {
-        if self.throttles.until(scope, now).is_some() {
-            return Access::Throttled;
+        if self.throttles.until(scope, now).is_some() || self.in_flight.is_full() {
+            return Access::Closed;
         }
         match self.failing.health(now) {
             Health::Works | Health::ProbeDue(_) => Access::Open,
@@ -56,14 +75,45 @@ impl State {
         }
     }
 
-    /// Takes the backend for a request that may have it so; `None` when that is no longer true.
+    /// Takes the backend for a request that has a place there and may have it so; `None` when that is no longer true.
     pub(super) fn take(&self, scope: Scope, access: Access, now: Tick) -> Option<Claim> {
         let health = self.failing.health(now);
         if access == Access::Open && matches!(health, Health::Fails(_)) {
             return None;
         }
-        let health = self.failing.take(health, now)?;
-        Some(Claim::new(scope, health, now))
+        match self.failing.take(health, now) {
+            Some(health) => Some(Claim::new(scope, health, now)),
+            // As a last resort it is to be had without being its probe.
+            None if access == Access::LastResort => Some(self.hold(scope, now)),
+            None => None,
+        }
+    }
+
+    /// Takes a place at the backend, which is owed back by [`leave`](Self::leave).
+    pub(super) fn enter(&self) -> Option<Place> {
+        self.in_flight.enter()
+    }
+
+    /// Gives a place back, unless that was done; whether it was the only one free then.
+    pub(super) fn leave(&self, place: &Place) -> bool {
+        self.in_flight.leave(place)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.in_flight.is_full()
+    }
+
+    /// Whether there are only so many places.
+    pub(super) fn is_limited(&self) -> bool {
+        self.in_flight.is_limited()
+    }
+
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight.count()
+    }
+
+    pub(super) fn latency(&self, now: Tick) -> Option<Duration> {
+        self.latency.read(now)
     }
 
     /// Holds the backend whatever its state, without being its probe.
@@ -74,6 +124,10 @@ impl State {
     /// Notes how the attempt of a request that had this claim went.
     pub(super) fn record(&self, claim: Claim, outcome: &Outcome, now: Tick) -> Option<Change> {
         self.counters.add(outcome.class());
+        match outcome.class() {
+            Class::Success => self.latency.served(claim.begun, now),
+            _ => self.latency.not_served(claim.begun, now),
+        }
         let cause = || Cause::of(outcome);
         match (outcome.class(), outcome.cooldown()) {
             (Class::Throttled | Class::Quota, Some(cooldown)) => {
@@ -116,6 +170,7 @@ impl State {
     /// Takes back a claim whose attempt was given up.
     pub(super) fn cancel(&self, claim: Claim, now: Tick) {
         self.counters.add_cancelled();
+        self.latency.not_served(claim.begun, now);
         self.failing.release(claim.health, now);
     }
 
@@ -123,29 +178,41 @@ impl State {
         self.counters.add_broken();
     }
 
-    /// How long until requests of this scope may have the backend: where it is throttled as well as failing, as a last
-    /// resort.
-    pub(super) fn closed_for(&self, scope: Scope, now: Tick) -> Duration {
-        match self.throttles.until(scope, now) {
-            Some(until) => now.until(until.get()),
-            None => self.failing.closed_for(now),
-        }
-    }
-
-    /// Why requests of this scope may not have the backend.
+    /// Why requests of this scope may not have the backend, if it is for a refusal.
     pub(super) fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
-        let failing = || self.failing_cause().clone();
-        self.throttles.cause(scope, now).or_else(failing)
+        match self.condition(scope, now) {
+            Condition::Open | Condition::Full => None,
+            Condition::Throttled(_) => self.throttles.cause(scope, now),
+            Condition::Failing(_) => self.failing_cause().clone(),
+        }
     }
 
+    /// One that is throttled as well as failing is throttled: when that is over it is to be had, as a last resort.
     pub(super) fn condition(&self, scope: Scope, now: Tick) -> Condition {
-        match self.access(scope, now) {
-            Access::Throttled => Condition::Throttled(self.closed_for(scope, now)),
-            _ => match self.failing.health(now) {
-                Health::Works => Condition::Open,
-                _ => Condition::Failing(self.closed_for(scope, now)),
-            },
+        if let Some(until) = self.throttles.until(scope, now) {
+            return Condition::Throttled(now.until(until.get()));
         }
+        match self.failing.health(now) {
+            Health::Works if self.in_flight.is_full() => Condition::Full,
+            Health::Works => Condition::Open,
+            _ => Condition::Failing(self.failing.closed_for(now)),
+        }
+    }
+
+    /// How long until requests of this scope may have the backend. Where only its places are missing, that is a guess.
+    pub(super) fn closed_for(&self, scope: Scope, now: Tick) -> Duration {
+        match self.condition(scope, now) {
+            Condition::Open => Duration::ZERO,
+            Condition::Throttled(wait) => wait,
+            Condition::Failing(wait) if self.in_flight.is_full() => wait.max(PLACE_GUESS),
+            Condition::Failing(wait) => wait,
+            Condition::Full => PLACE_GUESS,
+        }
+    }
+
+    /// Whether it is full, and nothing else keeps a request of this scope from it.
+    pub(super) fn may_open_sooner(&self, scope: Scope, now: Tick) -> bool {
+        self.in_flight.is_full() && self.throttles.until(scope, now).is_none()
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -171,3 +238,8 @@ impl Claim {
         matches!(self.health, Health::Probe(_))
     }
 }
+
+/// When a place gets free is not known: requests are answered in a fraction of a second and in a minute. A second is soon
+/// enough for a client to be told, and not so soon that it comes back in vain many times. Who waits here is woken by the
+/// place itself.
+const PLACE_GUESS: Duration = Duration::from_secs(1);

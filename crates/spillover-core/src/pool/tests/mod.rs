@@ -6,7 +6,9 @@ use tokio::time::Instant;
 use super::*;
 use crate::Outcome;
 
+mod places;
 mod scopes;
+mod waiting;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -324,7 +326,8 @@ fn the_first_backend_is_the_first_of_the_list() {
     let pool = pool([("b", 2, 1), ("a", 1, 1)]);
     throttle(&pool, 0, SECOND, now);
     throttle(&pool, 1, SECOND, now);
-    assert_eq!(pool.first(Scope::WHOLE, now).backend().label(), "b");
+    let first = pool.first(Scope::WHOLE, now).expect("none is full");
+    assert_eq!(first.backend().label(), "b");
 }
 
 #[test]

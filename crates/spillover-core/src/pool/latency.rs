@@ -1,0 +1,235 @@
+//! How long one backend takes to begin its answers.
+
+use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+
+use super::{sync::AtomicU64, tick::Tick};
+
+/// A moving average that follows a rise at once and a fall slowly, as in Finagle's `PeakEwma` balancer, where the idea is
+/// from.
+///
+/// With the time that passes the estimate fades as well, so that a backend which was slow is tried again. Only a success
+/// may lower it. Whatever else an attempt ends in says nothing about how fast an answer would be, but that one took no less
+/// than the attempt did: it undoes the fading, so that no backend looks fast by refusing.
+#[derive(Debug, Default)]
+pub(super) struct Latency {
+    /// An [`Estimate`]; zero is none.
+    bits: AtomicU64,
+}
+
+/// What was known when the stamp was set.
+#[derive(Clone, Copy)]
+struct Estimate {
+    /// Never zero. An hour and eleven minutes is the most.
+    micros: u32,
+    /// The low half of the tick, in [units](STAMP_SHIFT).
+    stamp: u32,
+}
+
+impl Latency {
+    /// The estimate at this tick. `None` when there never was one, or what there was has faded to nothing.
+    pub(super) fn read(&self, now: Tick) -> Option<Duration> {
+        let micros = Estimate::from_bits(self.bits.load(Relaxed))?.faded(now);
+        (micros >= 1.0).then(|| Duration::from_micros(micros as u64))
+    }
+
+    /// Notes an attempt that began at `begun` and was served.
+    pub(super) fn served(&self, begun: Tick, now: Tick) {
+        let observed = micros(begun, now);
+        self.update(now, |before| {
+            let Some(before) = before else {
+                return Some(observed);
+            };
+            let weight = before.weight(now);
+            let faded = f64::from(before.micros) * weight;
+            if f64::from(observed) >= faded {
+                return Some(observed);
+            }
+            // Within one unit nothing has passed to lower it by: most are done here, without a write.
+            let is_new = weight < 1.0;
+            is_new.then(|| (faded + f64::from(observed) * (1.0 - weight)) as u32)
+        });
+    }
+
+    /// Notes an attempt that began at `begun` and ended otherwise.
+    pub(super) fn not_served(&self, begun: Tick, now: Tick) {
+        let observed = micros(begun, now);
+        self.update(now, |before| {
+            let least = before.map_or(UNKNOWN_MICROS, |before| before.micros);
+            Some(least.max(observed))
+        });
+    }
+
+    fn update(&self, now: Tick, next: impl Fn(Option<Estimate>) -> Option<u32>) {
+        let next = |bits| {
+            let micros = next(Estimate::from_bits(bits))?.max(1);
+            let stamp = stamp(now);
+            Some(Estimate { micros, stamp }.to_bits())
+        };
+        // An error is that there was nothing to change.
+        let _ = self.bits.fetch_update(Relaxed, Relaxed, next);
+    }
+}
+
+impl Estimate {
+    fn from_bits(bits: u64) -> Option<Self> {
+        let micros = (bits >> 32) as u32;
+        let stamp = bits as u32;
+        (micros != 0).then_some(Self { micros, stamp })
+    }
+
+    fn to_bits(self) -> u64 {
+        u64::from(self.micros) << 32 | u64::from(self.stamp)
+    }
+
+    fn faded(self, now: Tick) -> f64 {
+        f64::from(self.micros) * self.weight(now)
+    }
+
+    /// What it counts for now: 1 when it was set, less and less afterwards.
+    fn weight(self, now: Tick) -> f64 {
+        // Another thread may have set it at a later tick than this one's.
+        let units = stamp(now).wrapping_sub(self.stamp).cast_signed().max(0);
+        if units == 0 {
+            return 1.0;
+        }
+        let passed = f64::from(units) * UNIT.as_secs_f64();
+        (-passed / FADES_IN.as_secs_f64()).exp()
+    }
+}
+
+/// How long the attempt took; at least one microsecond.
+fn micros(begun: Tick, now: Tick) -> u32 {
+    let took = begun.until(now.get()).as_micros();
+    u32::try_from(took).unwrap_or(u32::MAX).max(1)
+}
+
+fn stamp(now: Tick) -> u32 {
+    (now.get() >> STAMP_SHIFT) as u32
+}
+
+/// Units of 2^22 ns, about 4 ms: fine enough for a fading in seconds. An estimate that nothing was added to for 104 days,
+/// half of the range, would look new.
+const STAMP_SHIFT: u32 = 22;
+const UNIT: Duration = Duration::from_nanos(1 << STAMP_SHIFT);
+
+/// After this time an estimate counts for 1/e: long enough to average over many answers, short enough that a backend
+/// which has recovered is noticed.
+const FADES_IN: Duration = Duration::from_secs(10);
+
+/// What is taken for a backend that refuses, fails or is given up without ever having served: slower than most, so that it
+/// is not explored again and again, until that has faded.
+const UNKNOWN_MICROS: u32 = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn start() -> Tick {
+        let origin = Instant::now();
+        Tick::new(origin, origin)
+    }
+
+    /// One that served in this time at the returned tick.
+    fn served_in(took: Duration) -> (Latency, Tick) {
+        let (latency, begun) = (Latency::default(), start());
+        let now = begun.after(took);
+        latency.served(begun, now);
+        (latency, now)
+    }
+
+    #[track_caller]
+    fn assert_near(latency: &Latency, now: Tick, expected: Duration) {
+        let read = latency.read(now).expect("there is an estimate");
+        let off = read.as_secs_f64() / expected.as_secs_f64() - 1.0;
+        assert!(off.abs() < 0.01, "{read:?}, expected {expected:?}");
+    }
+
+    #[test]
+    fn there_is_none_before_the_first_answer() {
+        assert_eq!(Latency::default().read(start()), None);
+        let (latency, now) = served_in(40 * MS);
+        assert_eq!(latency.read(now), Some(40 * MS));
+    }
+
+    #[test]
+    fn a_rise_counts_at_once_and_a_fall_by_and_by() {
+        let (latency, now) = served_in(40 * MS);
+        let later = now.after(5000 * MS);
+        latency.served(now, later);
+        assert_eq!(latency.read(later), Some(5000 * MS));
+
+        // 1/e of what was, and the rest of what is.
+        let (latency, now) = served_in(1000 * MS);
+        let later = now.after(10_000 * MS);
+        latency.served(later, later.after(100 * MS));
+        let e = std::f64::consts::E;
+        let weight = (-1.01_f64).exp();
+        assert!(weight < 1.0 / e);
+        let expected = Duration::from_secs_f64(weight + 0.1 * (1.0 - weight));
+        assert_near(&latency, later.after(100 * MS), expected);
+    }
+
+    #[test]
+    fn many_answers_at_once_lower_it_no_more_than_one() {
+        let (latency, now) = served_in(1000 * MS);
+        let begun = now.after(1000 * MS);
+        for i in 0..1000 {
+            let now = begun.after(10 * MS + i * MS / 1000);
+            latency.served(begun, now);
+        }
+        let weight = (-0.101_f64).exp();
+        let expected = Duration::from_secs_f64(weight + 0.01 * (1.0 - weight));
+        assert_near(&latency, begun.after(11 * MS), expected);
+    }
+
+    #[test]
+    fn it_fades_with_the_time_that_passes() {
+        let (latency, now) = served_in(1000 * MS);
+        let weight = (-3.0_f64).exp();
+        assert_near(
+            &latency,
+            now.after(30_000 * MS),
+            Duration::from_secs_f64(weight),
+        );
+        assert_eq!(latency.read(now.after(300_000 * MS)), None);
+    }
+
+    #[test]
+    fn what_was_not_served_only_raises_it() {
+        let (latency, now) = served_in(40 * MS);
+        latency.not_served(now, now.after(MS));
+        assert_eq!(latency.read(now.after(MS)), Some(40 * MS));
+        let later = now.after(5000 * MS);
+        latency.not_served(now, later);
+        assert_eq!(latency.read(later), Some(5000 * MS));
+    }
+
+    #[test]
+    fn a_backend_that_only_refuses_never_looks_fast() {
+        let (latency, mut now) = served_in(40 * MS);
+        let never_served = Latency::default();
+        for _ in 0..100 {
+            now = now.after(5000 * MS);
+            for latency in [&latency, &never_served] {
+                latency.not_served(now, now.after(MS));
+            }
+            assert!(latency.read(now.after(MS)) >= Some(40 * MS));
+            assert!(never_served.read(now.after(MS)) >= Some(1000 * MS));
+        }
+    }
+
+    #[test]
+    fn clocks_that_disagree_and_endless_answers_do_no_harm() {
+        let (latency, now) = served_in(40 * MS);
+        let before = Tick::from_bits(now.get() - 1_000_000_000).expect("not zero");
+        latency.served(now, before);
+        assert_eq!(latency.read(before), Some(40 * MS));
+
+        latency.served(now, now.after(Duration::MAX));
+        assert!(latency.read(now).is_some());
+    }
+}

@@ -1,0 +1,55 @@
+//! Which of the backends of a tier that would take a request gets it.
+
+mod candidates;
+mod peak_ewma;
+#[cfg(test)]
+mod tests;
+mod weighted;
+
+pub use self::{
+    candidates::{Candidate, Candidates},
+    peak_ewma::PeakEwma,
+    weighted::Weighted,
+};
+
+/// Chooses among the backends of one tier that would take a request now. Closures implement it.
+///
+/// It decides nothing else: which tier serves, and which backends of it are closed, was decided before.
+///
+/// ```
+/// use spillover_core::{Backend, Candidate, Candidates, Pool, Scope, Tried};
+/// use tokio::time::Instant;
+///
+/// let backend = |label: &str| Backend::builder(label).url("http://upstream.example").build();
+/// let pool = Pool::new([backend("a")?, backend("b")?])?;
+///
+/// let least_busy = |candidates: &Candidates<'_>, _draw: u64| {
+///     let least_busy = candidates.iter().min_by_key(Candidate::in_flight);
+///     least_busy.map_or(0, |candidate| candidate.index())
+/// };
+/// let select = || pool.select_by(&least_busy, &Tried::new(), Scope::WHOLE, Instant::now(), 0).expect("both are open");
+/// let (first, second) = (select(), select());
+/// assert_eq!((first.backend().label(), second.backend().label()), ("a", "b"));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot choose a backend",
+    label = "not a `Strategy`",
+    note = "bring `Weighted`, `PeakEwma` or a closure `Fn(&Candidates<'_>, u64) -> usize` that returns the index of a candidate"
+)]
+pub trait Strategy {
+    /// The [index](Candidate::index) of the candidate that gets the request; `draw` is a uniform random number.
+    ///
+    /// It may be called again for the same request, when another one took the place. An index that is not that of a
+    /// candidate stands for no opinion: then the draw decides, by weight.
+    fn choose(&self, candidates: &Candidates<'_>, draw: u64) -> usize;
+}
+
+impl<F> Strategy for F
+where
+    F: Fn(&Candidates<'_>, u64) -> usize,
+{
+    fn choose(&self, candidates: &Candidates<'_>, draw: u64) -> usize {
+        self(candidates, draw)
+    }
+}

@@ -1,0 +1,206 @@
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng, rngs::SmallRng};
+use tokio::time::Instant;
+
+use super::*;
+use crate::{Backend, Outcome, Pool, Scope, Selected, Tried};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Backends of one tier with these weights, labelled by their index.
+fn pool<const N: usize>(weights: [u32; N]) -> Pool {
+    let mut index = 0..;
+    Pool::new(weights.map(|weight| {
+        let label = index.next().unwrap_or(0).to_string();
+        let builder = Backend::builder(label).url("http://upstream.example");
+        builder.weight(weight).build().expect("it is valid")
+    }))
+    .expect("it is valid")
+}
+
+/// The backend with this index.
+fn at(pool: &Pool, index: usize, now: Instant) -> Selected {
+    let only = move |_: &Candidates<'_>, _| index;
+    let selected = pool.select_by(&only, &Tried::new(), Scope::WHOLE, now, 0);
+    selected.expect("it is open")
+}
+
+/// The backend with this index serves in this time.
+fn serves_in(pool: &Pool, index: usize, took: Duration, now: Instant) {
+    let begun = now.checked_sub(took).expect("there was a time before");
+    at(pool, index, begun).record(&Outcome::success(), now);
+}
+
+/// How many of so many requests, of which none ends, each backend gets.
+fn drawn<const N: usize>(pool: &Pool, requests: u32, now: Instant) -> [u32; N] {
+    let mut rng = SmallRng::seed_from_u64(7);
+    let mut drawn = [0; N];
+    let held: Vec<_> = (0..requests)
+        .map(|_| by_latency(pool, now, rng.random()))
+        .collect();
+    for selected in held {
+        drawn[selected.index()] += 1;
+    }
+    drawn
+}
+
+fn by_latency(pool: &Pool, now: Instant, draw: u64) -> Selected {
+    let selected = pool.select_by(&PeakEwma::default(), &Tried::new(), Scope::WHOLE, now, draw);
+    selected.expect("all are open")
+}
+
+#[test]
+fn the_default_is_by_weight() {
+    let now = Instant::now();
+    let pool = pool([1, 2, 5]);
+    let mut rng = SmallRng::seed_from_u64(7);
+    for _ in 0..1000 {
+        let draw = rng.random();
+        let by_default = pool.select(&Tried::new(), Scope::WHOLE, now, draw);
+        let weighted = Weighted::default();
+        let by_weight = pool.select_by(&weighted, &Tried::new(), Scope::WHOLE, now, draw);
+        let [by_default, by_weight] = [by_default, by_weight].map(|it| it.expect("open").index());
+        assert_eq!(by_default, by_weight);
+    }
+}
+
+#[test]
+fn candidates_are_those_of_the_tier_that_are_open() {
+    let now = Instant::now();
+    let pool = pool([1, 2, 5, 1]);
+    serves_in(&pool, 2, 40 * MS, now);
+    at(&pool, 1, now).record(&Outcome::throttled(10 * MS), now);
+    let held = at(&pool, 2, now);
+    let tried = Tried::new();
+    tried.mark(3);
+
+    let look = |candidates: &Candidates<'_>, _| {
+        let seen: Vec<_> = candidates
+            .iter()
+            .map(|it| (it.index(), it.weight(), it.in_flight(), it.latency()))
+            .collect();
+        assert_eq!(seen, [(0, 1, 0, None), (2, 5, 1, Some(40 * MS))]);
+        assert!(candidates.get(1).is_none() && candidates.get(usize::MAX).is_none());
+        assert_eq!(candidates.get(2).map(|it| it.backend().weight()), Some(5));
+        2
+    };
+    let selected = pool.select_by(&look, &tried, Scope::WHOLE, now, 0);
+    assert_eq!(selected.expect("two are open").index(), 2);
+    drop(held);
+}
+
+#[test]
+fn nonsense_falls_back_to_the_draw() {
+    let now = Instant::now();
+    let pool = pool([1, 1]);
+    at(&pool, 0, now).record(&Outcome::throttled(10 * MS), now);
+    for nonsense in [0, 2, 64, 1000, usize::MAX] {
+        assert_eq!(at(&pool, nonsense, now).index(), 1);
+    }
+}
+
+#[test]
+fn a_choice_that_is_taken_by_another_is_made_again_and_ends() {
+    let now = Instant::now();
+    let limited = |label| {
+        let builder = Backend::builder(label).url("http://upstream.example");
+        builder.max_concurrency(1).build().expect("it is valid")
+    };
+    let pool = Pool::new(["a", "b"].map(limited)).expect("it is valid");
+    // Another request takes the place between choice and taking.
+    let others = std::sync::Mutex::new(Vec::new());
+    let raced = |candidates: &Candidates<'_>, draw| {
+        let chosen = candidates.by_weight(draw);
+        others
+            .lock()
+            .expect("no panic")
+            .push(at(&pool, chosen, now));
+        chosen
+    };
+    assert!(
+        pool.select_by(&raced, &Tried::new(), Scope::WHOLE, now, 0)
+            .is_err()
+    );
+    assert_eq!(others.lock().expect("no panic").len(), 2);
+}
+
+#[test]
+fn a_strategy_may_be_an_object() {
+    let strategies: [Box<dyn Strategy>; 2] =
+        [Box::new(Weighted::default()), Box::new(PeakEwma::default())];
+    let pool = pool([1]);
+    for strategy in strategies {
+        let selected = pool.select_by(&*strategy, &Tried::new(), Scope::WHOLE, Instant::now(), 0);
+        assert!(selected.is_ok());
+    }
+}
+
+#[test]
+fn the_faster_of_two_is_preferred_until_it_has_more_to_do() {
+    let now = Instant::now();
+    let pool = pool([1, 1]);
+    serves_in(&pool, 0, 300 * MS, now);
+    serves_in(&pool, 1, 100 * MS, now);
+    // One request at the slow one is as three at the fast one.
+    let [slow, fast] = drawn(&pool, 400, now);
+    assert!((95..=105).contains(&slow), "{slow} and {fast}");
+}
+
+#[test]
+fn weights_count_as_before() {
+    let now = Instant::now();
+    let pool = pool([1, 3]);
+    serves_in(&pool, 0, 100 * MS, now);
+    serves_in(&pool, 1, 100 * MS, now);
+    let [light, heavy] = drawn(&pool, 400, now);
+    assert!((95..=105).contains(&light), "{light} and {heavy}");
+}
+
+#[test]
+fn of_many_the_slow_one_gets_the_least() {
+    let now = Instant::now();
+    let pool = pool([1; 5]);
+    for index in 0..5 {
+        let took = if index == 2 { 2000 * MS } else { 100 * MS };
+        serves_in(&pool, index, took, now);
+    }
+    let drawn: [u32; 5] = drawn(&pool, 1000, now);
+    let slow = drawn[2];
+    assert!(slow < 30, "{drawn:?}");
+    assert!(
+        drawn
+            .iter()
+            .enumerate()
+            .all(|(index, &n)| index == 2 || n > 200),
+        "{drawn:?}"
+    );
+}
+
+#[test]
+fn one_that_is_not_known_is_explored_by_one_request_at_a_time() {
+    let now = Instant::now();
+    let pool = pool([1, 1]);
+    serves_in(&pool, 0, MS, now);
+    for draw in [0, u64::MAX / 2, u64::MAX] {
+        let explores = by_latency(&pool, now, draw);
+        assert_eq!(explores.index(), 1);
+        // While that one is out, the two are compared by number.
+        let next = by_latency(&pool, now, draw);
+        assert_eq!(next.index(), 0);
+    }
+}
+
+#[test]
+fn one_that_refuses_fast_is_not_taken_for_fast() {
+    let now = Instant::now();
+    let pool = pool([1, 1]);
+    serves_in(&pool, 0, 100 * MS, now);
+    at(&pool, 1, now).record(&Outcome::client_error(), now + MS);
+    for _ in 0..10 {
+        assert_eq!(by_latency(&pool, now + MS, 0).index(), 0);
+    }
+    at(&pool, 1, now).cancel(now + 5000 * MS);
+    let latency = pool.snapshot(Scope::WHOLE, now + 5000 * MS)[1].latency();
+    assert_eq!(latency, Some(5000 * MS));
+}

@@ -1,0 +1,13 @@
+use super::{Candidates, Strategy};
+
+/// Draws by weight: the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Weighted {
+    _priv: (),
+}
+
+impl Strategy for Weighted {
+    fn choose(&self, candidates: &Candidates<'_>, draw: u64) -> usize {
+        candidates.by_weight(draw)
+    }
+}

@@ -1,0 +1,190 @@
+//! Backends that take only so many requests at a time.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::*;
+
+/// Backends `(label, priority, max_concurrency)`.
+pub(super) fn limited<const N: usize>(backends: [(&str, u32, u32); N]) -> Pool {
+    let build = |(label, priority, max): (&str, u32, u32)| {
+        let builder = Backend::builder(label).url("http://upstream.example");
+        builder
+            .priority(priority)
+            .max_concurrency(max)
+            .build()
+            .unwrap()
+    };
+    Pool::new(backends.map(build)).unwrap()
+}
+
+pub(super) fn in_flight(pool: &Pool) -> Vec<u32> {
+    let snapshots = pool.snapshot(Scope::WHOLE, Instant::now());
+    snapshots.iter().map(BackendSnapshot::in_flight).collect()
+}
+
+#[test]
+fn a_request_is_in_flight_until_it_is_released_or_dropped() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let released = select(&pool, now);
+    let clone = released.clone();
+    let dropped = select(&pool, now);
+    assert_eq!(in_flight(&pool), [2]);
+
+    clone.release();
+    assert_eq!(in_flight(&pool), [1]);
+    released.release();
+    drop((released, clone));
+    assert_eq!(in_flight(&pool), [1]);
+
+    let clone = dropped.clone();
+    drop(dropped);
+    assert_eq!(in_flight(&pool), [1]);
+    drop(clone);
+    assert_eq!(in_flight(&pool), [0]);
+}
+
+#[test]
+fn a_full_backend_is_passed_over_until_a_place_is_free() {
+    let now = Instant::now();
+    let pool = limited([("a", 1, 2), ("b", 2, 1)]);
+    let [first, second] = [0, 1].map(|_| select(&pool, now));
+    let spill = select(&pool, now);
+    let labels = [&first, &second, &spill].map(|it| it.backend().label());
+    assert_eq!(labels, ["a", "a", "b"]);
+    assert!(!pool.has_candidate(&Tried::new(), Scope::WHOLE, now));
+    assert!(pool.first(Scope::WHOLE, now).is_none());
+
+    second.release();
+    assert!(pool.has_candidate(&Tried::new(), Scope::WHOLE, now));
+    assert_eq!(select(&pool, now).backend().label(), "a");
+}
+
+#[test]
+fn a_full_backend_is_no_last_resort_and_not_the_first() {
+    let now = Instant::now();
+    let pool = limited([("a", 1, 1), ("b", 2, 1)]);
+    fail(&pool, 0, SECOND * 10, now);
+    throttle(&pool, 1, SECOND * 10, now);
+    let held = select(&pool, now);
+    assert_eq!(held.backend().label(), "a");
+    assert!(pool.select(&Tried::new(), Scope::WHOLE, now, 0).is_err());
+    let first = pool.first(Scope::WHOLE, now).expect("one is not full");
+    assert_eq!(first.backend().label(), "b");
+    assert!(pool.first(Scope::WHOLE, now).is_none());
+}
+
+#[test]
+fn the_time_of_a_full_backend_is_a_guess() {
+    let now = Instant::now();
+    let pool = limited([("a", 1, 1), ("b", 2, 1)]);
+    let held = select(&pool, now);
+    let exhausted = |pool: &Pool| {
+        let exhausted = pool.exhausted(Scope::WHOLE, now);
+        let class = exhausted.cause().map(Cause::class);
+        (exhausted.reopens_in(), class, exhausted.may_open_sooner())
+    };
+    // The other one is open.
+    assert_eq!(exhausted(&pool), (Duration::ZERO, None, true));
+
+    let throttled = Some(crate::Class::Throttled);
+    throttle(&pool, 1, SECOND * 3 / 10, now);
+    assert_eq!(exhausted(&pool), (SECOND * 3 / 10, throttled, true));
+    throttle(&pool, 1, SECOND * 5, now);
+    assert_eq!(exhausted(&pool), (SECOND, None, true));
+
+    // One that is throttled as well has a time of its own.
+    throttle(&pool, 0, SECOND * 4, now);
+    assert_eq!(exhausted(&pool), (SECOND * 4, throttled, false));
+    drop(held);
+    assert_eq!(exhausted(&pool), (SECOND * 4, throttled, false));
+}
+
+#[test]
+fn a_snapshot_shows_what_is_full_and_by_how_many() {
+    let now = Instant::now();
+    let pool = limited([("a", 1, 1), ("b", 2, 1)]);
+    let condition = || pool.snapshot(Scope::WHOLE, now)[0].condition();
+    let held = select(&pool, now);
+    assert_eq!(condition(), Condition::Full);
+    assert_eq!(in_flight(&pool), [1, 0]);
+    fail(&pool, 0, SECOND, now);
+    assert_eq!(condition(), Condition::Failing(SECOND));
+    // That it is full when it fails no more is no fault of its own.
+    held.record(&Outcome::success(), now);
+    select(&pool, now).record(&Outcome::success(), now);
+    throttle(&pool, 0, SECOND, now);
+    assert_eq!(condition(), Condition::Throttled(SECOND));
+}
+
+#[test]
+fn a_backend_that_failed_and_works_again_is_not_said_to_fail_when_it_is_full() {
+    let now = Instant::now();
+    let pool = limited([("a", 1, 1)]);
+    fail(&pool, 0, SECOND, now);
+    let probe = select(&pool, now + SECOND);
+    probe.record(&Outcome::success(), now + SECOND);
+    assert!(pool.exhausted(Scope::WHOLE, now + SECOND).cause().is_none());
+    assert!(
+        pool.snapshot(Scope::WHOLE, now + SECOND)[0]
+            .cause()
+            .is_none()
+    );
+}
+
+#[test]
+fn the_probe_of_a_full_backend_is_not_lost() {
+    let now = Instant::now();
+    let pool = limited([("a", 1, 1), ("b", 2, 9)]);
+    let held = select(&pool, now);
+    fail(&pool, 0, SECOND, now);
+    let due = now + SECOND;
+    assert_eq!(select(&pool, due).backend().label(), "b");
+    held.release();
+    assert!(select(&pool, due).is_probe());
+}
+
+#[test]
+fn a_lost_race_for_the_probe_leaves_no_place_behind() {
+    let now = Instant::now();
+    for _ in 0..200 {
+        let pool = limited([("a", 1, 4), ("b", 2, 4)]);
+        fail(&pool, 0, SECOND, now);
+        std::thread::scope(|scope| {
+            (0..4).for_each(|_| {
+                scope.spawn(|| drop(select(&pool, now + SECOND)));
+            });
+        });
+        assert_eq!(in_flight(&pool), [0, 0]);
+    }
+}
+
+#[test]
+fn the_limit_is_strict_under_threads() {
+    const MAX: u32 = 3;
+    let now = Instant::now();
+    let pool = limited([("a", 1, MAX), ("b", 1, MAX)]);
+    let at = [AtomicU32::new(0), AtomicU32::new(0)];
+    std::thread::scope(|scope| {
+        for seed in 0..8 {
+            let (pool, at) = (&pool, &at);
+            scope.spawn(move || {
+                let mut rng = SmallRng::seed_from_u64(seed);
+                for _ in 0..2000 {
+                    let draw = rng.random();
+                    let Ok(selected) = pool.select(&Tried::new(), Scope::WHOLE, now, draw) else {
+                        continue;
+                    };
+                    let at = &at[selected.index()];
+                    assert!(at.fetch_add(1, Ordering::SeqCst) < MAX);
+                    std::thread::yield_now();
+                    at.fetch_sub(1, Ordering::SeqCst);
+                    if rng.random() {
+                        selected.release();
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(in_flight(&pool), [0, 0]);
+}
