@@ -187,10 +187,12 @@ fn a_deadline_that_is_moved_on_is_seen_at_any_time() {
     });
 }
 
+const MAX: Option<NonZeroU32> = NonZeroU32::new(2);
+
 /// A backend that takes two requests at a time, and has one.
 fn half_full() -> Arc<InFlight> {
-    let in_flight = Arc::new(InFlight::new(NonZeroU32::new(2)));
-    assert!(in_flight.enter().is_some());
+    let in_flight = Arc::new(InFlight::default());
+    assert!(in_flight.enter(MAX).is_some());
     in_flight
 }
 
@@ -198,7 +200,7 @@ fn half_full() -> Arc<InFlight> {
 fn one_of_three_gets_the_last_place() {
     loom::model(|| {
         let in_flight = half_full();
-        let ask = |in_flight: Arc<InFlight>| move || in_flight.enter().is_some();
+        let ask = |in_flight: Arc<InFlight>| move || in_flight.enter(MAX).is_some();
         let threads = [0, 1].map(|_| thread::spawn(ask(Arc::clone(&in_flight))));
         let mine = ask(Arc::clone(&in_flight))();
         let places = threads
@@ -215,10 +217,10 @@ fn one_of_three_gets_the_last_place() {
 fn a_place_is_given_back_once() {
     loom::model(|| {
         let in_flight = half_full();
-        let place = Arc::new(in_flight.enter().unwrap());
+        let place = Arc::new(in_flight.enter(MAX).unwrap());
         let leave = |in_flight: Arc<InFlight>| {
             let place = Arc::clone(&place);
-            move || in_flight.leave(&place)
+            move || in_flight.leave(&place, MAX)
         };
         let threads = [0, 1].map(|_| thread::spawn(leave(Arc::clone(&in_flight))));
         let mine = leave(Arc::clone(&in_flight))();
@@ -236,10 +238,10 @@ fn a_place_is_given_back_once() {
 fn a_place_that_was_missed_is_told_of() {
     loom::model(|| {
         let in_flight = half_full();
-        let place = in_flight.enter().unwrap();
+        let place = in_flight.enter(MAX).unwrap();
         let other = Arc::clone(&in_flight);
-        let leaver = thread::spawn(move || other.leave(&place));
-        let is_missed = in_flight.enter().is_none();
+        let leaver = thread::spawn(move || other.leave(&place, MAX));
+        let is_missed = in_flight.enter(MAX).is_none();
         let is_told = leaver.join().unwrap();
         assert!(is_told || !is_missed);
         assert_eq!(in_flight.count(), if is_missed { 1 } else { 2 });

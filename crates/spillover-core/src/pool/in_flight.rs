@@ -4,18 +4,12 @@ use std::{num::NonZeroU32, sync::atomic::Ordering::Relaxed};
 
 use super::sync::{AtomicBool, AtomicU32};
 
-/// A number that nothing else is published through: relaxed order is enough.
-#[derive(Debug)]
-pub(super) struct InFlight {
-    max: Option<NonZeroU32>,
-    count: Count,
-}
-
-/// On a cache line of its own: every request changes it, and only where there is a limit every request reads it.
-#[derive(Debug)]
+/// A number that nothing else is published through: relaxed order is enough. On a cache line of its own, as every request
+/// changes it. The limit is kept elsewhere, so that where there is none nobody needs to read this line.
+#[derive(Debug, Default)]
 #[repr(align(128))]
-struct Count {
-    requests: AtomicU32,
+pub(super) struct InFlight {
+    count: AtomicU32,
 }
 
 /// A place among them. It is given back once.
@@ -25,39 +19,23 @@ pub(super) struct Place {
 }
 
 impl InFlight {
-    pub(super) fn new(max: Option<NonZeroU32>) -> Self {
-        Self {
-            max,
-            count: Count {
-                requests: AtomicU32::new(0),
-            },
-        }
-    }
-
     pub(super) fn count(&self) -> u32 {
-        self.count.requests.load(Relaxed)
+        self.count.load(Relaxed)
     }
 
-    pub(super) fn is_limited(&self) -> bool {
-        self.max.is_some()
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.max.is_some_and(|max| self.count() >= max.get())
+    pub(super) fn is_full(&self, max: Option<NonZeroU32>) -> bool {
+        max.is_some_and(|max| self.count() >= max.get())
     }
 
     /// Takes a place; `None` when none is free.
-    pub(super) fn enter(&self) -> Option<Place> {
-        match self.max {
+    pub(super) fn enter(&self, max: Option<NonZeroU32>) -> Option<Place> {
+        match max {
             None => {
-                self.count.requests.fetch_add(1, Relaxed);
+                self.count.fetch_add(1, Relaxed);
             }
             Some(max) => {
                 let next = |count| (count < max.get()).then(|| count + 1);
-                self.count
-                    .requests
-                    .fetch_update(Relaxed, Relaxed, next)
-                    .ok()?;
+                self.count.fetch_update(Relaxed, Relaxed, next).ok()?;
             }
         }
         Some(Place {
@@ -66,11 +44,11 @@ impl InFlight {
     }
 
     /// Gives a place back, unless that was done; whether it was the only one free then.
-    pub(super) fn leave(&self, place: &Place) -> bool {
+    pub(super) fn leave(&self, place: &Place, max: Option<NonZeroU32>) -> bool {
         if !place.is_held.swap(false, Relaxed) {
             return false;
         }
-        let before = self.count.requests.fetch_sub(1, Relaxed);
-        self.max.is_some_and(|max| before >= max.get())
+        let before = self.count.fetch_sub(1, Relaxed);
+        max.is_some_and(|max| before >= max.get())
     }
 }

@@ -30,6 +30,7 @@ pub(super) struct State {
     limits: Limits,
     latency: Latency,
     counters: Counters,
+    max_concurrency: Option<NonZeroU32>,
     in_flight: InFlight,
 }
 
@@ -61,12 +62,13 @@ impl State {
             limits: Limits::default(),
             latency: Latency::default(),
             counters: Counters::default(),
-            in_flight: InFlight::new(max_concurrency),
+            max_concurrency,
+            in_flight: InFlight::default(),
         }
     }
 
     pub(super) fn access(&self, scope: Scope, now: Tick) -> Access {
-        if self.throttles.until(scope, now).is_some() || self.in_flight.is_full() {
+        if self.throttles.until(scope, now).is_some() || self.is_full() {
             return Access::Closed;
         }
         match self.failing.health(now) {
@@ -91,21 +93,21 @@ impl State {
 
     /// Takes a place at the backend, which is owed back by [`leave`](Self::leave).
     pub(super) fn enter(&self) -> Option<Place> {
-        self.in_flight.enter()
+        self.in_flight.enter(self.max_concurrency)
     }
 
     /// Gives a place back, unless that was done; whether it was the only one free then.
     pub(super) fn leave(&self, place: &Place) -> bool {
-        self.in_flight.leave(place)
+        self.in_flight.leave(place, self.max_concurrency)
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.in_flight.is_full()
+        self.in_flight.is_full(self.max_concurrency)
     }
 
     /// Whether there are only so many places.
     pub(super) fn is_limited(&self) -> bool {
-        self.in_flight.is_limited()
+        self.max_concurrency.is_some()
     }
 
     pub(super) fn in_flight(&self) -> u32 {
@@ -193,7 +195,7 @@ impl State {
             return Condition::Throttled(now.until(until.get()));
         }
         match self.failing.health(now) {
-            Health::Works if self.in_flight.is_full() => Condition::Full,
+            Health::Works if self.is_full() => Condition::Full,
             Health::Works => Condition::Open,
             _ => Condition::Failing(self.failing.closed_for(now)),
         }
@@ -204,7 +206,7 @@ impl State {
         match self.condition(scope, now) {
             Condition::Open => Duration::ZERO,
             Condition::Throttled(wait) => wait,
-            Condition::Failing(wait) if self.in_flight.is_full() => wait.max(PLACE_GUESS),
+            Condition::Failing(wait) if self.is_full() => wait.max(PLACE_GUESS),
             Condition::Failing(wait) => wait,
             Condition::Full => PLACE_GUESS,
         }
@@ -212,7 +214,7 @@ impl State {
 
     /// Whether it is full, and nothing else keeps a request of this scope from it.
     pub(super) fn may_open_sooner(&self, scope: Scope, now: Tick) -> bool {
-        self.in_flight.is_full() && self.throttles.until(scope, now).is_none()
+        self.is_full() && self.throttles.until(scope, now).is_none()
     }
 
     pub(super) fn counts(&self) -> Counts {
