@@ -11,6 +11,7 @@
 //!   |  RetryThrottled    keeps what another attempt needs                ^ until one is served, or none is left
 //!   |  Hedge             asks two, where one is slow (optional)          | the first good answer
 //!   |  PrioritySelect    chooses the backend                             | or answers that all are closed
+//!   |  InFlight          passes it on                                    | counts it until its body ends
 //!   |  RewriteRequest    makes the request one for that backend          |
 //!   |  ThrottleTracker   passes it on                                    | remembers what the answer says
 //!   |  RefusalBody       passes it on                                    | reads bodies of refusals in doubt
@@ -25,6 +26,8 @@
 //! |---|---|---|---|---|
 //! | [`Tried`] | request, response | `RetryThrottled`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
 //! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `ThrottleTracker`, `StreamPeek`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
+//! | [`Tried`] | request, response | `RetryThrottled`; marked by `PrioritySelect` | `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
+//! | [`Selected`] | request, response | `PrioritySelect` | `InFlight`, `RewriteRequest`, `ThrottleTracker`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
 //! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `PrioritySelect`, logs | read off the status |
 //! | [`Exhausted`] | response | `PrioritySelect` | logs | another backend is left |
 //! | `Hedged` | response | `Hedge` | logs | one attempt at a time |
@@ -81,9 +84,11 @@
 //!   nothing.
 //! * `RefusalBody` and `StreamPeek` inside `ThrottleTracker`, which reads what they report; `StreamPeek` inside `RefusalBody`,
 //!   which then does not read again what has been read.
+//! * `InFlight` inside `PrioritySelect` and outside `ThrottleTracker`.
+//! * `RefusalBody` inside `ThrottleTracker`, which reads what it reports.
 //! * A timeout per attempt inside `ThrottleTracker`, so that it counts against the backend; one for the whole request
 //!   outside `RetryThrottled`.
-//! * A concurrency limit, a rate limit or a buffer outside `RetryThrottled`: each of the layers passes the readiness of the
+//! * A concurrency limit, such as [`limit`], a rate limit or a buffer outside `RetryThrottled`: each of the layers passes the readiness of the
 //!   inner service through, and choosing a backend never waits.
 //!
 //! # Features
@@ -96,6 +101,13 @@
 //! It opens no connections, starts no tasks and never pauses between attempts. Only `Hedge` sends a request twice that was not
 //! refused. It does not read request bodies: who limits by the `model` in one puts a [`Scope`] into the extensions. It does
 //! not balance by load: within a tier backends are drawn at random, by weight.
+//! None is on by default. Each layer is one: `retry`, `select`, `in-flight`, `rewrite`, `throttle`, `refusal`, `steer`,
+//! `limit`; `full` is all of them.
+//!
+//!
+//! It opens no connections, starts no tasks and never pauses between attempts. It does not read request bodies: who limits
+//! by the `model` in one puts a [`Scope`] into the extensions. Within a tier backends are drawn
+//! at random, by weight, unless a [`Strategy`] chooses.
 
 #[macro_use]
 mod macros;
@@ -117,6 +129,12 @@ mod fields;
 pub mod hedge;
 #[cfg(feature = "peek")]
 pub mod peek;
+#[cfg(any(feature = "in-flight", feature = "limit"))]
+mod body;
+#[cfg(feature = "in-flight")]
+pub mod in_flight;
+#[cfg(feature = "limit")]
+pub mod limit;
 #[cfg(feature = "refusal")]
 pub mod refusal;
 #[cfg(any(
@@ -137,9 +155,15 @@ pub mod steer;
 #[cfg(feature = "throttle")]
 pub mod throttle;
 
+#[cfg(any(feature = "in-flight", feature = "limit"))]
+pub use crate::body::GuardedBody;
 #[doc(no_inline)]
 pub use spillover_core::{
     Answer, Backend, BackendBuilder, BackendSnapshot, Cause, Change, Class, Classify, Condition,
     Cooldown, Cooldowns, Counts, Credential, Exhausted, GrpcClassifier, InvalidBackend,
     InvalidPool, Outcome, Pool, Scope, Selected, StatusClassifier, Tried,
+    Answer, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates, Cause, Change, Class,
+    Classify, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, Freed, InvalidBackend,
+    InvalidPool, Outcome, PeakEwma, Pool, Scope, Selected, StatusClassifier, Strategy, Tried,
+    Weighted,
 };

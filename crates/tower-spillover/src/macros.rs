@@ -1,6 +1,8 @@
 #[cfg(any(
     feature = "hedge",
     feature = "peek",
+    feature = "in-flight",
+    feature = "limit",
     feature = "refusal",
     feature = "rewrite",
     feature = "select",

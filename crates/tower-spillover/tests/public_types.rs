@@ -19,6 +19,13 @@ use tower_spillover::{
     hedge::{self, EveryRequest, Hedge, HedgeLayer, Hedged},
     peek::{self, PeekedBody, StreamPeek, StreamPeekLayer},
     refusal::{self, RefusalBody, RefusalBodyLayer},
+    Answer, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates, Cause, Change, Class,
+    Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, Freed, GuardedBody,
+    InvalidBackend, InvalidPool, Outcome, PeakEwma, Pool, Scope, Selected, StatusClassifier, Tried,
+    Weighted,
+    in_flight::{self, InFlight, InFlightLayer, InFlightPlace},
+    limit::{self, ConcurrencyLimit, ConcurrencyLimitLayer, Permit},
+    refusal::{self, RefusalBody, RefusalBodyLayer, ResumedBody},
     retry::{
         self, ReplayBody, ReplayError, ReplayLimits, RetryThrottled, RetryThrottledLayer,
         ThrottlePolicy,
@@ -44,6 +51,8 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<Backend>();
     check::<BackendBuilder>();
     check::<BackendSnapshot>();
+    check::<Candidate<'static>>();
+    check::<Candidates<'static>>();
     check::<Change>();
     check::<Class>();
     check::<Condition>();
@@ -51,16 +60,29 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<Cooldowns>();
     check::<Credential>();
     check::<Exhausted>();
+    check::<Freed>();
     check::<InvalidBackend>();
     check::<InvalidPool>();
     check::<Outcome>();
     check::<Cause>();
     check::<Counts>();
+    check::<PeakEwma>();
     check::<Pool>();
     check::<Scope>();
     check::<Selected>();
     check::<StatusClassifier>();
     check::<Tried>();
+    check::<Weighted>();
+
+    check::<GuardedBody<Body, InFlightPlace>>();
+    check::<InFlight<Inner>>();
+    check::<InFlightLayer>();
+    check::<InFlightPlace>();
+
+    check::<GuardedBody<Body, Permit>>();
+    check::<ConcurrencyLimit<Inner>>();
+    check::<ConcurrencyLimitLayer>();
+    check::<Permit>();
 
     check::<EveryRequest>();
     check::<Hedge<Inner>>();
@@ -105,7 +127,9 @@ fn all_futures_can_be_sent_and_printed() {
     check::<retry::ResponseFuture<ReplayInner, StatusClassifier, Body, ()>>();
     check::<peek::ResponseFuture<Pending<()>, Body>>();
     check::<refusal::ResponseFuture<Pending<()>, Body>>();
-    check::<select::ResponseFuture<Inner, ThreadDraw, EmptyResponse, Body, ()>>();
+    check::<in_flight::ResponseFuture<Pending<()>>>();
+    check::<limit::ResponseFuture<Pending<()>>>();
+    check::<select::ResponseFuture<Inner, ThreadDraw, EmptyResponse, Weighted, Body, ()>>();
     check::<steer::ResponseFuture<Inner, Body>>();
     check::<throttle::ResponseFuture<Pending<()>, StatusClassifier>>();
 }
@@ -117,6 +141,8 @@ fn all_layers_and_services_can_be_cloned() {
     check::<(RetryThrottledLayer, RetryThrottled<ReplayInner>)>();
     check::<(PrioritySelectLayer, PrioritySelect<Inner>)>();
     check::<(StreamPeekLayer, StreamPeek<Inner>)>();
+    check::<(InFlightLayer, InFlight<Inner>)>();
+    check::<(ConcurrencyLimitLayer, ConcurrencyLimit<Inner>)>();
     check::<(RefusalBodyLayer, RefusalBody<Inner>)>();
     check::<(RewriteRequestLayer, RewriteRequest<Inner>)>();
     check::<(ThrottleTrackerLayer, ThrottleTracker<Inner>)>();
@@ -207,6 +233,7 @@ fn layers_and_services_hide_the_credentials_of_their_pool() {
         hides_the_secret(&select);
         hides_the_secret(&select.layer(inner()));
         hides_the_secret(&HedgeLayer::new(SECOND).layer(select.layer(inner())));
+        hides_the_secret(&InFlightLayer::new().layer(inner()));
         hides_the_secret(&RewriteRequestLayer::new().layer(inner()));
         hides_the_secret(&ThrottleTrackerLayer::new().layer(inner()));
         hides_the_secret(&RetryThrottledLayer::new().layer(inner()));
@@ -252,6 +279,9 @@ async fn futures_hide_the_credentials_of_client_and_backend() {
         pool.first(Scope::WHOLE, now)
             .record(&Outcome::throttled(SECOND), now);
         let select = select.when_exhausted(WhenExhausted::Wait(2 * SECOND));
+            .expect("none is full")
+            .record(&Outcome::throttled(Duration::from_secs(1)), now);
+        let select = select.when_exhausted(WhenExhausted::Wait(Duration::from_secs(2)));
         hides_the_secret(&call(select.layer(inner()), waiting));
     }
 }

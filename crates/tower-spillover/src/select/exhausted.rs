@@ -6,15 +6,18 @@ use spillover_core::Exhausted;
 use crate::fields::GRPC_STATUS;
 
 /// What becomes of a request that finds every backend throttled.
+/// What becomes of a request that finds every backend throttled or full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenExhausted {
-    /// One attempt, at the first backend of the list; its answer is the client's.
+    /// One attempt, at the first backend of the list that is not full; its answer is the client's. When all are full, it is
+    /// rejected.
     #[default]
     Forward,
     /// It is answered here, at once.
     Reject,
-    /// It waits for the first backend that opens, if that is no longer away than this; else it is rejected at once.
+    /// It waits for the first backend that opens, if that is no longer away than this; else it is rejected at once. For a place
+    /// at a full backend, which may get free at any time, it waits that long.
     Wait(Duration),
 }
 

@@ -1,12 +1,12 @@
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use http::{HeaderValue, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use spillover_core::{Exhausted, Outcome, Selected, Tried};
+use spillover_core::{Exhausted, Freed, Outcome, Selected, Strategy, Tried};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
@@ -15,12 +15,12 @@ use crate::fields::GRPC_STATUS;
 
 pin_project! {
     /// The answer of the chosen backend, or that there is none to choose.
-    pub struct ResponseFuture<S, D, R, ReqBody, ResBody>
+    pub struct ResponseFuture<S, D, R, T, ReqBody, ResBody>
     where
         S: Service<Request<ReqBody>>,
     {
         #[pin]
-        kind: Kind<S::Future, PrioritySelect<S, D, R>, ReqBody, ResBody>,
+        kind: Kind<S::Future, PrioritySelect<S, D, R, T>, ReqBody, ResBody>,
     }
 }
 
@@ -48,9 +48,11 @@ struct Wait<Select, ReqBody> {
     tried: Tried,
     sleep: Pin<Box<Sleep>>,
     deadline: Instant,
+    freed: Freed,
+    has_looked: bool,
 }
 
-impl<S, D, R, ReqBody, ResBody> ResponseFuture<S, D, R, ReqBody, ResBody>
+impl<S, D, R, T, ReqBody, ResBody> ResponseFuture<S, D, R, T, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
 {
@@ -73,7 +75,7 @@ where
     }
 
     pub(super) fn wait(
-        select: PrioritySelect<S, D, R>,
+        select: PrioritySelect<S, D, R, T>,
         request: Request<ReqBody>,
         tried: Tried,
         exhausted: Exhausted,
@@ -84,11 +86,13 @@ where
         tracing::debug!(wait_ms, "all closed");
         let until = Instant::now() + exhausted.reopens_in();
         let wait = Wait {
+            freed: select.freed(),
             select,
             request,
             tried,
             sleep: Box::pin(sleep_until(until.min(deadline))),
             deadline,
+            has_looked: false,
         };
         Self {
             kind: Kind::Wait {
@@ -98,11 +102,12 @@ where
     }
 }
 
-impl<S, D, R, ReqBody, ResBody> Future for ResponseFuture<S, D, R, ReqBody, ResBody>
+impl<S, D, R, T, ReqBody, ResBody> Future for ResponseFuture<S, D, R, T, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     D: Draw,
     R: ResponseForExhausted<ResBody>,
+    T: Strategy,
 {
     type Output = Result<Response<ResBody>, S::Error>;
 
@@ -140,6 +145,11 @@ where
                             waiting.end(choice)
                         }
                     }
+                    ready!(waiting.poll_turn(cx));
+                    let Some(choice) = waiting.look(Instant::now()) else {
+                        continue;
+                    };
+                    wait.take().expect("it was there").end(choice)
                 }
             };
             kind.set(next);
@@ -147,14 +157,45 @@ where
     }
 }
 
-impl<S, D, R, ReqBody> Wait<PrioritySelect<S, D, R>, ReqBody>
+impl<S, D, R, T, ReqBody> Wait<PrioritySelect<S, D, R, T>, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
+    /// Ready when it is time to look for a backend.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_freed = self.freed.poll_freed(cx).is_ready();
+        // A place may have got free between the choice that failed and the entry in the queue.
+        let is_first = !mem::replace(&mut self.has_looked, true);
+        if is_freed || is_first {
+            return Poll::Ready(());
+        }
+        self.sleep.as_mut().poll(cx)
+    }
+
+    /// What comes of another choice; `None` when it is to wait on.
+    fn look(&mut self, now: Instant) -> Option<Result<Selected, Exhausted>>
+    where
+        D: Draw,
+        T: Strategy,
+    {
+        let choice = self.select.select(&self.request, &self.tried, now);
+        self.freed.pass_on(choice.as_ref().ok(), now);
+        let Err(exhausted) = &choice else {
+            return Some(choice);
+        };
+        let until = now + exhausted.reopens_in();
+        let may_open_in_time = exhausted.may_open_sooner() && now < self.deadline;
+        if until > self.deadline && !may_open_in_time {
+            return Some(choice);
+        }
+        self.sleep.as_mut().reset(until.min(self.deadline));
+        None
+    }
+
     fn end<ResBody>(
         self,
         choice: Result<Selected, Exhausted>,
-    ) -> Kind<S::Future, PrioritySelect<S, D, R>, ReqBody, ResBody>
+    ) -> Kind<S::Future, PrioritySelect<S, D, R, T>, ReqBody, ResBody>
     where
         R: ResponseForExhausted<ResBody>,
     {
@@ -234,7 +275,7 @@ fn is_refusal<ResBody>(response: &Response<ResBody>) -> bool {
     }
 }
 
-impl<S, D, R, ReqBody, ResBody> fmt::Debug for ResponseFuture<S, D, R, ReqBody, ResBody>
+impl<S, D, R, T, ReqBody, ResBody> fmt::Debug for ResponseFuture<S, D, R, T, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
 {

@@ -1,4 +1,4 @@
-use spillover_core::Pool;
+use spillover_core::{Pool, Weighted};
 use tower_layer::Layer;
 
 use super::{EmptyResponse, PrioritySelect, ThreadDraw, WhenExhausted};
@@ -6,11 +6,12 @@ use super::{EmptyResponse, PrioritySelect, ThreadDraw, WhenExhausted};
 /// Chooses the backend for each attempt; see the [module](super).
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct PrioritySelectLayer<D = ThreadDraw, R = EmptyResponse> {
+pub struct PrioritySelectLayer<D = ThreadDraw, R = EmptyResponse, T = Weighted> {
     pool: Pool,
     when_exhausted: WhenExhausted,
     draw: D,
     response: R,
+    strategy: T,
 }
 
 impl PrioritySelectLayer {
@@ -21,12 +22,13 @@ impl PrioritySelectLayer {
             when_exhausted: WhenExhausted::default(),
             draw: ThreadDraw::default(),
             response: EmptyResponse::default(),
+            strategy: Weighted::default(),
         }
     }
 }
 
-impl<D, R> PrioritySelectLayer<D, R> {
-    /// What becomes of a request that finds every backend throttled. Default: [`WhenExhausted::Forward`].
+impl<D, R, T> PrioritySelectLayer<D, R, T> {
+    /// What becomes of a request that finds every backend throttled or full. Default: [`WhenExhausted::Forward`].
     pub fn when_exhausted(self, when_exhausted: WhenExhausted) -> Self {
         Self {
             when_exhausted,
@@ -35,28 +37,41 @@ impl<D, R> PrioritySelectLayer<D, R> {
     }
 
     /// Draws by `draw`.
-    pub fn with_draw<T>(self, draw: T) -> PrioritySelectLayer<T, R> {
+    pub fn with_draw<U>(self, draw: U) -> PrioritySelectLayer<U, R, T> {
         PrioritySelectLayer {
             pool: self.pool,
             when_exhausted: self.when_exhausted,
             draw,
             response: self.response,
+            strategy: self.strategy,
         }
     }
 
     /// Makes the answer for a request that no backend would take by `response`.
-    pub fn with_exhausted_response<T>(self, response: T) -> PrioritySelectLayer<D, T> {
+    pub fn with_exhausted_response<U>(self, response: U) -> PrioritySelectLayer<D, U, T> {
         PrioritySelectLayer {
             pool: self.pool,
             when_exhausted: self.when_exhausted,
             draw: self.draw,
             response,
+            strategy: self.strategy,
+        }
+    }
+
+    /// Chooses within a tier by `strategy`, such as [`PeakEwma`](spillover_core::PeakEwma). Default: [`Weighted`].
+    pub fn with_strategy<U>(self, strategy: U) -> PrioritySelectLayer<D, R, U> {
+        PrioritySelectLayer {
+            pool: self.pool,
+            when_exhausted: self.when_exhausted,
+            draw: self.draw,
+            response: self.response,
+            strategy,
         }
     }
 }
 
-impl<S, D: Clone, R: Clone> Layer<S> for PrioritySelectLayer<D, R> {
-    type Service = PrioritySelect<S, D, R>;
+impl<S, D: Clone, R: Clone, T: Clone> Layer<S> for PrioritySelectLayer<D, R, T> {
+    type Service = PrioritySelect<S, D, R, T>;
 
     fn layer(&self, inner: S) -> Self::Service {
         PrioritySelect::new(
@@ -65,6 +80,7 @@ impl<S, D: Clone, R: Clone> Layer<S> for PrioritySelectLayer<D, R> {
             self.when_exhausted,
             self.draw.clone(),
             self.response.clone(),
+            self.strategy.clone(),
         )
     }
 }

@@ -3,8 +3,9 @@
 //! What it does:
 //!
 //! * it draws a backend from the best open tier, leaving out the [`Tried`](spillover_core::Tried) ones, and puts it as
-//!   [`Selected`](spillover_core::Selected) in the extensions of the request, and in those of the response;
-//! * when every backend is throttled before the first attempt, [`WhenExhausted`] decides what becomes of the request;
+//!   [`Selected`](spillover_core::Selected) in the extensions of the request, and in those of the response. It draws by
+//!   weight, or as a [`Strategy`](spillover_core::Strategy) chooses;
+//! * when every backend is throttled or full before the first attempt, [`WhenExhausted`] decides what becomes of the request;
 //! * when an attempt was refused and no other backend is left, it says so: with
 //!   [`Exhausted`](spillover_core::Exhausted) in the response's extensions, and to `RetryThrottled` through `Tried`;
 //! * a 429 that goes up says in `retry-after` and `retry-after-ms` when the *pool* opens, which is what the client asks.

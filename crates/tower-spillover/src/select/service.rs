@@ -1,10 +1,11 @@
 use std::{
     mem,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{Request, Response};
-use spillover_core::{Exhausted, Pool, Scope, Selected, Tried};
+use spillover_core::{Exhausted, Freed, Pool, Scope, Selected, Strategy, Tried, Weighted};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -12,23 +13,32 @@ use super::{Draw, EmptyResponse, ResponseForExhausted, ResponseFuture, ThreadDra
 
 /// Chooses the backend for each attempt; see the [module](super).
 #[derive(Clone, Debug)]
-pub struct PrioritySelect<S, D = ThreadDraw, R = EmptyResponse> {
+pub struct PrioritySelect<S, D = ThreadDraw, R = EmptyResponse, T = Weighted> {
     inner: S,
     pool: Pool,
     when_exhausted: WhenExhausted,
     draw: D,
     response: R,
+    strategy: T,
 }
 
-impl<S, D, R> PrioritySelect<S, D, R> {
+impl<S, D, R, T> PrioritySelect<S, D, R, T> {
     /// Wraps a service.
-    pub fn new(inner: S, pool: Pool, when_exhausted: WhenExhausted, draw: D, response: R) -> Self {
+    pub fn new(
+        inner: S,
+        pool: Pool,
+        when_exhausted: WhenExhausted,
+        draw: D,
+        response: R,
+        strategy: T,
+    ) -> Self {
         Self {
             inner,
             pool,
             when_exhausted,
             draw,
             response,
+            strategy,
         }
     }
 
@@ -42,9 +52,23 @@ impl<S, D, R> PrioritySelect<S, D, R> {
     ) -> Result<Selected, Exhausted>
     where
         D: Draw,
+        T: Strategy,
     {
-        let scope = self.scope_of(request);
-        self.pool.select(tried, scope, now, self.draw.draw())
+        let (scope, draw) = (self.scope_of(request), self.draw.draw());
+        let strategy = &self.strategy;
+        self.pool.select_by(strategy, tried, scope, now, draw)
+    }
+
+    /// Where a request goes that finds all of them closed, if it is to go anywhere: not to one that is full.
+    fn forward<ReqBody>(&self, request: &Request<ReqBody>, now: Instant) -> Option<Selected> {
+        match self.when_exhausted {
+            WhenExhausted::Forward => self.pool.first(self.scope_of(request), now),
+            _ => None,
+        }
+    }
+
+    pub(super) fn freed(&self) -> Freed {
+        self.pool.freed()
     }
 
     /// What the limits apply to: what a layer above says, else the deployment in the path, else the whole backend.
@@ -97,15 +121,16 @@ impl<S, D, R> PrioritySelect<S, D, R> {
     }
 }
 
-impl<S, D, R, ReqBody, ResBody> Service<Request<ReqBody>> for PrioritySelect<S, D, R>
+impl<S, D, R, T, ReqBody, ResBody> Service<Request<ReqBody>> for PrioritySelect<S, D, R, T>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     D: Draw + Clone,
     R: ResponseForExhausted<ResBody> + Clone,
+    T: Strategy + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S, D, R, ReqBody, ResBody>;
+    type Future = ResponseFuture<S, D, R, T, ReqBody, ResBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -127,20 +152,32 @@ where
                 WhenExhausted::Wait(bound) if exhausted.reopens_in() <= bound => {
                     // None would take a second attempt beside this one either.
                     tried.set_exhausted(true);
+            Err(exhausted) => {
+                if let WhenExhausted::Wait(bound) = self.when_exhausted
+                    && is_worth_waiting(&exhausted, bound)
+                {
                     // The ready service waits with the request; the clone that stays behind is not ready.
                     let clone = self.clone();
                     let ready = mem::replace(self, clone);
-                    let deadline = now.checked_add(bound);
-                    let deadline = deadline.unwrap_or(now + exhausted.reopens_in());
+                    let deadline = now.checked_add(bound).unwrap_or(now + FOREVER);
                     return ResponseFuture::wait(ready, request, tried, exhausted, deadline);
                 }
-                WhenExhausted::Wait(_) | WhenExhausted::Reject => {
+                let Some(forwarded) = self.forward(&request, now) else {
                     tried.set_exhausted(true);
                     return ResponseFuture::answer(self.reject(request, exhausted));
-                }
-            },
+                };
+                forwarded
+            }
         };
         let future = self.attempt(request, &selected, &tried);
         ResponseFuture::attempt(future, selected, tried)
     }
 }
+
+/// A place at a full backend may get free at any time.
+fn is_worth_waiting(exhausted: &Exhausted, bound: Duration) -> bool {
+    exhausted.reopens_in() <= bound || exhausted.may_open_sooner()
+}
+
+/// Thirty years: in place of a bound that is too large to be added to the time.
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

@@ -21,6 +21,8 @@ use self::{
     subject::{
         Body, Hedge, Hedging, HttpService, Peek, PerBackend, Refusal, Retry, RetryTwice, Rewrite,
         Select, Shared, Steer, Subject, Throttle,
+        Body, HttpService, InFlight, Limit, PerBackend, Refusal, Retry, RetryTwice, Rewrite,
+        Select, SelectByLatency, Shared, Steer, Subject, Throttle,
     },
 };
 
@@ -63,11 +65,14 @@ contract_of! {
     retry_twice: RetryTwice,
     hedge: Hedge,
     select: Select,
+    select_by_latency: SelectByLatency,
+    in_flight: InFlight,
     rewrite: Rewrite,
     throttle: Throttle,
     refusal: Refusal,
     peek: Peek,
     steer: Steer,
+    limit: Limit,
     stack_over_a_shared_client: Shared,
     stack_over_a_client_per_backend: PerBackend,
     stack_with_hedges: Hedging,

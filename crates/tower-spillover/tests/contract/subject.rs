@@ -12,6 +12,9 @@ use tower_spillover::{
     Pool,
     hedge::HedgeLayer,
     peek::StreamPeekLayer,
+    PeakEwma, Pool,
+    in_flight::InFlightLayer,
+    limit::ConcurrencyLimitLayer,
     refusal::RefusalBodyLayer,
     retry::{ReplayBody, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
@@ -105,6 +108,48 @@ impl Subject for Select {
 
     fn wrap(pool: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
         PrioritySelectLayer::new(pool).layer(inner)
+    }
+}
+
+pub(crate) struct SelectByLatency;
+
+impl Subject for SelectByLatency {
+    type InnerBody = Body;
+
+    fn wrap(pool: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
+        PrioritySelectLayer::new(pool)
+            .with_strategy(PeakEwma::default())
+            .layer(inner)
+    }
+}
+
+/// It needs a body that ends.
+pub(crate) struct InFlight;
+
+impl Subject for InFlight {
+    type InnerBody = Body;
+
+    fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
+        ServiceBuilder::new()
+            .map_response(|response: Response<_>| response.map(|_| ()))
+            .layer(InFlightLayer::new())
+            .map_response(|response: Response<()>| response.map(|()| Body::default()))
+            .service(inner)
+    }
+}
+
+/// It needs a body that ends. One request at a time is enough for all checks.
+pub(crate) struct Limit;
+
+impl Subject for Limit {
+    type InnerBody = Body;
+
+    fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
+        ServiceBuilder::new()
+            .map_response(|response: Response<_>| response.map(|_| ()))
+            .layer(ConcurrencyLimitLayer::new(1))
+            .map_response(|response: Response<()>| response.map(|()| Body::default()))
+            .service(inner)
     }
 }
 

@@ -31,6 +31,7 @@ fn sent(
 fn extend(pool: &Pool, wait: Duration) {
     let now = Instant::now();
     pool.first(Scope::WHOLE, now)
+        .expect("none is full")
         .record(&Outcome::throttled(wait), now);
 }
 

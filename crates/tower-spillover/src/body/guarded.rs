@@ -1,0 +1,114 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::Response;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+/// What is held for a request, and given back by dropping it.
+pub(crate) trait Guard {
+    /// The body failed. The guard is dropped next.
+    fn broke(&self) {}
+}
+
+pin_project! {
+    /// A response body that holds something for its request until it ends, fails or is dropped. It passes through unchanged.
+    pub struct GuardedBody<B, G> {
+        #[pin]
+        inner: B,
+        guard: Option<G>,
+    }
+}
+
+impl<B: Body, G> GuardedBody<B, G> {
+    pub(crate) fn new(inner: B, guard: Option<G>) -> Self {
+        // One that has ended may not be polled any more.
+        let guard = guard.filter(|_| !inner.is_end_stream());
+        Self { inner, guard }
+    }
+}
+
+impl<B: Body, G: Guard> Body for GuardedBody<B, G> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut this = self.project();
+        let frame = ready!(this.inner.as_mut().poll_frame(cx));
+        let is_end = match &frame {
+            Some(Ok(frame)) => frame.is_trailers() || this.inner.is_end_stream(),
+            Some(Err(_)) => {
+                this.guard.iter().for_each(Guard::broke);
+                true
+            }
+            None => true,
+        };
+        if is_end {
+            *this.guard = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// One that holds nothing.
+impl<B: Default, G> Default for GuardedBody<B, G> {
+    fn default() -> Self {
+        Self {
+            inner: B::default(),
+            guard: None,
+        }
+    }
+}
+
+impl<B, G> fmt::Debug for GuardedBody<B, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedBody")
+            .field("is_held", &self.guard.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// Holds it until there is a body to hold it, or none will come.
+    pub(crate) struct GuardedFuture<F, G> {
+        #[pin]
+        inner: F,
+        guard: Option<G>,
+    }
+}
+
+impl<F, G> GuardedFuture<F, G> {
+    pub(crate) fn new(inner: F, guard: Option<G>) -> Self {
+        Self { inner, guard }
+    }
+}
+
+impl<F, G, ResBody, E> Future for GuardedFuture<F, G>
+where
+    F: Future<Output = Result<Response<ResBody>, E>>,
+    ResBody: Body,
+{
+    type Output = Result<Response<GuardedBody<ResBody, G>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let result = ready!(this.inner.poll(cx));
+        // Given back also by a future that failed and is kept.
+        let guard = this.guard.take();
+        Poll::Ready(result.map(|response| response.map(|body| GuardedBody::new(body, guard))))
+    }
+}

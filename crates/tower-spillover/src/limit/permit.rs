@@ -1,0 +1,18 @@
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::body::Guard;
+
+/// What a response body holds: one of the permits of a [`ConcurrencyLimit`](super::ConcurrencyLimit). Dropping it gives it
+/// back.
+#[derive(Debug)]
+pub struct Permit {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Permit {
+    pub(super) fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self { _permit: permit }
+    }
+}
+
+impl Guard for Permit {}
