@@ -98,6 +98,7 @@ async fn while_it_waits(deployment: Deployment) {
     stack
         .pool
         .first(Scope::WHOLE, now)
+        .expect("it is not full")
         .record(&Outcome::throttled(5 * SECOND), now);
     let sent = stack.start("question").await;
     sent.abort();

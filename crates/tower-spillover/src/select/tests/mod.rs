@@ -3,6 +3,7 @@
 mod answers;
 mod choice;
 mod exhausted;
+mod places;
 mod scope;
 mod service;
 mod wait;

@@ -1,0 +1,198 @@
+//! Backends that take only so many requests at a time.
+
+use tokio_test::{assert_pending, assert_ready_ok, task};
+use tower::util::Oneshot;
+
+use super::*;
+
+type Held = Probe<(), Selected, Infallible>;
+
+/// Backends `(label, priority)`, each of which takes one request at a time.
+fn pool<const N: usize>(backends: [(&str, u32); N]) -> Pool {
+    let build = |(label, priority): (&str, u32)| {
+        let builder = Backend::builder(label).url("http://upstream.example");
+        builder
+            .priority(priority)
+            .max_concurrency(1)
+            .build()
+            .unwrap()
+    };
+    Pool::new(backends.map(build)).unwrap()
+}
+
+/// Answers with what keeps the request in flight: the test ends it.
+fn held() -> Held {
+    Probe::new(|request: Request<()>| async move {
+        Ok(Response::new(selected(request.extensions()).clone()))
+    })
+}
+
+fn layer(pool: &Pool, when_exhausted: WhenExhausted) -> PrioritySelectLayer<ThreadDraw, Reject> {
+    PrioritySelectLayer::new(pool.clone())
+        .when_exhausted(when_exhausted)
+        .with_exhausted_response(reject)
+}
+
+type Reject = fn(&Exhausted, &http::request::Parts) -> Response<Selected>;
+
+/// There is no empty answer of this type: the status tells it is none.
+fn reject(_: &Exhausted, _: &http::request::Parts) -> Response<Selected> {
+    let elsewhere = super::pool([("none", 1)]);
+    let selected = elsewhere.first(Scope::WHOLE, Instant::now());
+    let response = Response::builder().status(429);
+    response.body(selected.expect("it is not full")).unwrap()
+}
+
+type Sent = task::Spawn<Oneshot<PrioritySelect<Held, ThreadDraw, Reject>, Request<()>>>;
+
+fn waiting(pool: &Pool, bound: Duration) -> Sent {
+    let service = layer(pool, WhenExhausted::Wait(bound)).layer(held());
+    task::spawn(service.oneshot(request(&Tried::new())))
+}
+
+/// One request at the first backend that is open.
+async fn occupy(pool: &Pool) -> Selected {
+    let service = layer(pool, WhenExhausted::Reject).layer(held());
+    let response = service.oneshot(request(&Tried::new())).await.unwrap();
+    assert_eq!(response.status(), 200);
+    response.into_body()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_backend_is_passed_over() {
+    let pool = pool([("a", 1), ("b", 2)]);
+    let (first, second) = (occupy(&pool).await, occupy(&pool).await);
+    assert_eq!((first.index(), second.index()), (0, 1));
+    first.release();
+    assert_eq!(occupy(&pool).await.index(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_are_full_a_request_is_rejected_also_where_it_would_be_forwarded() {
+    let pool = pool([("a", 1), ("b", 2)]);
+    let [_one, _two] = [occupy(&pool).await, occupy(&pool).await];
+    for when_exhausted in [WhenExhausted::Forward, WhenExhausted::Reject] {
+        let inner = held();
+        let handle = inner.handle();
+        let tried = Tried::new();
+        let service = layer(&pool, when_exhausted).layer(inner);
+        let response = service.oneshot(request(&tried)).await.unwrap();
+        assert_eq!(response.status(), 429);
+        assert_eq!(response.headers()["retry-after-ms"], "1000");
+        assert!(tried.is_exhausted());
+        assert_eq!((handle.calls(), tried.attempts()), (0, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_is_forwarded_to_the_first_that_is_not_full() {
+    let pool = pool([("a", 1), ("b", 2)]);
+    let _one = occupy(&pool).await;
+    throttle(&pool, 1, 9 * SECOND);
+    let service = layer(&pool, WhenExhausted::Forward).layer(held());
+    let response = service.oneshot(request(&Tried::new())).await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), response.body().index()),
+        (200, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_waits_is_served_the_instant_a_place_is_free() {
+    let pool = pool([("a", 1)]);
+    let one = occupy(&pool).await;
+    // Shorter than what is guessed: a place may get free at any time.
+    let mut sent = waiting(&pool, SECOND / 2);
+    assert_pending!(sent.poll());
+    tokio::time::advance(SECOND / 4).await;
+    assert!(!sent.is_woken());
+    one.release();
+    assert!(sent.is_woken());
+    assert_eq!(assert_ready_ok!(sent.poll()).status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_waits_in_vain_is_rejected_at_the_bound() {
+    let pool = pool([("a", 1)]);
+    let _one = occupy(&pool).await;
+    let start = Instant::now();
+    let service = layer(&pool, WhenExhausted::Wait(SECOND * 5 / 2)).layer(held());
+    let response = service.oneshot(request(&Tried::new())).await.unwrap();
+    assert_eq!(response.status(), 429);
+    assert_eq!(Instant::now() - start, SECOND * 5 / 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_wakes_one_and_one_that_goes_away_leaves_it_to_the_next() {
+    let pool = pool([("a", 1)]);
+    let one = occupy(&pool).await;
+    let mut waiting: Vec<_> = (0..4).map(|_| waiting(&pool, 9 * SECOND)).collect();
+    waiting
+        .iter_mut()
+        .for_each(|sent| assert_pending!(sent.poll()));
+    let woken = |waiting: &[Sent]| waiting.iter().filter(|sent| sent.is_woken()).count();
+
+    one.release();
+    assert_eq!(woken(&waiting), 1);
+    assert!(waiting[0].is_woken());
+    drop(waiting.remove(0));
+    assert_eq!(woken(&waiting), 1);
+
+    // Somebody else was quicker: it waits on, and wakes nobody.
+    let quicker = occupy(&pool).await;
+    assert_pending!(waiting[0].poll());
+    assert_eq!(woken(&waiting), 0);
+    quicker.release();
+    assert!(waiting[1].is_woken() && !waiting[0].is_woken());
+    let response = assert_ready_ok!(waiting[1].poll());
+    assert_eq!(response.body().index(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_gets_free_before_the_first_poll_is_not_missed() {
+    let pool = pool([("a", 1)]);
+    let one = occupy(&pool).await;
+    let mut service = layer(&pool, WhenExhausted::Wait(9 * SECOND)).layer(held());
+    service.ready().await.unwrap();
+    let mut sent = task::spawn(service.call(request(&Tried::new())));
+    one.release();
+    assert_eq!(assert_ready_ok!(sent.poll()).body().index(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_wait_are_served_one_after_the_other() {
+    let pool = pool([("a", 1), ("b", 1)]);
+    let start = Instant::now();
+    let requests: Vec<_> = (0..100)
+        .map(|_| {
+            let sent = waiting(&pool, 60 * SECOND).into_inner();
+            tokio::spawn(async move {
+                let selected = sent.await.unwrap().into_body();
+                tokio::time::sleep(SECOND / 10).await;
+                selected.release();
+                selected.backend().label().to_owned()
+            })
+        })
+        .collect();
+    for request in requests {
+        assert_ne!(request.await.unwrap(), "none");
+    }
+    // Two at a time, and no time between.
+    let took = Instant::now() - start;
+    assert_eq!(took, SECOND * 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_strategy_decides_within_a_tier() {
+    let pool = super::pool([("a", 1), ("b", 1), ("c", 2)]);
+    let layer = PrioritySelectLayer::new(pool).with_strategy(
+        |candidates: &spillover_core::Candidates<'_>, _| {
+            let last = candidates.iter().last();
+            last.map_or(0, |candidate| candidate.index())
+        },
+    );
+    let tried = Tried::new();
+    for label in ["b", "a", "c"] {
+        assert_eq!(send(layer.layer(labels()), &tried).await, label);
+    }
+}
