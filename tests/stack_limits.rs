@@ -262,8 +262,7 @@ async fn one_that_errs_never_looks_fast(deployment: Deployment) {
         let counts = snapshots[1].counts();
         let at_errs = counts.answered + counts.refused;
         // It is idle all the time, and by its answers a hundred times as fast.
-        assert!(at_errs < 500, "{status}: {at_errs}");
-        assert!(snapshots[1].latency() >= Some(100 * MS));
+        assert!((1..10).contains(&at_errs), "{status}: {at_errs}");
     }
 }
 
@@ -272,7 +271,7 @@ async fn requests_that_are_cancelled_leave_no_place_behind(deployment: Deploymen
     let rng = Mutex::new(SmallRng::seed_from_u64(11));
     let stack = Stack::new(deployment, backends, move |_| {
         let mut rng = rng.lock().unwrap();
-        let status = [200, 200, 200, 429, 503, 400][rng.random_range(0..6)];
+        let status = [200, 200, 200, 413, 503, 400][rng.random_range(0..6)];
         let body = match rng.random_range(0..4) {
             0 => ScriptedBody::new(),
             1 => ScriptedBody::new().data("one").error("reset by peer"),

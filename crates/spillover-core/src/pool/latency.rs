@@ -116,9 +116,9 @@ const UNIT: Duration = Duration::from_nanos(1 << STAMP_SHIFT);
 /// which has recovered is noticed.
 const FADES_IN: Duration = Duration::from_secs(10);
 
-/// What is taken for a backend that refuses, fails or is given up without ever having served: slower than most, so that it
-/// is not explored again and again, until that has faded.
-const UNKNOWN_MICROS: u32 = 1_000_000;
+/// What is taken for a backend that refuses, fails or is given up without ever having served: as slow as answers get, so
+/// that it looks fast beside none. It is explored again when that has faded, within a minute.
+const UNKNOWN_MICROS: u32 = 60_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -218,7 +218,7 @@ mod tests {
                 latency.not_served(now, now.after(MS));
             }
             assert!(latency.read(now.after(MS)) >= Some(40 * MS));
-            assert!(never_served.read(now.after(MS)) >= Some(1000 * MS));
+            assert!(never_served.read(now.after(MS)) >= Some(60_000 * MS));
         }
     }
 
