@@ -48,8 +48,8 @@ use crate::{Backend, Credential, InvalidPool};
 
 /// Backends in tiers of equal priority, and what is known about each. Clones share it.
 ///
-/// To choose takes no lock, one allocation, for what is chosen, and a time proportional to the number of backends. To note a refusal takes a
-/// lock of that backend for a moment.
+/// To choose takes no lock, one allocation (the [`Selected`]), and a time proportional to the number of backends. To note a
+/// refusal takes a lock of that backend for a moment.
 #[derive(Clone)]
 pub struct Pool {
     inner: Arc<Inner>,

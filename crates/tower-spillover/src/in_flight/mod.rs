@@ -2,7 +2,7 @@
 //!
 //! What it does with a request that has a [`Selected`] in its extensions:
 //!
-//! * when the body of the answer ends, fails or is dropped, the `Selected` is [released](Selected::release): neither
+//! * when the body of the answer ends, fails or is dropped, the `Selected` is [released][release]: neither
 //!   earlier, as the backend is still at it, nor later, as when somebody keeps the extensions of the answer. An attempt that
 //!   fails or is dropped before it has an answer is released then;
 //! * a body that fails after its head had been passed on cannot be taken back: it is counted
@@ -52,7 +52,7 @@
 //! what [`ConcurrencyLimit`](crate::limit) does.
 //!
 //! [`Selected`]: spillover_core::Selected
-//! [`Selected::release`]: spillover_core::Selected::release
+//! [release]: spillover_core::Selected::release
 
 mod future;
 mod layer;

@@ -14,6 +14,9 @@ use super::{Candidate, Candidates, Strategy};
 /// in flight, and while it has, the two are compared by their number alone.
 ///
 /// What fails fast is not fast: refusals, failures and requests given up do not lower the latency.
+///
+/// The latency is the time from the choice to the head of the answer. What a client takes to send its request is a part of
+/// that; so is all of the work where an answer is not streamed. It tells backends apart that serve the same requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PeakEwma {
     _priv: (),

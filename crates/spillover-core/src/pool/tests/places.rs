@@ -145,6 +145,23 @@ fn the_probe_of_a_full_backend_is_not_lost() {
 }
 
 #[test]
+fn a_probe_whose_place_is_taken_at_the_last_moment_is_not_lost() {
+    let now = Instant::now();
+    let pool = limited([("a", 1, 1)]);
+    fail(&pool, 0, SECOND, now);
+    let due = now + SECOND;
+    let other = std::cell::Cell::new(None);
+    let raced = |_: &Candidates<'_>, _| {
+        other.set(pool.first(Scope::WHOLE, due));
+        0
+    };
+    let selected = pool.select_by(&raced, &Tried::new(), Scope::WHOLE, due, 0);
+    assert!(selected.is_err());
+    drop(other.take().expect("it was free"));
+    assert!(select(&pool, due).is_probe());
+}
+
+#[test]
 fn a_lost_race_for_the_probe_leaves_no_place_behind() {
     let now = Instant::now();
     for _ in 0..200 {

@@ -160,6 +160,22 @@ async fn a_place_that_gets_free_before_the_first_poll_is_not_missed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_places_that_get_free_before_the_first_polls_are_not_missed() {
+    let pool = pool([("a", 1), ("b", 1)]);
+    let held = [occupy(&pool).await, occupy(&pool).await];
+    let mut sent = Vec::new();
+    for _ in 0..2 {
+        let mut service = layer(&pool, WhenExhausted::Wait(9 * SECOND)).layer(self::held());
+        service.ready().await.unwrap();
+        sent.push(task::spawn(service.call(request(&Tried::new()))));
+    }
+    drop(held);
+    let served = sent.iter_mut().map(|sent| assert_ready_ok!(sent.poll()));
+    let served: Vec<_> = served.collect();
+    assert!(served.iter().all(|response| response.status() == 200));
+}
+
+#[tokio::test(start_paused = true)]
 async fn all_that_wait_are_served_one_after_the_other() {
     let pool = pool([("a", 1), ("b", 1)]);
     let start = Instant::now();
