@@ -180,7 +180,7 @@ fn of_many_the_slow_one_gets_the_least() {
 #[test]
 fn one_that_is_not_known_is_explored_by_one_request_at_a_time() {
     let now = Instant::now();
-    let pool = pool([1, 1]);
+    let pool = pool([5, 1]);
     serves_in(&pool, 0, MS, now);
     for draw in [0, u64::MAX / 2, u64::MAX] {
         let explores = by_latency(&pool, now, draw);

@@ -204,7 +204,9 @@ fn take_in_turn(pool: &Pool, now: Instant, gives_up: bool) {
             return;
         }
         while freed.poll_freed(&mut cx).is_pending() {
-            std::thread::park();
+            std::thread::park_timeout(SECOND);
+            let waited = Instant::now().saturating_duration_since(now);
+            assert!(waited < SECOND * 60, "it waits for ever");
         }
     }
 }

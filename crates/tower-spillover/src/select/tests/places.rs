@@ -149,6 +149,36 @@ async fn a_place_wakes_one_and_one_that_goes_away_leaves_it_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_place_that_is_closed_for_the_one_it_wakes_is_left_to_the_next() {
+    let pool = pool([("a", 1)]);
+    let one = occupy(&pool).await;
+    let throttled = Scope::of("throttled");
+    let mut sent: Vec<_> = [throttled, throttled, Scope::of("other")]
+        .into_iter()
+        .map(|scope| {
+            let service = layer(&pool, WhenExhausted::Wait(9 * SECOND)).layer(held());
+            let mut request = request(&Tried::new());
+            request.extensions_mut().insert(scope);
+            let mut sent = task::spawn(service.oneshot(request));
+            assert_pending!(sent.poll());
+            sent
+        })
+        .collect();
+    one.release();
+    let refused = pool.select(&Tried::new(), throttled, Instant::now(), 0);
+    let refused = refused.expect("it is not full");
+    refused.record(&Outcome::throttled(5 * SECOND), Instant::now());
+    refused.release();
+
+    for waits in &mut sent[..2] {
+        assert!(waits.is_woken());
+        assert_pending!(waits.poll());
+    }
+    assert!(sent[2].is_woken());
+    assert_eq!(assert_ready_ok!(sent[2].poll()).status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_place_that_gets_free_before_the_first_poll_is_not_missed() {
     let pool = pool([("a", 1)]);
     let one = occupy(&pool).await;
