@@ -3,7 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::{collections::HashMap, sync::Arc, sync::Mutex, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::body::Body;
 use http::{Request, Response};
@@ -109,8 +113,7 @@ where
         + 'static,
     S::Future: Send,
 {
-    let rng = Mutex::new(SmallRng::seed_from_u64(7));
-    let rng = Arc::new(rng);
+    let rng = Arc::new(Mutex::new(SmallRng::seed_from_u64(7)));
     let select = PrioritySelectLayer::new(pool.clone())
         .when_exhausted(WhenExhausted::Wait(30 * SECOND))
         .with_draw(move || rng.lock().unwrap().random::<u64>())

@@ -88,8 +88,8 @@
 //! * `RefusalBody` inside `ThrottleTracker`, which reads what it reports.
 //! * A timeout per attempt inside `ThrottleTracker`, so that it counts against the backend; one for the whole request
 //!   outside `RetryThrottled`.
-//! * A concurrency limit, such as [`limit`], a rate limit or a buffer outside `RetryThrottled`: each of the layers passes the readiness of the
-//!   inner service through, and choosing a backend never waits.
+//! * A concurrency limit, such as [`limit`], a rate limit or a buffer outside `RetryThrottled`: each of the layers passes
+//!   the readiness of the inner service through, and choosing a backend never waits.
 //!
 //! # Features
 //!
@@ -106,8 +106,8 @@
 //!
 //!
 //! It opens no connections, starts no tasks and never pauses between attempts. It does not read request bodies: who limits
-//! by the `model` in one puts a [`Scope`] into the extensions. Within a tier backends are drawn
-//! at random, by weight, unless a [`Strategy`] chooses.
+//! by the `model` in one puts a [`Scope`] into the extensions. It balances by load only within a tier, and only where it is
+//! told to: by default backends are drawn at random, by weight ([`Strategy`]).
 
 #[macro_use]
 mod macros;

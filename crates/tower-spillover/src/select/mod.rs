@@ -54,6 +54,9 @@
 //! The local answer has the empty body of the response type, which must be `Default`;
 //! [`with_exhausted_response`](PrioritySelectLayer::with_exhausted_response) replaces it where there is none, such as for
 //! `hyper::body::Incoming`.
+//!
+//! A request that waits for a place at a full backend has no claim to it: one that comes in the moment it gets free may be
+//! served first.
 
 mod draw;
 mod exhausted;
