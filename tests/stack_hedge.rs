@@ -381,7 +381,7 @@ async fn a_request_that_waited_is_not_hedged(deployment: Deployment) {
 async fn a_probe_that_lost_leaves_the_next_one_free(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", SLOW), ("b", QUICK)]);
     let now = Instant::now();
-    let selected = stack.pool.first(Scope::WHOLE, now);
+    let selected = stack.pool.first(Scope::WHOLE, now).unwrap();
     selected.record(&Outcome::failing(SECOND), now);
     sleep(SECOND).await;
     for _ in 0..2 {

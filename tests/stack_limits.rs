@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use spillover_testing::{Probe, ScriptedBody};
 use spillover_tests::{
-    on_both_deployments,
+    on_deployments,
     stack::{Deployment, SECOND},
 };
 use tokio::time::{Instant, sleep, timeout};
@@ -31,7 +31,7 @@ use tower_spillover::{
     throttle::ThrottleTrackerLayer,
 };
 
-on_both_deployments! {
+on_deployments! { [SharedClient PerBackend]
     a_full_backend_spills_and_is_first_again_when_a_body_ends
     a_client_that_drops_a_stream_frees_the_place
     a_place_ends_when_a_body_breaks_off
@@ -87,7 +87,7 @@ impl Stack {
         });
         let service = match deployment {
             Deployment::SharedClient => layers(&pool, client),
-            Deployment::PerBackend => layers(&pool, BackendSteer::new(&pool, |_| client.clone())),
+            _ => layers(&pool, BackendSteer::new(&pool, |_| client.clone())),
         };
         Self { pool, service }
     }

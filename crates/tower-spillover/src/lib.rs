@@ -85,7 +85,6 @@
 //! * `RefusalBody` and `StreamPeek` inside `ThrottleTracker`, which reads what they report; `StreamPeek` inside `RefusalBody`,
 //!   which then does not read again what has been read.
 //! * `InFlight` inside `PrioritySelect` and outside `ThrottleTracker`.
-//! * `RefusalBody` inside `ThrottleTracker`, which reads what it reports.
 //! * A timeout per attempt inside `ThrottleTracker`, so that it counts against the backend; one for the whole request
 //!   outside `RetryThrottled`.
 //! * A concurrency limit, such as [`limit`], a rate limit or a buffer outside `RetryThrottled`: each of the layers passes
@@ -112,7 +111,12 @@
 #[macro_use]
 mod macros;
 
-#[cfg(any(feature = "peek", feature = "refusal"))]
+#[cfg(any(
+    feature = "in-flight",
+    feature = "limit",
+    feature = "peek",
+    feature = "refusal"
+))]
 pub mod body;
 #[cfg(any(feature = "hedge", feature = "retry"))]
 mod class;
@@ -127,14 +131,12 @@ mod class;
 mod fields;
 #[cfg(feature = "hedge")]
 pub mod hedge;
-#[cfg(feature = "peek")]
-pub mod peek;
-#[cfg(any(feature = "in-flight", feature = "limit"))]
-mod body;
 #[cfg(feature = "in-flight")]
 pub mod in_flight;
 #[cfg(feature = "limit")]
 pub mod limit;
+#[cfg(feature = "peek")]
+pub mod peek;
 #[cfg(feature = "refusal")]
 pub mod refusal;
 #[cfg(any(
@@ -155,15 +157,10 @@ pub mod steer;
 #[cfg(feature = "throttle")]
 pub mod throttle;
 
-#[cfg(any(feature = "in-flight", feature = "limit"))]
-pub use crate::body::GuardedBody;
 #[doc(no_inline)]
 pub use spillover_core::{
-    Answer, Backend, BackendBuilder, BackendSnapshot, Cause, Change, Class, Classify, Condition,
-    Cooldown, Cooldowns, Counts, Credential, Exhausted, GrpcClassifier, InvalidBackend,
-    InvalidPool, Outcome, Pool, Scope, Selected, StatusClassifier, Tried,
     Answer, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates, Cause, Change, Class,
-    Classify, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, Freed, InvalidBackend,
-    InvalidPool, Outcome, PeakEwma, Pool, Scope, Selected, StatusClassifier, Strategy, Tried,
-    Weighted,
+    Classify, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, Freed, GrpcClassifier,
+    InvalidBackend, InvalidPool, Outcome, PeakEwma, Pool, Scope, Selected, StatusClassifier,
+    Strategy, Tried, Weighted,
 };

@@ -12,20 +12,16 @@ use tokio::time::Instant;
 use tower::Service;
 use tower_layer::Layer;
 use tower_spillover::{
-    Answer, Backend, BackendBuilder, BackendSnapshot, Cause, Change, Class, Condition, Cooldown,
-    Cooldowns, Counts, Credential, Exhausted, InvalidBackend, InvalidPool, Outcome, Pool, Scope,
-    Selected, StatusClassifier, Tried,
-    body::ResumedBody,
-    hedge::{self, EveryRequest, Hedge, HedgeLayer, Hedged},
-    peek::{self, PeekedBody, StreamPeek, StreamPeekLayer},
-    refusal::{self, RefusalBody, RefusalBodyLayer},
     Answer, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates, Cause, Change, Class,
-    Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, Freed, GuardedBody,
+    Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, Freed, GrpcClassifier,
     InvalidBackend, InvalidPool, Outcome, PeakEwma, Pool, Scope, Selected, StatusClassifier, Tried,
     Weighted,
+    body::{GuardedBody, ResumedBody},
+    hedge::{self, EveryRequest, Hedge, HedgeLayer, Hedged},
     in_flight::{self, InFlight, InFlightLayer, InFlightPlace},
     limit::{self, ConcurrencyLimit, ConcurrencyLimitLayer, Permit},
-    refusal::{self, RefusalBody, RefusalBodyLayer, ResumedBody},
+    peek::{self, PeekedBody, StreamPeek, StreamPeekLayer},
+    refusal::{self, RefusalBody, RefusalBodyLayer},
     retry::{
         self, ReplayBody, ReplayError, ReplayLimits, RetryThrottled, RetryThrottledLayer,
         ThrottlePolicy,
@@ -70,6 +66,7 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<Pool>();
     check::<Scope>();
     check::<Selected>();
+    check::<GrpcClassifier>();
     check::<StatusClassifier>();
     check::<Tried>();
     check::<Weighted>();
@@ -277,11 +274,9 @@ async fn futures_hide_the_credentials_of_client_and_backend() {
         let waiting = request(&pool);
         let now = Instant::now();
         pool.first(Scope::WHOLE, now)
+            .expect("none is full")
             .record(&Outcome::throttled(SECOND), now);
         let select = select.when_exhausted(WhenExhausted::Wait(2 * SECOND));
-            .expect("none is full")
-            .record(&Outcome::throttled(Duration::from_secs(1)), now);
-        let select = select.when_exhausted(WhenExhausted::Wait(Duration::from_secs(2)));
         hides_the_secret(&call(select.layer(inner()), waiting));
     }
 }

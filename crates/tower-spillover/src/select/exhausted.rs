@@ -5,7 +5,6 @@ use spillover_core::Exhausted;
 
 use crate::fields::GRPC_STATUS;
 
-/// What becomes of a request that finds every backend throttled.
 /// What becomes of a request that finds every backend throttled or full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -129,22 +129,6 @@ where
                 }
                 KindProj::Wait { wait } => {
                     let waiting = wait.as_mut().expect("polled after completion");
-                    ready!(waiting.sleep.as_mut().poll(cx));
-                    let now = Instant::now();
-                    match waiting.select.select(&waiting.request, &waiting.tried, now) {
-                        // Once an attempt was made there is nothing to wait for, as when it comes to `call`.
-                        Err(exhausted)
-                            if waiting.tried.attempts() == 0
-                                && now + exhausted.reopens_in() <= waiting.deadline =>
-                        {
-                            waiting.sleep.as_mut().reset(now + exhausted.reopens_in());
-                            continue;
-                        }
-                        choice => {
-                            let waiting = wait.take().expect("it was there");
-                            waiting.end(choice)
-                        }
-                    }
                     ready!(waiting.poll_turn(cx));
                     let Some(choice) = waiting.look(Instant::now()) else {
                         continue;
@@ -185,7 +169,8 @@ where
         };
         let until = now + exhausted.reopens_in();
         let may_open_in_time = exhausted.may_open_sooner() && now < self.deadline;
-        if until > self.deadline && !may_open_in_time {
+        // Once an attempt was made there is nothing to wait for, as when it comes to `call`.
+        if self.tried.attempts() > 0 || until > self.deadline && !may_open_in_time {
             return Some(choice);
         }
         self.sleep.as_mut().reset(until.min(self.deadline));

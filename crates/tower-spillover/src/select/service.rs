@@ -147,15 +147,12 @@ where
                 tried.set_exhausted(true);
                 return ResponseFuture::answer(self.reject(request, exhausted));
             }
-            Err(exhausted) => match self.when_exhausted {
-                WhenExhausted::Forward => self.pool.first(self.scope_of(&request), now),
-                WhenExhausted::Wait(bound) if exhausted.reopens_in() <= bound => {
-                    // None would take a second attempt beside this one either.
-                    tried.set_exhausted(true);
             Err(exhausted) => {
                 if let WhenExhausted::Wait(bound) = self.when_exhausted
                     && is_worth_waiting(&exhausted, bound)
                 {
+                    // None would take a second attempt beside this one either.
+                    tried.set_exhausted(true);
                     // The ready service waits with the request; the clone that stays behind is not ready.
                     let clone = self.clone();
                     let ready = mem::replace(self, clone);

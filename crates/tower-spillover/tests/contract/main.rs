@@ -19,10 +19,8 @@ use self::{
         setup_with_limit,
     },
     subject::{
-        Body, Hedge, Hedging, HttpService, Peek, PerBackend, Refusal, Retry, RetryTwice, Rewrite,
-        Select, Shared, Steer, Subject, Throttle,
-        Body, HttpService, InFlight, Limit, PerBackend, Refusal, Retry, RetryTwice, Rewrite,
-        Select, SelectByLatency, Shared, Steer, Subject, Throttle,
+        Body, Hedge, Hedging, HttpService, InFlight, Limit, Peek, PerBackend, Refusal, Retry,
+        RetryTwice, Rewrite, Select, SelectByLatency, Shared, Steer, Subject, Throttle,
     },
 };
 

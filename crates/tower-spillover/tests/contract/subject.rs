@@ -9,12 +9,11 @@ use spillover_testing::Probe;
 use tower::{BoxError, Service, ServiceBuilder, limit::ConcurrencyLimit};
 use tower_layer::Layer;
 use tower_spillover::{
-    Pool,
-    hedge::HedgeLayer,
-    peek::StreamPeekLayer,
     PeakEwma, Pool,
+    hedge::HedgeLayer,
     in_flight::InFlightLayer,
     limit::ConcurrencyLimitLayer,
+    peek::StreamPeekLayer,
     refusal::RefusalBodyLayer,
     retry::{ReplayBody, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,

@@ -172,7 +172,7 @@ async fn an_answer_of_the_last_backend_is_not_a_local_one() {
         let now = Instant::now();
         let extensions = response.extensions_mut();
         extensions.insert(pool.exhausted(Scope::WHOLE, now));
-        extensions.insert::<Selected>(pool.first(Scope::WHOLE, now));
+        extensions.insert::<Selected>(pool.first(Scope::WHOLE, now).unwrap());
         response
     };
     let inner = replies([(9, Ok(200)), (1, Ok(400))]);
