@@ -25,6 +25,18 @@ impl<S> BackendSteer<S> {
             services: pool.backends().map(make).collect(),
         }
     }
+
+    /// Makes the service of each backend, where that may fail: an `Endpoint` with certificates of its own.
+    ///
+    /// # Errors
+    ///
+    /// The first that `make` fails with.
+    pub fn try_new<E>(pool: &Pool, make: impl FnMut(&Backend) -> Result<S, E>) -> Result<Self, E> {
+        Ok(Self {
+            pool: pool.clone(),
+            services: pool.backends().map(make).collect::<Result<_, E>>()?,
+        })
+    }
 }
 
 impl<S, ReqBody> Service<Request<ReqBody>> for BackendSteer<S>

@@ -79,6 +79,30 @@ async fn the_services_are_made_once_in_the_order_of_the_pool() {
     assert_eq!(labels, ["a", "b"]);
 }
 
+#[test]
+fn the_first_service_that_cannot_be_made_is_the_error() {
+    let pool = pool();
+    let mut asked = 0;
+    let steer = BackendSteer::<Inner>::try_new(&pool, |backend| {
+        asked += 1;
+        Err(format!("no certificate for {}", backend.label()))
+    });
+    assert_eq!(steer.unwrap_err(), "no certificate for a");
+    assert_eq!(asked, 1);
+}
+
+#[tokio::test]
+async fn services_that_can_fail_to_be_made_serve_their_backends() {
+    let pool = pool();
+    let (made, _) = steer(&pool);
+    let mut services = [made, steer(&pool).0].into_iter();
+    let steer = BackendSteer::try_new(&pool, |_| services.next().ok_or("no more")).unwrap();
+    for (index, label) in ["a", "b"].into_iter().enumerate() {
+        let response = steer.clone().oneshot(request(&pool, index)).await.unwrap();
+        assert_eq!(*response.body(), label);
+    }
+}
+
 #[tokio::test]
 async fn a_request_that_selected_nothing_here_is_an_error() {
     let pool = pool();
