@@ -71,7 +71,7 @@ impl Refusal {
             Self::TooLarge | Self::Quota | Self::Capacity => false,
             Self::Throttled => matches!(said, Self::Quota | Self::TooLarge | Self::Capacity),
             Self::Failing => matches!(said, Self::Capacity),
-            Self::Credential => matches!(said, Self::Quota),
+            Self::Credential => matches!(said, Self::Quota | Self::Throttled),
             Self::Client => matches!(said, Self::TooLarge),
         };
         if is_better { said } else { self }

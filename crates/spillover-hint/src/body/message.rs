@@ -41,6 +41,8 @@ fn refusal(text: &str, by_word: Option<Refusal>) -> Option<Refusal> {
         Some(Refusal::Quota)
     } else if has_any(&CAPACITY) {
         Some(Refusal::Capacity)
+    } else if has_any(&THROTTLED) {
+        Some(Refusal::Throttled)
     } else {
         None
     }
@@ -86,6 +88,10 @@ const CAPACITY: [&str; 4] = [
     "at capacity",
     "capacity exceeded",
 ];
+
+/// GitHub says this with 403, and not always with a header:
+/// <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit>.
+const THROTTLED: [&str; 2] = ["secondary rate limit", "abuse detection mechanism"];
 
 const DIMENSIONS: [(&str, Dimension); 20] = [
     ("input tokens", Dimension::InputTokens),

@@ -176,6 +176,30 @@ fn other_spellings() {
             r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}"#,
             "throttled: 60s by retry-after (stated), unspecified/unknown",
         ),
+        (
+            403,
+            "x-ratelimit-remaining: 55",
+            r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}"#,
+            "throttled: -, unspecified/unknown",
+        ),
+        (
+            403,
+            "",
+            r#"{"message":"You have triggered an abuse detection mechanism. Please wait a few minutes before you try again."}"#,
+            "throttled: -, unspecified/unknown",
+        ),
+        (
+            403,
+            "x-ratelimit-remaining: 55",
+            r#"{"message":"Resource not accessible by personal access token"}"#,
+            "credential: -, unspecified/unknown",
+        ),
+        (
+            422,
+            "",
+            r#"{"message":"No issue is called 'secondary rate limit'"}"#,
+            "client: -, unspecified/unknown",
+        ),
         // Cerebras.
         (
             429,
