@@ -90,6 +90,17 @@
 //! * A concurrency limit, such as [`limit`], a rate limit or a buffer outside `RetryThrottled`: each of the layers passes
 //!   the readiness of the inner service through, and choosing a backend never waits.
 //!
+//! # When a stack is no service
+//!
+//! `oneshot` and `ready` then say only that some bounds are not satisfied. A function that takes a service says which: for the
+//! time being, hand the stack to [`BoxCloneSyncService::new`](https://docs.rs/tower/latest/tower/util/struct.BoxCloneSyncService.html).
+//! Mostly it is one of these:
+//!
+//! * the body of the response is not `Default`, such as hyper's `Incoming`: put
+//!   `.map_response(|response: Response<_>| response.map(BodyExt::boxed))` below `PrioritySelect`;
+//! * the client is not `Clone`;
+//! * a classifier is a closure that does not name the type of its argument, or names the error of another client.
+//!
 //! # Features
 //!
 //! None is on by default. Each layer is one: `retry`, `hedge`, `select`, `rewrite`, `throttle`, `refusal`, `peek`, `steer`;

@@ -10,23 +10,28 @@ use spillover_hint::Report;
 pub use self::{grpc::GrpcClassifier, status::StatusClassifier};
 use crate::{Backend, Class};
 
-/// Decides what an answer means. Closures implement it.
+/// Decides what an answer means. Functions and closures implement it.
+///
+/// A function that is generic over the error serves every client. A closure has to name the type of its argument:
+/// `|answer: &Answer<'_, BoxError>|`.
 ///
 /// ```
-/// use http::StatusCode;
+/// use http::{Response, StatusCode};
 /// use spillover_core::{Answer, Class, Classify, StatusClassifier};
 ///
-/// // GitHub answers 403 to who is over a secondary limit.
-/// let github = |answer: &Answer<'_, std::io::Error>| match (answer.status(), answer.headers()) {
-///     (Some(StatusCode::FORBIDDEN), Some(headers)) if headers.contains_key("retry-after") => Class::Throttled,
-///     _ => StatusClassifier::new().classify(answer),
-/// };
+/// // GitHub answers 403 also where a token may not see one resource: another token may.
+/// fn github<E>(answer: &Answer<'_, E>) -> Class {
+///     match StatusClassifier::new().classify(answer) {
+///         Class::Credential | Class::ClientError if answer.status() == Some(StatusCode::FORBIDDEN) => Class::Declined,
+///         class => class,
+///     }
+/// }
 ///
-/// let mut response = http::Response::new(());
+/// let mut response = Response::new(());
 /// *response.status_mut() = StatusCode::FORBIDDEN;
-/// assert_eq!(github.classify(&Answer::response(&response, None)), Class::ClientError);
+/// assert_eq!(github.classify(&Answer::<()>::response(&response, None)), Class::Declined);
 /// response.headers_mut().insert("retry-after", "60".parse()?);
-/// assert_eq!(github.classify(&Answer::response(&response, None)), Class::Throttled);
+/// assert_eq!(github.classify(&Answer::<()>::response(&response, None)), Class::Throttled);
 /// # Ok::<_, http::header::InvalidHeaderValue>(())
 /// ```
 #[diagnostic::on_unimplemented(
