@@ -1,0 +1,108 @@
+//! An axum application whose handler calls an LLM API through the stack, which it holds in its state.
+//!
+//! ```sh
+//! cargo run -p spillover-examples --bin axum
+//! curl -d 'Hello!' http://127.0.0.1:PORT/ask
+//! ```
+
+use std::time::Duration;
+
+use axum::{
+    Json, Router, body::Body, error_handling::HandleErrorLayer, extract::State,
+    response::IntoResponse, routing::post,
+};
+use http::{Request, Response, StatusCode, header::CONTENT_TYPE};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use serde_json::{Value, json};
+use spillover_testing::{limit::Payg, upstream::MockUpstream};
+use tokio::net::TcpListener;
+use tower::{
+    BoxError, ServiceBuilder, ServiceExt, timeout::TimeoutLayer, util::BoxCloneSyncService,
+};
+use tower_spillover::{
+    Backend, Pool, Selected, refusal::RefusalBodyLayer, retry::RetryThrottledLayer,
+    rewrite::RewriteRequestLayer, select::PrioritySelectLayer, throttle::ThrottleTrackerLayer,
+};
+
+/// The state of the application. Boxed, the stack has a type that can be written down; each request gets a clone.
+type Llm = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
+
+fn llm(pool: Pool) -> Llm {
+    let stack = ServiceBuilder::new()
+        .layer(RetryThrottledLayer::new())
+        .layer(PrioritySelectLayer::new(pool))
+        .layer(RewriteRequestLayer::new())
+        .layer(ThrottleTrackerLayer::new())
+        .map_response(|response: Response<_>| response.map(Body::new))
+        .layer(RefusalBodyLayer::new())
+        // For each attempt: a backend that hangs is one that fails.
+        .layer(TimeoutLayer::new(Duration::from_secs(20)))
+        .service(Client::builder(TokioExecutor::new()).build_http());
+    BoxCloneSyncService::new(stack)
+}
+
+fn app(llm: Llm) -> Router {
+    // For the whole request, with all its attempts.
+    let too_late = async |_: BoxError| StatusCode::GATEWAY_TIMEOUT;
+    let middleware = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(too_late))
+        .layer(TimeoutLayer::new(Duration::from_secs(60)));
+    Router::new()
+        .route("/ask", post(ask))
+        .layer(middleware)
+        .with_state(llm)
+}
+
+async fn ask(State(llm): State<Llm>, question: String) -> Result<Response<Body>, Unavailable> {
+    let body = json!({"model": "gpt-4o", "messages": [{"role": "user", "content": question}]});
+    let request = Request::post("/v1/chat/completions")
+        .header(CONTENT_TYPE, "application/json")
+        .body(Body::from(body.to_string()))?;
+
+    let response = llm.oneshot(request).await?;
+    if !response.status().is_success() {
+        // Such as 429: `retry-after` says when the first backend opens.
+        return Ok(response);
+    }
+    let backend = response.extensions().get::<Selected>();
+    let backend = backend.map(|selected| selected.backend().label().to_owned());
+    let answer = axum::body::to_bytes(response.into_body(), 1 << 20).await?;
+    let answer: Value = serde_json::from_slice(&answer)?;
+    let text = &answer["choices"][0]["message"]["content"];
+    Ok(Json(json!({"answer": text, "backend": backend})).into_response())
+}
+
+/// No backend could be reached, or none understood.
+struct Unavailable(BoxError);
+
+impl<E: Into<BoxError>> From<E> for Unavailable {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Unavailable {
+    fn into_response(self) -> Response<Body> {
+        eprintln!("{}", self.0);
+        StatusCode::BAD_GATEWAY.into_response()
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    // Two servers on this machine play the backends; the first takes one request a second.
+    let second = Duration::from_secs(1);
+    let one_a_second = Payg::new(1_000_000).rpm(60).request_window(second);
+    let ptu = MockUpstream::builder().limit(one_a_second).start().await?;
+    let payg = MockUpstream::builder().start().await?;
+    let backend = |label, upstream: &MockUpstream, priority| {
+        let backend = Backend::builder(label).url(upstream.url());
+        backend.priority(priority).build()
+    };
+    let pool = Pool::new([backend("ptu", &ptu, 1)?, backend("payg", &payg, 2)?])?;
+
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("curl -d 'Hello!' http://{}/ask", listener.local_addr()?);
+    axum::serve(listener, app(llm(pool))).await?;
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Credentials that expire: each attempt carries a token of the backend that it goes to, never one of the client's. A token
+//! is gotten when it is needed, and kept until it is about to expire.
+//!
+//! ```sh
+//! cargo run -p spillover-examples --bin credential
+//! ```
+
+use std::{sync::Arc, time::Duration};
+
+use axum::body::Body;
+use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use spillover_testing::upstream::MockUpstream;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep},
+};
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
+use tower_spillover::{
+    Backend, Credential, Pool, Selected, refusal::RefusalBodyLayer, retry::RetryThrottledLayer,
+    rewrite::RewriteRequestLayer, select::PrioritySelectLayer, throttle::ThrottleTrackerLayer,
+};
+
+/// Signs requests with the token of the backend that was selected.
+#[derive(Clone)]
+struct Signer {
+    tokens: Arc<[Mutex<Option<Token>>]>,
+}
+
+struct Token {
+    value: HeaderValue,
+    expires: Instant,
+}
+
+impl Signer {
+    fn new(pool: &Pool) -> Self {
+        let tokens = pool.backends().map(|_| Mutex::default()).collect();
+        Self { tokens }
+    }
+
+    async fn sign<B>(self, mut request: Request<B>) -> Result<Request<B>, BoxError> {
+        let selected = request.extensions().get::<Selected>().cloned();
+        let selected = selected.ok_or("no backend was selected")?;
+        // While one request gets a token, the others for the same backend wait for it.
+        let mut kept = self.tokens[selected.index()].lock().await;
+        let is_fresh = |token: &Token| token.expires > Instant::now() + MARGIN;
+        let token = match kept.take().filter(is_fresh) {
+            Some(token) => token,
+            None => get_token(selected.backend()).await?,
+        };
+        let headers = request.headers_mut();
+        headers.insert(AUTHORIZATION, token.value.clone());
+        *kept = Some(token);
+        Ok(request)
+    }
+}
+
+/// Stands in for a request to an identity provider.
+async fn get_token(backend: &Backend) -> Result<Token, BoxError> {
+    println!("  getting a token for {}", backend.label());
+    let mut value = HeaderValue::try_from(format!("Bearer token-of-{}", backend.label()))?;
+    value.set_sensitive(true);
+    let expires = Instant::now() + Duration::from_secs(3);
+    Ok(Token { value, expires })
+}
+
+/// A token shall not expire on its way.
+const MARGIN: Duration = Duration::from_secs(1);
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    // Two servers on this machine play the backends. Each takes its own token and no other.
+    let ptu = MockUpstream::builder().api_key("token-of-ptu");
+    let ptu = ptu.start().await?;
+    let payg = MockUpstream::builder().api_key("token-of-payg");
+    let payg = payg.start().await?;
+
+    // A backend with a credential gets none of the client's. The signer replaces this one.
+    let placeholder = Credential::bearer("not-signed")?;
+    let backend = |label, upstream: &MockUpstream, priority| {
+        let backend = Backend::builder(label).url(upstream.url());
+        let backend = backend.credential(placeholder.clone());
+        backend.priority(priority).build()
+    };
+    let pool = Pool::new([backend("ptu", &ptu, 1)?, backend("payg", &payg, 2)?])?;
+    let signer = Signer::new(&pool);
+    let mut client = ServiceBuilder::new()
+        .layer(RetryThrottledLayer::new())
+        .layer(PrioritySelectLayer::new(pool))
+        .layer(RewriteRequestLayer::new())
+        .layer(ThrottleTrackerLayer::new())
+        .map_response(|response: Response<_>| response.map(Body::new))
+        .layer(RefusalBodyLayer::new())
+        // Inside the tracker: a backend for which no token is to be had is one that fails, and the request moves on.
+        .filter_async(move |request| signer.clone().sign(request))
+        .service(Client::builder(TokioExecutor::new()).build_http());
+
+    for step in ["at first", "again", "ptu throttles", "later"] {
+        println!("{step}");
+        match step {
+            "ptu throttles" => {
+                let busy = Response::builder().status(429);
+                ptu.handle().push(busy.header("retry-after", "2").body("")?);
+            }
+            "later" => sleep(Duration::from_millis(2_100)).await,
+            _ => {}
+        }
+        let request = Request::get("/v1/models").header("authorization", "Bearer of the client");
+        let request = request.body(Body::empty())?;
+        let response = client.ready().await?.call(request).await?;
+        println!("  {}", response.status());
+    }
+    for (label, upstream) in [("ptu", &ptu), ("payg", &payg)] {
+        for request in upstream.handle().requests() {
+            println!("{label} got {:?}", request.headers[AUTHORIZATION]);
+        }
+    }
+    Ok(())
+}

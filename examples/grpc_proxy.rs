@@ -1,0 +1,110 @@
+//! A gRPC proxy: the stack behind every path of an axum server, in front of three tonic servers.
+//!
+//! ```sh
+//! cargo run -p spillover-examples --bin grpc_proxy
+//! ```
+
+mod proto;
+
+use std::time::Duration;
+
+use axum::{Router, body::Body, error_handling::HandleErrorLayer};
+use http::{HeaderValue, Response, request::Parts};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::net::TcpListener;
+use tonic::Status;
+use tower::{BoxError, ServiceBuilder, timeout::TimeoutLayer};
+use tower_spillover::{
+    Backend, Exhausted, Pool,
+    refusal::RefusalBodyLayer,
+    retry::RetryThrottledLayer,
+    rewrite::RewriteRequestLayer,
+    select::{PrioritySelectLayer, WhenExhausted},
+    throttle::ThrottleTrackerLayer,
+};
+
+use self::proto::{CompletionsClient, Prompt, Server};
+
+fn app(pool: Pool) -> Router {
+    // gRPC is HTTP/2, also where there is no TLS to agree on it.
+    let mut client = Client::builder(TokioExecutor::new());
+    let client = client.http2_only(true).build_http();
+    let select = PrioritySelectLayer::new(pool)
+        .when_exhausted(WhenExhausted::Reject)
+        .with_exhausted_response(all_closed);
+    let proxy = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(unavailable))
+        .layer(RetryThrottledLayer::new())
+        .layer(select)
+        .layer(RewriteRequestLayer::new())
+        .layer(ThrottleTrackerLayer::new())
+        .map_response(|response: Response<_>| response.map(Body::new))
+        // A call that fails has status 200 and `grpc-status` in its head: this reads it.
+        .layer(RefusalBodyLayer::new())
+        .layer(TimeoutLayer::new(Duration::from_secs(100)))
+        .service(client);
+    Router::new().fallback_service(proxy)
+}
+
+/// To a gRPC client 429 would mean that the service is not there: it is told in its own terms.
+fn all_closed(exhausted: &Exhausted, _: &Parts) -> Response<Body> {
+    let mut response = Status::resource_exhausted("every backend is at its limit").into_http();
+    // It is a number of 32 bits, and 0 would mean at once (gRFC A6).
+    let ms = i32::try_from(exhausted.reopens_in().as_millis()).unwrap_or(i32::MAX);
+    let pushback = HeaderValue::from(ms.max(1));
+    let headers = response.headers_mut();
+    headers.insert("grpc-retry-pushback-ms", pushback);
+    response
+}
+
+async fn unavailable(error: BoxError) -> Response<Body> {
+    eprintln!("{error}");
+    Status::unavailable("no backend could be reached").into_http()
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    // Three servers on this machine play the backends.
+    let ptu = Server::start("ptu").await?;
+    let sweden = Server::start("sweden").await?;
+    let france = Server::start("france").await?;
+    let backend = |label, server: &Server, priority| {
+        let backend = Backend::builder(label).url(server.url());
+        backend.priority(priority).build()
+    };
+    let pool = Pool::new([
+        backend("ptu", &ptu, 1)?,
+        backend("sweden", &sweden, 2)?,
+        backend("france", &france, 3)?,
+    ])?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(axum::serve(listener, app(pool)).into_future());
+
+    // The client knows nothing of backends.
+    let mut client = CompletionsClient::connect(url).await?;
+    let prompt = || Prompt {
+        text: "Hello".into(),
+    };
+    println!("{}", client.complete(prompt()).await?.into_inner().text);
+
+    println!("ptu and sweden throttle for a minute");
+    ptu.throttle(60_000);
+    sweden.throttle(60_000);
+    let mut stream = client.complete_stream(prompt()).await?.into_inner();
+    while let Some(completion) = stream.message().await? {
+        println!("{}", completion.text);
+    }
+
+    println!("france throttles for a minute");
+    france.throttle(60_000);
+    for _ in 0..2 {
+        if let Err(status) = client.complete(prompt()).await {
+            let pushback = status.metadata().get("grpc-retry-pushback-ms");
+            let ms = pushback.map_or(Ok("?"), |ms| ms.to_str())?;
+            let (code, message) = (status.code(), status.message());
+            println!("{code:?}: {message}, come back in {ms} ms");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,71 @@
+//! The smallest stack: a hyper client for two backends, of which the first throttles.
+//!
+//! ```sh
+//! cargo run -p spillover-examples --bin hyper
+//! ```
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use spillover_testing::upstream::MockUpstream;
+use tokio::time::sleep;
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
+use tower_spillover::{
+    Backend, Pool, Selected, Tried, refusal::RefusalBodyLayer, retry::RetryThrottledLayer,
+    rewrite::RewriteRequestLayer, select::PrioritySelectLayer, throttle::ThrottleTrackerLayer,
+};
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    // Two servers on this machine play the backends.
+    let ptu = MockUpstream::builder().start().await?;
+    let payg = MockUpstream::builder().start().await?;
+
+    let pool = Pool::new([
+        Backend::builder("ptu").url(ptu.url()).priority(1).build()?,
+        Backend::builder("payg")
+            .url(payg.url())
+            .priority(2)
+            .build()?,
+    ])?;
+    let mut client = ServiceBuilder::new()
+        .layer(RetryThrottledLayer::new())
+        .layer(PrioritySelectLayer::new(pool))
+        .layer(RewriteRequestLayer::new())
+        .layer(ThrottleTrackerLayer::new())
+        // When all backends are closed, the answer is made here: its body must be one that can be empty.
+        .map_response(|response: Response<_>| response.map(BodyExt::boxed))
+        .layer(RefusalBodyLayer::new())
+        .service(Client::builder(TokioExecutor::new()).build_http());
+
+    // A path is enough: the backend has the rest of the URL.
+    let models = || Request::get("/v1/models").body(Full::<Bytes>::default());
+
+    report(&client.ready().await?.call(models()?).await?);
+
+    println!("ptu throttles: come back in a second");
+    let busy = Response::builder().status(429);
+    let busy = busy.header("retry-after", "1").body("")?;
+    ptu.handle().push(busy);
+    report(&client.ready().await?.call(models()?).await?);
+    report(&client.ready().await?.call(models()?).await?);
+
+    println!("a second later");
+    sleep(Duration::from_millis(1_100)).await;
+    report(&client.ready().await?.call(models()?).await?);
+    Ok(())
+}
+
+/// What the layers leave in the extensions of a response says how it came about.
+fn report<B>(response: &Response<B>) {
+    let backend = response.extensions().get::<Selected>();
+    let backend = backend.map_or("no backend", |selected| selected.backend().label());
+    let attempts = response
+        .extensions()
+        .get::<Tried>()
+        .map_or(0, Tried::attempts);
+    println!("{} from {backend}, attempts: {attempts}", response.status());
+}

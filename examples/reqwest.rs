@@ -1,0 +1,99 @@
+//! The stack over a `reqwest::Client`: requests and responses are reqwest's at both ends.
+//!
+//! ```sh
+//! cargo run -p spillover-examples --bin reqwest
+//! ```
+//!
+//! A `reqwest::Client` is a Tower service, from `reqwest::Request` to `reqwest::Response`; the layers are about the types of
+//! the `http` crate. Each converts into the other, extensions included. `ClientBuilder::connector_layer` is no place for the
+//! layers: it wraps the making of connections, which comes after the choice of the host.
+
+use std::time::Duration;
+
+use reqwest::{Body, Client, Request, Response, redirect::Policy};
+use serde_json::{Value, json};
+use spillover_testing::upstream::MockUpstream;
+use tokio::time::sleep;
+use tower::{BoxError, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+use tower_spillover::{
+    Backend, Pool, Selected, refusal::RefusalBodyLayer, retry::RetryThrottledLayer,
+    rewrite::RewriteRequestLayer, select::PrioritySelectLayer, throttle::ThrottleTrackerLayer,
+};
+
+/// In place of a `reqwest::Client`.
+type Stack = BoxCloneSyncService<Request, Response, BoxError>;
+
+fn stack(pool: Pool, client: Client) -> Stack {
+    let stack = ServiceBuilder::new()
+        .filter(http::Request::<Body>::try_from)
+        // What it loses is `Response::url`: http has no place for it.
+        .map_response(|response: http::Response<_>| Response::from(response.map(Body::wrap)))
+        .layer(RetryThrottledLayer::new())
+        .layer(PrioritySelectLayer::new(pool))
+        .layer(RewriteRequestLayer::new())
+        .layer(ThrottleTrackerLayer::new())
+        .layer(RefusalBodyLayer::new())
+        .filter(|request: http::Request<_>| Request::try_from(request.map(Body::wrap)))
+        .map_response(http::Response::<Body>::from)
+        .service(client);
+    BoxCloneSyncService::new(stack)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    // Two servers on this machine play the backends.
+    let ptu = MockUpstream::builder()
+        .reply("This is ptu.")
+        .start()
+        .await?;
+    let payg = MockUpstream::builder()
+        .reply("This is payg.")
+        .start()
+        .await?;
+    let pool = Pool::new([
+        Backend::builder("ptu").url(ptu.url()).priority(1).build()?,
+        Backend::builder("payg")
+            .url(payg.url())
+            .priority(2)
+            .build()?,
+    ])?;
+
+    // reqwest takes `authorization` from a request that is redirected to another host, but not `api-key`.
+    let client = Client::builder().redirect(Policy::none()).no_proxy();
+    let client = client.timeout(Duration::from_secs(100)).build()?;
+    let stack = stack(pool, client.clone());
+
+    ask(&client, &stack).await?;
+
+    println!("ptu throttles: come back in a second");
+    let busy = http::Response::builder().status(429);
+    ptu.handle().push(busy.header("retry-after", "1").body("")?);
+    ask(&client, &stack).await?;
+
+    println!("a second later");
+    sleep(Duration::from_millis(1_100)).await;
+    ask(&client, &stack).await
+}
+
+async fn ask(client: &Client, stack: &Stack) -> Result<(), BoxError> {
+    let body =
+        json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Who are you?"}]});
+    // reqwest wants a whole URL; of this one only the path counts.
+    let request = client
+        .post("http://any.invalid/v1/chat/completions")
+        .json(&body)
+        .build()?;
+
+    let response = stack.clone().oneshot(request).await?;
+    let backend = response.extensions().get::<Selected>().cloned();
+    let backend = backend
+        .as_ref()
+        .map_or("no backend", |selected| selected.backend().label());
+    let status = response.status();
+    let answer: Value = response.json().await?;
+    println!(
+        "{status} from {backend}: {}",
+        answer["choices"][0]["message"]["content"]
+    );
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! How to test a stack of one's own with `spillover-testing`: without sockets and in no time, and over real connections to a
+//! server that limits as Azure does.
+//!
+//! ```sh
+//! cargo test -p spillover-examples --test testing
+//! ```
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{Request, Response, StatusCode};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use spillover_testing::{Probe, limit::Payg, upstream::MockUpstream};
+use tokio::time::{Instant, advance};
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt, timeout::TimeoutLayer};
+use tower_spillover::{
+    Backend, Pool, Selected,
+    refusal::{RefusalBodyLayer, ResumedBody},
+    retry::{ReplayBody, RetryThrottledLayer},
+    rewrite::RewriteRequestLayer,
+    select::PrioritySelectLayer,
+    throttle::ThrottleTrackerLayer,
+};
+
+/// What is tested: it takes the client, so that a test can bring another.
+fn stack<S>(
+    pool: Pool,
+    client: S,
+) -> impl Service<Request<Body>, Response = Response<ResumedBody<Body>>, Error = BoxError> + Clone
+where
+    S: Service<Request<ReplayBody<Body>>, Response = Response<Body>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    ServiceBuilder::new()
+        .layer(RetryThrottledLayer::new())
+        .layer(PrioritySelectLayer::new(pool))
+        .layer(RewriteRequestLayer::new())
+        .layer(ThrottleTrackerLayer::new())
+        .layer(RefusalBodyLayer::new())
+        .layer(TimeoutLayer::new(Duration::from_secs(20)))
+        .service(client)
+}
+
+fn pool(urls: [&str; 2]) -> Pool {
+    let ptu = Backend::builder("ptu").url(urls[0]).priority(1);
+    let payg = Backend::builder("payg").url(urls[1]).priority(2);
+    Pool::new([ptu.build().unwrap(), payg.build().unwrap()]).unwrap()
+}
+
+/// Who answers a small chat request.
+async fn ask<S, B>(stack: &S) -> String
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError> + Clone,
+{
+    let body = r#"{"model": "gpt-4o", "messages": [], "max_tokens": 600}"#;
+    let request = Request::post("/v1/chat/completions")
+        .body(Body::from(body))
+        .unwrap();
+    let response = stack.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let selected = response.extensions().get::<Selected>().unwrap();
+    selected.backend().label().to_owned()
+}
+
+/// The clock is paused, and moves when it is told to: a minute takes no time.
+#[tokio::test(start_paused = true)]
+async fn a_throttled_backend_is_used_again_when_it_said() {
+    let begun = Instant::now();
+    let client = Probe::new(move |request: Request<ReplayBody<Body>>| async move {
+        let is_early = Instant::now() < begun + Duration::from_secs(7);
+        let response = match request.uri().host() {
+            Some("ptu.test") if is_early => {
+                Response::builder().status(429).header("retry-after", "7")
+            }
+            _ => Response::builder(),
+        };
+        Ok::<_, BoxError>(response.body(Body::empty()).unwrap())
+    });
+    let probe = client.handle();
+    let stack = stack(pool(["http://ptu.test", "http://payg.test"]), client);
+
+    assert_eq!(ask(&stack).await, "payg");
+    assert_eq!(probe.calls(), 2);
+    advance(Duration::from_secs(6)).await;
+    assert_eq!(ask(&stack).await, "payg");
+    assert_eq!(probe.calls(), 3);
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(ask(&stack).await, "ptu");
+
+    // A layer that calls a clone which it did not make ready works with most clients, and panics with some.
+    assert_eq!(probe.violations(), 0);
+}
+
+/// When all tasks wait, a paused clock jumps to the next timer.
+#[tokio::test(start_paused = true)]
+async fn a_backend_that_hangs_has_its_timeout() {
+    let begun = Instant::now();
+    let client = Probe::new(|request: Request<ReplayBody<Body>>| async move {
+        if request.uri().host() == Some("ptu.test") {
+            std::future::pending::<()>().await;
+        }
+        Ok::<_, BoxError>(Response::new(Body::empty()))
+    });
+    let probe = client.handle();
+    let stack = stack(pool(["http://ptu.test", "http://payg.test"]), client);
+
+    assert_eq!(ask(&stack).await, "payg");
+    assert_eq!(Instant::now() - begun, Duration::from_secs(20));
+    assert_eq!((probe.cancelled(), probe.in_flight()), (1, 0));
+}
+
+/// Connections need the real clock.
+#[tokio::test]
+async fn a_request_that_exceeds_the_tokens_spills() {
+    let ptu = MockUpstream::builder()
+        .limit(Payg::new(1_000))
+        .start()
+        .await
+        .unwrap();
+    let payg = MockUpstream::builder().start().await.unwrap();
+    let client = Client::builder(TokioExecutor::new()).build_http::<ReplayBody<Body>>();
+    let client = client.map_response(|response| response.map(Body::new));
+    let stack = stack(pool([&ptu.url(), &payg.url()]), client);
+
+    // 600 tokens of 1,000, and once more.
+    assert_eq!(ask(&stack).await, "ptu");
+    assert_eq!(ask(&stack).await, "payg");
+    let stats = ptu.handle().stats();
+    assert_eq!((stats.served, stats.throttled), (1, 1));
+    let [first, second] = &ptu.handle().requests()[..] else {
+        panic!("two requests");
+    };
+    assert_eq!(first.body, second.body);
+}

@@ -1,0 +1,84 @@
+//! A tonic client over three channels: each call goes to the best backend that will take it now.
+//!
+//! ```sh
+//! cargo run -p spillover-examples --bin tonic
+//! ```
+
+mod proto;
+
+use std::time::Duration;
+
+use http::Request;
+use tokio::time::sleep;
+use tonic::{Response, transport::Endpoint};
+use tower::{BoxError, ServiceBuilder};
+use tower_spillover::{
+    Backend, Pool, Selected, Tried, refusal::RefusalBodyLayer, retry::RetryThrottledLayer,
+    select::PrioritySelectLayer, steer::BackendSteer, throttle::ThrottleTrackerLayer,
+};
+
+use self::proto::{CompletionsClient, Prompt, Server};
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    // Three servers on this machine play the backends.
+    let ptu = Server::start("ptu").await?;
+    let sweden = Server::start("sweden").await?;
+    let france = Server::start("france").await?;
+
+    let backend = |label, server: &Server, priority| {
+        let backend = Backend::builder(label).url(server.url());
+        backend.priority(priority).build()
+    };
+    let pool = Pool::new([
+        backend("ptu", &ptu, 1)?,
+        backend("sweden", &sweden, 2)?,
+        backend("france", &france, 3)?,
+    ])?;
+    let channels = BackendSteer::try_new(&pool, |backend| {
+        let endpoint = Endpoint::from_shared(backend.url().to_owned())?;
+        Ok::<_, tonic::transport::Error>(endpoint.timeout(Duration::from_secs(20)).connect_lazy())
+    })?;
+    let stack = ServiceBuilder::new()
+        .layer(RetryThrottledLayer::new())
+        .layer(PrioritySelectLayer::new(pool))
+        .layer(ThrottleTrackerLayer::new())
+        // A call that fails has status 200 and `grpc-status` in its head: this reads it.
+        .layer(RefusalBodyLayer::new())
+        .map_request(|request: Request<_>| request.map(tonic::body::Body::new))
+        .service(channels);
+    let mut client = CompletionsClient::new(stack);
+    let prompt = || Prompt {
+        text: "Hello world".into(),
+    };
+
+    let response = client.complete(prompt()).await?;
+    report(&response);
+
+    println!("ptu and sweden throttle: come back in a second, in a minute");
+    ptu.throttle(1_000);
+    sweden.throttle(60_000);
+    let response = client.complete_stream(prompt()).await?;
+    report(&response);
+    let mut stream = response.into_inner();
+    while let Some(completion) = stream.message().await? {
+        println!("  {}", completion.text);
+    }
+    report(&client.complete(prompt()).await?);
+
+    println!("a second later");
+    sleep(Duration::from_millis(1_100)).await;
+    report(&client.complete(prompt()).await?);
+    Ok(())
+}
+
+/// What the layers leave in the extensions of a response says how it came about.
+fn report<T>(response: &Response<T>) {
+    let backend = response.extensions().get::<Selected>();
+    let backend = backend.map_or("no backend", |selected| selected.backend().label());
+    let attempts = response
+        .extensions()
+        .get::<Tried>()
+        .map_or(0, Tried::attempts);
+    println!("served by {backend}, attempts: {attempts}");
+}
