@@ -105,14 +105,15 @@ async fn main() -> Result<(), BoxError> {
             "later" => sleep(Duration::from_millis(2_100)).await,
             _ => {}
         }
-        let request = Request::get("/v1/models").header("authorization", "Bearer of the client");
+        let request = Request::get("/v1/models").header("api-key", "key-of-the-client");
         let request = request.body(Body::empty())?;
         let response = client.ready().await?.call(request).await?;
         println!("  {}", response.status());
     }
     for (label, upstream) in [("ptu", &ptu), ("payg", &payg)] {
         for request in upstream.handle().requests() {
-            println!("{label} got {:?}", request.headers[AUTHORIZATION]);
+            let [token, key] = ["authorization", "api-key"].map(|name| request.headers.get(name));
+            println!("{label} got {token:?}, and from the client {key:?}");
         }
     }
     Ok(())

@@ -42,24 +42,19 @@ fn stack(pool: Pool, client: Client) -> Stack {
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     // Two servers on this machine play the backends.
-    let ptu = MockUpstream::builder()
-        .reply("This is ptu.")
-        .start()
-        .await?;
-    let payg = MockUpstream::builder()
-        .reply("This is payg.")
-        .start()
-        .await?;
-    let pool = Pool::new([
-        Backend::builder("ptu").url(ptu.url()).priority(1).build()?,
-        Backend::builder("payg")
-            .url(payg.url())
-            .priority(2)
-            .build()?,
-    ])?;
+    let ptu = MockUpstream::builder().reply("This is ptu.");
+    let ptu = ptu.start().await?;
+    let payg = MockUpstream::builder().reply("This is payg.");
+    let payg = payg.start().await?;
+    let backend = |label, upstream: &MockUpstream, priority| {
+        let backend = Backend::builder(label).url(upstream.url());
+        backend.priority(priority).build()
+    };
+    let pool = Pool::new([backend("ptu", &ptu, 1)?, backend("payg", &payg, 2)?])?;
 
-    // reqwest takes `authorization` from a request that is redirected to another host, but not `api-key`.
+    // From a request that is redirected to another host reqwest takes `authorization`, but not `api-key`.
     let client = Client::builder().redirect(Policy::none()).no_proxy();
+    // The timeout is for each attempt.
     let client = client.timeout(Duration::from_secs(100)).build()?;
     let stack = stack(pool, client.clone());
 

@@ -180,11 +180,11 @@ async fn credential() {
             "later",
             "  getting a token for ptu",
             "  200 OK",
-            r#"ptu got "Bearer token-of-ptu""#,
-            r#"ptu got "Bearer token-of-ptu""#,
-            r#"ptu got "Bearer token-of-ptu""#,
-            r#"ptu got "Bearer token-of-ptu""#,
-            r#"payg got "Bearer token-of-payg""#,
+            r#"ptu got Some("Bearer token-of-ptu"), and from the client None"#,
+            r#"ptu got Some("Bearer token-of-ptu"), and from the client None"#,
+            r#"ptu got Some("Bearer token-of-ptu"), and from the client None"#,
+            r#"ptu got Some("Bearer token-of-ptu"), and from the client None"#,
+            r#"payg got Some("Bearer token-of-payg"), and from the client None"#,
         ]
     );
 }
