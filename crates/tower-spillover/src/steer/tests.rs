@@ -28,15 +28,19 @@ fn pool() -> Pool {
 fn steer(pool: &Pool) -> (BackendSteer<Inner>, [Handle; 2]) {
     let mut handles = Vec::new();
     let steer = BackendSteer::new(pool, |backend| {
-        let label = if backend.label() == "a" { "a" } else { "b" };
-        let inner: Inner = Probe::new(move |_| async move {
-            tokio::task::yield_now().await;
-            Ok(Response::new(label))
-        });
+        let inner = service_of(backend);
         handles.push(inner.handle());
         inner
     });
     (steer, handles.try_into().unwrap())
+}
+
+fn service_of(backend: &Backend) -> Inner {
+    let label = if backend.label() == "a" { "a" } else { "b" };
+    Probe::new(move |_| async move {
+        tokio::task::yield_now().await;
+        Ok(Response::new(label))
+    })
 }
 
 /// A request for the backend with this index.
@@ -94,9 +98,8 @@ fn the_first_service_that_cannot_be_made_is_the_error() {
 #[tokio::test]
 async fn services_that_can_fail_to_be_made_serve_their_backends() {
     let pool = pool();
-    let (made, _) = steer(&pool);
-    let mut services = [made, steer(&pool).0].into_iter();
-    let steer = BackendSteer::try_new(&pool, |_| services.next().ok_or("no more")).unwrap();
+    let make = |backend: &Backend| Ok::<_, &str>(service_of(backend));
+    let steer = BackendSteer::try_new(&pool, make).unwrap();
     for (index, label) in ["a", "b"].into_iter().enumerate() {
         let response = steer.clone().oneshot(request(&pool, index)).await.unwrap();
         assert_eq!(*response.body(), label);
