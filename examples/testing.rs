@@ -17,7 +17,8 @@ use tokio::time::{Instant, advance};
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt, timeout::TimeoutLayer};
 use tower_spillover::{
     Backend, Pool, Selected,
-    refusal::{RefusalBodyLayer, ResumedBody},
+    body::ResumedBody,
+    refusal::RefusalBodyLayer,
     retry::{ReplayBody, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
     select::PrioritySelectLayer,
