@@ -1,6 +1,7 @@
 //! What the tests of the gateway and those of the whole stack of layers share.
 
 pub mod e2e;
+pub mod grpc;
 pub mod stack;
 
 /// The examples of the README, which run with the other tests.

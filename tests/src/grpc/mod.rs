@@ -1,0 +1,22 @@
+//! Real tonic servers behind real channels, with the whole stack of layers in between.
+//!
+//! The service is `grpc.health.v1.Health`, which has a unary and a server-streaming method, and `test.Uploads`, which has a
+//! client-streaming one. A [`Server`] names itself in the field `x-server` of its answers.
+
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "it panics wherever the test is to fail"
+)]
+
+mod play;
+mod server;
+mod stack;
+mod uploads;
+
+pub use self::{
+    play::Play,
+    server::{Server, served_by},
+    stack::{Channels, GrpcStack, pool, stack},
+    uploads::{UPLOAD, upload},
+};

@@ -1,0 +1,30 @@
+use tonic::Status;
+
+/// What a server does with a call.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a test lists what it needs")]
+pub enum Play {
+    /// Answers; a stream has three messages.
+    Serve,
+    /// Refuses at once: all is in the head of the response.
+    Refuse(Status),
+    /// Refuses after the head and before the first message.
+    RefuseLate(Status),
+    /// Sends one message, then fails.
+    Break(Status),
+    /// Never answers.
+    Stall,
+}
+
+impl Play {
+    /// At its limit, and to be left alone for this long.
+    #[must_use]
+    pub fn exhausted(pushback_ms: &str) -> Status {
+        let mut status = Status::resource_exhausted("slow down");
+        let value = pushback_ms.parse().unwrap();
+        status
+            .metadata_mut()
+            .insert("grpc-retry-pushback-ms", value);
+        status
+    }
+}
