@@ -163,10 +163,17 @@ pub mod retry;
 pub mod rewrite;
 #[cfg(feature = "select")]
 pub mod select;
+#[cfg(feature = "stack")]
+pub mod stack;
 #[cfg(feature = "steer")]
 pub mod steer;
 #[cfg(feature = "throttle")]
 pub mod throttle;
+#[cfg(feature = "util")]
+mod util;
+
+#[cfg(feature = "util")]
+pub use crate::util::ServiceBuilderExt;
 
 #[doc(no_inline)]
 pub use spillover_core::{

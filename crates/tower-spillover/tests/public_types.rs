@@ -28,6 +28,7 @@ use tower_spillover::{
     },
     rewrite::{RewriteRequest, RewriteRequestLayer},
     select::{self, EmptyResponse, PrioritySelect, PrioritySelectLayer, ThreadDraw, WhenExhausted},
+    stack::{SpilloverBody, SpilloverLayer},
     steer::{self, BackendSteer, NotSelected},
     throttle::{self, ThrottleTracker, ThrottleTrackerLayer},
 };
@@ -110,6 +111,9 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<ThreadDraw>();
     check::<WhenExhausted>();
 
+    check::<SpilloverBody<Body>>();
+    check::<SpilloverLayer>();
+
     check::<BackendSteer<Inner>>();
     check::<NotSelected>();
 
@@ -142,6 +146,10 @@ fn all_layers_and_services_can_be_cloned() {
     check::<(ConcurrencyLimitLayer, ConcurrencyLimit<Inner>)>();
     check::<(RefusalBodyLayer, RefusalBody<Inner>)>();
     check::<(RewriteRequestLayer, RewriteRequest<Inner>)>();
+    check::<(
+        SpilloverLayer,
+        <SpilloverLayer as Layer<ReplayInner>>::Service,
+    )>();
     check::<(ThrottleTrackerLayer, ThrottleTracker<Inner>)>();
     check::<BackendSteer<Inner>>();
     check::<(ReplayBody<Body>, ReplayLimits)>();

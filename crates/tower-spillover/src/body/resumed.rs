@@ -19,7 +19,7 @@ pin_project! {
     {
         // Boxed, because few bodies are read: the rest carries a pointer.
         read: Option<Box<Read<B>>>,
-        // `None` for one that was replaced.
+        // `None` for one that was replaced, or is empty.
         #[pin]
         inner: Option<B>,
     }
@@ -169,9 +169,13 @@ impl<B: Body> Body for ResumedBody<B> {
     }
 }
 
-impl<B: Body + Default> Default for ResumedBody<B> {
+/// An empty one, also where `B` has none.
+impl<B: Body> Default for ResumedBody<B> {
     fn default() -> Self {
-        Self::untouched(B::default())
+        Self {
+            read: None,
+            inner: None,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{EveryRequest, Hedge};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct HedgeLayer<C = StatusClassifier, F = EveryRequest> {
-    delay: Duration,
+    pub(crate) delay: Duration,
     budget: Arc<TpsBudget>,
     classify: C,
     filter: F,

@@ -61,9 +61,10 @@ impl<B: Body> Body for PeekedBody<B> {
     }
 }
 
-impl<B: Body + Default> Default for PeekedBody<B> {
+/// An empty one, also where `B` has none.
+impl<B: Body> Default for PeekedBody<B> {
     fn default() -> Self {
-        Self::untouched(B::default())
+        Self::new(ResumedBody::default(), None)
     }
 }
 

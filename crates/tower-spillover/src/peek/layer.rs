@@ -8,14 +8,14 @@ use super::StreamPeek;
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct StreamPeekLayer {
-    limits: Limits,
+    pub(crate) limits: Limits,
 }
 
 /// How long a stream is held.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    pub(super) max_held: usize,
-    pub(super) max_wait: Duration,
+pub(crate) struct Limits {
+    pub(crate) max_held: usize,
+    pub(crate) max_wait: Duration,
 }
 
 impl StreamPeekLayer {

@@ -11,7 +11,7 @@ use super::{ReplayLimits, RetryThrottled, ThrottlePolicy, policy::Bounds};
 #[must_use]
 pub struct RetryThrottledLayer<C = StatusClassifier> {
     classify: C,
-    bounds: Bounds,
+    pub(crate) bounds: Bounds,
     limits: ReplayLimits,
 }
 

@@ -122,9 +122,9 @@ where
 
 /// What bounds the attempts of one request, beside the number of backends.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Bounds {
-    pub(super) max_attempts: Option<NonZeroU32>,
-    pub(super) deadline: Option<Duration>,
+pub(crate) struct Bounds {
+    pub(crate) max_attempts: Option<NonZeroU32>,
+    pub(crate) deadline: Option<Duration>,
     pub(super) sdk_retry_budget: Option<Arc<TpsBudget>>,
 }
 

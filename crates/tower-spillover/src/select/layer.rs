@@ -7,8 +7,8 @@ use super::{EmptyResponse, PrioritySelect, ThreadDraw, WhenExhausted};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PrioritySelectLayer<D = ThreadDraw, R = EmptyResponse, T = Weighted> {
-    pool: Pool,
-    when_exhausted: WhenExhausted,
+    pub(crate) pool: Pool,
+    pub(crate) when_exhausted: WhenExhausted,
     draw: D,
     response: R,
     strategy: T,

@@ -7,7 +7,7 @@ use super::ThrottleTracker;
 #[derive(Clone, Copy, Debug, Default)]
 #[must_use]
 pub struct ThrottleTrackerLayer<C = StatusClassifier> {
-    classify: C,
+    pub(crate) classify: C,
     cooldowns: Cooldowns,
 }
 

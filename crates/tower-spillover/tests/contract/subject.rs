@@ -18,6 +18,7 @@ use tower_spillover::{
     retry::{ReplayBody, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
     select::PrioritySelectLayer,
+    stack::SpilloverLayer,
     steer::BackendSteer,
     throttle::ThrottleTrackerLayer,
 };
@@ -227,7 +228,7 @@ impl Subject for Shared {
     const RETRIES: bool = true;
 
     fn wrap(pool: Pool, inner: Inner<ReplayBody<Body>>) -> impl HttpService<Body> {
-        stack(pool, inner)
+        stack(SpilloverLayer::new(pool), inner)
     }
 }
 
@@ -243,7 +244,7 @@ impl Subject for PerBackend {
 
     fn wrap(pool: Pool, inner: Inner<ReplayBody<Body>>) -> impl HttpService<Body> {
         let per_backend = BackendSteer::new(&pool, |_| inner.clone());
-        stack(pool, per_backend)
+        stack(SpilloverLayer::new(pool), per_backend)
     }
 }
 
@@ -256,22 +257,22 @@ impl Subject for Hedging {
     const RETRIES: bool = true;
 
     fn wrap(pool: Pool, inner: Inner<ReplayBody<Body>>) -> impl HttpService<Body> {
-        ServiceBuilder::new()
-            .layer(RetryThrottledLayer::new())
-            .layer(HedgeLayer::new(DELAY))
-            .layer(PrioritySelectLayer::new(pool))
-            .layer(RewriteRequestLayer::new())
-            .layer(ThrottleTrackerLayer::new())
-            .service(inner)
+        stack(
+            SpilloverLayer::new(pool).hedge(HedgeLayer::new(DELAY)),
+            inner,
+        )
     }
 }
 
-fn stack<S: HttpService<ReplayBody<Body>>>(pool: Pool, inner: S) -> impl HttpService<Body> {
+/// It needs a body that it can read.
+fn stack<S: HttpService<ReplayBody<Body>>>(
+    layer: SpilloverLayer,
+    inner: S,
+) -> impl HttpService<Body> {
     ServiceBuilder::new()
-        .layer(RetryThrottledLayer::new())
-        .layer(PrioritySelectLayer::new(pool))
-        .layer(RewriteRequestLayer::new())
-        .layer(ThrottleTrackerLayer::new())
+        .map_response(|response: Response<_>| response.map(|_| ()))
+        .layer(layer)
+        .map_response(|response: Response<()>| response.map(|()| Body::default()))
         .service(inner)
 }
 

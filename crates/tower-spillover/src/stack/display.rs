@@ -1,0 +1,46 @@
+use std::fmt;
+
+use super::SpilloverLayer;
+
+/// A line for each layer, the outermost first, with what it is set to.
+impl<C, D, R, T> fmt::Display for SpilloverLayer<C, D, R, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bounds = &self.retry.bounds;
+        write!(f, "RetryThrottled    ")?;
+        match bounds.max_attempts {
+            Some(max) => write!(f, "at most {max} attempts")?,
+            None => write!(f, "as many attempts as there are backends")?,
+        }
+        if let Some(deadline) = bounds.deadline {
+            write!(f, ", none begun after {deadline:?}")?;
+        }
+        writeln!(f)?;
+
+        if let Some(hedge) = &self.hedge {
+            writeln!(
+                f,
+                "Hedge             a second attempt after {:?}",
+                hedge.delay
+            )?;
+        }
+
+        write!(f, "PrioritySelect    ")?;
+        for (i, backend) in self.select.pool.backends().enumerate() {
+            let comma = if i > 0 { ", " } else { "" };
+            write!(f, "{comma}{} ({})", backend.label(), backend.priority())?;
+        }
+        let when_exhausted = self.select.when_exhausted;
+        writeln!(f, "; when all are closed: {when_exhausted:?}")?;
+
+        let limits = self.peek.limits;
+        writeln!(f, "RewriteRequest    address and credential of the backend")?;
+        writeln!(f, "InFlight          until the end of the body")?;
+        writeln!(f, "ThrottleTracker   closes what refuses")?;
+        writeln!(f, "RefusalBody       of refusals in doubt")?;
+        write!(
+            f,
+            "StreamPeek        until the first content, {} bytes, {:?}",
+            limits.max_held, limits.max_wait
+        )
+    }
+}

@@ -1,0 +1,140 @@
+use spillover_core::{Pool, StatusClassifier, Weighted};
+use tower::util::{Either, option_layer};
+use tower_layer::Layer;
+
+use crate::{
+    body::{GuardedBody, ResumedBody},
+    hedge::{Hedge, HedgeLayer},
+    in_flight::{InFlight, InFlightLayer, InFlightPlace},
+    peek::{PeekedBody, StreamPeek, StreamPeekLayer},
+    refusal::{RefusalBody, RefusalBodyLayer},
+    retry::{RetryThrottled, RetryThrottledLayer},
+    rewrite::{RewriteRequest, RewriteRequestLayer},
+    select::{EmptyResponse, PrioritySelect, PrioritySelectLayer, ThreadDraw},
+    throttle::{ThrottleTracker, ThrottleTrackerLayer},
+};
+
+/// Makes the usual stack; see the [module](super).
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SpilloverLayer<C = StatusClassifier, D = ThreadDraw, R = EmptyResponse, T = Weighted> {
+    pub(super) retry: RetryThrottledLayer<C>,
+    pub(super) hedge: Option<HedgeLayer<C>>,
+    pub(super) select: PrioritySelectLayer<D, R, T>,
+    pub(super) tracker: ThrottleTrackerLayer<C>,
+    pub(super) peek: StreamPeekLayer,
+}
+
+/// The body of the responses of the stack over a service whose responses have the body `B`.
+pub type SpilloverBody<B> = GuardedBody<ResumedBody<PeekedBody<B>>, InFlightPlace>;
+
+impl SpilloverLayer {
+    /// The stack in front of these backends, each layer with its defaults.
+    pub fn new(pool: Pool) -> Self {
+        Self {
+            retry: RetryThrottledLayer::new(),
+            hedge: None,
+            select: PrioritySelectLayer::new(pool),
+            tracker: ThrottleTrackerLayer::new(),
+            peek: StreamPeekLayer::new(),
+        }
+    }
+}
+
+impl<C, D, R, T> SpilloverLayer<C, D, R, T> {
+    /// Sets the options of [`RetryThrottledLayer`].
+    pub fn retry(self, set: impl FnOnce(RetryThrottledLayer<C>) -> RetryThrottledLayer<C>) -> Self {
+        Self {
+            retry: set(self.retry),
+            ..self
+        }
+    }
+
+    /// Sends a slow request to a second backend as well. Default: not.
+    pub fn hedge(self, hedge: HedgeLayer) -> Self
+    where
+        C: Clone,
+    {
+        Self {
+            hedge: Some(hedge.with_classify(self.tracker.classify.clone())),
+            ..self
+        }
+    }
+
+    /// Sets the options of [`PrioritySelectLayer`].
+    pub fn select<D2, R2, T2>(
+        self,
+        set: impl FnOnce(PrioritySelectLayer<D, R, T>) -> PrioritySelectLayer<D2, R2, T2>,
+    ) -> SpilloverLayer<C, D2, R2, T2> {
+        SpilloverLayer {
+            retry: self.retry,
+            hedge: self.hedge,
+            select: set(self.select),
+            tracker: self.tracker,
+            peek: self.peek,
+        }
+    }
+
+    /// Sets the options of [`ThrottleTrackerLayer`].
+    pub fn tracker(
+        self,
+        set: impl FnOnce(ThrottleTrackerLayer<C>) -> ThrottleTrackerLayer<C>,
+    ) -> Self {
+        Self {
+            tracker: set(self.tracker),
+            ..self
+        }
+    }
+
+    /// Sets the options of [`StreamPeekLayer`].
+    pub fn peek(self, set: impl FnOnce(StreamPeekLayer) -> StreamPeekLayer) -> Self {
+        Self {
+            peek: set(self.peek),
+            ..self
+        }
+    }
+
+    /// Decides by `classify` what an answer means, in every layer that asks.
+    pub fn with_classify<U: Clone>(self, classify: U) -> SpilloverLayer<U, D, R, T> {
+        SpilloverLayer {
+            retry: self.retry.with_classify(classify.clone()),
+            hedge: self
+                .hedge
+                .map(|hedge| hedge.with_classify(classify.clone())),
+            select: self.select,
+            tracker: self.tracker.with_classify(classify),
+            peek: self.peek,
+        }
+    }
+}
+
+impl<S, C, D, R, T> Layer<S> for SpilloverLayer<C, D, R, T>
+where
+    C: Clone,
+    D: Clone,
+    R: Clone,
+    T: Clone,
+{
+    type Service = RetryThrottled<
+        Either<
+            Hedge<PrioritySelect<Attempt<S, C>, D, R, T>, C>,
+            PrioritySelect<Attempt<S, C>, D, R, T>,
+        >,
+        C,
+    >;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let attempt = RewriteRequestLayer::new().layer(
+            InFlightLayer::new().layer(
+                self.tracker
+                    .layer(RefusalBodyLayer::new().layer(self.peek.layer(inner))),
+            ),
+        );
+        let select = self.select.layer(attempt);
+        let hedge = option_layer(self.hedge.clone()).layer(select);
+        self.retry.layer(hedge)
+    }
+}
+
+/// What every attempt goes through.
+type Attempt<S, C> = RewriteRequest<InFlight<ThrottleTracker<RefusalBody<StreamPeek<S>>, C>>>;
