@@ -2,7 +2,7 @@
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderName, HeaderValue, Response},
     routing::{any, any_service},
 };
@@ -11,11 +11,8 @@ use hyper_util::client::legacy::connect::Connect;
 use spillover_core::{Class, Exhausted, Pool, Selected};
 use tower::{ServiceBuilder, retry::budget::TpsBudget};
 use tower_spillover::{
-    refusal::RefusalBodyLayer,
-    retry::RetryThrottledLayer,
-    rewrite::RewriteRequestLayer,
-    select::{PrioritySelectLayer, WhenExhausted},
-    throttle::ThrottleTrackerLayer,
+    select::WhenExhausted,
+    stack::{SpilloverBody, SpilloverLayer},
 };
 
 use crate::{
@@ -46,6 +43,7 @@ where
     C: Connect + Clone + Send + Sync + 'static,
 {
     let expose_url = settings.expose_backend_url;
+    let when_exhausted = settings.when_exhausted;
     let proxy = ServiceBuilder::new()
         .layer(AccessLogLayer::new())
         .map_response(move |response| name_backend(response, expose_url))
@@ -53,16 +51,15 @@ where
         .map_response(hop_by_hop::strip_response)
         .map_response(dialect::render)
         .layer(ModelScopeLayer)
-        .layer(RetryThrottledLayer::new().sdk_retry_budget(TpsBudget::default()))
-        .layer(
-            PrioritySelectLayer::new(settings.pool)
-                .when_exhausted(settings.when_exhausted)
-                .with_exhausted_response(all_closed),
-        )
-        .layer(RewriteRequestLayer::new())
-        .layer(ThrottleTrackerLayer::new())
         .map_response(|response: Response<_>| response.map(Body::new))
-        .layer(RefusalBodyLayer::new())
+        .layer(
+            SpilloverLayer::new(settings.pool)
+                .retry(|retry| retry.sdk_retry_budget(TpsBudget::default()))
+                .select(|select| {
+                    let select = select.when_exhausted(when_exhausted);
+                    select.with_exhausted_response(all_closed::<SpilloverBody<Body>>)
+                }),
+        )
         .service(Upstream::new(client(connector), settings.http_timeout));
 
     // CONNECT names an authority and no resource; TRACE would show a client the credential of the backend (RFC 9110
@@ -92,11 +89,13 @@ fn name_backend(mut response: Response<Body>, expose_url: bool) -> Response<Body
 }
 
 /// Says to a client what keeps the backend closed that opens first, in the words of that backend.
-fn all_closed(exhausted: &Exhausted, request: &Parts) -> Response<Body> {
+fn all_closed<B: From<Bytes>>(exhausted: &Exhausted, request: &Parts) -> Response<B> {
     let cause = exhausted.cause();
     let is_quota = cause.is_some_and(|cause| cause.class() == Class::Quota);
     let (kind, what) = if is_quota {
         (ErrorKind::Quota, "The quota of every backend is used up.")
+    } else if cause.is_none() {
+        (ErrorKind::RateLimit, "Every backend is busy.")
     } else {
         (ErrorKind::RateLimit, "Every backend is at its rate limit.")
     };

@@ -1,6 +1,6 @@
 //! Responses of the gateway's own, in the format that the client reads.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header::CONTENT_TYPE};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::json;
@@ -73,7 +73,7 @@ impl Dialect {
     }
 
     /// The response that says so.
-    pub(crate) fn response(self, error: &GatewayError) -> Response<Body> {
+    pub(crate) fn response<B: From<Bytes>>(self, error: &GatewayError) -> Response<B> {
         let GatewayError { kind, message } = error;
         match self {
             Self::OpenAi => {
@@ -142,8 +142,8 @@ impl ErrorKind {
     }
 }
 
-fn json_response(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(body.to_string()));
+fn json_response<B: From<Bytes>>(status: StatusCode, body: &serde_json::Value) -> Response<B> {
+    let mut response = Response::new(Bytes::from(body.to_string()).into());
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
@@ -152,8 +152,8 @@ fn json_response(status: StatusCode, body: &serde_json::Value) -> Response<Body>
 
 /// A response of trailers only, which stand in the place of the head
 /// (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
-fn grpc_response(status: u16, message: &str) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
+fn grpc_response<B: From<Bytes>>(status: u16, message: &str) -> Response<B> {
+    let mut response = Response::new(Bytes::new().into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(GRPC_STATUS, HeaderValue::from(status));
@@ -207,7 +207,7 @@ mod tests {
             message: "100 % \"full\"\n".into(),
         };
         let body = |dialect: Dialect| {
-            let response = dialect.response(&error);
+            let response: Response<Body> = dialect.response(&error);
             assert_eq!(response.status(), 429);
             async {
                 let body = axum::body::to_bytes(response.into_body(), 1024)
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(anthropic["type"], "error");
         assert_eq!(anthropic["error"]["type"], "rate_limit_error");
 
-        let grpc = Dialect::Grpc.response(&error);
+        let grpc: Response<Body> = Dialect::Grpc.response(&error);
         assert_eq!(grpc.status(), 200);
         assert_eq!(grpc.headers()["grpc-status"], "8");
         assert_eq!(grpc.headers()["grpc-message"], "100 %25 \"full\"%0A");

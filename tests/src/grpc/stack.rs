@@ -5,9 +5,7 @@ use tonic::{
 };
 use tower::{BoxError, Service, ServiceBuilder};
 use tower_spillover::{
-    Backend, Credential, GrpcClassifier, Pool, in_flight::InFlightLayer, peek::StreamPeekLayer,
-    retry::RetryThrottledLayer, rewrite::RewriteRequestLayer, select::PrioritySelectLayer,
-    steer::BackendSteer, throttle::ThrottleTrackerLayer,
+    Backend, Credential, GrpcClassifier, Pool, stack::SpilloverLayer, steer::BackendSteer,
 };
 
 use super::Server;
@@ -61,12 +59,7 @@ pub fn stack(pool: &Pool) -> impl GrpcStack + use<> {
         endpoint.connect_lazy()
     });
     ServiceBuilder::new()
-        .layer(RetryThrottledLayer::new().with_classify(GrpcClassifier::new()))
-        .layer(PrioritySelectLayer::new(pool.clone()))
-        .layer(RewriteRequestLayer::new())
-        .layer(InFlightLayer::new())
-        .layer(ThrottleTrackerLayer::new().with_classify(GrpcClassifier::new()))
-        .layer(StreamPeekLayer::new())
+        .layer(SpilloverLayer::new(pool.clone()).with_classify(GrpcClassifier::new()))
         .map_request(|request: Request<_>| request.map(Body::new))
         .service(channels)
 }

@@ -9,14 +9,7 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use spillover_gateway::{Settings, app};
 use tonic::transport::{Channel, Endpoint};
 use tower::{BoxError, Service, ServiceBuilder, timeout::TimeoutLayer, util::BoxCloneSyncService};
-use tower_spillover::{
-    Backend,
-    retry::{ReplayBody, RetryThrottledLayer},
-    rewrite::RewriteRequestLayer,
-    select::PrioritySelectLayer,
-    steer::BackendSteer,
-    throttle::ThrottleTrackerLayer,
-};
+use tower_spillover::{Backend, retry::ReplayBody, stack::SpilloverLayer, steer::BackendSteer};
 
 use super::{Backends, StackBuilder, wire::WireConnector};
 
@@ -148,16 +141,15 @@ where
     let rng = Arc::new(Mutex::new(SmallRng::seed_from_u64(7)));
     let draw = move || rng.lock().unwrap().random::<u64>();
     let limits = settings.limits.clone().unwrap_or_default();
-    let select = PrioritySelectLayer::new(settings.pool.clone());
+    let stack = SpilloverLayer::new(settings.pool.clone())
+        .retry(|retry| retry.replay_limits(limits))
+        .select(|select| {
+            let select = select.when_exhausted(settings.when_exhausted);
+            select.with_draw(draw)
+        });
     ServiceBuilder::new()
-        .layer(RetryThrottledLayer::new().replay_limits(limits))
-        .layer(
-            select
-                .when_exhausted(settings.when_exhausted)
-                .with_draw(draw),
-        )
-        .layer(RewriteRequestLayer::new())
-        .layer(ThrottleTrackerLayer::new())
+        .map_response(|response: Response<_>| response.map(Body::new))
+        .layer(stack)
         .layer(TimeoutLayer::new(settings.timeout))
         .service(client)
 }

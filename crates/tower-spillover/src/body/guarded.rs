@@ -4,6 +4,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -61,6 +62,16 @@ impl<B: Body, G: Guard> Body for GuardedBody<B, G> {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+/// One that holds nothing.
+impl<B: From<Bytes>, G> From<Bytes> for GuardedBody<B, G> {
+    fn from(data: Bytes) -> Self {
+        Self {
+            inner: data.into(),
+            guard: None,
+        }
     }
 }
 

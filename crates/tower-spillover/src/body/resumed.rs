@@ -48,19 +48,6 @@ impl<B: Body> ResumedBody<B> {
             inner: Some(inner),
         }
     }
-
-    /// Another body, which is all there.
-    #[cfg(feature = "peek")]
-    pub(crate) fn replaced(data: Bytes) -> Self {
-        let mut read = Read::new();
-        if !data.is_empty() {
-            read.push_frame(Frame::data(data));
-        }
-        Self {
-            read: Some(Box::new(read)),
-            inner: None,
-        }
-    }
 }
 
 impl<B: Body> Read<B> {
@@ -166,6 +153,20 @@ impl<B: Body> Body for ResumedBody<B> {
         }
         hint.set_lower(hint.lower().saturating_add(ahead));
         hint
+    }
+}
+
+/// Another one in its place, which is all there.
+impl<B: Body> From<Bytes> for ResumedBody<B> {
+    fn from(data: Bytes) -> Self {
+        let mut read = Read::new();
+        if !data.is_empty() {
+            read.push_frame(Frame::data(data));
+        }
+        Self {
+            read: Some(Box::new(read)),
+            inner: None,
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -64,12 +65,12 @@ async fn an_error_that_was_read_comes_in_its_place() {
 #[cfg(feature = "peek")]
 #[tokio::test]
 async fn one_that_was_replaced_is_what_it_was_replaced_with() {
-    let body = ResumedBody::<ScriptedBody>::replaced("other".into());
+    let body = ResumedBody::<ScriptedBody>::from(Bytes::from("other"));
     assert_eq!(body.size_hint().exact(), Some(5));
     assert!(!body.is_end_stream());
     assert_eq!(body.collect().await.expect("a body").to_bytes(), "other");
 
-    let mut body = ResumedBody::<ScriptedBody>::replaced(bytes::Bytes::new());
+    let mut body = ResumedBody::<ScriptedBody>::from(Bytes::new());
     assert_eq!(body.size_hint().exact(), Some(0));
     assert!(body.is_end_stream() && body.frame().await.is_none());
 }

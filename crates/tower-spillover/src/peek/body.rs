@@ -61,6 +61,13 @@ impl<B: Body> Body for PeekedBody<B> {
     }
 }
 
+/// Another one in its place, which is all there.
+impl<B: Body> From<Bytes> for PeekedBody<B> {
+    fn from(data: Bytes) -> Self {
+        Self::new(data.into(), None)
+    }
+}
+
 /// An empty one, also where `B` has none.
 impl<B: Body> Default for PeekedBody<B> {
     fn default() -> Self {

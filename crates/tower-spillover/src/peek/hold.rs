@@ -120,7 +120,7 @@ impl<B: Body> Parts<B> {
             End::Broken if form == Form::Grpc => refuse::broken_grpc(self.head),
             End::Broken => Refused::broken(form).into_response(self.head),
         };
-        response.map(|body| PeekedBody::new(ResumedBody::replaced(body), None))
+        response.map(PeekedBody::from)
     }
 }
 
