@@ -1,0 +1,81 @@
+//! Streams that begin with status 200 and fail: before their first content, and after it.
+
+use bytes::Bytes;
+use http::Response;
+use spillover_testing::MockUpstream;
+use spillover_tests::{
+    e2e::{Gateway, behaving, healthy},
+    gateway,
+};
+
+const START: &str = "event: message_start\ndata: {\"type\":\"message_start\"}\n\n";
+const DELTA: &str =
+    "event: content_block_delta\ndata: {\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n";
+const ERROR: &str = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
+
+/// A backend whose answer is this stream.
+async fn streaming(events: &[&str]) -> MockUpstream {
+    let response = Response::builder().header("content-type", "text/event-stream");
+    let response = response.body(Bytes::from(events.concat()));
+    behaving(response.expect("a valid response")).await
+}
+
+async fn in_front_of(first: &MockUpstream, next: &MockUpstream) -> Gateway {
+    let gateway = gateway!().backend("first", 1, first.url());
+    gateway.backend("next", 2, next.url()).start().await
+}
+
+#[tokio::test]
+async fn a_stream_that_fails_before_its_first_content_moves_on() {
+    let (first, next) = (
+        streaming(&[START, ERROR]).await,
+        streaming(&[START, DELTA]).await,
+    );
+    let gateway = in_front_of(&first, &next).await;
+    for attempts in [2, 1] {
+        let answer = gateway.post("/v1/messages", r#"{"stream":true}"#).await;
+        assert_eq!(
+            (answer.status, answer.text().to_owned()),
+            (200, [START, DELTA].concat())
+        );
+        assert_eq!(answer.backend(), "next");
+        let line = gateway.wait_for_requests(3 - attempts).await.pop();
+        assert_eq!(line.expect("a line")["attempts"], attempts);
+    }
+    assert_eq!(first.handle().requests().len(), 1);
+
+    let closed = gateway
+        .wait_for_line(|line| line["message"] == "backend closed")
+        .await;
+    assert_eq!(closed["backend"], "first");
+    assert_eq!(closed["class"], "capacity");
+    assert_eq!(closed["cause"], "Overloaded");
+}
+
+#[tokio::test]
+async fn the_last_one_is_answered_with_the_status_that_its_error_stands_for() {
+    let only = streaming(&[START, ERROR]).await;
+    let gateway = gateway!().backend("only", 1, only.url()).start().await;
+    let answer = gateway.post("/v1/messages", r#"{"stream":true}"#).await;
+    assert_eq!(answer.status, 529);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.json()["error"]["type"], "overloaded_error");
+}
+
+#[tokio::test]
+async fn an_error_after_the_first_content_is_the_clients_and_is_logged() {
+    let first = streaming(&[START, DELTA, ERROR]).await;
+    let gateway = in_front_of(&first, &healthy().await).await;
+    let answer = gateway.post("/v1/messages", r#"{"stream":true}"#).await;
+    assert_eq!(
+        (answer.status, answer.text().to_owned()),
+        (200, [START, DELTA, ERROR].concat())
+    );
+    assert_eq!(answer.backend(), "first");
+
+    let line = gateway
+        .wait_for_line(|line| line["message"] == "stream ended with an error")
+        .await;
+    assert_eq!(line["level"], "WARN");
+    assert_eq!(line["backend"], "first");
+}
