@@ -75,11 +75,10 @@ async fn main() -> Result<(), BoxError> {
     let payg = MockUpstream::builder().api_key("token-of-payg");
     let payg = payg.start().await?;
 
-    // A backend with a credential gets none of the client's. The signer replaces this one.
-    let placeholder = Credential::bearer("not-signed")?;
     let backend = |label, upstream: &MockUpstream, priority| {
         let backend = Backend::builder(label).url(upstream.url());
-        let backend = backend.credential(placeholder.clone());
+        // One with a credential of its own gets none of the client's.
+        let backend = backend.credential(Credential::by_layer());
         backend.priority(priority).build()
     };
     let pool = Pool::new([backend("ptu", &ptu, 1)?, backend("payg", &payg, 2)?])?;

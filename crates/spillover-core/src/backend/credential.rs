@@ -7,8 +7,8 @@ use crate::InvalidBackend;
 /// What authenticates a request to a backend: one header field. Its value prints as `[redacted]`.
 #[derive(Clone)]
 pub struct Credential {
-    name: HeaderName,
-    value: HeaderValue,
+    /// `None` where somebody else adds it.
+    field: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Credential {
@@ -49,25 +49,31 @@ impl Credential {
         let mut value = check(value.as_ref())?;
         // Keeps the value out of `Debug` output and out of HTTP/2's compression tables (RFC 7541 section 7.1.3).
         value.set_sensitive(true);
-        Ok(Self { name, value })
+        Ok(Self {
+            field: Some((name, value)),
+        })
     }
 
-    /// The name of the field.
+    /// One that a layer of your own adds to each request, inside the one that rewrites it: a token that expires, or a
+    /// signature. The backend has a credential of its own then, and gets none of the client's.
     #[must_use]
-    pub fn name(&self) -> &HeaderName {
-        &self.name
+    pub fn by_layer() -> Self {
+        Self { field: None }
     }
 
-    /// The value of the field: a secret, marked as sensitive.
+    /// The name and the value of the field; the value is a secret, and marked as sensitive. `None` for one that a layer adds.
     #[must_use]
-    pub fn value(&self) -> &HeaderValue {
-        &self.value
+    pub fn field(&self) -> Option<(&HeaderName, &HeaderValue)> {
+        self.field.as_ref().map(|(name, value)| (name, value))
     }
 }
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: [redacted]", self.name)
+        match &self.field {
+            Some((name, _)) => write!(f, "{name}: [redacted]"),
+            None => f.write_str("by a layer"),
+        }
     }
 }
 

@@ -73,15 +73,21 @@ fn label_weight_deployment_and_concurrency_are_checked() {
 #[test]
 fn a_credential_is_one_field_and_never_printed() {
     let key = Credential::api_key("hunter2").unwrap();
+    let (name, value) = key.field().unwrap();
     assert_eq!(
-        (key.name().as_str(), key.value().to_str().unwrap()),
+        (name.as_str(), value.to_str().unwrap()),
         ("api-key", "hunter2")
     );
 
     let token = Credential::bearer("hunter2").unwrap();
-    assert_eq!(token.name(), "authorization");
-    assert_eq!(token.value(), "Bearer hunter2");
-    assert!(token.value().is_sensitive());
+    let (name, value) = token.field().unwrap();
+    assert_eq!(
+        (name.as_str(), value.to_str().unwrap()),
+        ("authorization", "Bearer hunter2")
+    );
+    assert!(value.is_sensitive());
+
+    assert!(Credential::by_layer().field().is_none());
 
     let backend = Backend::builder("b")
         .url("https://a.example")

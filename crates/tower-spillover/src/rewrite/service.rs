@@ -59,6 +59,8 @@ fn rewrite_headers(backend: &Backend, headers: &mut HeaderMap) {
         for name in &Credential::CLIENT_FIELDS {
             headers.remove(name);
         }
-        headers.insert(credential.name().clone(), credential.value().clone());
+        if let Some((name, value)) = credential.field() {
+            headers.insert(name.clone(), value.clone());
+        }
     }
 }

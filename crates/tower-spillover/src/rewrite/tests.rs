@@ -160,6 +160,15 @@ async fn a_clients_credentials_never_reach_a_backend_with_its_own() {
 }
 
 #[tokio::test]
+async fn where_a_layer_adds_the_credential_the_clients_go_as_well() {
+    let backend = backend("b").credential(Credential::by_layer());
+    let sent = rewritten(backend, &with_credentials()).await;
+    for removed in CLIENT_CREDENTIALS {
+        assert!(!sent.headers().contains_key(removed), "{removed}");
+    }
+}
+
+#[tokio::test]
 async fn a_backends_credential_is_not_for_logs() {
     let credential = Credential::bearer("hunter2").unwrap();
     let sent = rewritten(backend("b").credential(credential), &request("/")).await;

@@ -23,9 +23,11 @@ fn a_backend_is_what_its_variables_say() {
     assert_eq!(first.label(), "1");
     assert_eq!(first.url(), "https://a.example/base");
     assert_eq!(first.priority(), 0);
-    let credential = first.credential().unwrap();
-    assert_eq!(credential.name(), "api-key");
-    assert_eq!(credential.value(), "s3cret");
+    let (name, value) = first.credential().unwrap().field().unwrap();
+    assert_eq!(
+        (name.as_str(), value.to_str().unwrap()),
+        ("api-key", "s3cret")
+    );
     assert_eq!(first.deployment(), Some("gpt-4o"));
 
     assert_eq!(second.label(), "2");
