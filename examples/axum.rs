@@ -19,22 +19,15 @@ use tokio::net::TcpListener;
 use tower::{
     BoxError, ServiceBuilder, ServiceExt, timeout::TimeoutLayer, util::BoxCloneSyncService,
 };
-use tower_spillover::{
-    Backend, Pool, Selected, refusal::RefusalBodyLayer, retry::RetryThrottledLayer,
-    rewrite::RewriteRequestLayer, select::PrioritySelectLayer, throttle::ThrottleTrackerLayer,
-};
+use tower_spillover::{Backend, Pool, Selected, ServiceBuilderExt};
 
 /// The state of the application. Boxed, the stack has a type that can be written down; each request gets a clone.
 type Llm = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
 fn llm(pool: Pool) -> Llm {
     let stack = ServiceBuilder::new()
-        .layer(RetryThrottledLayer::new())
-        .layer(PrioritySelectLayer::new(pool))
-        .layer(RewriteRequestLayer::new())
-        .layer(ThrottleTrackerLayer::new())
         .map_response(|response: Response<_>| response.map(Body::new))
-        .layer(RefusalBodyLayer::new())
+        .spillover(pool)
         // For each attempt: a backend that hangs is one that fails.
         .layer(TimeoutLayer::new(Duration::from_secs(20)))
         .service(Client::builder(TokioExecutor::new()).build_http());

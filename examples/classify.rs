@@ -24,8 +24,7 @@ use tokio::{
 use tower::{BoxError, ServiceBuilder, ServiceExt};
 use tower_spillover::{
     Answer, Backend, Class, Classify, Condition, Cooldowns, Credential, Pool, Scope, Selected,
-    StatusClassifier, refusal::RefusalBodyLayer, retry::RetryThrottledLayer,
-    rewrite::RewriteRequestLayer, select::PrioritySelectLayer, throttle::ThrottleTrackerLayer,
+    StatusClassifier, stack::SpilloverLayer,
 };
 
 /// As by default, but that another token may see what this one may not.
@@ -46,15 +45,13 @@ async fn run(url: &str, classify: impl Classify<ClientError> + Clone) -> Result<
     // GitHub asks for waits of an hour at most, and for a minute where it does not say.
     let cooldowns = Cooldowns::default().cap(Duration::from_secs(60 * 60));
     let cooldowns = cooldowns.default_cooldown(Duration::from_secs(60));
-    let tracker = ThrottleTrackerLayer::new().with_classify(classify);
-    let client = ServiceBuilder::new()
-        .layer(RetryThrottledLayer::new())
+    let stack = SpilloverLayer::new(pool.clone())
+        .with_classify(classify)
+        .tracker(|tracker| tracker.cooldowns(cooldowns))
         // Always alice before bob, so that the example is the same each time. By default they share.
-        .layer(PrioritySelectLayer::new(pool.clone()).with_draw(|| 0))
-        .layer(RewriteRequestLayer::new())
-        .layer(tracker.cooldowns(cooldowns))
-        .map_response(|response: Response<_>| response.map(Body::new))
-        .layer(RefusalBodyLayer::new())
+        .select(|select| select.with_draw(|| 0));
+    let client = ServiceBuilder::new()
+        .layer(stack)
         .service(Client::builder(TokioExecutor::new()).build_http());
 
     for path in ["/missing", "/repos/private", "/user", "/search"] {

@@ -16,10 +16,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
-use tower_spillover::{
-    Backend, Credential, Pool, Selected, refusal::RefusalBodyLayer, retry::RetryThrottledLayer,
-    rewrite::RewriteRequestLayer, select::PrioritySelectLayer, throttle::ThrottleTrackerLayer,
-};
+use tower_spillover::{Backend, Credential, Pool, Selected, ServiceBuilderExt};
 
 /// Signs requests with the token of the backend that was selected.
 #[derive(Clone)]
@@ -84,13 +81,8 @@ async fn main() -> Result<(), BoxError> {
     let pool = Pool::new([backend("ptu", &ptu, 1)?, backend("payg", &payg, 2)?])?;
     let signer = Signer::new(&pool);
     let mut client = ServiceBuilder::new()
-        .layer(RetryThrottledLayer::new())
-        .layer(PrioritySelectLayer::new(pool))
-        .layer(RewriteRequestLayer::new())
-        .layer(ThrottleTrackerLayer::new())
-        .map_response(|response: Response<_>| response.map(Body::new))
-        .layer(RefusalBodyLayer::new())
-        // Inside the tracker: a backend for which no token is to be had is one that fails, and the request moves on.
+        .spillover(pool)
+        // Inside the stack: a backend for which no token is to be had is one that fails, and the request moves on.
         .filter_async(move |request| signer.clone().sign(request))
         .service(Client::builder(TokioExecutor::new()).build_http());
 

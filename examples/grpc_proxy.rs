@@ -9,18 +9,13 @@ mod proto;
 use std::time::Duration;
 
 use axum::{Router, body::Body, error_handling::HandleErrorLayer};
-use http::{HeaderValue, Response, request::Parts};
+use http::Response;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::net::TcpListener;
 use tonic::Status;
 use tower::{BoxError, ServiceBuilder, timeout::TimeoutLayer};
 use tower_spillover::{
-    Backend, Exhausted, Pool,
-    refusal::RefusalBodyLayer,
-    retry::RetryThrottledLayer,
-    rewrite::RewriteRequestLayer,
-    select::{PrioritySelectLayer, WhenExhausted},
-    throttle::ThrottleTrackerLayer,
+    Backend, GrpcClassifier, Pool, select::WhenExhausted, stack::SpilloverLayer,
 };
 
 use self::proto::{CompletionsClient, Prompt, Server};
@@ -29,32 +24,17 @@ fn app(pool: Pool) -> Router {
     // gRPC is HTTP/2, also where there is no TLS to agree on it.
     let mut client = Client::builder(TokioExecutor::new());
     let client = client.http2_only(true).build_http();
-    let select = PrioritySelectLayer::new(pool)
-        .when_exhausted(WhenExhausted::Reject)
-        .with_exhausted_response(all_closed);
+    // When all are closed, a call of gRPC is answered in its own terms: RESOURCE_EXHAUSTED, and when to come back.
+    let stack = SpilloverLayer::new(pool)
+        .with_classify(GrpcClassifier::new())
+        .select(|select| select.when_exhausted(WhenExhausted::Reject));
     let proxy = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(unavailable))
-        .layer(RetryThrottledLayer::new())
-        .layer(select)
-        .layer(RewriteRequestLayer::new())
-        .layer(ThrottleTrackerLayer::new())
         .map_response(|response: Response<_>| response.map(Body::new))
-        // A call that fails has status 200 and `grpc-status` in its head: this reads it.
-        .layer(RefusalBodyLayer::new())
+        .layer(stack)
         .layer(TimeoutLayer::new(Duration::from_secs(100)))
         .service(client);
     Router::new().fallback_service(proxy)
-}
-
-/// To a gRPC client 429 would mean that the service is not there: it is told in its own terms.
-fn all_closed(exhausted: &Exhausted, _: &Parts) -> Response<Body> {
-    let mut response = Status::resource_exhausted("every backend is at its limit").into_http();
-    // It is a number of 32 bits, and 0 would mean at once (gRFC A6).
-    let ms = i32::try_from(exhausted.reopens_in().as_millis()).unwrap_or(i32::MAX);
-    let pushback = HeaderValue::from(ms.max(1));
-    let headers = response.headers_mut();
-    headers.insert("grpc-retry-pushback-ms", pushback);
-    response
 }
 
 async fn unavailable(error: BoxError) -> Response<Body> {

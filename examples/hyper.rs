@@ -8,15 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use spillover_testing::upstream::MockUpstream;
 use tokio::time::sleep;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
-use tower_spillover::{
-    Backend, Pool, Selected, Tried, refusal::RefusalBodyLayer, retry::RetryThrottledLayer,
-    rewrite::RewriteRequestLayer, select::PrioritySelectLayer, throttle::ThrottleTrackerLayer,
-};
+use tower_spillover::{Backend, Pool, Selected, ServiceBuilderExt, Tried};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -32,13 +29,7 @@ async fn main() -> Result<(), BoxError> {
             .build()?,
     ])?;
     let mut client = ServiceBuilder::new()
-        .layer(RetryThrottledLayer::new())
-        .layer(PrioritySelectLayer::new(pool))
-        .layer(RewriteRequestLayer::new())
-        .layer(ThrottleTrackerLayer::new())
-        // When all backends are closed, the answer is made here: its body must be one that can be empty.
-        .map_response(|response: Response<_>| response.map(BodyExt::boxed))
-        .layer(RefusalBodyLayer::new())
+        .spillover(pool)
         .service(Client::builder(TokioExecutor::new()).build_http());
 
     // A path is enough: the backend has the rest of the URL.

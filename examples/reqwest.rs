@@ -15,10 +15,7 @@ use serde_json::{Value, json};
 use spillover_testing::upstream::MockUpstream;
 use tokio::time::sleep;
 use tower::{BoxError, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
-use tower_spillover::{
-    Backend, Pool, Selected, refusal::RefusalBodyLayer, retry::RetryThrottledLayer,
-    rewrite::RewriteRequestLayer, select::PrioritySelectLayer, throttle::ThrottleTrackerLayer,
-};
+use tower_spillover::{Backend, Pool, Selected, ServiceBuilderExt};
 
 /// In place of a `reqwest::Client`.
 type Stack = BoxCloneSyncService<Request, Response, BoxError>;
@@ -28,11 +25,7 @@ fn stack(pool: Pool, client: Client) -> Stack {
         .filter(http::Request::<Body>::try_from)
         // What it loses is `Response::url`: http has no place for it.
         .map_response(|response: http::Response<_>| Response::from(response.map(Body::wrap)))
-        .layer(RetryThrottledLayer::new())
-        .layer(PrioritySelectLayer::new(pool))
-        .layer(RewriteRequestLayer::new())
-        .layer(ThrottleTrackerLayer::new())
-        .layer(RefusalBodyLayer::new())
+        .spillover(pool)
         .filter(|request: http::Request<_>| Request::try_from(request.map(Body::wrap)))
         .map_response(http::Response::<Body>::from)
         .service(client);

@@ -15,10 +15,7 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use spillover_testing::{limit::Payg, upstream::MockUpstream};
 use tokio::net::TcpListener;
 use tower::{BoxError, ServiceBuilder, timeout::TimeoutLayer};
-use tower_spillover::{
-    Backend, Credential, Pool, Selected, refusal::RefusalBodyLayer, retry::RetryThrottledLayer,
-    rewrite::RewriteRequestLayer, select::PrioritySelectLayer, throttle::ThrottleTrackerLayer,
-};
+use tower_spillover::{Backend, Credential, Pool, Selected, ServiceBuilderExt};
 
 fn app(pool: Pool) -> Router {
     let proxy = ServiceBuilder::new()
@@ -28,12 +25,8 @@ fn app(pool: Pool) -> Router {
             request
         })
         .map_response(name_backend)
-        .layer(RetryThrottledLayer::new())
-        .layer(PrioritySelectLayer::new(pool))
-        .layer(RewriteRequestLayer::new())
-        .layer(ThrottleTrackerLayer::new())
         .map_response(|response: Response<_>| response.map(Body::new))
-        .layer(RefusalBodyLayer::new())
+        .spillover(pool)
         .layer(TimeoutLayer::new(Duration::from_secs(100)))
         .service(Client::builder(TokioExecutor::new()).build_http());
     Router::new()

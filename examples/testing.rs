@@ -17,29 +17,21 @@ use tokio::time::{Instant, advance};
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt, timeout::TimeoutLayer};
 use tower_spillover::{
     Backend, Pool, Selected,
-    body::ResumedBody,
-    refusal::RefusalBodyLayer,
-    retry::{ReplayBody, RetryThrottledLayer},
-    rewrite::RewriteRequestLayer,
-    select::PrioritySelectLayer,
-    throttle::ThrottleTrackerLayer,
+    retry::ReplayBody,
+    stack::{SpilloverBody, SpilloverLayer},
 };
 
 /// What is tested: it takes the client, so that a test can bring another.
 fn stack<S>(
     pool: Pool,
     client: S,
-) -> impl Service<Request<Body>, Response = Response<ResumedBody<Body>>, Error = BoxError> + Clone
+) -> impl Service<Request<Body>, Response = Response<SpilloverBody<Body>>, Error = BoxError> + Clone
 where
     S: Service<Request<ReplayBody<Body>>, Response = Response<Body>> + Clone,
     S::Error: Into<BoxError>,
 {
     ServiceBuilder::new()
-        .layer(RetryThrottledLayer::new())
-        .layer(PrioritySelectLayer::new(pool))
-        .layer(RewriteRequestLayer::new())
-        .layer(ThrottleTrackerLayer::new())
-        .layer(RefusalBodyLayer::new())
+        .layer(SpilloverLayer::new(pool))
         .layer(TimeoutLayer::new(Duration::from_secs(20)))
         .service(client)
 }

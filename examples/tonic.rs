@@ -13,8 +13,7 @@ use tokio::time::sleep;
 use tonic::{Response, transport::Endpoint};
 use tower::{BoxError, ServiceBuilder};
 use tower_spillover::{
-    Backend, Pool, Selected, Tried, refusal::RefusalBodyLayer, retry::RetryThrottledLayer,
-    select::PrioritySelectLayer, steer::BackendSteer, throttle::ThrottleTrackerLayer,
+    Backend, GrpcClassifier, Pool, Selected, Tried, stack::SpilloverLayer, steer::BackendSteer,
 };
 
 use self::proto::{CompletionsClient, Prompt, Server};
@@ -40,11 +39,7 @@ async fn main() -> Result<(), BoxError> {
         Ok::<_, tonic::transport::Error>(endpoint.timeout(Duration::from_secs(20)).connect_lazy())
     })?;
     let stack = ServiceBuilder::new()
-        .layer(RetryThrottledLayer::new())
-        .layer(PrioritySelectLayer::new(pool))
-        .layer(ThrottleTrackerLayer::new())
-        // A call that fails has status 200 and `grpc-status` in its head: this reads it.
-        .layer(RefusalBodyLayer::new())
+        .layer(SpilloverLayer::new(pool).with_classify(GrpcClassifier::new()))
         .map_request(|request: Request<_>| request.map(tonic::body::Body::new))
         .service(channels);
     let mut client = CompletionsClient::new(stack);
