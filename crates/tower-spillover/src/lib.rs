@@ -4,6 +4,71 @@
 //! Providers limit requests and tokens per minute and answer 429 when a limit is reached. Who owns several such backends
 //! wants the best of them used first, the next one the moment it throttles, and the first one again when it recovers.
 //!
+//! # In front of a client
+//!
+//! One call puts the usual stack in front of a hyper client, which is then used as before, with paths in place of URLs:
+//!
+//! ```no_run
+//! # #[cfg(feature = "full")] {
+//! use std::time::Duration;
+//!
+//! use bytes::Bytes;
+//! use http::Request;
+//! use http_body_util::Full;
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use tower::{ServiceBuilder, ServiceExt};
+//! use tower_spillover::{Backend, Credential, Pool, ServiceBuilderExt};
+//!
+//! # async fn example(key: &str, other_key: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let ptu = Backend::builder("ptu").url("http://ptu.example").priority(1);
+//! let payg = Backend::builder("payg").url("http://payg.example").priority(2);
+//! let pool = Pool::new([
+//!     ptu.credential(Credential::api_key(key)?).build()?,
+//!     payg.credential(Credential::api_key(other_key)?).build()?,
+//! ])?;
+//!
+//! let client = ServiceBuilder::new()
+//!     .spillover(pool)
+//!     // For each attempt: a backend that hangs is one that fails.
+//!     .layer(tower::timeout::TimeoutLayer::new(Duration::from_secs(100)))
+//!     .service(Client::builder(TokioExecutor::new()).build_http());
+//!
+//! let request = Request::post("/v1/chat/completions").body(Full::<Bytes>::from("{}"))?;
+//! let response = client.clone().oneshot(request).await?;
+//! # let _ = response;
+//! # Ok(())
+//! # }
+//! # }
+//! ```
+//!
+//! And in front of a channel of tonic for each backend, for any generated client:
+//!
+//! ```no_run
+//! # #[cfg(feature = "full")] {
+//! use tonic::transport::Endpoint;
+//! use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+//! use tower::ServiceBuilder;
+//! use tower_spillover::{GrpcClassifier, Pool, stack::SpilloverLayer, steer::BackendSteer};
+//!
+//! # async fn example(pool: Pool) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//! let channels = BackendSteer::try_new(&pool, |backend| {
+//!     Ok::<_, tonic::transport::Error>(Endpoint::from_shared(backend.url().to_owned())?.connect_lazy())
+//! })?;
+//! let stack = ServiceBuilder::new()
+//!     .layer(SpilloverLayer::new(pool).with_classify(GrpcClassifier::new()))
+//!     .map_request(|request: http::Request<_>| request.map(tonic::body::Body::new))
+//!     .service(channels);
+//!
+//! let mut client = HealthClient::new(stack);
+//! let response = client.check(HealthCheckRequest::default()).await?;
+//! # let _ = response;
+//! # Ok(())
+//! # }
+//! # }
+//! ```
+//!
+//! In an axum handler, over `reqwest`, as a proxy: the directory `examples` of the repository has a program for each.
+//!
 //! # The stack
 //!
 //! ```text
@@ -11,33 +76,33 @@
 //!   |  RetryThrottled    keeps what another attempt needs                ^ until one is served, or none is left
 //!   |  Hedge             asks two, where one is slow (optional)          | the first good answer
 //!   |  PrioritySelect    chooses the backend                             | or answers that all are closed
-//!   |  InFlight          passes it on                                    | counts it until its body ends
 //!   |  RewriteRequest    makes the request one for that backend          |
+//!   |  InFlight          counts it                                       | until its body ends
 //!   |  ThrottleTracker   passes it on                                    | remembers what the answer says
 //!   |  RefusalBody       passes it on                                    | reads bodies of refusals in doubt
 //!   |  StreamPeek        passes it on                                    | reads streams until their first content
 //!   v  one shared client, or BackendSteer: one service per backend ------+
 //! ```
 //!
-//! The layers do not know each other: they meet through values in the extensions of request and response, and each is
-//! useful alone.
+//! [`SpilloverLayer`](stack::SpilloverLayer) makes all of it. The layers do not know each other: they meet through values in
+//! the extensions of request and response, and each is useful alone.
 //!
 //! | value | in | written by | read by | when missing |
 //! |---|---|---|---|---|
 //! | [`Tried`] | request, response | `RetryThrottled`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
-//! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `ThrottleTracker`, `StreamPeek`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
-//! | [`Tried`] | request, response | `RetryThrottled`; marked by `PrioritySelect` | `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
-//! | [`Selected`] | request, response | `PrioritySelect` | `InFlight`, `RewriteRequest`, `ThrottleTracker`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
-//! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `PrioritySelect`, logs | read off the status |
-//! | [`Exhausted`] | response | `PrioritySelect` | logs | another backend is left |
-//! | `Hedged` | response | `Hedge` | logs | one attempt at a time |
+//! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `InFlight`, `ThrottleTracker`, `StreamPeek`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
+//! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `Hedge`, `PrioritySelect`, logs | read off the status |
+//! | [`Exhausted`] | response | `PrioritySelect` | `Hedge`, logs | another backend is left |
+//! | [`Hedged`](hedge::Hedged) | response | `Hedge` | logs | one attempt at a time |
 //! | [`Scope`] | request | you, if at all | `PrioritySelect` | the deployment in the path, else the whole backend |
-//! | [`Report`](spillover_hint::Report) | response | `RefusalBody`, `StreamPeek` | `ThrottleTracker`, `RefusalBody` | read off the head |
+//! | [`Report`] | response | `RefusalBody`, `StreamPeek` | `ThrottleTracker`, `RefusalBody` | read off the head |
+//!
+//! The same by hand, with fewer layers:
 //!
 //! ```
 //! # #[cfg(feature = "full")] {
 //! # use std::convert::Infallible;
-//! # futures_executor(async {
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 //! use http::{Request, Response};
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //! use tower_spillover::{
@@ -69,26 +134,35 @@
 //! assert_eq!(response.status(), 200);
 //! assert_eq!(response.extensions().get::<Selected>().unwrap().backend().label(), "payg");
 //! # Ok::<_, Box<dyn std::error::Error>>(())
-//! # }).unwrap();
-//! # fn futures_executor<F: std::future::Future>(f: F) -> F::Output {
-//! #     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(f)
+//! # })?;
 //! # }
-//! # }
+//! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Order
 //!
 //! * `RetryThrottled` outside `PrioritySelect`: a copy of the request from before the choice is what another attempt needs.
 //! * `Hedge` between the two: it needs a body that can be sent twice, and each of its attempts a backend of its own.
-//! * `RewriteRequest` and `ThrottleTracker` inside `PrioritySelect`: they read what it chose. A tracker outside it records
-//!   nothing.
+//! * `RewriteRequest`, `InFlight` and `ThrottleTracker` inside `PrioritySelect`: they read what it chose.
 //! * `RefusalBody` and `StreamPeek` inside `ThrottleTracker`, which reads what they report; `StreamPeek` inside `RefusalBody`,
 //!   which then does not read again what has been read.
-//! * `InFlight` inside `PrioritySelect` and outside `ThrottleTracker`.
 //! * A timeout per attempt inside `ThrottleTracker`, so that it counts against the backend; one for the whole request
 //!   outside `RetryThrottled`.
 //! * A concurrency limit, such as [`limit`], a rate limit or a buffer outside `RetryThrottled`: each of the layers passes
-//!   the readiness of the inner service through, and choosing a backend never waits.
+//!   the readiness of the inner service through, and choosing a backend never waits. For a limit per backend there is
+//!   [`BackendBuilder::max_concurrency`].
+//! * What signs requests inside `RewriteRequest`, with [`Credential::by_layer`] for the backends.
+//!
+//! Other orders compile, too:
+//!
+//! | order | what happens |
+//! |---|---|
+//! | `PrioritySelect` outside `RetryThrottled` | a refusal is the answer: nobody chooses another backend |
+//! | `RewriteRequest` outside `PrioritySelect` | requests go out as they came in, with the client's credentials |
+//! | `ThrottleTracker` outside `PrioritySelect` | nothing is remembered: every request asks the throttled backend first |
+//! | `RefusalBody` outside `ThrottleTracker` | an account without money is taken for one that is at its limit for seconds |
+//! | a timeout outside `ThrottleTracker` | an attempt that is too slow counts as cancelled, and closes nothing |
+//! | `Hedge` outside `RetryThrottled` | the hedge goes to the backend that the first attempt waits for |
 //!
 //! # When a stack is no service
 //!
@@ -96,28 +170,35 @@
 //! time being, hand the stack to [`BoxCloneSyncService::new`](https://docs.rs/tower/latest/tower/util/struct.BoxCloneSyncService.html).
 //! Mostly it is one of these:
 //!
-//! * the body of the response is not `Default`, such as hyper's `Incoming`: put
+//! * the body of the response is not `Default`, such as hyper's `Incoming`, in a stack without `RefusalBody` and
+//!   `StreamPeek`, whose bodies are: put
 //!   `.map_response(|response: Response<_>| response.map(BodyExt::boxed))` below `PrioritySelect`;
 //! * the client is not `Clone`;
-//! * a classifier is a closure that does not name the type of its argument, or names the error of another client.
+//! * a classifier is a closure that does not name the type of its argument, or names the error of another client;
+//! * the client takes one type of request body only, such as tonic's channels: put
+//!   `.map_request(|request: Request<_>| request.map(Body::new))` in front of it.
 //!
 //! # Features
 //!
-//! None is on by default. Each layer is one: `retry`, `hedge`, `select`, `rewrite`, `throttle`, `refusal`, `peek`, `steer`;
-//! `full` is all of them.
+//! None is on by default.
+//!
+//! | feature | |
+//! |---|---|
+//! | `stack` | [`SpilloverLayer`](stack::SpilloverLayer), with the layers that it stacks |
+//! | `retry`, `hedge`, `select`, `rewrite`, `in-flight`, `throttle`, `refusal`, `peek`, `steer`, `limit` | the layer of this name |
+//! | `util` | [`ServiceBuilderExt`]: those that are on, as methods of `ServiceBuilder` |
+//! | `full` | all of them |
+//!
+//! # Rust version
+//!
+//! 1.88. A later one is required by a minor version at the earliest.
 //!
 //! # What it does not do
 //!
 //! It opens no connections, starts no tasks and never pauses between attempts. Only `Hedge` sends a request twice that was not
-//! refused. It does not read request bodies: who limits by the `model` in one puts a [`Scope`] into the extensions. It does
-//! not balance by load: within a tier backends are drawn at random, by weight.
-//! None is on by default. Each layer is one: `retry`, `select`, `in-flight`, `rewrite`, `throttle`, `refusal`, `steer`,
-//! `limit`; `full` is all of them.
-//!
-//!
-//! It opens no connections, starts no tasks and never pauses between attempts. It does not read request bodies: who limits
-//! by the `model` in one puts a [`Scope`] into the extensions. It balances by load only within a tier, and only where it is
-//! told to: by default backends are drawn at random, by weight ([`Strategy`]).
+//! refused. It does not read request bodies: who limits by the `model` in one puts a [`Scope`] into the extensions. It
+//! balances by load only within a tier, and only where it is told to: by default backends are drawn at random, by weight
+//! ([`Strategy`]). It does not cache, and does not translate between APIs.
 
 #[macro_use]
 mod macros;

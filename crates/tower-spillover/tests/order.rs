@@ -1,0 +1,158 @@
+//! What comes of layers in another order than the usual one, as the documentation of the crate says.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use spillover_testing::Probe;
+use tokio::time::{Instant, sleep};
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt, timeout::TimeoutLayer};
+use tower_spillover::{
+    Backend, Condition, Credential, Pool, Scope,
+    hedge::HedgeLayer,
+    refusal::RefusalBodyLayer,
+    retry::{ReplayBody, RetryThrottledLayer},
+    rewrite::RewriteRequestLayer,
+    select::PrioritySelectLayer,
+    throttle::ThrottleTrackerLayer,
+};
+
+type Body = Full<Bytes>;
+type Client<B> = Probe<B, Body, BoxError>;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Two backends, the first of which is preferred.
+fn pool() -> Pool {
+    let backend = |label: &str, priority| {
+        let backend = Backend::builder(label).url(format!("https://{label}.example"));
+        let backend = backend.credential(Credential::api_key("of-the-pool").unwrap());
+        backend.priority(priority).build().unwrap()
+    };
+    Pool::new([backend("a", 1), backend("b", 2)]).unwrap()
+}
+
+/// The first backend refuses for want of money.
+fn client<B: Send + 'static>() -> Client<B> {
+    Probe::new(|request: Request<B>| {
+        let is_first = request.uri().host() == Some("a.example");
+        let (status, body) = match is_first {
+            true => (429, r#"{"error":{"code":"insufficient_quota"}}"#),
+            false => (200, ""),
+        };
+        let response = Response::builder().status(status);
+        std::future::ready(Ok(response.body(Full::from(body)).unwrap()))
+    })
+}
+
+/// The status of the answer to a small request.
+async fn send<S, B>(stack: S) -> Result<u16, BoxError>
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
+{
+    let request = Request::post("/v1/chat/completions").header("api-key", "of-the-client");
+    let request = request.body(Full::from("question")).unwrap();
+    Ok(stack.oneshot(request).await?.status().as_u16())
+}
+
+fn condition(pool: &Pool) -> Condition {
+    pool.snapshot(Scope::WHOLE, Instant::now())[0].condition()
+}
+
+#[tokio::test(start_paused = true)]
+async fn select_outside_retry_makes_a_refusal_the_answer() {
+    let stack = ServiceBuilder::new()
+        .layer(PrioritySelectLayer::new(pool()))
+        .layer(RetryThrottledLayer::new())
+        .layer(RewriteRequestLayer::new())
+        .layer(ThrottleTrackerLayer::new())
+        .service(client::<ReplayBody<Body>>());
+    assert_eq!(send(stack).await.unwrap(), 429);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rewrite_outside_select_sends_what_came_in() {
+    let client: Client<Body> = Probe::new(|request: Request<Body>| {
+        assert_eq!(request.uri(), "/v1/chat/completions");
+        assert_eq!(request.headers()["api-key"], "of-the-client");
+        std::future::ready(Ok(Response::new(Body::default())))
+    });
+    let stack = ServiceBuilder::new()
+        .layer(RewriteRequestLayer::new())
+        .layer(PrioritySelectLayer::new(pool()))
+        .service(client);
+    assert_eq!(send(stack).await.unwrap(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tracker_outside_select_remembers_nothing() {
+    let pool = pool();
+    let stack = ServiceBuilder::new()
+        .layer(ThrottleTrackerLayer::new())
+        .layer(PrioritySelectLayer::new(pool.clone()))
+        .layer(RewriteRequestLayer::new())
+        .service(client::<Body>());
+    assert_eq!(send(stack).await.unwrap(), 429);
+    assert_eq!(condition(&pool), Condition::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusal_bodies_outside_the_tracker_come_too_late() {
+    let pool = pool();
+    let stack = ServiceBuilder::new()
+        .layer(PrioritySelectLayer::new(pool.clone()))
+        .layer(RewriteRequestLayer::new())
+        .layer(RefusalBodyLayer::new())
+        .layer(ThrottleTrackerLayer::new())
+        .service(client::<Body>());
+    assert_eq!(send(stack).await.unwrap(), 429);
+    assert_eq!(condition(&pool), Condition::Throttled(10 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_outside_the_tracker_closes_nothing() {
+    let hangs = || -> Client<Body> { Probe::new(|_| std::future::pending()) };
+    let timeout = TimeoutLayer::new(SECOND);
+
+    let pool_outside = pool();
+    let outside = ServiceBuilder::new()
+        .layer(PrioritySelectLayer::new(pool_outside.clone()))
+        .layer(timeout.clone())
+        .layer(ThrottleTrackerLayer::new())
+        .service(hangs());
+    send(outside).await.unwrap_err();
+    assert_eq!(condition(&pool_outside), Condition::Open);
+
+    let pool_inside = pool();
+    let inside = ServiceBuilder::new()
+        .layer(PrioritySelectLayer::new(pool_inside.clone()))
+        .layer(ThrottleTrackerLayer::new())
+        .layer(timeout)
+        .service(hangs());
+    send(inside).await.unwrap_err();
+    assert_eq!(condition(&pool_inside), Condition::Failing(10 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_outside_retry_goes_where_the_first_attempt_went() {
+    let client: Client<ReplayBody<Body>> = Probe::new(|request: Request<ReplayBody<Body>>| {
+        assert_eq!(request.uri().host(), Some("a.example"));
+        async {
+            request.into_body().collect().await.unwrap();
+            sleep(3 * SECOND).await;
+            Ok(Response::new(Body::default()))
+        }
+    });
+    let handle = client.handle();
+    let stack = ServiceBuilder::new()
+        .layer(HedgeLayer::new(SECOND))
+        .layer(RetryThrottledLayer::new())
+        .layer(PrioritySelectLayer::new(pool()))
+        .layer(RewriteRequestLayer::new())
+        .service(client);
+    assert_eq!(send(stack).await.unwrap(), 200);
+    assert_eq!(handle.calls(), 2);
+}
