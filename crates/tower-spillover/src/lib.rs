@@ -263,3 +263,5 @@ pub use spillover_core::{
     InvalidBackend, InvalidPool, Outcome, PeakEwma, Pool, Scope, Selected, StatusClassifier,
     Strategy, Tried, Weighted,
 };
+#[doc(no_inline)]
+pub use spillover_hint::{Refusal, Report};
