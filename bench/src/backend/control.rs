@@ -1,0 +1,59 @@
+//! What the load generator tells and asks a backend, beside the proxy.
+
+use std::io;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::time::{Duration, Instant};
+
+use super::{ports::address, state::State};
+
+/// Lets a port throttle for [`THROTTLE`] from now.
+pub(crate) async fn throttle(port: u16) -> io::Result<()> {
+    ask(port, THROTTLE_PATH).await.map(drop)
+}
+
+/// How many requests a port has refused.
+pub(crate) async fn refusals(port: u16) -> io::Result<f64> {
+    let refusals = ask(port, REFUSALS_PATH).await?;
+    refusals.parse().map_err(io::Error::other)
+}
+
+/// How many milliseconds after the end of its throttling a port was used again; none if it was not.
+pub(crate) async fn reopened_after(port: u16) -> io::Result<Option<f64>> {
+    Ok(ask(port, REOPENED_PATH).await?.parse().ok())
+}
+
+pub(super) fn answer(state: &State, path: &str) -> Option<Bytes> {
+    let answer = match path {
+        THROTTLE_PATH => {
+            state.throttle_until(Instant::now() + THROTTLE);
+            String::new()
+        }
+        REFUSALS_PATH => state.refusals().to_string(),
+        REOPENED_PATH => match state.reopened_after() {
+            Some(after) => (after.as_secs_f64() * 1e3).to_string(),
+            None => String::new(),
+        },
+        _ => return None,
+    };
+    Some(answer.into())
+}
+
+async fn ask(port: u16, path: &str) -> io::Result<String> {
+    let request = Request::get(format!("http://{}{path}", address(port)))
+        .body(Empty::<Bytes>::new())
+        .map_err(io::Error::other)?;
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let response = client.request(request).await.map_err(io::Error::other)?;
+    let body = response.into_body().collect().await;
+    let body = body.map_err(io::Error::other)?.to_bytes();
+    String::from_utf8(body.into()).map_err(io::Error::other)
+}
+
+const THROTTLE: Duration = Duration::from_secs(3);
+const THROTTLE_PATH: &str = "/_throttle";
+const REFUSALS_PATH: &str = "/_refusals";
+const REOPENED_PATH: &str = "/_reopened";

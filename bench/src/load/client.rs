@@ -1,0 +1,72 @@
+//! The load generator's own clients.
+
+use std::io;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    body::Incoming,
+    client::conn::{http1, http2},
+};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo},
+};
+use tokio::net::TcpStream;
+
+use crate::peer::LISTEN;
+
+pub(super) type Body = Full<Bytes>;
+
+/// A client that keeps as many connections as it has needed at once.
+pub(super) fn pooled() -> Client<HttpConnector, Body> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    Client::builder(TokioExecutor::new()).build(connector)
+}
+
+/// One connection.
+pub(super) async fn connect() -> io::Result<http1::SendRequest<Body>> {
+    let stream = TokioIo::new(TcpStream::connect(LISTEN).await?);
+    let (sender, connection) = http1::handshake(stream).await.map_err(io::Error::other)?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+/// One connection of HTTP/2, without an upgrade.
+pub(super) async fn connect_http2() -> io::Result<http2::SendRequest<Body>> {
+    let stream = TcpStream::connect(LISTEN).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .map_err(io::Error::other)?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+/// A POST with its URL in absolute form, as the pooled client and HTTP/2 want it.
+pub(super) fn post(path: &str, body: Bytes) -> io::Result<Request<Body>> {
+    let builder = Request::post(format!("http://{LISTEN}{path}"));
+    finish(builder, body)
+}
+
+/// A POST as HTTP/1.1 puts it on the connection.
+pub(super) fn post_to_origin(path: &str, body: Bytes) -> io::Result<Request<Body>> {
+    let builder = Request::post(path).header("host", LISTEN.to_string());
+    finish(builder, body)
+}
+
+/// Whether a response is one of success, and complete.
+pub(super) async fn is_complete(response: Response<Incoming>) -> bool {
+    let is_success = response.status().is_success();
+    response.into_body().collect().await.is_ok() && is_success
+}
+
+fn finish(builder: http::request::Builder, body: Bytes) -> io::Result<Request<Body>> {
+    builder
+        .header("content-type", "application/json")
+        .header("authorization", "Bearer bench")
+        .body(Full::new(body))
+        .map_err(io::Error::other)
+}

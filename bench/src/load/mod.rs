@@ -1,0 +1,78 @@
+//! What is sent through a proxy.
+
+mod client;
+mod closed;
+mod http2;
+mod idle;
+mod payload;
+mod rate;
+mod streams;
+mod throttle;
+mod wrk;
+
+use std::{io, path::Path};
+
+use bytes::Bytes;
+use tokio::time::Duration;
+
+use crate::measure::{Process, Sample};
+
+/// A kind of load.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Load {
+    /// Each connection sends a request when the last was answered.
+    Closed { connections: usize, body: usize },
+    /// The same in HTTP/2, with as many streams on each connection.
+    Http2 { connections: usize, streams: usize },
+    /// Requests come when they come, however long the answers take.
+    Rate { per_second: u32 },
+    /// Streams of server-sent events.
+    Streams { at_once: usize },
+    /// Connections that have been used once.
+    Idle { connections: usize },
+    /// The first backend throttles for three seconds.
+    Throttle { connections: usize },
+}
+
+/// For how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) warm_up: Duration,
+    pub(crate) measured: Duration,
+}
+
+/// What the load goes through.
+pub(crate) struct Target<'a> {
+    pub(crate) process: &'a Process,
+    pub(crate) path: &'static str,
+    /// The backend that is to be used first.
+    pub(crate) first_backend: u16,
+    pub(crate) temp: &'a Path,
+}
+
+impl Load {
+    /// Puts a proxy under this load, and measures.
+    pub(crate) async fn run(self, target: &Target<'_>, times: Times) -> io::Result<Sample> {
+        match self {
+            Self::Closed { connections, body } => {
+                closed::run(target, times, connections, body).await
+            }
+            Self::Http2 {
+                connections,
+                streams,
+            } => http2::run(target, times, connections, streams).await,
+            Self::Rate { per_second } => rate::run(target, times, per_second).await,
+            Self::Streams { at_once } => streams::run(target, times, at_once).await,
+            Self::Idle { connections } => idle::run(target, connections).await,
+            Self::Throttle { connections } => throttle::run(target, connections).await,
+        }
+    }
+}
+
+/// A request that is like those of an SDK.
+fn request_body() -> Bytes {
+    payload::chat(KIB)
+}
+
+pub(crate) const KIB: usize = 1 << 10;
+pub(crate) const MIB: usize = 1 << 20;

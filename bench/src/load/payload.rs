@@ -1,0 +1,21 @@
+use bytes::Bytes;
+
+/// A chat request of this length.
+pub(super) fn chat(length: usize) -> Bytes {
+    let padding = length - BEFORE.len() - AFTER.len();
+    format!("{BEFORE}{}{AFTER}", "x".repeat(padding)).into()
+}
+
+const BEFORE: &str =
+    r#"{"model":"gpt-4o","temperature":0.2,"messages":[{"role":"user","content":""#;
+const AFTER: &str = r#""}]}"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_has_its_length() {
+        assert_eq!(chat(1024).len(), 1024);
+    }
+}

@@ -1,0 +1,46 @@
+//! Whole-process benchmarks of the gateway and its peers; `bench/run` runs them.
+
+mod backend;
+mod floor;
+mod load;
+mod measure;
+mod peer;
+mod report;
+mod scenario;
+mod suite;
+
+use std::{io, process::ExitCode};
+
+use clap::Parser;
+use tokio::runtime;
+
+/// Benchmarks the gateway and its peers, side by side.
+#[derive(Parser)]
+enum Cli {
+    /// Plays the backends.
+    Backend,
+    /// Proxies, and does nothing else.
+    Floor(floor::Args),
+    /// Runs scenarios: all, or those that are named.
+    Run(suite::Args),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("spillover-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> io::Result<()> {
+    let single = || runtime::Builder::new_current_thread().enable_all().build();
+    match cli {
+        Cli::Backend => single()?.block_on(backend::run()),
+        // The gateway's runtime.
+        Cli::Floor(args) => runtime::Runtime::new()?.block_on(floor::run(&args)),
+        Cli::Run(args) => single()?.block_on(suite::run(&args)),
+    }
+}

@@ -1,0 +1,14 @@
+//! What is measured, and what is made of it.
+
+mod metric;
+mod process;
+mod procfs;
+mod statistics;
+mod window;
+
+pub(crate) use self::{
+    metric::{Metric, Sample},
+    process::Process,
+    statistics::{Spread, percentile},
+    window::Window,
+};

@@ -1,0 +1,122 @@
+use std::{
+    fs::{self, File},
+    io,
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    net::TcpStream,
+    time::{Duration, sleep},
+};
+
+use super::procfs;
+
+/// A process with its children. Dropped, all of them are killed.
+pub(crate) struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts a program on some cores only, and waits until it listens. What it prints goes to the file `log`.
+    pub(crate) async fn start(
+        command: &Command,
+        cores: &str,
+        listen: SocketAddr,
+        log: &Path,
+    ) -> io::Result<Self> {
+        wait_until_free(listen).await?;
+        let output = File::create(log)?;
+        let mut pinned = Command::new("taskset");
+        pinned
+            .args(["-c", cores])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                pinned.env(name, value);
+            }
+        }
+        let mut process = Self {
+            child: pinned.spawn()?,
+        };
+        process.wait_for(listen, log).await?;
+        Ok(process)
+    }
+
+    async fn wait_for(&mut self, listen: SocketAddr, log: &Path) -> io::Result<()> {
+        for _ in 0..TRIES {
+            if TcpStream::connect(listen).await.is_ok() {
+                return Ok(());
+            }
+            if let Some(status) = self.child.try_wait()? {
+                let log = fs::read_to_string(log)?;
+                return Err(io::Error::other(format!("{status}: {log}")));
+            }
+            sleep(BETWEEN_TRIES).await;
+        }
+        let message = format!("nobody listens on {listen}");
+        Err(io::Error::new(io::ErrorKind::TimedOut, message))
+    }
+
+    /// The CPU time used so far.
+    pub(crate) fn cpu(&self) -> io::Result<Duration> {
+        self.pids()?.into_iter().map(procfs::cpu).sum()
+    }
+
+    /// The resident memory, in KiB.
+    pub(crate) fn memory(&self) -> io::Result<u64> {
+        let of = |pid| procfs::memory(pid, "VmRSS");
+        self.pids()?.into_iter().map(of).sum()
+    }
+
+    /// The highest resident memory since [`forget_peak`](Self::forget_peak), in KiB.
+    pub(crate) fn peak_memory(&self) -> io::Result<u64> {
+        let of = |pid| procfs::memory(pid, "VmHWM");
+        self.pids()?.into_iter().map(of).sum()
+    }
+
+    pub(crate) fn forget_peak(&self) -> io::Result<()> {
+        self.pids()?.into_iter().try_for_each(procfs::forget_peak)
+    }
+
+    /// It and its children: nginx works in one.
+    fn pids(&self) -> io::Result<Vec<i32>> {
+        let pid = self.child.id().cast_signed();
+        let mut pids = vec![pid];
+        pids.extend(procfs::children(pid)?);
+        Ok(pids)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The parent goes first: it would start its children again.
+        for pid in self.pids().unwrap_or_default() {
+            if let Some(pid) = Pid::from_raw(pid) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// A process that was killed may need a moment to be gone.
+async fn wait_until_free(address: SocketAddr) -> io::Result<()> {
+    for _ in 0..TRIES {
+        if TcpStream::connect(address).await.is_err() {
+            return Ok(());
+        }
+        sleep(BETWEEN_TRIES).await;
+    }
+    let message = format!("another process listens on {address}");
+    Err(io::Error::new(io::ErrorKind::AddrInUse, message))
+}
+
+const TRIES: u32 = 500;
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);

@@ -1,0 +1,71 @@
+//! What the kernel says about a process: proc(5).
+
+use std::{fs, io, time::Duration};
+
+/// User and system time since the process began.
+pub(super) fn cpu(pid: i32) -> io::Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let ticks = ticks(&stat).ok_or_else(|| unreadable("stat"))?;
+    Ok(Duration::from_secs(ticks) / TICKS_PER_SECOND)
+}
+
+/// Resident memory, in KiB: now (`VmRSS`) or at its highest (`VmHWM`).
+pub(super) fn memory(pid: i32, field: &str) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    kibibytes(&status, field).ok_or_else(|| unreadable("status"))
+}
+
+/// Lets `VmHWM` begin anew.
+pub(super) fn forget_peak(pid: i32) -> io::Result<()> {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5")
+}
+
+pub(super) fn children(pid: i32) -> io::Result<Vec<i32>> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    let children = children.split_whitespace().map(str::parse);
+    children.collect::<Result<_, _>>().map_err(io::Error::other)
+}
+
+fn ticks(stat: &str) -> Option<u64> {
+    // The name may hold spaces and parentheses; `state` comes after it, `utime` is the 12th from there.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ').skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}
+
+fn kibibytes(status: &str, field: &str) -> Option<u64> {
+    let value = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    value.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+fn unreadable(file: &str) -> io::Error {
+    let message = format!("/proc/PID/{file} is not as expected");
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+/// `USER_HZ`, which is 100 on every architecture that this runs on.
+const TICKS_PER_SECOND: u32 = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_found_behind_any_name() {
+        let stat = "17 (a) b (c) S 1 17 17 0 -1 4194304 1 0 0 0 250 50 7 9 20 0 3 0 100 1 1";
+        assert_eq!(ticks(stat), Some(300));
+        assert_eq!(ticks("17 (a) S 1"), None);
+    }
+
+    #[test]
+    fn memory_is_found_by_its_name() {
+        let status = "Name:\tx\nVmHWM:\t   5120 kB\nVmRSS:\t    404 kB\n";
+        assert_eq!(kibibytes(status, "VmRSS"), Some(404));
+        assert_eq!(kibibytes(status, "VmHWM"), Some(5120));
+        assert_eq!(kibibytes(status, "Vm"), None);
+    }
+}

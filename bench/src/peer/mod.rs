@@ -1,0 +1,93 @@
+//! The proxies that are compared.
+
+mod floor;
+mod haproxy;
+mod nginx;
+mod spillover;
+
+use std::{
+    fs, io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use crate::measure::Process;
+
+/// A proxy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Peer {
+    Floor,
+    Nginx,
+    Haproxy,
+    Spillover,
+}
+
+impl Peer {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
+            Self::Spillover => "spillover",
+        }
+    }
+
+    /// Starts it in front of its backends, on [`LISTEN`].
+    pub(crate) async fn start(self, setup: &Setup, temp: &Path) -> io::Result<Process> {
+        let mut command = match self {
+            Self::Floor => floor::command(setup)?,
+            Self::Nginx => nginx::command(setup, temp)?,
+            Self::Haproxy => haproxy::command(setup, temp)?,
+            Self::Spillover => spillover::command(setup)?,
+        };
+        if let Some(workers) = setup.workers {
+            command.env("TOKIO_WORKER_THREADS", workers.to_string());
+        }
+        let cores = match setup.workers {
+            Some(workers) if workers > 1 => BOTH_CORES,
+            _ => PROXY_CORE,
+        };
+        let log = temp.join(self.name()).with_extension("log");
+        let process = Process::start(&command, cores, LISTEN, &log).await;
+        process.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.name())))
+    }
+}
+
+/// How a proxy is set up.
+#[derive(Clone, Debug)]
+pub(crate) struct Setup {
+    /// In the order in which they are to be used.
+    pub(crate) backends: Vec<Upstream>,
+    /// Clients speak HTTP/2.
+    pub(crate) is_http2: bool,
+    /// How many threads Tokio has; with more than one it runs on both cores.
+    pub(crate) workers: Option<usize>,
+}
+
+/// A backend of a proxy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Upstream {
+    pub(crate) port: u16,
+    pub(crate) priority: u32,
+}
+
+/// Where the proxy listens.
+pub(crate) const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 20_999);
+
+/// A program that was built with this one.
+pub(crate) fn sibling(name: &str) -> io::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name(name))
+}
+
+/// Fills in a configuration file.
+fn configure(template: &str, values: &[(&str, &str)], file: &Path) -> io::Result<()> {
+    let mut text = template.to_owned();
+    for (name, value) in values {
+        text = text.replace(&format!("@{name}@"), value);
+    }
+    fs::write(file, text)
+}
+
+/// The load generator and the backends have the other one.
+const PROXY_CORE: &str = "0";
+const BOTH_CORES: &str = "0,1";

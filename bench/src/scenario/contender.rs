@@ -1,0 +1,89 @@
+use crate::{
+    backend::FINE,
+    peer::{Peer, Setup, Upstream},
+};
+
+/// A row of a table: a proxy as it is set up.
+#[derive(Clone, Debug)]
+pub(crate) struct Contender {
+    pub(crate) name: String,
+    pub(crate) peer: Peer,
+    pub(crate) setup: Setup,
+    pub(crate) path: &'static str,
+    pub(crate) note: Option<&'static str>,
+    /// Whether it can do at all what the scenario asks for.
+    pub(crate) is_able: bool,
+}
+
+impl Contender {
+    /// A proxy in front of one backend that answers well.
+    pub(super) fn new(peer: Peer) -> Self {
+        Self {
+            name: peer.name().to_owned(),
+            peer,
+            setup: Setup {
+                backends: vec![Upstream {
+                    port: FINE,
+                    priority: 1,
+                }],
+                is_http2: false,
+                workers: None,
+            },
+            path: MODEL_IN_BODY,
+            note: None,
+            is_able: true,
+        }
+    }
+
+    /// In front of these backends, one per priority.
+    pub(super) fn tiers(mut self, ports: &[u16]) -> Self {
+        let tier = |(&port, priority)| Upstream { port, priority };
+        self.setup.backends = ports.iter().zip(1..).map(tier).collect();
+        self
+    }
+
+    /// In front of so many backends of one priority.
+    pub(super) fn backends(mut self, count: u16) -> Self {
+        let upstream = |port| Upstream { port, priority: 1 };
+        self.setup.backends = (FINE..FINE + count).map(upstream).collect();
+        self
+    }
+
+    pub(super) fn http2(mut self) -> Self {
+        self.setup.is_http2 = true;
+        self
+    }
+
+    pub(super) fn workers(mut self, workers: usize) -> Self {
+        self.setup.workers = Some(workers);
+        self
+    }
+
+    pub(super) fn deployment_in_path(mut self) -> Self {
+        self.path = DEPLOYMENT_IN_PATH;
+        self
+    }
+
+    pub(super) fn named(mut self, name: String) -> Self {
+        self.name = name;
+        self
+    }
+
+    pub(super) fn note(mut self, note: &'static str) -> Self {
+        self.note = Some(note);
+        self
+    }
+
+    /// Is not run; the note says why.
+    pub(super) fn unable(mut self, why: &'static str) -> Self {
+        self.is_able = false;
+        self.note(why)
+    }
+}
+
+/// The gateway reads the body for its model.
+const MODEL_IN_BODY: &str = "/v1/chat/completions";
+
+/// The gateway lets the body pass.
+const DEPLOYMENT_IN_PATH: &str =
+    "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21";
