@@ -89,7 +89,7 @@ mod tests {
         let text = |value| Number(value).to_string();
         assert_eq!(text(31_415.9), "31416");
         assert_eq!(text(31.41), "31.4");
-        assert_eq!(text(3.141), "3.14");
+        assert_eq!(text(5.678), "5.68");
         assert_eq!(text(0.0), "0");
     }
 }

@@ -13,7 +13,10 @@ impl Machine {
     pub(super) fn this() -> Self {
         let rows = vec![
             ("date", output("date", &["-u", "+%F %H:%M UTC"])),
-            ("commit", output("git", &["rev-parse", "--short", "HEAD"])),
+            (
+                "commit",
+                output("git", &["describe", "--always", "--dirty"]),
+            ),
             ("CPU", processor()),
             ("kernel", output("uname", &["-sr"])),
             ("rustc", output("rustc", &["--version"])),
