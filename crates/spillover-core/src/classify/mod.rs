@@ -36,8 +36,8 @@ use crate::{Backend, Class};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not classify answers of a service whose error is `{E}`",
-    note = "a closure does when the type of its argument is written out: `|answer: &Answer<'_, BoxError>| Class::Success`",
-    note = "the error is that of the service inside: `StatusClassifier` and `GrpcClassifier` take any"
+    label = "not a `Classify`",
+    note = "bring `StatusClassifier`, `GrpcClassifier` or a closure that names the type of its argument: `|answer: &Answer<'_, {E}>| Class::Success`"
 )]
 pub trait Classify<E> {
     /// The class of this answer.
@@ -50,6 +50,7 @@ pub trait Classify<E> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E, F> Classify<E> for F
 where
     F: Fn(&Answer<'_, E>) -> Class,

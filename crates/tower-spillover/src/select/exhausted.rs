@@ -25,14 +25,16 @@ pub enum WhenExhausted {
 /// The layer adds `retry-after` and `retry-after-ms`, and the [`Exhausted`] in the extensions.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot make a response with the body `{ResBody}`",
-    label = "the body type must be `Default` for the empty response",
-    note = "bring a response by `PrioritySelectLayer::with_exhausted_response`, or map the body of the inner service, such as with `tower_http::map_response_body::MapResponseBodyLayer`"
+    label = "nothing to answer with when all backends are closed",
+    note = "the default needs a body that is `Default`: those of `InFlight`, `RefusalBody` and `StreamPeek` are, and what `BodyExt::boxed` makes of any, so put one of these layers or `.map_response(|response: Response<_>| response.map(BodyExt::boxed))` below `PrioritySelect`",
+    note = "or bring a closure `|exhausted: &Exhausted, request: &Parts| -> Response<{ResBody}>` by `PrioritySelectLayer::with_exhausted_response`"
 )]
 pub trait ResponseForExhausted<ResBody> {
     /// The response; `request` is the head of what was asked.
     fn response_for(&self, exhausted: &Exhausted, request: &Parts) -> Response<ResBody>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<F, ResBody> ResponseForExhausted<ResBody> for F
 where
     F: Fn(&Exhausted, &Parts) -> Response<ResBody>,
@@ -48,6 +50,7 @@ pub struct EmptyResponse {
     _priv: (),
 }
 
+#[diagnostic::do_not_recommend]
 impl<ResBody: Default> ResponseForExhausted<ResBody> for EmptyResponse {
     fn response_for(&self, _: &Exhausted, request: &Parts) -> Response<ResBody> {
         let mut response = Response::new(ResBody::default());

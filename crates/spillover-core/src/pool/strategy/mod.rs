@@ -35,7 +35,7 @@ pub use self::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot choose a backend",
     label = "not a `Strategy`",
-    note = "bring `Weighted`, `PeakEwma` or a closure `Fn(&Candidates<'_>, u64) -> usize` that returns the index of a candidate"
+    note = "bring `Weighted`, `PeakEwma` or a closure that names the types of its arguments and returns the index of a candidate: `|candidates: &Candidates<'_>, draw: u64| 0`"
 )]
 pub trait Strategy {
     /// The [index](Candidate::index) of the candidate that gets the request; `draw` is a uniform random number.
@@ -45,6 +45,7 @@ pub trait Strategy {
     fn choose(&self, candidates: &Candidates<'_>, draw: u64) -> usize;
 }
 
+#[diagnostic::do_not_recommend]
 impl<F> Strategy for F
 where
     F: Fn(&Candidates<'_>, u64) -> usize,
