@@ -59,3 +59,9 @@ pub use crate::{
         PeakEwma, Pool, Scope, Selected, Strategy, Tried, Weighted,
     },
 };
+
+/// The example of the README, which runs with the other tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

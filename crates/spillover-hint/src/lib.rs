@@ -139,3 +139,9 @@ pub use crate::{
     rule::Rule,
     source::Source,
 };
+
+/// The example of the README, which runs with the other tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

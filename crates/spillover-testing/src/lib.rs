@@ -28,6 +28,8 @@
 //! # }
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod body;
 pub mod limit;
 pub mod probe;
@@ -39,3 +41,9 @@ pub use body::ScriptedBody;
 pub use probe::Probe;
 #[cfg(feature = "upstream")]
 pub use upstream::MockUpstream;
+
+/// The example of the README, which runs with the other tests.
+#[cfg(all(doctest, feature = "upstream"))]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

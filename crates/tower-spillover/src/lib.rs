@@ -200,6 +200,8 @@
 //! balances by load only within a tier, and only where it is told to: by default backends are drawn at random, by weight
 //! ([`Strategy`]). It does not cache, and does not translate between APIs.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[macro_use]
 mod macros;
 
@@ -265,3 +267,9 @@ pub use spillover_core::{
 };
 #[doc(no_inline)]
 pub use spillover_hint::{Refusal, Report};
+
+/// The example of the README, which runs with the other tests.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;
