@@ -18,8 +18,9 @@ pub(crate) trait Guard {
 pin_project! {
     /// A response body that holds something for its request until it ends, fails or is dropped. It passes through unchanged.
     pub struct GuardedBody<B, G> {
+        // `None` for one that is empty.
         #[pin]
-        inner: B,
+        inner: Option<B>,
         guard: Option<G>,
     }
 }
@@ -28,7 +29,10 @@ impl<B: Body, G> GuardedBody<B, G> {
     pub(crate) fn new(inner: B, guard: Option<G>) -> Self {
         // One that has ended may not be polled any more.
         let guard = guard.filter(|_| !inner.is_end_stream());
-        Self { inner, guard }
+        Self {
+            inner: Some(inner),
+            guard,
+        }
     }
 }
 
@@ -40,10 +44,13 @@ impl<B: Body, G: Guard> Body for GuardedBody<B, G> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let mut this = self.project();
-        let frame = ready!(this.inner.as_mut().poll_frame(cx));
+        let this = self.project();
+        let Some(mut inner) = this.inner.as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        let frame = ready!(inner.as_mut().poll_frame(cx));
         let is_end = match &frame {
-            Some(Ok(frame)) => frame.is_trailers() || this.inner.is_end_stream(),
+            Some(Ok(frame)) => frame.is_trailers() || inner.is_end_stream(),
             Some(Err(_)) => {
                 this.guard.iter().for_each(Guard::broke);
                 true
@@ -57,11 +64,12 @@ impl<B: Body, G: Guard> Body for GuardedBody<B, G> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(B::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        let empty = || SizeHint::with_exact(0);
+        self.inner.as_ref().map_or_else(empty, B::size_hint)
     }
 }
 
@@ -77,9 +85,11 @@ impl<B: From<Bytes>, G> From<Bytes> for GuardedBody<B, G> {
 
 /// One that holds nothing.
 impl<B: Default, G> Default for GuardedBody<B, G> {
+/// An empty one that holds nothing, also where `B` has none.
+impl<B, G> Default for GuardedBody<B, G> {
     fn default() -> Self {
         Self {
-            inner: B::default(),
+            inner: None,
             guard: None,
         }
     }

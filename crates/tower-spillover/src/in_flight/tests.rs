@@ -187,10 +187,12 @@ async fn the_size_is_passed() {
     assert_eq!(answer.body().size_hint().exact(), Some(4));
 }
 
-#[test]
-fn a_body_by_default_holds_nothing() {
-    let body = GuardedBody::<ScriptedBody, InFlightPlace>::default();
+#[tokio::test]
+async fn a_body_by_default_is_empty_and_holds_nothing() {
+    let mut body = GuardedBody::<ScriptedBody, InFlightPlace>::default();
     assert!(body.is_end_stream());
+    assert_eq!(body.size_hint().exact(), Some(0));
+    assert!(body.frame().await.is_none());
 }
 
 /// A body that must not be moved.
