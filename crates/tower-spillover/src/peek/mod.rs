@@ -20,7 +20,8 @@
 //!
 //! Everything else passes through untouched, and so do streams in a `content-encoding`. Requests are not touched.
 //!
-//! It goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client.
+//! It goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client. The bodies of
+//! responses must be `Unpin`, as those of hyper are; `BodyExt::boxed` makes any of them so.
 //!
 //! ```
 //! # use std::convert::Infallible;

@@ -14,6 +14,8 @@
 //! It goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client. Without it the
 //! tracker goes by the head: it takes an account without money for one that is at its limit for a moment.
 //!
+//! The bodies of responses must be `Unpin`, as those of hyper are; `BodyExt::boxed` makes any of them so.
+//!
 //! ```
 //! # use std::convert::Infallible;
 //! use http::{Request, Response};

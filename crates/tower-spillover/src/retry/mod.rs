@@ -46,7 +46,9 @@
 //! # Caveats
 //!
 //! A request whose body outgrew [`ReplayLimits`] is sent once; when it is refused, an event at level `WARN` says so.
-//! The inner service must be `Clone`: each request takes one.
+//! The inner service must be `Clone`: each request takes one. It gets requests whose body is a [`ReplayBody`]; above one that
+//! takes a single kind of body, such as a route of axum or a channel of tonic, put
+//! `.map_request(|request: Request<_>| request.map(Body::new))`. The bodies that it wraps must be `Unpin`.
 
 mod body;
 mod error;

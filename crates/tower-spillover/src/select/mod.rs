@@ -51,9 +51,10 @@
 //!
 //! # Caveats
 //!
-//! The local answer has the empty body of the response type, which must be `Default`;
-//! [`with_exhausted_response`](PrioritySelectLayer::with_exhausted_response) replaces it where there is none, such as for
-//! `hyper::body::Incoming`.
+//! The local answer has the empty body of the response type, which must be `Default`, or what
+//! [`with_exhausted_response`](PrioritySelectLayer::with_exhausted_response) brings. `hyper::body::Incoming` can be neither: one
+//! of [`InFlight`](crate::in_flight), [`RefusalBody`](crate::refusal) or [`StreamPeek`](crate::peek) below makes of any body one
+//! that can be empty.
 //!
 //! A request that waits for a place at a full backend has no claim to it: one that comes in the moment it gets free may be
 //! served first.
