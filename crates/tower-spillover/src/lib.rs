@@ -170,13 +170,15 @@
 //! time being, hand the stack to [`BoxCloneSyncService::new`](https://docs.rs/tower/latest/tower/util/struct.BoxCloneSyncService.html).
 //! Mostly it is one of these:
 //!
-//! * the body of the response is not `Default`, such as hyper's `Incoming`, in a stack without `RefusalBody` and
-//!   `StreamPeek`, whose bodies are: put
-//!   `.map_response(|response: Response<_>| response.map(BodyExt::boxed))` below `PrioritySelect`;
+//! * the body of the response is not `Default`, such as hyper's `Incoming`, in a stack without `InFlight`, `RefusalBody` and
+//!   `StreamPeek`, whose bodies are: put one of them, or
+//!   `.map_response(|response: Response<_>| response.map(BodyExt::boxed))`, below `PrioritySelect`;
 //! * the client is not `Clone`;
-//! * a classifier is a closure that does not name the type of its argument, or names the error of another client;
-//! * the client takes one type of request body only, such as tonic's channels: put
-//!   `.map_request(|request: Request<_>| request.map(Body::new))` in front of it.
+//! * a classifier, a strategy or a filter is a closure that does not name the types of its arguments ("implementation of
+//!   `FnOnce` is not general enough"), or a classifier names the error of another client;
+//! * the client takes one type of request body only, such as tonic's channels or a route of axum: put
+//!   `.map_request(|request: Request<_>| request.map(Body::new))` in front of it;
+//! * a body is not `Unpin`, as a stream made by `async` blocks: `BodyExt::boxed` makes one that is.
 //!
 //! # Features
 //!

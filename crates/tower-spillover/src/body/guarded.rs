@@ -77,14 +77,12 @@ impl<B: Body, G: Guard> Body for GuardedBody<B, G> {
 impl<B: From<Bytes>, G> From<Bytes> for GuardedBody<B, G> {
     fn from(data: Bytes) -> Self {
         Self {
-            inner: data.into(),
+            inner: Some(data.into()),
             guard: None,
         }
     }
 }
 
-/// One that holds nothing.
-impl<B: Default, G> Default for GuardedBody<B, G> {
 /// An empty one that holds nothing, also where `B` has none.
 impl<B, G> Default for GuardedBody<B, G> {
     fn default() -> Self {
