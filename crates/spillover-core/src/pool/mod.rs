@@ -264,12 +264,12 @@ impl Pool {
         }
     }
 
-    /// Whether a backend that is open for all scopes has a place, of only so many.
+    /// Whether a backend that is not closed for all scopes has a place, of only so many.
     fn has_free_place(&self, now: Instant) -> bool {
         let tick = self.tick(now);
         let mut members = self.inner.members.iter();
         members.any(|member| {
-            member.state.is_limited() && member.access(Scope::WHOLE, tick) == Access::Open
+            member.state.is_limited() && member.access(Scope::WHOLE, tick) != Access::Closed
         })
     }
 

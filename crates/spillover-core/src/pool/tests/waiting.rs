@@ -159,6 +159,21 @@ fn what_is_closed_for_all_is_passed_to_nobody() {
     assert!(!poll(&mut first) && !poll(&mut second));
 }
 
+#[test]
+fn a_place_at_a_failing_backend_is_passed_on() {
+    let now = Instant::now();
+    let pool = limited([("a", 1, 1)]);
+    let held = select(&pool, now);
+    let [mut first, mut second] = waiting(&pool);
+    fail(&pool, 0, SECOND * 10, now);
+    held.release();
+    assert!(poll(&mut first));
+    // It is closed for the scope of the first; for the second it is the last resort.
+    first.pass_on(None, now);
+    assert!(poll(&mut second));
+    assert!(pool.select(&Tried::new(), Scope::WHOLE, now, 0).is_ok());
+}
+
 /// Each thread waits for a place, has it for a moment, and gives it back; some give up while they wait. When a wake-up is
 /// lost, those that wait for it do so for ever.
 #[test]
