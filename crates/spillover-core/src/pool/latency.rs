@@ -87,9 +87,10 @@ impl Estimate {
 
     /// What it counts for now: 1 when it was set, less and less afterwards.
     fn weight(self, now: Tick) -> f64 {
+        let units = stamp(now).wrapping_sub(self.stamp);
         // Another thread may have set it at a later tick than this one's.
-        let units = stamp(now).wrapping_sub(self.stamp).cast_signed().max(0);
-        if units == 0 {
+        let is_later = units > u32::MAX - DISAGREEMENT;
+        if units == 0 || is_later {
             return 1.0;
         }
         let passed = f64::from(units) * UNIT.as_secs_f64();
@@ -107,10 +108,13 @@ fn stamp(now: Tick) -> u32 {
     (now.get() >> STAMP_SHIFT) as u32
 }
 
-/// Units of 2^22 ns, about 4 ms: fine enough for a fading in seconds. An estimate that nothing was added to for 104 days,
-/// half of the range, would look new.
+/// Units of 2^22 ns, about 4 ms: fine enough for a fading in seconds. An estimate that nothing was added to for 208 days,
+/// the whole range, would look new, and fade anew.
 const STAMP_SHIFT: u32 = 22;
 const UNIT: Duration = Duration::from_nanos(1 << STAMP_SHIFT);
+
+/// By how many units ticks of two threads may differ, one of which was not run for a while: a minute.
+const DISAGREEMENT: u32 = 1 << 14;
 
 /// After this time an estimate counts for 1/e: long enough to average over many answers, short enough that a backend
 /// which has recovered is noticed.
@@ -196,6 +200,18 @@ mod tests {
             Duration::from_secs_f64(weight),
         );
         assert_eq!(latency.read(now.after(300_000 * MS)), None);
+    }
+
+    #[test]
+    fn one_that_is_older_than_its_stamp_can_tell_fades_all_the_same() {
+        for days in [100, 110, 200] {
+            let (latency, now) = served_in(1000 * MS);
+            let later = now.after(Duration::from_secs(days * 24 * 60 * 60));
+            latency.served(later, later.after(40 * MS));
+            let later = later.after(60_000 * MS);
+            latency.served(later, later.after(40 * MS));
+            assert!(latency.read(later.after(40 * MS)) < Some(50 * MS), "{days}");
+        }
     }
 
     #[test]
