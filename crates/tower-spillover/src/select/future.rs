@@ -224,9 +224,10 @@ fn note_answer<ResBody, E>(
         tried.set_exhausted(is_last);
         if let Ok(response) = result {
             let exhausted = pool.exhausted(scope, now);
-            // A refusal that closed nothing is not cured by waiting: what it says stands.
+            // A refusal that closed nothing, or forbids another attempt, is not cured by waiting: what it says stands.
             let outcome = response.extensions().get::<Outcome>();
-            let is_cured_by_time = outcome.is_none_or(|outcome| outcome.class().is_cooling());
+            let is_cured_by_time =
+                outcome.is_none_or(|outcome| outcome.class().is_cooling() && outcome.may_retry());
             if is_limit(response) && is_cured_by_time {
                 exhausted.write(response.headers_mut());
             }

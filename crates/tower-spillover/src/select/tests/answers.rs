@@ -146,3 +146,18 @@ async fn a_forwarded_request_whose_answer_is_a_429_is_not_tried_elsewhere() {
     assert_eq!(hints(&response), ["1", "1000"]);
     assert!(tried.is_exhausted());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_forbids_to_retry_is_not_contradicted() {
+    let inner: Inner = Probe::new(|_| async {
+        let response = Response::builder().header("grpc-status", "8");
+        let response = response.header("grpc-retry-pushback-ms", "-1");
+        let mut response = response.body(()).unwrap();
+        let outcome = Outcome::throttled(SECOND).without_retry();
+        response.extensions_mut().insert(outcome);
+        Ok(response)
+    });
+    let pool = pool([("a", 1), ("b", 2)]);
+    let (response, _) = answer(&pool, inner, false).await;
+    assert_eq!(response.headers()["grpc-retry-pushback-ms"], "-1");
+}
