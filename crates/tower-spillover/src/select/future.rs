@@ -235,6 +235,9 @@ fn note_answer<ResBody, E>(
                 response.extensions_mut().insert(exhausted);
             }
         }
+    } else if tried.is_exhausted() {
+        // So it was while this one waited, or for a hedge beside it. A layer outside may take the answer for a refusal.
+        tried.set_exhausted(false);
     }
     if let Ok(response) = result {
         response.extensions_mut().insert(selected.clone());

@@ -161,3 +161,19 @@ async fn a_server_that_forbids_to_retry_is_not_contradicted() {
     let (response, _) = answer(&pool, inner, false).await;
     assert_eq!(response.headers()["grpc-retry-pushback-ms"], "-1");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_noted_before_the_attempt_is_not_said_of_its_answer() {
+    for status in [200, 404] {
+        let pool = pool([("a", 1), ("b", 2)]);
+        throttle(&pool, 0, SECOND);
+        throttle(&pool, 1, SECOND);
+        let service = PrioritySelectLayer::new(pool.clone())
+            .when_exhausted(WhenExhausted::Wait(2 * SECOND))
+            .layer(answers(status));
+        let tried = Tried::new();
+        service.oneshot(request(&tried)).await.unwrap();
+        // A layer outside may take it for a refusal: then the other backend is left.
+        assert!(!tried.is_exhausted());
+    }
+}
