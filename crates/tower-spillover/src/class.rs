@@ -5,17 +5,18 @@ use spillover_core::{Answer, Class, Classify, Outcome};
 
 use crate::report::report_of;
 
-/// The class of a refusal after which another backend may be asked; by the [`Outcome`] where a layer inside left one.
-pub(crate) fn refusal_of<ResBody, E, C>(
+/// The class of an answer, by the [`Outcome`] where a layer inside left one; and whether it is a refusal after which another
+/// backend may be asked.
+pub(crate) fn class_of<ResBody, E, C>(
     result: &Result<Response<ResBody>, E>,
     classify: &C,
-) -> Option<Class>
+) -> (Class, bool)
 where
     C: Classify<E>,
 {
     let response = result.as_ref().ok();
     if let Some(outcome) = response.and_then(|r| r.extensions().get::<Outcome>()) {
-        return outcome.may_retry().then(|| outcome.class());
+        return (outcome.class(), outcome.may_retry());
     }
     let report = response.and_then(report_of);
     let answer = match result {
@@ -23,5 +24,5 @@ where
         Err(error) => Answer::error(error, None),
     };
     let class = classify.classify(&answer);
-    (class.is_refusal() && classify.may_retry(&answer)).then_some(class)
+    (class, class.is_refusal() && classify.may_retry(&answer))
 }

@@ -14,7 +14,7 @@ use super::{
     Hedged,
     second::{Second, Spare},
 };
-use crate::class::refusal_of;
+use crate::class::class_of;
 
 pin_project! {
     /// The first good answer of one attempt or two.
@@ -27,9 +27,14 @@ pin_project! {
         first: Option<S::Future>,
         #[pin]
         second: Second<S, ReqBody>,
+        forbids: Forbids<S::Response, S::Error>,
         classify: C,
     }
 }
+
+/// The refusal of one attempt that forbids another, while the other is under way, which was made before. It is the answer
+/// when that is refused as well. Boxed, because it is rare.
+type Forbids<T, E> = Option<Box<Result<T, E>>>;
 
 impl<S, C, ReqBody> ResponseFuture<S, C, ReqBody>
 where
@@ -39,6 +44,7 @@ where
         Self {
             first: Some(first),
             second: Second::None,
+            forbids: None,
             classify,
         }
     }
@@ -52,6 +58,7 @@ where
         Self {
             first: Some(first),
             second: Second::after(delay, spare),
+            forbids: None,
             classify,
         }
     }
@@ -66,17 +73,24 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let is_refusal = |result: &_| refusal_of(result, this.classify).is_some();
+        let is_refusal = |result: &_| class_of(result, this.classify).0.is_refusal();
+        let forbids = |result: &_| !class_of(result, this.classify).1;
 
         if let Some(first) = this.first.as_mut().as_pin_mut()
-            && let Poll::Ready(result) = first.poll(cx)
+            && let Poll::Ready(mut result) = first.poll(cx)
         {
             this.first.set(None);
             if !this.second.is_under_way() || !is_refusal(&result) {
                 let was_hedged = this.second.was_sent();
                 this.second.set(Second::None);
-                return Poll::Ready(note(result, was_hedged.then_some(false)));
+                let by_hedge = this.forbids.take().filter(|_| is_refusal(&result));
+                let has_won = by_hedge.is_some();
+                if let Some(forbids) = by_hedge {
+                    result = *forbids;
+                }
+                return Poll::Ready(note(result, was_hedged.then_some(has_won)));
             }
+            *this.forbids = Some(result).filter(forbids).map(Box::new);
         }
 
         let result = ready!(this.second.as_mut().poll_answer(cx));
@@ -86,10 +100,14 @@ where
         }
         if this.first.is_some() && is_refusal(&result) {
             this.second.set(Second::Refused);
+            *this.forbids = Some(result).filter(forbids).map(Box::new);
             return Poll::Pending;
         }
         this.first.set(None);
         this.second.set(Second::None);
+        if let Some(by_first) = this.forbids.take().filter(|_| is_refusal(&result)) {
+            return Poll::Ready(note(*by_first, Some(false)));
+        }
         tracing::debug!("answered by the hedge");
         Poll::Ready(note(result, Some(true)))
     }

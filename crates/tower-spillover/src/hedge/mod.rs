@@ -12,7 +12,8 @@
 //!   other attempt is dropped at once. Where there is a [`ThrottleTracker`](crate::throttle) inside, it counts as cancelled
 //!   and closes nothing;
 //! * when one is refused, or fails, the other is waited for. When both are, the later refusal is the answer, and
-//!   `RetryThrottled` goes on to the backends that are left;
+//!   `RetryThrottled` goes on to the backends that are left; but one that forbids another attempt
+//!   ([`Outcome::may_retry`](spillover_core::Outcome::may_retry)) is the answer before it;
 //! * when no other backend would take the hedge, the first attempt goes on as if nothing had been;
 //! * [`Hedged`] in the response's extensions says which of the two gave the answer.
 //!

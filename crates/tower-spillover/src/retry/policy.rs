@@ -9,7 +9,7 @@ use tower::retry::{
 };
 
 use super::ReplayBody;
-use crate::class::refusal_of;
+use crate::class::class_of;
 
 /// Retries a refusal at once, as long as another backend is left.
 ///
@@ -85,7 +85,10 @@ where
         request: &mut Request<ReplayBody<B>>,
         result: &mut Result<Response<ResBody>, E>,
     ) -> Option<Self::Future> {
-        let class = refusal_of(result, &self.classify)?;
+        let (class, may_retry) = class_of(result, &self.classify);
+        if !may_retry {
+            return None;
+        }
         let tried = request.extensions().get::<Tried>();
         if tried.is_some_and(|tried| tried.is_exhausted() || tried.is_request_failed()) {
             return None;

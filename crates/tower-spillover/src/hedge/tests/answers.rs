@@ -105,6 +105,40 @@ async fn the_outcome_of_a_layer_below_decides() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_that_forbids_another_attempt_does_not_end_the_one_under_way() {
+    let outcome = |mut response: Response<usize>| {
+        let outcome = match response.status().as_u16() {
+            200 => Outcome::success(),
+            429 => Outcome::throttled(SECOND),
+            _ => Outcome::failing(SECOND).without_retry(),
+        };
+        response.extensions_mut().insert(outcome);
+        response
+    };
+    let cases = [
+        ([(9, Ok(200)), (1, Ok(503))], (200, 0), 9, false),
+        ([(3, Ok(503)), (9, Ok(200))], (200, 1), 11, true),
+        // When both are refused it stands: `RetryThrottled` is not to go on.
+        ([(9, Ok(429)), (1, Ok(503))], (503, 1), 9, true),
+        ([(3, Ok(503)), (9, Ok(429))], (503, 0), 11, false),
+        ([(3, Ok(503)), (9, Err("reset"))], (503, 0), 11, false),
+    ];
+    for (replies, answer, seconds, by_hedge) in cases {
+        let inner = self::replies(replies);
+        let handle = inner.handle();
+        let service = HedgeLayer::new(DELAY).layer(inner.map_response(outcome));
+        let expected = End {
+            answer: Ok(answer),
+            seconds,
+            hedged: Some(by_hedge),
+            attempts: 2,
+            cancelled: 0,
+        };
+        assert_eq!(end(service, &handle).await, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_classifier_decides_where_there_is_no_outcome() {
     let classify = |answer: &Answer<'_, &str>| match answer.status() {
         Some(status) if status == 403 => Class::Throttled,
