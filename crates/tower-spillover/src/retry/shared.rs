@@ -63,6 +63,8 @@ impl<B> Shared<B> {
         if reader > self.latest_reader {
             self.latest_reader = reader;
             self.note_held(!self.is_empty);
+            // The new one waits for nothing before it has asked.
+            self.note_awaiting(false);
             // The earlier one may be waiting for data: it learns that none will come.
             if let Some(waker) = self.waker.take() {
                 waker.wake();
@@ -78,6 +80,12 @@ impl<B> Shared<B> {
     fn note_held(&self, is_held: bool) {
         if let Some(tried) = &self.tried {
             tried.set_body_held(is_held);
+        }
+    }
+
+    fn note_awaiting(&self, is_awaiting: bool) {
+        if let Some(tried) = &self.tried {
+            tried.set_awaiting_body(is_awaiting);
         }
     }
 }
@@ -164,9 +172,7 @@ where
             });
         };
         let polled = Pin::new(source).poll_frame(cx);
-        if let Some(tried) = &self.tried {
-            tried.set_awaiting_body(polled.is_pending());
-        }
+        self.note_awaiting(polled.is_pending());
         let Poll::Ready(frame) = polled else {
             if !self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
                 self.waker = Some(cx.waker().clone());

@@ -64,6 +64,21 @@ fn the_one_that_is_waited_for_is_woken_when_another_takes_over() {
 }
 
 #[test]
+fn what_the_earlier_one_waited_for_is_no_wait_of_the_one_that_takes_over() {
+    let (mut first, tried) = noting(ScriptedBody::new().pause(), ReplayLimits::default());
+    let mut kept = first.clone();
+    assert_pending!(poll(&mut first));
+    assert!(tried.is_awaiting_body());
+
+    // Its backend may not even be connected: that is no fault of the client.
+    assert!(kept.take_over());
+    assert!(!tried.is_awaiting_body());
+    assert!(read_error(&mut first).is_superseded());
+    assert_pending!(poll(&mut kept));
+    assert!(tried.is_awaiting_body());
+}
+
+#[test]
 fn an_attempt_that_has_sent_the_body_is_not_disturbed() {
     // Whether the body says at its last frame that it is the last, or not before it is asked for another.
     for is_told in [true, false] {
