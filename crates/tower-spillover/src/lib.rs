@@ -89,7 +89,7 @@
 //!
 //! | value | in | written by | read by | when missing |
 //! |---|---|---|---|---|
-//! | [`Tried`] | request, response | `RetryThrottled`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
+//! | [`Tried`] | request, response | `RetryThrottled`, else `Hedge`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
 //! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `InFlight`, `ThrottleTracker`, `StreamPeek`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
 //! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `Hedge`, `PrioritySelect`, logs | read off the status |
 //! | [`Exhausted`] | response | `PrioritySelect` | `Hedge`, logs | another backend is left |
@@ -188,7 +188,7 @@
 //! |---|---|
 //! | `stack` | [`SpilloverLayer`](stack::SpilloverLayer), with the layers that it stacks |
 //! | `retry`, `hedge`, `select`, `rewrite`, `in-flight`, `throttle`, `refusal`, `peek`, `steer`, `limit` | the layer of this name |
-//! | `util` | [`ServiceBuilderExt`]: those that are on, as methods of `ServiceBuilder` |
+//! | `util` | [`ServiceBuilderExt`]: the layers of the stack that are on, as methods of `ServiceBuilder` |
 //! | `full` | all of them |
 //!
 //! # Rust version

@@ -3,7 +3,7 @@ use std::fmt;
 use super::SpilloverLayer;
 
 /// A line for each layer, the outermost first, with what it is set to.
-impl<C, D, R, T> fmt::Display for SpilloverLayer<C, D, R, T> {
+impl<C, D, R, T, F> fmt::Display for SpilloverLayer<C, D, R, T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bounds = &self.retry.bounds;
         write!(f, "RetryThrottled    ")?;

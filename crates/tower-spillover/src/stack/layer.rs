@@ -4,7 +4,7 @@ use tower_layer::Layer;
 
 use crate::{
     body::{GuardedBody, ResumedBody},
-    hedge::{Hedge, HedgeLayer},
+    hedge::{EveryRequest, Hedge, HedgeLayer},
     in_flight::{InFlight, InFlightLayer, InFlightPlace},
     peek::{PeekedBody, StreamPeek, StreamPeekLayer},
     refusal::{RefusalBody, RefusalBodyLayer},
@@ -17,9 +17,15 @@ use crate::{
 /// Makes the usual stack; see the [module](super).
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct SpilloverLayer<C = StatusClassifier, D = ThreadDraw, R = EmptyResponse, T = Weighted> {
+pub struct SpilloverLayer<
+    C = StatusClassifier,
+    D = ThreadDraw,
+    R = EmptyResponse,
+    T = Weighted,
+    F = EveryRequest,
+> {
     pub(super) retry: RetryThrottledLayer<C>,
-    pub(super) hedge: Option<HedgeLayer<C>>,
+    pub(super) hedge: Option<HedgeLayer<C, F>>,
     pub(super) select: PrioritySelectLayer<D, R, T>,
     pub(super) tracker: ThrottleTrackerLayer<C>,
     pub(super) peek: StreamPeekLayer,
@@ -41,7 +47,7 @@ impl SpilloverLayer {
     }
 }
 
-impl<C, D, R, T> SpilloverLayer<C, D, R, T> {
+impl<C, D, R, T, F> SpilloverLayer<C, D, R, T, F> {
     /// Sets the options of [`RetryThrottledLayer`].
     pub fn retry(self, set: impl FnOnce(RetryThrottledLayer<C>) -> RetryThrottledLayer<C>) -> Self {
         Self {
@@ -51,13 +57,19 @@ impl<C, D, R, T> SpilloverLayer<C, D, R, T> {
     }
 
     /// Sends a slow request to a second backend as well. Default: not.
-    pub fn hedge(self, hedge: HedgeLayer) -> Self
+    pub fn hedge<F2>(
+        self,
+        hedge: HedgeLayer<StatusClassifier, F2>,
+    ) -> SpilloverLayer<C, D, R, T, F2>
     where
         C: Clone,
     {
-        Self {
+        SpilloverLayer {
+            retry: self.retry,
             hedge: Some(hedge.with_classify(self.tracker.classify.clone())),
-            ..self
+            select: self.select,
+            tracker: self.tracker,
+            peek: self.peek,
         }
     }
 
@@ -65,7 +77,7 @@ impl<C, D, R, T> SpilloverLayer<C, D, R, T> {
     pub fn select<D2, R2, T2>(
         self,
         set: impl FnOnce(PrioritySelectLayer<D, R, T>) -> PrioritySelectLayer<D2, R2, T2>,
-    ) -> SpilloverLayer<C, D2, R2, T2> {
+    ) -> SpilloverLayer<C, D2, R2, T2, F> {
         SpilloverLayer {
             retry: self.retry,
             hedge: self.hedge,
@@ -95,7 +107,7 @@ impl<C, D, R, T> SpilloverLayer<C, D, R, T> {
     }
 
     /// Decides by `classify` what an answer means, in every layer that asks.
-    pub fn with_classify<U: Clone>(self, classify: U) -> SpilloverLayer<U, D, R, T> {
+    pub fn with_classify<U: Clone>(self, classify: U) -> SpilloverLayer<U, D, R, T, F> {
         SpilloverLayer {
             retry: self.retry.with_classify(classify.clone()),
             hedge: self
@@ -108,16 +120,17 @@ impl<C, D, R, T> SpilloverLayer<C, D, R, T> {
     }
 }
 
-impl<S, C, D, R, T> Layer<S> for SpilloverLayer<C, D, R, T>
+impl<S, C, D, R, T, F> Layer<S> for SpilloverLayer<C, D, R, T, F>
 where
     C: Clone,
     D: Clone,
     R: Clone,
     T: Clone,
+    F: Clone,
 {
     type Service = RetryThrottled<
         Either<
-            Hedge<PrioritySelect<Attempt<S, C>, D, R, T>, C>,
+            Hedge<PrioritySelect<Attempt<S, C>, D, R, T>, C, F>,
             PrioritySelect<Attempt<S, C>, D, R, T>,
         >,
         C,
