@@ -102,7 +102,8 @@ impl Report {
     /// holds. Errors come as `event: error` from
     /// [Anthropic](https://docs.anthropic.com/en/api/messages-streaming#error-events) and
     /// [OpenAI](https://platform.openai.com/docs/api-reference/responses-streaming/error), as `response.failed` and
-    /// `response.done` from OpenAI, and as an object with an `error` from many others.
+    /// `response.done` from OpenAI, and as an object with an `error` from many others. In a message of
+    /// [JSON-RPC](https://www.jsonrpc.org/specification#error_object), such as MCP's, it is an answer.
     pub fn from_event(name: &str, data: &[u8]) -> Option<Self> {
         let mut report = Self::new();
         let found = body::read_event(name, data, &mut report.hints)?;

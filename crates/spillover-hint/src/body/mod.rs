@@ -54,12 +54,15 @@ pub(crate) fn read_event(name: &str, data: &[u8], hints: &mut Hints) -> Option<E
     Some(found)
 }
 
-/// Whether an event of any name holds an error.
+/// Whether an event of any name holds an error. That of JSON-RPC is the answer to a call, from a server that is well.
 fn is_error(event: &Value) -> bool {
     let event = match event {
         Value::Array(events) => events.first().unwrap_or(event),
         event => event,
     };
+    if event.get("jsonrpc").is_some() {
+        return false;
+    }
     let kind = event.get("type").and_then(Value::as_str);
     let status = event.pointer("/response/status").and_then(Value::as_str);
     match kind {

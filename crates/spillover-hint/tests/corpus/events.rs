@@ -174,6 +174,11 @@ fn everything_else() {
             r#"{"type":"rate_limits.updated","rate_limits":[]}"#,
         ),
         ("", r#"{"error":{"#),
+        // An answer to a call, from a server that is well: of MCP, A2A and their like.
+        (
+            "message",
+            r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"Unknown tool"}}"#,
+        ),
         ("tokens", "{}"),
     ];
     for (name, data) in table {

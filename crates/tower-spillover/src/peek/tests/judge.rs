@@ -351,6 +351,17 @@ fn cohere_and_names_that_are_not_known() {
         ("pings", "{}", "content"),
         ("error", "Sorry, please retry in 5s", "failing 500"),
         ("error", "{", "failing 500"),
+        // MCP's.
+        (
+            "message",
+            r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}"#,
+            "content",
+        ),
+        (
+            "message",
+            r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"Unknown tool"}}"#,
+            "content",
+        ),
     ];
     for (name, data, expected) in table {
         check_sse(name, data, expected);
