@@ -1,4 +1,7 @@
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use spillover_hint::Dimension;
 use tokio::time::Instant;
@@ -7,6 +10,7 @@ use super::{
     Change, Pool, Scope,
     in_flight::Place,
     state::{Claim, State},
+    sync::AtomicBool,
 };
 use crate::{Backend, Outcome};
 
@@ -26,6 +30,7 @@ struct Inner {
     scope: Scope,
     claim: Claim,
     place: Place,
+    is_broken: AtomicBool,
 }
 
 impl Selected {
@@ -37,6 +42,7 @@ impl Selected {
                 scope,
                 claim,
                 place,
+                is_broken: AtomicBool::new(false),
             }),
         }
     }
@@ -110,9 +116,11 @@ impl Selected {
     }
 
     /// Notes that an answer broke off, or reported an error, after its beginning had been passed on: it can be counted, but
-    /// not be taken back.
+    /// not be taken back. What all clones note after the first is nothing: one answer may do both.
     pub fn record_broken(&self) {
-        self.state().record_broken();
+        if !self.inner.is_broken.swap(true, Relaxed) {
+            self.state().record_broken();
+        }
     }
 
     /// Notes that the request is no longer at the backend, which may then take another. What all clones do after the first

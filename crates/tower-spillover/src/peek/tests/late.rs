@@ -118,6 +118,27 @@ async fn also_where_the_stream_was_let_go_for_its_length() {
     assert_eq!(broken(SSE, body).await, 1);
 }
 
+#[cfg(feature = "in-flight")]
+#[tokio::test(start_paused = true)]
+async fn an_error_before_the_body_breaks_off_is_counted_once() {
+    use crate::in_flight::InFlightLayer;
+
+    let pool = pool();
+    let mut request = Request::new(());
+    request.extensions_mut().insert(select(&pool));
+    let body = chunks([CONTENT, OVERLOADED]).error("reset by peer");
+    let mut response = Some(respond(SSE, body));
+    let probe = Probe::new(move |_| {
+        let response = response.take().expect("one request");
+        std::future::ready(Ok::<_, Infallible>(response))
+    });
+    let service = InFlightLayer::new().layer(StreamPeekLayer::new().layer(probe));
+    let Ok(response) = service.oneshot(request).await;
+    response.into_body().collect().await.expect_err("a reset");
+    let snapshot = pool.snapshot(Scope::WHOLE, Instant::now());
+    assert_eq!(snapshot[0].counts().broken, 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_error_that_is_refused_is_not_counted() {
     let pool = pool();
