@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, TRAILER, TRANSFER_ENCODING},
+    header::{
+        CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, TRAILER,
+        TRANSFER_ENCODING,
+    },
 };
 use serde_json::{Value, json};
 use spillover_hint::Report;
@@ -53,9 +56,7 @@ impl Refused {
     pub(super) fn into_response(self, mut head: Response<()>) -> Response<Bytes> {
         *head.status_mut() = self.report.status();
         let headers = head.headers_mut();
-        for name in OF_THE_STREAM {
-            headers.remove(name);
-        }
+        remove_fields_of_the_stream(headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(error_type) = self.error_type {
             headers.insert(X_AMZN_ERRORTYPE, error_type);
@@ -72,6 +73,7 @@ pub(super) fn trailers_only(
     trailers: HeaderMap,
     report: Report,
 ) -> Response<Bytes> {
+    remove_fields_of_the_stream(head.headers_mut());
     head.headers_mut().extend(trailers);
     head.extensions_mut().insert(report);
     head.map(|()| Bytes::new())
@@ -89,6 +91,13 @@ pub(super) fn broken_grpc(head: Response<()>) -> Response<Bytes> {
 /// What a backend that cannot keep up a connection is reported as: one that is failing.
 fn broken() -> Report {
     Report::from_head(StatusCode::BAD_GATEWAY, &HeaderMap::new()).expect("502 is a refusal")
+}
+
+/// What was said of the stream, and is not so of what comes in its place.
+fn remove_fields_of_the_stream(headers: &mut HeaderMap) {
+    for name in OF_THE_STREAM {
+        headers.remove(name);
+    }
 }
 
 /// The data of an error event, as the vendor writes it where it is the whole body: an object with an `error` in it.
@@ -150,7 +159,20 @@ fn aws_error(message: &Message<'_>) -> (Bytes, Option<HeaderValue>) {
 
 const BROKEN: &str = "the upstream's response broke off before its first content";
 
-const OF_THE_STREAM: [HeaderName; 4] = [CACHE_CONTROL, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING];
+const OF_THE_STREAM: [HeaderName; 11] = [
+    CACHE_CONTROL,
+    CONTENT_LENGTH,
+    CONTENT_RANGE,
+    ETAG,
+    LAST_MODIFIED,
+    TRAILER,
+    TRANSFER_ENCODING,
+    // RFC 9530, and what there was before it.
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-md5"),
+];
 
 const X_AMZN_ERRORTYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 

@@ -72,6 +72,14 @@ async fn the_head_is_kept_but_for_what_is_about_the_stream() {
         .header("cache-control", "no-cache")
         .header("content-length", "7")
         .header("transfer-encoding", "chunked")
+        .header("trailer", "x-end")
+        .header("content-digest", "sha-256=:AAAA:")
+        .header("repr-digest", "sha-256=:AAAA:")
+        .header("digest", "sha-256=AAAA")
+        .header("content-md5", "AAAA")
+        .header("content-range", "bytes 0-6/7")
+        .header("etag", "\"1\"")
+        .header("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT")
         .header("request-id", "req_1")
         .header("anthropic-ratelimit-requests-remaining", "49")
         .body(chunks([OVERLOADED]))
@@ -193,6 +201,8 @@ async fn grpc_trailers_without_a_message_become_the_head() {
     ]);
     let response = Response::builder()
         .header("content-type", GRPC)
+        .header("content-length", "7")
+        .header("trailer", "grpc-status")
         .header("x-both", "head")
         .body(ScriptedBody::new().data("").pending().trailers(trailers))
         .expect("a head");
