@@ -89,7 +89,7 @@
 //!
 //! | value | in | written by | read by | when missing |
 //! |---|---|---|---|---|
-//! | [`Tried`] | request, response | `RetryThrottled`, else `Hedge`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker` | nothing is excluded |
+//! | [`Tried`] | request, response | `RetryThrottled`, else `Hedge`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker`, `StreamPeek` | nothing is excluded |
 //! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `InFlight`, `ThrottleTracker`, `StreamPeek`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
 //! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `Hedge`, `PrioritySelect`, logs | read off the status |
 //! | [`Exhausted`] | response | `PrioritySelect` | `Hedge`, logs | another backend is left |

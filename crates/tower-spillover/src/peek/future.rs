@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -7,10 +7,14 @@ use std::{
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
-use spillover_core::Selected;
 use spillover_hint::Report;
 
-use super::{body::PeekedBody, form::Form, hold::Hold, layer::Limits};
+use super::{
+    body::PeekedBody,
+    form::Form,
+    hold::{Attempt, Hold},
+    layer::Limits,
+};
 use crate::fields::GRPC_STATUS;
 
 pin_project! {
@@ -34,7 +38,7 @@ pin_project! {
             #[pin]
             future: F,
             limits: Limits,
-            selected: Option<Selected>,
+            attempt: Attempt,
         },
         // Boxed, because many responses are no streams.
         Hold {
@@ -44,12 +48,12 @@ pin_project! {
 }
 
 impl<F, ResBody: Body> ResponseFuture<F, ResBody> {
-    pub(super) fn new(future: F, limits: Limits, selected: Option<Selected>) -> Self {
+    pub(super) fn new(future: F, limits: Limits, attempt: Attempt) -> Self {
         Self {
             kind: Kind::Call {
                 future,
                 limits,
-                selected,
+                attempt,
             },
         }
     }
@@ -65,12 +69,12 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut kind = self.project().kind;
         loop {
-            let (response, limits, selected) = match kind.as_mut().project() {
+            let (response, limits, attempt) = match kind.as_mut().project() {
                 KindProj::Call {
                     future,
                     limits,
-                    selected,
-                } => (ready!(future.poll(cx))?, *limits, selected.take()),
+                    attempt,
+                } => (ready!(future.poll(cx))?, *limits, mem::take(attempt)),
                 KindProj::Hold { hold } => return Poll::Ready(Ok(ready!(hold.as_mut().poll(cx)))),
             };
             let form = Form::of(&response);
@@ -80,7 +84,7 @@ where
             let Some(form) = form.filter(|_| !response.body().is_end_stream()) else {
                 return Poll::Ready(Ok(response.map(PeekedBody::untouched)));
             };
-            let hold = Box::pin(Hold::new(response, form, limits, selected));
+            let hold = Box::pin(Hold::new(response, form, limits, attempt));
             kind.set(Kind::Hold { hold });
         }
     }

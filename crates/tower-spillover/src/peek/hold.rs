@@ -4,10 +4,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Response;
+use http::{Extensions, Response};
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
-use spillover_core::Selected;
+use spillover_core::{Selected, Tried};
 use spillover_hint::Report;
 use tokio::time::{Sleep, sleep};
 
@@ -31,6 +31,7 @@ pin_project! {
         parts: Option<Parts<B>>,
         form: Form,
         reader: Reader,
+        tried: Option<Tried>,
         max_held: usize,
         #[pin]
         sleep: Sleep,
@@ -44,6 +45,22 @@ struct Parts<B: Body> {
     selected: Option<Selected>,
 }
 
+/// What the request says of itself.
+#[derive(Default)]
+pub(super) struct Attempt {
+    selected: Option<Selected>,
+    tried: Option<Tried>,
+}
+
+impl Attempt {
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        Self {
+            selected: extensions.get().cloned(),
+            tried: extensions.get().cloned(),
+        }
+    }
+}
+
 /// How it ends.
 enum End {
     Release,
@@ -53,22 +70,18 @@ enum End {
 }
 
 impl<B: Body> Hold<B> {
-    pub(super) fn new(
-        response: Response<B>,
-        form: Form,
-        limits: Limits,
-        selected: Option<Selected>,
-    ) -> Self {
+    pub(super) fn new(response: Response<B>, form: Form, limits: Limits, attempt: Attempt) -> Self {
         let (head, body) = response.into_parts();
         Self {
             parts: Some(Parts {
                 head: Response::from_parts(head, ()),
                 read: Read::new(),
                 body,
-                selected,
+                selected: attempt.selected,
             }),
             form,
             reader: Reader::new(form),
+            tried: attempt.tried,
             max_held: limits.max_held,
             sleep: sleep(limits.max_wait),
         }
@@ -91,6 +104,10 @@ impl<B: Body + Unpin> Future for Hold<B> {
                     true => parts.read.last().and_then(|frame| look(this.reader, frame)),
                     false => Some(finish(this.reader)),
                 },
+                // Who has more to send may wait for the head before it does.
+                Poll::Pending if this.tried.as_ref().is_some_and(Tried::is_awaiting_body) => {
+                    Some(End::Release)
+                }
                 Poll::Pending if this.sleep.as_mut().poll(cx).is_ready() => Some(End::Release),
                 Poll::Pending => return Poll::Pending,
             };

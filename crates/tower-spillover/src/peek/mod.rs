@@ -10,6 +10,8 @@
 //!   that have a role and no text, and their like. With gRPC, until the first message;
 //! * at the first content all of it is passed on, unchanged, and from then on as it comes. What is not known is content. The
 //!   same when 64 KiB or 5 s are [reached](StreamPeekLayer), and when the stream ends without content;
+//! * it is passed on as well when nothing is there to look at and the client has not sent all of its request
+//!   ([`Tried::is_awaiting_body`]), as in a gRPC call with streams both ways: it may wait for the head before it sends more;
 //! * an error before that makes it the response that it would have been: with the [status](spillover_hint::Report::status)
 //!   that the error stands for, its fields but those about the stream, and the error as JSON. With gRPC the trailers become
 //!   the head, and the status stays 200. What the error says is put, as a [`Report`], in the extensions, and the rest
@@ -61,6 +63,7 @@
 //!
 //! [`Report`]: spillover_hint::Report
 //! [`Selected`]: spillover_core::Selected
+//! [`Tried::is_awaiting_body`]: spillover_core::Tried::is_awaiting_body
 
 mod body;
 mod event;

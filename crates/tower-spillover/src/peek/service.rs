@@ -4,7 +4,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{PeekedBody, ResponseFuture, layer::Limits};
+use super::{PeekedBody, ResponseFuture, hold::Attempt, layer::Limits};
 
 /// Holds a stream until its first content; see the [module](super).
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let selected = request.extensions().get().cloned();
-        ResponseFuture::new(self.inner.call(request), self.limits, selected)
+        let attempt = Attempt::of(request.extensions());
+        ResponseFuture::new(self.inner.call(request), self.limits, attempt)
     }
 }

@@ -92,6 +92,29 @@ async fn the_time_counts_from_the_head() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_is_not_held_while_the_rest_of_the_request_is_to_come() {
+    for content_type in [SSE, EVENT_STREAM, GRPC] {
+        let tried = Tried::new();
+        let mut request = Request::new(());
+        request.extensions_mut().insert(tried.clone());
+        let body = ScriptedBody::new().data("").pause();
+        let handle = body.handle();
+        let response = respond(content_type, body);
+        let mut response = task::spawn(peek_at(StreamPeekLayer::new(), request, response));
+        assert_pending!(response.poll());
+
+        // The client may wait for the head before it sends more.
+        tried.set_awaiting_body(true);
+        handle.push_data("");
+        let response = assert_ready!(response.poll());
+        assert_eq!(
+            (response.status(), refusal(&response)),
+            (StatusCode::OK, None)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_time_is_no_limit_either() {
     let layer = StreamPeekLayer::new().max_wait(Duration::MAX);
     let body = ScriptedBody::new().data(START).pause();
