@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::time::Duration;
+
 use futures_util::{StreamExt, stream};
 use spillover_tests::{
     e2e::soon,
-    grpc::{GrpcStack, Play, Server, pool, served_by, stack, upload},
+    grpc::{GrpcStack, Play, Server, converse, pool, served_by, stack, upload},
 };
 use tokio::time::Instant;
 use tonic::{Code, Status};
@@ -116,6 +118,26 @@ async fn a_stream_of_requests_that_is_still_open_moves_on_as_well() {
     drop(sender);
     let response = soon(call).await.unwrap().unwrap();
     assert_eq!(response.get_ref().status, 5);
+}
+
+#[tokio::test]
+async fn who_sends_only_after_the_head_gets_it_at_once() {
+    let a = always("a", Play::Serve);
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    let messages = stream::unfold(receiver, async |mut receiver| {
+        receiver.recv().await.map(|message| (message, receiver))
+    });
+    let begun = Instant::now();
+    let response = soon(converse(stack(&pool([&a])), messages.boxed()));
+    let mut answers = response.await.unwrap().into_inner();
+    // Far less than a stream is held for.
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    for _ in 0..2 {
+        sender.send(String::from("Hello")).await.unwrap();
+        assert!(soon(answers.message()).await.unwrap().is_some());
+    }
+    drop(sender);
+    assert!(soon(answers.message()).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Real tonic servers behind real channels, with the whole stack of layers in between.
 //!
 //! The service is `grpc.health.v1.Health`, which has a unary and a server-streaming method, and `test.Uploads`, which has a
-//! client-streaming one. A [`Server`] names itself in the field `x-server` of its answers.
+//! client-streaming one and one with streams both ways. A [`Server`] names itself in the field `x-server` of its answers.
 
 #![expect(
     clippy::missing_panics_doc,
@@ -18,5 +18,5 @@ pub use self::{
     play::Play,
     server::{Server, served_by},
     stack::{Channels, GrpcStack, pool, stack},
-    uploads::{UPLOAD, upload},
+    uploads::{UPLOAD, converse, upload},
 };

@@ -1,17 +1,17 @@
-//! A method that takes a stream: no generated code has one that is published.
+//! Methods that take a stream: no generated code has one that is published.
 
 use std::{
     convert::Infallible,
     task::{Context, Poll},
 };
 
-use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture};
+use futures_util::{FutureExt, Stream, StreamExt, future::BoxFuture, stream::BoxStream};
 use http::uri::PathAndQuery;
 use tonic::{
     Request, Response, Status, Streaming,
     body::Body,
     client::GrpcService,
-    server::{ClientStreamingService, NamedService},
+    server::{ClientStreamingService, NamedService, StreamingService},
 };
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_prost::ProstCodec;
@@ -46,6 +46,31 @@ where
         .await
 }
 
+/// The path of the method with streams both ways.
+const CONVERSE: &str = "/test.Uploads/Converse";
+
+/// Sends the stream through `client`; the answer has a message for each that came.
+///
+/// # Errors
+///
+/// What the server, or a layer in between, answers in place of it.
+pub async fn converse<S>(
+    client: S,
+    messages: impl Stream<Item = String> + Send + 'static,
+) -> Result<Response<Streaming<HealthCheckResponse>>, Status>
+where
+    S: GrpcService<Body, ResponseBody: Send + 'static>,
+    <S::ResponseBody as http_body::Body>::Error: Into<tower::BoxError> + Send,
+{
+    let mut client = tonic::client::Grpc::new(client);
+    let ready = client.ready().await;
+    ready.map_err(|error| Status::from_error(error.into()))?;
+    let messages = messages.map(|service| HealthCheckRequest { service });
+    let codec = ProstCodec::<HealthCheckRequest, HealthCheckResponse>::default();
+    let path = PathAndQuery::from_static(CONVERSE);
+    client.streaming(Request::new(messages), path, codec).await
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct UploadsServer {
     script: Script,
@@ -71,15 +96,35 @@ impl Service<http::Request<Body>> for UploadsServer {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let method = Upload {
-            script: self.script.clone(),
-        };
+        let script = self.script.clone();
         let codec = ProstCodec::<HealthCheckResponse, HealthCheckRequest>::default();
         async move {
             let mut server = tonic::server::Grpc::new(codec);
-            Ok(server.client_streaming(method, request).await)
+            Ok(match request.uri().path() {
+                CONVERSE => server.streaming(Converse { script }, request).await,
+                _ => server.client_streaming(Upload { script }, request).await,
+            })
         }
         .boxed()
+    }
+}
+
+struct Converse {
+    script: Script,
+}
+
+impl StreamingService<HealthCheckRequest> for Converse {
+    type Response = HealthCheckResponse;
+    type ResponseStream = BoxStream<'static, Result<HealthCheckResponse, Status>>;
+    type Future = BoxFuture<'static, Result<Response<Self::ResponseStream>, Status>>;
+
+    /// Serves, whatever the script says. The head goes out before any message has come.
+    fn call(&mut self, request: Request<Streaming<HealthCheckRequest>>) -> Self::Future {
+        self.script.next(request.metadata());
+        let messages = request.into_inner();
+        let answers = messages.map(|message| message.map(|_| HealthCheckResponse { status: 1 }));
+        let response = self.script.name(answers.boxed());
+        async { Ok(response) }.boxed()
     }
 }
 
