@@ -42,10 +42,11 @@ impl<B: Body> Body for PeekedBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let this = self.project();
-        let frame = ready!(this.inner.poll_frame(cx));
+        let mut this = self.project();
+        let frame = ready!(this.inner.as_mut().poll_frame(cx));
+        // One that has ended may not be polled any more.
         if let Some(watch) = this.watch
-            && watch.look(frame.as_ref())
+            && watch.look(frame.as_ref(), this.inner.is_end_stream())
         {
             *this.watch = None;
         }

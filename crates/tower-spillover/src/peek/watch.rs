@@ -20,28 +20,34 @@ impl Watch {
         })
     }
 
-    /// Looks at what the stream yielded: whether there is nothing more to look for.
-    pub(super) fn look<E>(&mut self, frame: Option<&Result<Frame<Bytes>, E>>) -> bool {
-        let report = match frame {
+    /// Looks at what the stream yielded, maybe as its last: whether there is nothing more to look for.
+    pub(super) fn look<E>(
+        &mut self,
+        frame: Option<&Result<Frame<Bytes>, E>>,
+        is_end: bool,
+    ) -> bool {
+        let mut report = match frame {
             Some(Ok(frame)) => self.report(frame),
             Some(Err(_)) => return true,
-            None => self.reader.finish(|event| event.report()),
+            None => None,
         };
-        // An error of the request is not the backend's.
-        let report = report.filter(|report| report.refusal().cools());
+        let is_end = is_end || frame.is_none();
+        if report.is_none() && is_end {
+            report = self.reader.finish(|event| backends(event.report()));
+        }
         if let Some(report) = &report {
             self.note(report);
         }
-        report.is_some() || frame.is_none()
+        report.is_some() || is_end
     }
 
     fn report(&mut self, frame: &Frame<Bytes>) -> Option<Report> {
         if let Some(data) = frame.data_ref() {
-            return self.reader.read(data, |event| event.report());
+            return self.reader.read(data, |event| backends(event.report()));
         }
         let trailers = frame.trailers_ref()?;
         matches!(self.reader, Reader::Grpc)
-            .then(|| Report::from_trailers(trailers))
+            .then(|| backends(Report::from_trailers(trailers)))
             .flatten()
     }
 
@@ -54,4 +60,9 @@ impl Watch {
             "stream ended with an error"
         );
     }
+}
+
+/// An error of the request is not the backend's.
+fn backends(report: Option<Report>) -> Option<Report> {
+    report.filter(|report| report.refusal().cools())
 }

@@ -25,6 +25,8 @@ async fn broken(content_type: &'static str, body: ScriptedBody) -> u64 {
 async fn an_error_after_the_content_is_counted_once() {
     let failed = "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"server_error\"}}}\n\n";
     let one_chunk = [CONTENT, OVERLOADED].concat();
+    let invalid = "data: {\"error\":{\"type\":\"invalid_request_error\"}}\n\n";
+    let both = [CONTENT, invalid, OVERLOADED].concat();
     let table = [
         (&[CONTENT, CONTENT][..], 0),
         (&[CONTENT, OVERLOADED], 1),
@@ -40,18 +42,13 @@ async fn an_error_after_the_content_is_counted_once() {
             1,
         ),
         (&[&one_chunk], 1),
+        (&[&both], 1),
         (&[CONTENT, failed], 1),
         (&[CONTENT, "data: {\"error\":{\"message\":\"x\"}}\n\n"], 1),
         // Cut off by the end.
         (&[CONTENT, OVERLOADED.trim_ascii_end()], 1),
         // The request is at fault.
-        (
-            &[
-                CONTENT,
-                "data: {\"error\":{\"type\":\"invalid_request_error\"}}\n\n",
-            ],
-            0,
-        ),
+        (&[CONTENT, invalid], 0),
         // Only quoted, or none.
         (&[CONTENT, "data: {\"text\":\"{\\\"error\\\":{}}\"}\n\n"], 0),
         (&[CONTENT, "data: {\"error\":null}\n\n"], 0),
@@ -109,6 +106,24 @@ async fn in_the_other_forms_as_well() {
     // Only gRPC has such trailers.
     let body = chunks([CONTENT]).trailers(headers(&[("grpc-status", "8")]));
     assert_eq!(broken(SSE, body).await, 0);
+}
+
+/// As a server that knows by the length that nothing will come.
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_not_waited_for_is_one() {
+    let pool = pool();
+    let mut request = Request::new(());
+    request.extensions_mut().insert(select(&pool));
+    let body = ScriptedBody::new()
+        .data(CONTENT)
+        .data(OVERLOADED.trim_ascii_end());
+    let response = peek_at(StreamPeekLayer::new(), request, respond(SSE, body)).await;
+    let mut body = response.into_body();
+    while !body.is_end_stream() {
+        body.frame().await.expect("a frame").expect("data");
+    }
+    let snapshot = pool.snapshot(Scope::WHOLE, Instant::now());
+    assert_eq!(snapshot[0].counts().broken, 1);
 }
 
 #[tokio::test(start_paused = true)]
