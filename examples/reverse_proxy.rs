@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use axum::{Router, body::Body, error_handling::HandleErrorLayer, routing::get};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use spillover_testing::{limit::Payg, upstream::MockUpstream};
 use tokio::net::TcpListener;
@@ -22,6 +22,8 @@ fn app(pool: Pool) -> Router {
         .layer(HandleErrorLayer::new(bad_gateway))
         .map_request(|mut request: Request<Body>| {
             remove_hop_by_hop(request.headers_mut());
+            // The connection to the backend has a version of its own.
+            *request.version_mut() = Version::HTTP_11;
             request
         })
         .map_response(name_backend)

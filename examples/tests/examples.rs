@@ -4,6 +4,9 @@
 
 use std::{process::Stdio, time::Duration};
 
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_util::{client::legacy, rt::TokioExecutor};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use tokio::{
@@ -227,4 +230,10 @@ async fn reverse_proxy() {
 
     // What is not refused is passed on, whatever it is.
     assert_eq!(server.get("/nothing").await.status(), StatusCode::NOT_FOUND);
+
+    // The backends speak HTTP/1.1 only.
+    let mut client = legacy::Client::builder(TokioExecutor::new());
+    let client = client.http2_only(true).build_http::<Full<Bytes>>();
+    let models = format!("{}/v1/models", server.url).parse().unwrap();
+    assert_eq!(client.get(models).await.unwrap().status(), StatusCode::OK);
 }
