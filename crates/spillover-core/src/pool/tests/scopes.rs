@@ -218,7 +218,7 @@ fn a_snapshot_shows_conditions_causes_and_counts() {
     let served = attempt();
     served.record(&Outcome::success(), now);
     served.record_broken();
-    served.clone().record_broken();
+    served.record_broken();
     attempt().record(&Outcome::client_error(), now);
     attempt().cancel(now);
     attempt().record(&Outcome::failing(SECOND).with_message("down"), now);
