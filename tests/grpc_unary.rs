@@ -1,7 +1,5 @@
 //! Unary calls of tonic clients over a channel for each backend.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::time::Duration;
 
 use spillover_tests::{
