@@ -1,0 +1,46 @@
+//! What the usual stack takes from the heap for a request that is not retried.
+
+#[path = "../benches/setup/mod.rs"]
+mod setup;
+
+use std::convert::Infallible;
+
+use allocation_counter::measure;
+use http::{Request, Response};
+use tower::{Layer, Service};
+use tower_spillover::stack::SpilloverLayer;
+
+use self::setup::{Body, Client, pool, request, send};
+
+/// | what | allocations |
+/// |---|---|
+/// | `Tried`, shared by the layers | 1 |
+/// | `ReplayBody`, shared by its clones | 1 |
+/// | the chunks that it recorded | 1 |
+/// | the extensions of the request: a map in a box, `Tried`, `Selected` | 4 |
+/// | the head that is kept for another attempt: fields; extensions with `Tried` | 2 + 3 |
+/// | `Selected`, shared by the layers | 1 |
+/// | the extensions of the response: a map in a box, `Outcome`, `Selected`, `Tried` | 5 |
+#[test]
+fn a_request_that_is_not_retried() {
+    assert_eq!(added(1), (18, 2116));
+    assert_eq!(added(2), (18, 2116));
+}
+
+/// Allocations, and bytes in all of them, that are not the client's own, with so many backends.
+fn added(backends: usize) -> (u64, u64) {
+    let (alone, alone_bytes) = cost(&Client::new());
+    let (all, all_bytes) = cost(&SpilloverLayer::new(pool(backends)).layer(Client::new()));
+    (all - alone, all_bytes - alone_bytes)
+}
+
+/// What a request takes that is not the first, which finds more to do.
+fn cost<S, ResBody>(service: &S) -> (u64, u64)
+where
+    S: Service<Request<Body>, Response = Response<ResBody>, Error = Infallible> + Clone,
+{
+    send(service, request());
+    let request = request();
+    let info = measure(|| send(service, request));
+    (info.count_total, info.bytes_total)
+}
