@@ -55,6 +55,8 @@ pub struct Pool {
     inner: Arc<Inner>,
 }
 
+/// Apart from the number of those that share it, which every request changes.
+#[repr(align(128))]
 struct Inner {
     members: Box<[Member]>,
     /// Indices into `members`, best tier first; within a tier in the order of the list.

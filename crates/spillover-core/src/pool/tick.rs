@@ -11,9 +11,10 @@ impl Tick {
     const ORIGIN: u64 = 1 << 62;
 
     pub(super) fn new(now: Instant, origin: Instant) -> Self {
-        let after = nanos(now.saturating_duration_since(origin));
-        let before = nanos(origin.saturating_duration_since(now));
-        let tick = Self::ORIGIN.saturating_add(after).saturating_sub(before);
+        let tick = match now.checked_duration_since(origin) {
+            Some(after) => Self::ORIGIN.saturating_add(nanos(after)),
+            None => Self::ORIGIN.saturating_sub(nanos(origin.saturating_duration_since(now))),
+        };
         Self(tick.max(1))
     }
 

@@ -67,6 +67,11 @@ impl<B> ReplayBody<B> {
         self.lock().is_readable(self.reader, self.position)
     }
 
+    /// What the request that it belongs to has been through, where that is told to somebody.
+    pub(super) fn tried(&self) -> Option<Tried> {
+        self.lock().tried()
+    }
+
     /// Makes this clone the latest, if it can be read: the reading of all the others is at its end, and it stays so.
     ///
     /// A connection that got its answer early may still be sending the body. A clone that was made after this one may have

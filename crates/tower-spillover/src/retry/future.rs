@@ -10,7 +10,7 @@ use spillover_core::{Classify, Tried};
 use tower::retry;
 use tower_service::Service;
 
-use super::{ReplayBody, ThrottlePolicy};
+use super::{ReplayBody, ThrottlePolicy, attempt::Attempt};
 
 pin_project! {
     /// The answer of the last attempt.
@@ -20,8 +20,8 @@ pin_project! {
         C: Classify<S::Error>,
     {
         #[pin]
-        inner: retry::future::ResponseFuture<ThrottlePolicy<C>, S, Request<ReplayBody<ReqBody>>>,
-        tried: Tried,
+        inner: retry::future::ResponseFuture<ThrottlePolicy<C>, Attempt<S>, Request<ReplayBody<ReqBody>>>,
+        tried: Option<Tried>,
     }
 }
 
@@ -31,10 +31,17 @@ where
     C: Classify<S::Error>,
 {
     pub(super) fn new(
-        inner: retry::future::ResponseFuture<ThrottlePolicy<C>, S, Request<ReplayBody<ReqBody>>>,
+        inner: retry::future::ResponseFuture<
+            ThrottlePolicy<C>,
+            Attempt<S>,
+            Request<ReplayBody<ReqBody>>,
+        >,
         tried: Tried,
     ) -> Self {
-        Self { inner, tried }
+        Self {
+            inner,
+            tried: Some(tried),
+        }
     }
 }
 
@@ -48,8 +55,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut result = ready!(this.inner.poll(cx));
-        if let Ok(response) = &mut result {
-            response.extensions_mut().insert(this.tried.clone());
+        if let Ok(response) = &mut result
+            && let Some(tried) = this.tried.take()
+        {
+            response.extensions_mut().insert(tried);
         }
         Poll::Ready(result)
     }

@@ -50,6 +50,7 @@
 //! takes a single kind of body, such as a route of axum or a channel of tonic, put
 //! `.map_request(|request: Request<_>| request.map(Body::new))`. The bodies that it wraps must be `Unpin`.
 
+mod attempt;
 mod body;
 mod error;
 mod future;

@@ -61,6 +61,13 @@ impl<C> ThrottlePolicy<C> {
         is_affordable
     }
 
+    /// Whether the next attempt is the last: then nobody needs a copy of the request.
+    fn is_last(&self) -> bool {
+        let bounds = [self.bounds.max_attempts, self.bounds.backends];
+        let mut bounds = bounds.into_iter().flatten();
+        bounds.any(|most| self.attempts + 1 >= most.get())
+    }
+
     /// Whether another attempt could go elsewhere, or was asked for all the same.
     fn has_attempt_left(&mut self, tried: Option<&Tried>) -> bool {
         let chosen = tried.map_or(0, Tried::attempts);
@@ -89,7 +96,9 @@ where
         if !may_retry {
             return None;
         }
-        let tried = request.extensions().get::<Tried>();
+        let given = || request.extensions().get::<Tried>().cloned();
+        let tried = request.body().tried().or_else(given);
+        let tried = tried.as_ref();
         if tried.is_some_and(|tried| tried.is_exhausted() || tried.is_request_failed()) {
             return None;
         }
@@ -119,7 +128,7 @@ where
         if self.bounds.deadline.is_some() && self.attempts == 0 {
             self.begun = Some(Instant::now());
         }
-        Some(request.clone())
+        (!self.is_last()).then(|| request.clone())
     }
 }
 
@@ -128,6 +137,8 @@ where
 pub(crate) struct Bounds {
     pub(crate) max_attempts: Option<NonZeroU32>,
     pub(crate) deadline: Option<Duration>,
+    /// How many backends there are, where that is known.
+    pub(crate) backends: Option<NonZeroU32>,
     pub(super) sdk_retry_budget: Option<Arc<TpsBudget>>,
 }
 

@@ -5,7 +5,9 @@ use super::ReplayLimits;
 /// The chunks of a body that were read, in order.
 #[derive(Debug)]
 pub(super) struct Recording {
-    chunks: Vec<Bytes>,
+    /// In place: most bodies come in one chunk.
+    first: Option<Bytes>,
+    rest: Vec<Bytes>,
     /// Bytes of data read so far, recorded or not.
     bytes: u64,
     /// What was taken from the limits.
@@ -24,7 +26,8 @@ pub(super) struct Position {
 impl Recording {
     pub(super) fn new(limits: ReplayLimits, announced: u64) -> Self {
         Self {
-            chunks: Vec::new(),
+            first: None,
+            rest: Vec::new(),
             bytes: 0,
             taken: 0,
             is_lost: !limits.allow(announced),
@@ -44,7 +47,11 @@ impl Recording {
             return;
         }
         self.taken += cost;
-        self.chunks.push(chunk.clone());
+        if self.first.is_none() {
+            self.first = Some(chunk.clone());
+        } else {
+            self.rest.push(chunk.clone());
+        }
     }
 
     /// Whether a body can be read from `position` on.
@@ -54,7 +61,10 @@ impl Recording {
 
     /// The recorded chunk at the position, which moves past it.
     pub(super) fn next(&self, position: &mut Position) -> Option<Bytes> {
-        let chunk = self.chunks.get(position.chunks)?;
+        let chunk = match position.chunks.checked_sub(1) {
+            None => self.first.as_ref()?,
+            Some(index) => self.rest.get(index)?,
+        };
         position.advance(chunk);
         Some(chunk.clone())
     }
@@ -66,7 +76,8 @@ impl Recording {
 
     fn let_go(&mut self) {
         self.is_lost = true;
-        self.chunks = Vec::new();
+        self.first = None;
+        self.rest = Vec::new();
         self.limits.give_back(std::mem::take(&mut self.taken));
     }
 }

@@ -6,12 +6,12 @@ use spillover_core::{Classify, StatusClassifier, Tried};
 use tower::retry::Retry;
 use tower_service::Service;
 
-use super::{ReplayBody, ReplayLimits, ResponseFuture, ThrottlePolicy};
+use super::{ReplayBody, ReplayLimits, ResponseFuture, ThrottlePolicy, attempt::Attempt};
 
 /// Sends a refused request to the next backend; see the [module](super).
 #[derive(Clone, Debug)]
 pub struct RetryThrottled<S, C = StatusClassifier> {
-    retry: Retry<ThrottlePolicy<C>, S>,
+    retry: Retry<ThrottlePolicy<C>, Attempt<S>>,
     limits: ReplayLimits,
 }
 
@@ -19,24 +19,24 @@ impl<S, C> RetryThrottled<S, C> {
     /// Wraps a service.
     pub fn new(inner: S, policy: ThrottlePolicy<C>, limits: ReplayLimits) -> Self {
         Self {
-            retry: Retry::new(policy, inner),
+            retry: Retry::new(policy, Attempt { inner }),
             limits,
         }
     }
 
     /// The inner service.
     pub fn get_ref(&self) -> &S {
-        self.retry.get_ref()
+        &self.retry.get_ref().inner
     }
 
     /// The inner service, mutably.
     pub fn get_mut(&mut self) -> &mut S {
-        self.retry.get_mut()
+        &mut self.retry.get_mut().inner
     }
 
     /// The inner service; the rest is dropped.
     pub fn into_inner(self) -> S {
-        self.retry.into_inner()
+        self.retry.into_inner().inner
     }
 }
 
@@ -55,11 +55,9 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        // A new one even if there is one: that of an outer pool counts other backends.
         let tried = Tried::new();
-        let mut request = request
+        let request = request
             .map(|body| ReplayBody::with_tried(body, self.limits.clone(), Some(tried.clone())));
-        request.extensions_mut().insert(tried.clone());
         ResponseFuture::new(self.retry.call(request), tried)
     }
 }

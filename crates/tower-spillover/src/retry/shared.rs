@@ -41,6 +41,10 @@ impl<B> Shared<B> {
         !self.is_failed && self.recording.reaches(position)
     }
 
+    pub(super) fn tried(&self) -> Option<Tried> {
+        self.tried.clone()
+    }
+
     pub(super) fn next_reader(&mut self) -> u64 {
         self.latest_clone += 1;
         self.latest_clone

@@ -33,14 +33,14 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        // A clone shares the pool: it ends the borrow of the extensions.
-        if let Some(selected) = request.extensions().get::<Selected>().cloned() {
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let (mut head, body) = request.into_parts();
+        if let Some(selected) = head.extensions.get::<Selected>() {
             let backend = selected.backend();
-            *request.uri_mut() = uri_at(backend, request.uri());
-            rewrite_headers(backend, request.headers_mut());
+            head.uri = uri_at(backend, &head.uri);
+            rewrite_headers(backend, &mut head.headers);
         }
-        self.inner.call(request)
+        self.inner.call(Request::from_parts(head, body))
     }
 }
 

@@ -30,7 +30,7 @@ pin_project! {
         Attempt {
             #[pin]
             future: F,
-            selected: Selected,
+            selected: Option<Selected>,
             tried: Tried,
         },
         Wait {
@@ -60,7 +60,7 @@ where
         Self {
             kind: Kind::Attempt {
                 future,
-                selected,
+                selected: Some(selected),
                 tried,
             },
         }
@@ -121,6 +121,7 @@ where
                     tried,
                 } => {
                     let mut result = ready!(future.poll(cx));
+                    let selected = selected.take().expect("polled after completion");
                     note_answer(&mut result, selected, tried);
                     return Poll::Ready(result);
                 }
@@ -193,7 +194,7 @@ where
         match choice {
             Ok(selected) => Kind::Attempt {
                 future: select.attempt(request, &selected, &tried),
-                selected,
+                selected: Some(selected),
                 tried,
             },
             Err(exhausted) => {
@@ -209,7 +210,7 @@ where
 /// Adds to an answer who gave it, and, if it is a refusal, whether another backend is left and when the pool opens.
 fn note_answer<ResBody, E>(
     result: &mut Result<Response<ResBody>, E>,
-    selected: &Selected,
+    selected: Selected,
     tried: &Tried,
 ) {
     let is_refusal = match result {
@@ -240,7 +241,7 @@ fn note_answer<ResBody, E>(
         tried.set_exhausted(false);
     }
     if let Ok(response) = result {
-        response.extensions_mut().insert(selected.clone());
+        response.extensions_mut().insert(selected);
     }
 }
 

@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use spillover_core::{Pool, StatusClassifier, Weighted};
 use tower::util::{Either, option_layer};
 use tower_layer::Layer;
@@ -145,7 +147,10 @@ where
         );
         let select = self.select.layer(attempt);
         let hedge = option_layer(self.hedge.clone()).layer(select);
-        self.retry.layer(hedge)
+        let mut retry = self.retry.clone();
+        let backends = u32::try_from(self.select.pool.backends().len()).ok();
+        retry.bounds.backends = backends.and_then(NonZeroU32::new);
+        retry.layer(hedge)
     }
 }
 
