@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
 use tower::Service;
-use tower_spillover::{Backend, Pool};
+use tower_spillover::{Backend, Credential, Pool};
 
 pub(crate) type Body = Full<Bytes>;
 
@@ -21,6 +21,7 @@ pub(crate) fn pool(backends: usize) -> Pool {
     let backend = |index: usize| {
         Backend::builder(index.to_string())
             .url(format!("http://{index}.example"))
+            .credential(Credential::api_key("key").expect("it is valid"))
             .priority(u32::from(index >= backends.div_ceil(2)))
             .build()
             .expect("it is valid")
