@@ -158,7 +158,10 @@ async fn an_attempt_that_is_given_up_leaves_the_connection_to_the_others() {
         echo(request).await
     })
     .await;
-    let gateway = in_front_of(&authority, &backend).env("HTTP_TIMEOUT_SECONDS", "0.5");
+    // Each thread has connections of its own.
+    let gateway = in_front_of(&authority, &backend)
+        .env("HTTP_TIMEOUT_SECONDS", "0.5")
+        .env("TOKIO_WORKER_THREADS", "1");
     let gateway = gateway.start().await;
 
     assert_eq!(gateway.get("/v1/models").await.status, 200);

@@ -1,17 +1,15 @@
 //! The whole stack on one screen.
 
-use axum::{
-    Router,
-    body::{Body, Bytes},
-    http::{HeaderName, HeaderValue, Response},
-    routing::{any, any_service},
-};
-use http::request::Parts;
+use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, request::Parts};
+use http_body::Body;
 use hyper_util::client::legacy::connect::Connect;
-use spillover_core::{Class, Exhausted, Pool, Selected};
-use tower::{ServiceBuilder, retry::budget::TpsBudget};
+use spillover_core::{Backend, Class, Exhausted, Pool, Selected, StatusClassifier};
+use tower::{BoxError, Service, ServiceBuilder, retry::budget::TpsBudget};
 use tower_spillover::{
-    select::WhenExhausted,
+    select::{ThreadDraw, WhenExhausted},
     stack::{SpilloverBody, SpilloverLayer},
 };
 
@@ -19,9 +17,10 @@ use crate::{
     access_log::AccessLogLayer,
     client::client,
     dialect::{self, Dialect, ErrorKind, GatewayError},
+    front::Front,
     hop_by_hop,
     model_scope::ModelScopeLayer,
-    upstream::Upstream,
+    upstream::{Upstream, UpstreamBody},
 };
 
 /// What the stack is set up with.
@@ -30,66 +29,123 @@ pub struct Settings {
     /// The backends.
     pub pool: Pool,
     /// How long an attempt may take to its response head.
-    pub http_timeout: std::time::Duration,
+    pub http_timeout: Duration,
     /// What becomes of a request that finds every backend throttled.
     pub when_exhausted: WhenExhausted,
     /// Whether responses name the URL of their backend.
     pub expose_backend_url: bool,
 }
 
-/// The gateway as a service, over connections that `connector` makes. It needs the runtime that it is made in.
-pub fn app<C>(settings: Settings, connector: C) -> Router
-where
-    C: Connect + Clone + Send + Sync + 'static,
-{
-    let expose_url = settings.expose_backend_url;
-    let when_exhausted = settings.when_exhausted;
-    let proxy = ServiceBuilder::new()
-        .layer(AccessLogLayer::new())
-        .map_response(move |response| name_backend(response, expose_url))
-        .map_request(hop_by_hop::strip_request)
-        .map_response(hop_by_hop::strip_response)
-        .map_response(dialect::render)
-        .layer(ModelScopeLayer)
-        .map_response(|response: Response<_>| response.map(Body::new))
-        .layer(
-            SpilloverLayer::new(settings.pool)
+/// The gateway.
+///
+/// Each thread may have a service of its own: they share what is known of the backends, and no connection.
+#[derive(Clone)]
+pub struct App {
+    layer: SpilloverLayer<StatusClassifier, ThreadDraw, AllClosed>,
+    names: Names,
+    http_timeout: Duration,
+}
+
+impl App {
+    /// Sets it up.
+    pub fn new(settings: Settings) -> Self {
+        let when_exhausted = settings.when_exhausted;
+        Self {
+            names: Names::new(&settings.pool, settings.expose_backend_url),
+            layer: SpilloverLayer::new(settings.pool)
                 .retry(|retry| retry.sdk_retry_budget(TpsBudget::default()))
                 .select(|select| {
                     let select = select.when_exhausted(when_exhausted);
-                    select.with_exhausted_response(all_closed::<SpilloverBody<Body>>)
+                    select.with_exhausted_response(all_closed as AllClosed)
                 }),
-        )
-        .service(Upstream::new(client(connector), settings.http_timeout));
+            http_timeout: settings.http_timeout,
+        }
+    }
 
-    // CONNECT names an authority and no resource; TRACE would show a client the credential of the backend (RFC 9110
-    // sections 9.3.6 and 9.3.8).
-    let proxy = any_service(proxy).connect(not_allowed).trace(not_allowed);
-    Router::new()
-        .route("/healthz", any(|| async { "ok\n" }))
-        .fallback_service(proxy)
+    /// The gateway as a service, over connections that `connector` makes. It needs the runtime that it is made in.
+    pub fn over<C, B>(
+        &self,
+        connector: C,
+    ) -> impl Service<
+        Request<B>,
+        Response = Response<impl Body<Data = Bytes, Error: Into<BoxError>> + Send + use<C, B>>,
+        Error = Infallible,
+        Future: Send,
+    > + Clone
+    + Send
+    + Sync
+    + use<C, B>
+    where
+        C: Connect + Clone + Send + Sync + 'static,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+    {
+        let names = self.names.clone();
+        let proxy = ServiceBuilder::new()
+            .layer(AccessLogLayer::new())
+            .map_request(hop_by_hop::strip_request)
+            .map_response(move |response| {
+                names.add(hop_by_hop::strip_response(dialect::render(response)))
+            })
+            .layer(ModelScopeLayer)
+            .layer(self.layer.clone())
+            .service(Upstream::new(client(connector), self.http_timeout));
+        Front::new(proxy)
+    }
 }
 
-/// Says in the response which backend gave it.
-fn name_backend(mut response: Response<Body>, expose_url: bool) -> Response<Body> {
-    let Some(selected) = response.extensions().get::<Selected>().cloned() else {
-        return response;
-    };
-    let headers = response.headers_mut();
-    let mut name = |field, value| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(field, value);
-        }
-    };
-    name(X_SPILLOVER_BACKEND, selected.backend().label());
-    if expose_url {
-        name(X_OPENAI_BACKENDURL, selected.backend().url());
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
     }
-    response
+}
+
+type AllClosed = fn(&Exhausted, &Parts) -> Response<SpilloverBody<UpstreamBody>>;
+
+/// What responses say of the backend that gave them, by its index: made once, and shared by all of them.
+#[derive(Clone)]
+struct Names {
+    of_backends: Arc<[Name]>,
+}
+
+struct Name {
+    label: Option<HeaderValue>,
+    url: Option<HeaderValue>,
+}
+
+impl Names {
+    fn new(pool: &Pool, expose_url: bool) -> Self {
+        let name = |backend: &Backend| Name {
+            label: HeaderValue::from_str(backend.label()).ok(),
+            url: HeaderValue::from_str(backend.url())
+                .ok()
+                .filter(|_| expose_url),
+        };
+        Self {
+            of_backends: pool.backends().map(name).collect(),
+        }
+    }
+
+    fn add<B>(&self, mut response: Response<B>) -> Response<B> {
+        let selected = response.extensions().get::<Selected>();
+        let Some(name) = selected.and_then(|selected| self.of_backends.get(selected.index()))
+        else {
+            return response;
+        };
+        let headers = response.headers_mut();
+        for (field, value) in [
+            (X_SPILLOVER_BACKEND, &name.label),
+            (X_OPENAI_BACKENDURL, &name.url),
+        ] {
+            if let Some(value) = value {
+                headers.insert(field, value.clone());
+            }
+        }
+        response
+    }
 }
 
 /// Says to a client what keeps the backend closed that opens first, in the words of that backend.
-fn all_closed<B: From<Bytes>>(exhausted: &Exhausted, request: &Parts) -> Response<B> {
+fn all_closed(exhausted: &Exhausted, request: &Parts) -> Response<SpilloverBody<UpstreamBody>> {
     let cause = exhausted.cause();
     let is_quota = cause.is_some_and(|cause| cause.class() == Class::Quota);
     let (kind, what) = if is_quota {
@@ -109,13 +165,6 @@ fn all_closed<B: From<Bytes>>(exhausted: &Exhausted, request: &Parts) -> Respons
 
     let dialect = Dialect::of(&request.uri, &request.headers);
     dialect.response(&GatewayError { kind, message })
-}
-
-async fn not_allowed(request: http::Request<Body>) -> Response<Body> {
-    Dialect::of(request.uri(), request.headers()).response(&GatewayError {
-        kind: ErrorKind::MethodNotAllowed,
-        message: "CONNECT and TRACE are not proxied.".into(),
-    })
 }
 
 const X_SPILLOVER_BACKEND: HeaderName = HeaderName::from_static("x-spillover-backend");

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use axum::body::Body;
+use http_body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{
@@ -12,13 +12,17 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use tower_spillover::retry::ReplayBody;
 
 /// One client for all backends: it pools connections by scheme and authority.
-pub(crate) type Client<C> = legacy::Client<C, ReplayBody<Body>>;
+pub(crate) type Client<C, B> = legacy::Client<C, B>;
 
 /// Builds the client over connections that `connector` makes.
-pub(crate) fn client<C: Connect + Clone>(connector: C) -> Client<C> {
+pub(crate) fn client<C, B>(connector: C) -> Client<C, B>
+where
+    C: Connect + Clone,
+    B: Body + Send,
+    B::Data: Send,
+{
     legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())

@@ -1,6 +1,6 @@
 //! Responses of the gateway's own, in the format that the client reads.
 
-use axum::body::{Body, Bytes};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header::CONTENT_TYPE};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::json;
@@ -24,8 +24,8 @@ pub(crate) struct GatewayError {
 
 impl GatewayError {
     /// A response of its status, for the layers inside, that [`render`] puts into words when it is the last one.
-    pub(crate) fn into_response(self, dialect: Dialect) -> Response<Body> {
-        let mut response = Response::new(Body::empty());
+    pub(crate) fn into_response<B: From<Bytes>>(self, dialect: Dialect) -> Response<B> {
+        let mut response = Response::new(Bytes::new().into());
         *response.status_mut() = self.kind.status();
         response.extensions_mut().insert(Unrendered(dialect, self));
         response
@@ -33,7 +33,11 @@ impl GatewayError {
 }
 
 /// Puts an error of the gateway's own into words; other responses pass.
-pub(crate) fn render(mut response: Response<Body>) -> Response<Body> {
+pub(crate) fn render<B: From<Bytes>>(mut response: Response<B>) -> Response<B> {
+    // No error of the gateway is a success: most responses are not searched.
+    if response.status().is_success() {
+        return response;
+    }
     let Some(Unrendered(dialect, error)) = response.extensions_mut().remove() else {
         return response;
     };
@@ -172,6 +176,8 @@ const GRPC_MESSAGE_ESCAPES: &AsciiSet = &CONTROLS.add(b'%');
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::{BodyExt, Full};
+
     use super::*;
 
     fn dialect(path: &str, fields: &[(&'static str, &'static str)]) -> Dialect {
@@ -207,12 +213,10 @@ mod tests {
             message: "100 % \"full\"\n".into(),
         };
         let body = |dialect: Dialect| {
-            let response: Response<Body> = dialect.response(&error);
+            let response: Response<Full<Bytes>> = dialect.response(&error);
             assert_eq!(response.status(), 429);
             async {
-                let body = axum::body::to_bytes(response.into_body(), 1024)
-                    .await
-                    .unwrap();
+                let body = response.into_body().collect().await.unwrap().to_bytes();
                 serde_json::from_slice::<serde_json::Value>(&body).unwrap()
             }
         };
@@ -223,7 +227,7 @@ mod tests {
         assert_eq!(anthropic["type"], "error");
         assert_eq!(anthropic["error"]["type"], "rate_limit_error");
 
-        let grpc: Response<Body> = Dialect::Grpc.response(&error);
+        let grpc: Response<Full<Bytes>> = Dialect::Grpc.response(&error);
         assert_eq!(grpc.status(), 200);
         assert_eq!(grpc.headers()["grpc-status"], "8");
         assert_eq!(grpc.headers()["grpc-message"], "100 %25 \"full\"%0A");

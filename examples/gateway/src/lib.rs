@@ -1,7 +1,7 @@
 //! One endpoint in front of several rate-limited LLM backends.
 //!
 //! The binary `spillover` reads its [`config`] and serves: every request goes to the best backend that will take it now,
-//! and to the next one the instant that one throttles or fails. [`main`] is all of it; [`app`] is the service alone, for who
+//! and to the next one the instant that one throttles or fails. [`main`] is all of it; [`App`] is the service alone, for who
 //! has connections of another kind; the modules show how the layers of `tower-spillover` become a gateway.
 
 mod access_log;
@@ -10,6 +10,7 @@ mod client;
 pub mod config;
 mod demo;
 mod dialect;
+mod front;
 mod hop_by_hop;
 mod log;
 mod main_job;
@@ -18,6 +19,6 @@ mod serve;
 mod upstream;
 
 pub use crate::{
-    app::{Settings, app},
+    app::{App, Settings},
     main_job::main,
 };

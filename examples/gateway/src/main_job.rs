@@ -7,11 +7,11 @@ use spillover_core::Pool;
 use tokio::net::TcpListener;
 
 use crate::{
-    app::{Settings, app},
+    app::{App, Settings},
     client::connector,
     config::{Cli, Command, Config, ConfigError},
     demo, log,
-    serve::{serve, stop_signal},
+    serve::{one_thread, serve_on_threads, stop_signal},
 };
 
 /// Runs the gateway.
@@ -19,7 +19,7 @@ use crate::{
 /// Exit codes: 0 when it was told to stop, 1 when it cannot go on, 2 when the configuration is bad.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match one_thread() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
@@ -55,12 +55,13 @@ async fn run(config: &Config) -> io::Result<()> {
         when_exhausted: config.when_exhausted(),
         expose_backend_url: config.expose_backend_url(),
     };
-    let app = app(settings, connector(needs_tls)?);
+    let app = App::new(settings);
+    let connector = connector(needs_tls)?;
     let listen = config.listen();
     let listener = TcpListener::bind(listen.as_str()).await.map_err(|error| {
         io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"))
     })?;
-    serve(listener, app, stop).await
+    serve_on_threads(listener, || app.over(connector.clone()), stop).await
 }
 
 /// Says what the gateway goes by.

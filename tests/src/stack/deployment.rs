@@ -6,7 +6,7 @@ use std::{
 use axum::body::Body;
 use http::{Request, Response, StatusCode, header::SERVER};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
-use spillover_gateway::{Settings, app};
+use spillover_gateway::{App, Settings};
 use tonic::transport::{Channel, Endpoint};
 use tower::{BoxError, Service, ServiceBuilder, timeout::TimeoutLayer, util::BoxCloneSyncService};
 use tower_spillover::{Backend, retry::ReplayBody, stack::SpilloverLayer, steer::BackendSteer};
@@ -89,18 +89,16 @@ pub fn gateway(settings: &StackBuilder, backends: &Backends) -> impl HttpService
         settings.limits.is_none(),
         "the gateway has no setting for it"
     );
-    let app = app(
-        Settings {
-            pool: settings.pool.clone(),
-            http_timeout: settings.timeout,
-            when_exhausted: settings.when_exhausted,
-            expose_backend_url: false,
-        },
-        WireConnector::new(backends),
-    );
+    let app = App::new(Settings {
+        pool: settings.pool.clone(),
+        http_timeout: settings.timeout,
+        when_exhausted: settings.when_exhausted,
+        expose_backend_url: false,
+    });
     ServiceBuilder::new()
         .map_result(answer_of_backend)
-        .service(app)
+        .map_response(|response: Response<_>| response.map(Body::new))
+        .service(app.over(WireConnector::new(backends)))
 }
 
 /// The answer of a backend, or the 429 in place of one; what the gateway says of a failure is an error, as it is without it.

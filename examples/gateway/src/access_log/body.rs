@@ -3,47 +3,53 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use axum::body::{Body, Bytes, HttpBody};
-use http_body::{Frame, SizeHint};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 
 use super::record::Record;
 
-/// A response body that knows how it ended.
+/// A response body that knows how it ended, if that is logged.
 #[derive(Debug)]
-pub(super) struct LoggedBody {
-    inner: Body,
-    record: Record,
+pub(crate) struct LoggedBody<B> {
+    inner: B,
+    record: Option<Record>,
 }
 
-impl LoggedBody {
-    pub(super) fn new(inner: Body, mut record: Record) -> Self {
+impl<B: Body> LoggedBody<B> {
+    pub(super) fn new(inner: B, mut record: Option<Record>) -> Self {
         // An empty body is never polled.
-        if inner.is_end_stream() {
+        if let Some(record) = &mut record
+            && inner.is_end_stream()
+        {
             record.complete();
         }
         Self { inner, record }
     }
 }
 
-impl HttpBody for LoggedBody {
+impl<B: Body<Data = Bytes> + Unpin> Body for LoggedBody<B> {
     type Data = Bytes;
-    type Error = axum::Error;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        let Self { inner, record } = &mut *self;
+        let Some(record) = record else {
+            return Poll::Ready(frame);
+        };
         match &frame {
             Some(Ok(frame)) => {
-                self.record.sent(frame.data_ref().map_or(0, Bytes::len));
+                record.sent(frame.data_ref().map_or(0, Bytes::len));
                 // A body of known length is not polled after its last frame.
-                if self.inner.is_end_stream() {
-                    self.record.complete();
+                if inner.is_end_stream() {
+                    record.complete();
                 }
             }
-            Some(Err(_)) => self.record.broken(),
-            None => self.record.complete(),
+            Some(Err(_)) => record.broken(),
+            None => record.complete(),
         }
         Poll::Ready(frame)
     }
@@ -54,5 +60,15 @@ impl HttpBody for LoggedBody {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+/// One that is not logged.
+impl<B: From<Bytes>> From<Bytes> for LoggedBody<B> {
+    fn from(data: Bytes) -> Self {
+        Self {
+            inner: data.into(),
+            record: None,
+        }
     }
 }

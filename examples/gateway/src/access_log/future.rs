@@ -4,8 +4,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use axum::body::Body;
 use http::Response;
+use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::{body::LoggedBody, record::Record};
@@ -25,20 +25,21 @@ impl<F> ResponseFuture<F> {
     }
 }
 
-impl<F> Future for ResponseFuture<F>
+impl<F, B> Future for ResponseFuture<F>
 where
-    F: Future<Output = Result<Response<Body>, Infallible>>,
+    F: Future<Output = Result<Response<B>, Infallible>>,
+    B: Body,
 {
-    type Output = F::Output;
+    type Output = Result<Response<LoggedBody<B>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Ok(response) = ready!(this.inner.poll(cx));
-        let Some(mut record) = this.record.take() else {
-            return Poll::Ready(Ok(response));
-        };
-        record.answered(&response);
-        let response = response.map(|body| Body::new(LoggedBody::new(body, record)));
+        let mut record = this.record.take();
+        if let Some(record) = &mut record {
+            record.answered(&response);
+        }
+        let response = response.map(|body| LoggedBody::new(body, record));
         Poll::Ready(Ok(response))
     }
 }

@@ -9,11 +9,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::body::Body;
 use http::{Request, Response};
+use http_body::Body;
 use tower::{Layer, Service};
 
-pub(crate) use self::record::Progress;
+pub(crate) use self::{body::LoggedBody, record::Progress};
 use self::{future::ResponseFuture, record::Record};
 
 /// Logs each request at level `INFO` when its response has ended, or was given up.
@@ -39,11 +39,12 @@ pub(crate) struct AccessLog<S> {
     inner: S,
 }
 
-impl<S> Service<Request<Body>> for AccessLog<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for AccessLog<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>, Error = Infallible>,
+    ResBody: Body,
 {
-    type Response = Response<Body>;
+    type Response = Response<LoggedBody<ResBody>>;
     type Error = Infallible;
     type Future = ResponseFuture<S::Future>;
 
@@ -51,7 +52,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let record = tracing::enabled!(tracing::Level::INFO).then(|| Record::begin(&mut request));
         ResponseFuture::new(self.inner.call(request), record)
     }

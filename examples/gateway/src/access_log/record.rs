@@ -1,6 +1,5 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::body::Body;
 use http::{Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 use tower_spillover::{Selected, Tried};
@@ -43,7 +42,7 @@ enum End {
 }
 
 impl Record {
-    pub(super) fn begin(request: &mut Request<Body>) -> Self {
+    pub(super) fn begin<B>(request: &mut Request<B>) -> Self {
         let progress = Progress::default();
         request.extensions_mut().insert(progress.clone());
         Self {
@@ -57,7 +56,7 @@ impl Record {
         }
     }
 
-    pub(super) fn answered(&mut self, response: &Response<Body>) {
+    pub(super) fn answered<B>(&mut self, response: &Response<B>) {
         self.status = Some(response.status());
     }
 

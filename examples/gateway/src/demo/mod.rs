@@ -16,7 +16,7 @@ use tower_spillover::select::WhenExhausted;
 
 use self::{account::Account, fleet::Fleet, traffic::Traffic};
 use crate::{
-    app::{Settings, app},
+    app::{App, Settings},
     client::connector,
     config::ListenAddr,
     serve::{serve, stop_signal},
@@ -46,7 +46,11 @@ pub(crate) async fn run(listen: &ListenAddr, stay: bool) -> io::Result<()> {
             }
         }
     };
-    let server = tokio::spawn(serve(listener, app(settings, connector(false)?), end));
+    let server = tokio::spawn(serve(
+        listener,
+        App::new(settings).over(connector(false)?),
+        end,
+    ));
 
     println!("{}", fleet.introduction());
     println!(
@@ -59,7 +63,8 @@ pub(crate) async fn run(listen: &ListenAddr, stay: bool) -> io::Result<()> {
     }
 
     let _ = show_over.send(());
-    server.await.map_err(io::Error::other)?
+    server.await.map_err(io::Error::other)?;
+    Ok(())
 }
 
 /// Runs the traffic and prints a line a second.

@@ -6,9 +6,9 @@ use std::sync::{
     },
 };
 
-use axum::body::Body;
+use bytes::Bytes;
 use http::{Request, header::CONTENT_TYPE};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 /// A client that asks the same thing again and again, and counts how it fares.
 pub(super) struct Traffic {
     url: String,
-    client: Client<HttpConnector, Body>,
+    client: Client<HttpConnector, Full<Bytes>>,
     sent: AtomicU64,
     answered: AtomicU64,
     errors: AtomicU64,
@@ -82,7 +82,7 @@ impl Traffic {
         });
         let request = Request::post(&self.url)
             .header(CONTENT_TYPE, "application/json")
-            .body(Body::from(body.to_string()))?;
+            .body(Full::from(body.to_string()))?;
         let response = self.client.request(request).await?;
         let status = response.status();
         let text = response.into_body().collect().await?.to_bytes();

@@ -5,13 +5,12 @@ use std::{
     time::Duration,
 };
 
-use axum::body::Body;
 use http::Response;
 use hyper_util::client::legacy;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
-use super::{attempt::Attempt, error::UpstreamError};
+use super::{attempt::Attempt, body::UpstreamBody, error::UpstreamError};
 
 pin_project! {
     /// The response of the backend, or one in its place.
@@ -41,12 +40,14 @@ impl ResponseFuture {
 }
 
 impl Future for ResponseFuture {
-    type Output = Result<Response<Body>, Infallible>;
+    type Output = Result<Response<UpstreamBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let error = match this.response.poll(cx) {
-            Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response.map(Body::new))),
+            Poll::Ready(Ok(response)) => {
+                return Poll::Ready(Ok(response.map(UpstreamBody::Incoming)));
+            }
             Poll::Ready(Err(error)) => UpstreamError::from(error),
             Poll::Pending if this.sleep.poll(cx).is_ready() => this.attempt.time_out(*this.timeout),
             Poll::Pending => return Poll::Pending,

@@ -1,0 +1,186 @@
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tower_spillover::Scope;
+
+use super::{LIMIT, scan::Scan};
+
+/// A request body of which the beginning may have been read: it comes again, as it came, before the rest.
+#[derive(Debug)]
+pub(crate) struct ReadBody<B> {
+    /// Apart from the others, since there is mostly one only.
+    first: Option<Bytes>,
+    others: VecDeque<Bytes>,
+    /// Of what was read.
+    length: usize,
+    /// `None` once it came to its end.
+    rest: Option<B>,
+}
+
+impl<B> ReadBody<B> {
+    pub(super) fn unread(body: B) -> Self {
+        Self {
+            first: None,
+            others: VecDeque::new(),
+            length: 0,
+            rest: Some(body),
+        }
+    }
+
+    fn keep(&mut self, data: Bytes) {
+        self.length += data.len();
+        match self.first {
+            None => self.first = Some(data),
+            Some(_) => self.others.push_back(data),
+        }
+    }
+
+    fn next_kept(&mut self) -> Option<Bytes> {
+        let data = self.first.take().or_else(|| self.others.pop_front())?;
+        self.length -= data.len();
+        Some(data)
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> ReadBody<B> {
+    /// Reads as far as the model, and not beyond the limit.
+    pub(super) fn poll_scope(
+        &mut self,
+        scan: &mut Scan,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Scope>, B::Error>> {
+        while let Some(rest) = &mut self.rest {
+            let Some(frame) = ready!(Pin::new(&mut *rest).poll_frame(cx)).transpose()? else {
+                self.rest = None;
+                break;
+            };
+            if rest.is_end_stream() {
+                self.rest = None;
+            }
+            // Trailers of a request in JSON say nothing.
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            let is_done = scan.look(&data);
+            self.keep(data);
+            if is_done || self.length > LIMIT {
+                break;
+            }
+        }
+        Poll::Ready(Ok(scan.model().map(Scope::of)))
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for ReadBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let this = self.get_mut();
+        if let Some(data) = this.next_kept() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        match &mut this.rest {
+            Some(rest) => Pin::new(rest).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none()
+            && self.others.is_empty()
+            && self.rest.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let read = self.length as u64;
+        let Some(rest) = self.rest.as_ref().map(Body::size_hint) else {
+            return SizeHint::with_exact(read);
+        };
+        let mut hint = SizeHint::new();
+        hint.set_lower(rest.lower().saturating_add(read));
+        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(read)) {
+            hint.set_upper(upper);
+        }
+        hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, future::poll_fn};
+
+    use futures_util::stream;
+    use http_body_util::{BodyExt, Full, StreamBody};
+
+    use super::*;
+
+    type Read = (Option<Scope>, Bytes);
+
+    async fn read<B>(body: B) -> (Read, SizeHint)
+    where
+        B: Body<Data = Bytes, Error = Infallible> + Unpin,
+    {
+        let mut body = ReadBody::unread(body);
+        let mut scan = Scan::default();
+        let Ok(scope) = poll_fn(|cx| body.poll_scope(&mut scan, cx)).await;
+        let hint = body.size_hint();
+        let Ok(bytes) = body.collect().await;
+        ((scope, bytes.to_bytes()), hint)
+    }
+
+    fn chunks(chunks: Vec<Bytes>) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
+        let frames = chunks.into_iter().map(|chunk| Ok(Frame::data(chunk)));
+        StreamBody::new(stream::iter(frames))
+    }
+
+    #[tokio::test]
+    async fn the_model_is_the_scope_and_the_body_stays_as_it_is() {
+        let text = r#" {"messages": [{"model": "inner"}], "model": "gpt-4o", "n": 1}"#;
+        let ((scope, body), hint) = read(Full::from(text)).await;
+        assert_eq!(scope, Some(Scope::of("gpt-4o")));
+        assert_eq!(body, text);
+        assert_eq!(hint.exact(), Some(text.len() as u64));
+
+        for size in 1..text.len() {
+            let pieces = text.as_bytes().chunks(size).map(Bytes::copy_from_slice);
+            let ((scope, body), _) = read(chunks(pieces.collect())).await;
+            assert_eq!(scope, Some(Scope::of("gpt-4o")));
+            assert_eq!(body, text);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_request_for_a_model_has_no_scope() {
+        for text in [
+            "",
+            "{",
+            "[]",
+            "{}",
+            r#"{"model": 4}"#,
+            r#"{"model": null}"#,
+            "\u{0}",
+        ] {
+            let ((scope, body), _) = read(Full::from(text)).await;
+            assert_eq!(scope, None, "{text}");
+            assert_eq!(body, text);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_body_passes_through() {
+        let chunk = Bytes::from(vec![b'x'; LIMIT / 2]);
+        let ((scope, body), hint) = read(chunks(vec![chunk; 5])).await;
+        assert_eq!(scope, None);
+        assert_eq!(body.len(), LIMIT / 2 * 5);
+        assert_eq!(hint.exact(), None);
+    }
+}

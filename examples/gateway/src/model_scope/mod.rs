@@ -1,0 +1,117 @@
+//! Tells which limits apply to a request: they are per model, and so are the cooldowns.
+
+mod body;
+mod future;
+mod scan;
+
+use std::{
+    convert::Infallible,
+    mem,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, Method, Request, Response,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body::Body;
+use tower::{BoxError, Layer, Service};
+use tower_spillover::Scope;
+
+pub(crate) use self::body::ReadBody;
+use self::future::ResponseFuture;
+
+/// Puts the [`Scope`] of a request into its extensions: the `model` in a JSON body of up to [`LIMIT`] bytes, else the path.
+///
+/// A path with a deployment says it already; such requests pass through. A body is read as far as its `model`, and goes on
+/// with what was read of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ModelScopeLayer;
+
+impl<S> Layer<S> for ModelScopeLayer {
+    type Service = ModelScope<S>;
+
+    fn layer(&self, inner: S) -> ModelScope<S> {
+        ModelScope { inner }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ModelScope<S> {
+    inner: S,
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ModelScope<S>
+where
+    S: Service<Request<ReadBody<ReqBody>>, Response = Response<ResBody>, Error = Infallible>,
+    S: Clone,
+    ReqBody: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    ResBody: From<Bytes>,
+{
+    type Response = Response<ResBody>;
+    type Error = Infallible;
+    type Future = ResponseFuture<S, ReqBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let is_in_body = Scope::of_path(request.uri().path()).is_none() && {
+            // An upload, a list, a body that is too large to be read here: what is limited there is not what chats are.
+            let scope = Scope::of(request.uri().path());
+            request.extensions_mut().insert(scope);
+            has_model(&request)
+        };
+        if !is_in_body {
+            return ResponseFuture::call(self.inner.call(request.map(ReadBody::unread)));
+        }
+        // The ready service goes along; the clone that stays behind is not ready.
+        let clone = self.inner.clone();
+        ResponseFuture::read(mem::replace(&mut self.inner, clone), request)
+    }
+}
+
+fn has_model<B>(request: &Request<B>) -> bool {
+    request.method() == Method::POST
+        && is_json(request.headers())
+        && announced_length(request.headers()).is_none_or(|length| length <= LIMIT)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
+    value.is_some_and(|value| {
+        value
+            .get(..JSON.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(JSON))
+    })
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+const JSON: &[u8] = b"application/json";
+
+/// Chat requests are smaller.
+const LIMIT: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_of_a_moderate_size_is_read() {
+        let request = |kind: &'static str, length: &'static str| {
+            Request::post("/v1/chat/completions")
+                .header(CONTENT_TYPE, kind)
+                .header(CONTENT_LENGTH, length)
+                .body(())
+                .unwrap()
+        };
+        assert!(has_model(&request("Application/JSON; charset=utf-8", "9")));
+        assert!(!has_model(&request("multipart/form-data", "9")));
+        assert!(!has_model(&request("application/json", "9999999")));
+    }
+}
