@@ -412,6 +412,8 @@ async fn an_error_after_the_content_is_logged_once() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
+    // The other tests log to nobody. Where they are the first to do so, that would be remembered for all threads.
+    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
 
     let vendor = anthropic();
