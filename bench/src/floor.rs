@@ -1,6 +1,11 @@
 //! The floor: a reverse proxy of the same libraries as the gateway, without any of its logic.
 
-use std::{io, net::SocketAddr};
+use std::{
+    env, io,
+    net::{self, SocketAddr},
+    num::NonZero,
+    thread,
+};
 
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header::HOST, uri};
 use http_body_util::{Either, Empty};
@@ -13,7 +18,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
-use tokio::net::TcpListener;
+use tokio::{
+    net::TcpListener,
+    runtime::{Builder, Runtime},
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -21,10 +29,34 @@ pub(crate) struct Args {
     upstream: SocketAddr,
 }
 
-/// Proxies every request to the one upstream.
-pub(crate) async fn run(args: &Args) -> io::Result<()> {
-    let floor = Floor::new(args.upstream)?;
-    let listener = TcpListener::bind(args.listen).await?;
+/// Proxies every request to the one upstream, on the threads that the gateway would have: one for each core, each with a
+/// runtime and connections of its own.
+pub(crate) fn run(args: &Args) -> io::Result<()> {
+    let runtime = one_thread()?;
+    let listener = runtime.block_on(TcpListener::bind(args.listen))?;
+    let listener = listener.into_std()?;
+    thread::scope(|threads| {
+        for _ in 1..count() {
+            let (runtime, listener) = (one_thread()?, listener.try_clone()?);
+            threads.spawn(move || runtime.block_on(serve(listener, args.upstream)));
+        }
+        runtime.block_on(serve(listener, args.upstream))
+    })
+}
+
+fn one_thread() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+fn count() -> usize {
+    let set = env::var("TOKIO_WORKER_THREADS");
+    let set = set.ok().and_then(|count| count.parse().ok());
+    set.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
+}
+
+async fn serve(listener: net::TcpListener, upstream: SocketAddr) -> io::Result<()> {
+    let floor = Floor::new(upstream)?;
+    let listener = TcpListener::from_std(listener)?;
     loop {
         let (connection, _) = listener.accept().await?;
         connection.set_nodelay(true)?;

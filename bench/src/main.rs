@@ -39,8 +39,7 @@ fn run(cli: Cli) -> io::Result<()> {
     let single = || runtime::Builder::new_current_thread().enable_all().build();
     match cli {
         Cli::Backend => single()?.block_on(backend::run()),
-        // The gateway's runtime.
-        Cli::Floor(args) => runtime::Runtime::new()?.block_on(floor::run(&args)),
+        Cli::Floor(args) => floor::run(&args),
         Cli::Run(args) => single()?.block_on(suite::run(&args)),
     }
 }
