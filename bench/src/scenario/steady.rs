@@ -111,7 +111,7 @@ fn both_apis() -> Vec<Contender> {
 fn spillover_model_in_body() -> Contender {
     Contender::new(Peer::Spillover)
         .named("spillover, `model` in the body".to_owned())
-        .note("Reads a JSON body of up to 1 MiB before it sends it on.")
+        .note("Reads a JSON body as far as its `model` before it sends it on.")
 }
 
 fn spillover_deployment_in_path() -> Contender {
