@@ -53,9 +53,12 @@ async fn ask(State(llm): State<Llm>, question: String) -> Result<Response<Body>,
         .body(Body::from(body.to_string()))?;
 
     let response = llm.oneshot(request).await?;
-    if !response.status().is_success() {
-        // Such as 429: `retry-after` says when the first backend opens.
-        return Ok(response);
+    match response.status() {
+        status if status.is_success() => {}
+        // `retry-after` says when the first backend opens.
+        StatusCode::TOO_MANY_REQUESTS => return Ok(response),
+        // Others are about this program's requests, and may quote its key.
+        status => return Err(format!("the backend says {status}").into()),
     }
     let backend = response.extensions().get::<Selected>();
     let backend = backend.map(|selected| selected.backend().label().to_owned());

@@ -9,8 +9,13 @@
 
 use std::time::Duration;
 
-use axum::{Router, body::Body, error_handling::HandleErrorLayer, routing::get};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use axum::{
+    Router,
+    body::Body,
+    error_handling::HandleErrorLayer,
+    routing::{any_service, get},
+};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version, header::CONNECTION};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use spillover_testing::{limit::Payg, upstream::MockUpstream};
 use tokio::net::TcpListener;
@@ -31,6 +36,8 @@ fn app(pool: Pool) -> Router {
         .spillover(pool)
         .layer(TimeoutLayer::new(Duration::from_secs(100)))
         .service(Client::builder(TokioExecutor::new()).build_http());
+    // TRACE would show a client the key of the backend (RFC 9110 section 9.3.8).
+    let proxy = any_service(proxy).trace(async || StatusCode::METHOD_NOT_ALLOWED);
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .fallback_service(proxy)
@@ -52,8 +59,14 @@ fn name_backend(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// These fields are about one connection, and there are two (RFC 9110 section 7.6.1).
+/// These fields are about one connection, and there are two; `connection` may name more (RFC 9110 section 7.6.1).
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named = headers.get_all(CONNECTION).into_iter().cloned();
+    for value in named.collect::<Vec<_>>() {
+        for name in value.to_str().unwrap_or_default().split(',') {
+            headers.remove(name.trim());
+        }
+    }
     for name in [
         "connection",
         "keep-alive",

@@ -7,7 +7,7 @@ use std::{process::Stdio, time::Duration};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper_util::{client::legacy, rt::TokioExecutor};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -230,6 +230,11 @@ async fn reverse_proxy() {
 
     // What is not refused is passed on, whatever it is.
     assert_eq!(server.get("/nothing").await.status(), StatusCode::NOT_FOUND);
+
+    // It would come back with the key of the backend in it.
+    let trace = server.client.request(Method::TRACE, &server.url);
+    let trace = trace.send().await.unwrap();
+    assert_eq!(trace.status(), StatusCode::METHOD_NOT_ALLOWED);
 
     // The backends speak HTTP/1.1 only.
     let mut client = legacy::Client::builder(TokioExecutor::new());

@@ -95,8 +95,11 @@ impl<B: Body + Unpin> Future for ReadRefusal<B> {
 fn decode(headers: &HeaderMap, bytes: Vec<u8>) -> Vec<u8> {
     let mut decoded = Vec::new();
     let limit = READ_LIMIT as u64;
+    let coding = headers.get(CONTENT_ENCODING);
+    // The case is of no account (RFC 9110 section 8.4.1).
+    let coding = coding.map(|value| value.as_bytes().to_ascii_lowercase());
     // An error means that the rest cannot be decoded: what came before it counts.
-    let _ = match headers.get(CONTENT_ENCODING).map(|value| value.as_bytes()) {
+    let _ = match coding.as_deref() {
         None | Some(b"identity") => return bytes,
         Some(b"gzip" | b"x-gzip") => MultiGzDecoder::new(&*bytes)
             .take(limit)

@@ -87,7 +87,7 @@ async fn trailers_and_errors_come_where_they_came() {
 async fn an_encoded_body_is_decoded_for_reading_and_passed_on_encoded() {
     let encoded = gzip(QUOTA);
     let body = ScriptedBody::new().data(encoded.clone());
-    let response = answer(429, Some("gzip"), body).await;
+    let response = answer(429, Some("GZip"), body).await;
     assert_eq!(refusal(&response), Some(Refusal::Quota));
     assert_eq!(text(response).await, encoded);
 
