@@ -46,7 +46,7 @@ async fn run(config: &Config) -> io::Result<()> {
     // Before anything else: a signal that comes while the gateway starts must not be lost.
     let stop = stop_signal().await?;
     announce(config);
-    let backends = config.backends().to_vec();
+    let backends: Vec<_> = config.backends().into_iter().cloned().collect();
     let needs_tls = backends.iter().any(|backend| backend.scheme() == "https");
     let pool = Pool::new(backends).map_err(io::Error::other)?;
     let settings = Settings {

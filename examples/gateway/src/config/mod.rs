@@ -30,6 +30,7 @@
 //! key and refused.
 
 mod backends;
+mod checked;
 mod cli;
 mod error;
 mod flags;
@@ -43,11 +44,16 @@ mod tests;
 mod values;
 mod variables;
 
-use std::{env, ffi::OsString, time::Duration};
+use std::{env, ffi::OsString, path::PathBuf, time::Duration};
 
-use spillover_core::Backend;
+use spillover_core::{Backend, Cooldowns, StatusClassifier};
 use tower_spillover::select::WhenExhausted;
 
+pub(crate) use self::checked::{
+    AffinityConfig, AffinityKey, BackendConfig, ClientCertificate, ClientKey, Clients, Connections,
+    Cors, CredentialSource, HeaderRules, Listener, PoolConfig, PoolLimits, Route, Shutdown,
+    Timeouts, Tls,
+};
 use self::{backends::Backends, error::Problems, variables::Variables};
 pub use self::{
     cli::{Cli, Command, DemoArgs},
@@ -59,12 +65,17 @@ pub use self::{
 /// The configuration of the gateway, checked; see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Config {
-    listen: ListenAddr,
-    http_timeout: Duration,
-    when_exhausted: WhenExhausted,
-    expose_backend_url: bool,
-    log_format: LogFormat,
-    backends: Vec<Backend>,
+    pub(crate) listeners: Vec<Listener>,
+    /// Where the gateway tells operators how it does.
+    pub(crate) admin: Option<ListenAddr>,
+    pub(crate) log_format: LogFormat,
+    pub(crate) clients: Clients,
+    pub(crate) connections: Connections,
+    pub(crate) shutdown: Shutdown,
+    /// There is at least one.
+    pub(crate) pools: Vec<PoolConfig>,
+    /// What was read besides the environment: when it changes, the configuration may have changed.
+    pub(crate) files: Vec<PathBuf>,
     ignored: Vec<String>,
 }
 
@@ -116,13 +127,34 @@ impl Config {
             Backends::find(&flags.backend, &variables, &mut problems);
 
         problems.into_result()?;
-        Ok(Self {
-            listen: listen.unwrap_or_default(),
-            http_timeout: http_timeout.unwrap_or(DEFAULT_HTTP_TIMEOUT),
+        let pool = PoolConfig {
+            name: DEFAULT_POOL.into(),
+            routes: Vec::new(),
+            backends: backends.into_iter().map(BackendConfig::from).collect(),
+            timeouts: Timeouts {
+                response_head: http_timeout.unwrap_or(Timeouts::default().response_head),
+                ..Timeouts::default()
+            },
+            limits: PoolLimits::default(),
+            classifier: StatusClassifier::new(),
+            cooldowns: Cooldowns::default(),
             when_exhausted: when_exhausted.unwrap_or_default(),
+            affinity: None,
+            response_headers: HeaderRules::default(),
             expose_backend_url: expose_backend_url.unwrap_or_default(),
+        };
+        Ok(Self {
+            listeners: vec![Listener {
+                address: listen.unwrap_or_default(),
+                tls: None,
+            }],
+            admin: None,
             log_format: log_format.unwrap_or_default(),
-            backends,
+            clients: Clients::default(),
+            connections: Connections::default(),
+            shutdown: Shutdown::default(),
+            pools: vec![pool],
+            files: Vec::new(),
             ignored,
         })
     }
@@ -130,25 +162,25 @@ impl Config {
     /// Where the gateway accepts connections. Default `127.0.0.1:8080`.
     #[must_use]
     pub fn listen(&self) -> &ListenAddr {
-        &self.listen
+        &self.listeners[0].address
     }
 
     /// How long a backend may take until the head of its response. Default 100 s.
     #[must_use]
     pub fn http_timeout(&self) -> Duration {
-        self.http_timeout
+        self.pools[0].timeouts.response_head
     }
 
     /// What becomes of a request that finds every backend closed. Default: forward it to the first of the list.
     #[must_use]
     pub fn when_exhausted(&self) -> WhenExhausted {
-        self.when_exhausted
+        self.pools[0].when_exhausted
     }
 
     /// Whether responses name the URL of the backend. Default `false`.
     #[must_use]
     pub fn expose_backend_url(&self) -> bool {
-        self.expose_backend_url
+        self.pools[0].expose_backend_url
     }
 
     /// The form of the log. Default [`LogFormat::Auto`].
@@ -159,8 +191,9 @@ impl Config {
 
     /// The backends by priority, those of one priority in the natural order of their labels. There is at least one.
     #[must_use]
-    pub fn backends(&self) -> &[Backend] {
-        &self.backends
+    pub fn backends(&self) -> Vec<&Backend> {
+        let backends = self.pools[0].backends.iter();
+        backends.map(|config| &config.backend).collect()
     }
 
     /// The names of the `BACKEND_` variables that were ignored, to be logged once there is a log.
@@ -170,5 +203,5 @@ impl Config {
     }
 }
 
-/// What Azure's smart load balancing waits for a response by default.
-const DEFAULT_HTTP_TIMEOUT: Duration = Duration::from_secs(100);
+/// The one pool of a configuration without a file.
+const DEFAULT_POOL: &str = "default";

@@ -17,7 +17,7 @@ fn a_backend_is_what_its_variables_say() {
     )
     .unwrap();
 
-    let [first, second] = config.backends() else {
+    let [first, second] = config.backends()[..] else {
         panic!("two backends");
     };
     assert_eq!(first.label(), "1");

@@ -13,7 +13,7 @@ fn a_flag_is_a_backend() {
         &[],
     );
     let config = config.unwrap();
-    let [b, ptu] = config.backends() else {
+    let [b, ptu] = config.backends()[..] else {
         panic!("two backends");
     };
     assert_eq!(
@@ -39,7 +39,7 @@ fn a_flag_overrides_the_variable_of_the_same_label_and_key() {
         "Ptu,deployment_name=d",
     ];
     let config = config(&flags, &variables).unwrap();
-    let [backend] = config.backends() else {
+    let [backend] = config.backends()[..] else {
         panic!("one backend");
     };
     assert_eq!(backend.label(), "ptu");

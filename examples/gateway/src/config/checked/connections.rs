@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+/// What a client's connection may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Connections {
+    /// At one time, on all listeners. Beyond it, new ones wait to be accepted.
+    pub(crate) max: usize,
+    /// For a whole head, from its first byte, and for the TLS handshake.
+    pub(crate) head_timeout: Duration,
+    /// Without a request.
+    pub(crate) idle_timeout: Duration,
+    /// The next bytes of a request body, while the gateway waits for them.
+    pub(crate) body_timeout: Duration,
+    /// The next bytes of a response that the client takes.
+    pub(crate) write_timeout: Duration,
+    /// Bytes of a head.
+    pub(crate) head_bytes: usize,
+    /// Fields of a head.
+    pub(crate) head_fields: usize,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            max: 10_000,
+            head_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(600),
+            body_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
+            head_bytes: 64 * 1024,
+            head_fields: 128,
+        }
+    }
+}
+
+/// How the gateway stops.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shutdown {
+    /// From when it says that it is not ready until it accepts no more connections: load balancers notice meanwhile.
+    pub(crate) delay: Duration,
+    /// For the requests under way then.
+    pub(crate) deadline: Duration,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self {
+            delay: Duration::ZERO,
+            // Shorter than the 30 s after which Kubernetes and Docker Compose setups commonly kill.
+            deadline: Duration::from_secs(25),
+        }
+    }
+}

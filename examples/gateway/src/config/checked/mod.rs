@@ -1,0 +1,19 @@
+//! What the gateway goes by, checked: the environment, the flags and the file come to the same values.
+
+mod affinity;
+mod client;
+mod connections;
+mod headers;
+mod listener;
+mod pool;
+mod route;
+
+pub(crate) use self::{
+    affinity::{AffinityConfig, AffinityKey},
+    client::{ClientKey, Clients, Cors},
+    connections::{Connections, Shutdown},
+    headers::HeaderRules,
+    listener::{ClientCertificate, Listener, Tls},
+    pool::{BackendConfig, CredentialSource, PoolConfig, PoolLimits, Timeouts},
+    route::Route,
+};
