@@ -6,6 +6,7 @@
 //! * [`Backend`]: a base URL, a priority, a weight, a credential; built and validated by [`Backend::builder`].
 //! * [`Pool`]: backends in tiers of equal priority, and what is known about each. [`Pool::select`] draws from the best
 //!   open tier, [`Selected::record`] notes how the attempt went, [`Selected::release`] that it is over.
+//!   [`Pool::with_backends`] goes on with another list.
 //! * [`Strategy`]: which of several open backends of a tier it is: [`Weighted`] or [`PeakEwma`].
 //! * [`Classify`] turns an answer into a [`Class`]; [`Cooldowns`] turns class and hint into a cooldown; together they
 //!   are the [`Outcome`] of an attempt.

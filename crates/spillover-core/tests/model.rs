@@ -34,7 +34,7 @@ mod scope;
 mod tick;
 
 mod sync {
-    pub(super) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize};
+    pub(super) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 }
 
 use spillover_core::Credential;
@@ -192,6 +192,7 @@ const MAX: Option<NonZeroU32> = NonZeroU32::new(2);
 /// A backend that takes two requests at a time, and has one.
 fn half_full() -> Arc<InFlight> {
     let in_flight = Arc::new(InFlight::default());
+    in_flight.set_least_limit(MAX);
     assert!(in_flight.enter(MAX).is_some());
     in_flight
 }
@@ -220,17 +221,17 @@ fn a_place_is_given_back_once() {
         let place = Arc::new(in_flight.enter(MAX).unwrap());
         let leave = |in_flight: Arc<InFlight>| {
             let place = Arc::clone(&place);
-            move || in_flight.leave(&place, MAX)
+            move || in_flight.leave(&place)
         };
         let threads = [0, 1].map(|_| thread::spawn(leave(Arc::clone(&in_flight))));
         let mine = leave(Arc::clone(&in_flight))();
-        let told = threads
+        let told: Vec<u32> = threads
             .into_iter()
             .map(|thread| thread.join().unwrap())
             .chain([mine])
-            .filter(|&is_the_only_one| is_the_only_one)
-            .count();
-        assert_eq!((told, in_flight.count()), (1, 1));
+            .flatten()
+            .collect();
+        assert_eq!((told, in_flight.count()), (vec![2], 1));
     });
 }
 
@@ -240,9 +241,25 @@ fn a_place_that_was_missed_is_told_of() {
         let in_flight = half_full();
         let place = in_flight.enter(MAX).unwrap();
         let other = Arc::clone(&in_flight);
-        let leaver = thread::spawn(move || other.leave(&place, MAX));
+        let leaver = thread::spawn(move || other.leave(&place));
         let is_missed = in_flight.enter(MAX).is_none();
-        let is_told = leaver.join().unwrap();
+        let is_told = leaver.join().unwrap().is_some();
+        assert!(is_told || !is_missed);
+        assert_eq!(in_flight.count(), if is_missed { 1 } else { 2 });
+    });
+}
+
+#[test]
+fn a_place_that_was_missed_under_a_new_limit_is_told_of() {
+    loom::model(|| {
+        let in_flight = half_full();
+        let place = in_flight.enter(MAX).unwrap();
+        in_flight.set_least_limit(None);
+        let other = Arc::clone(&in_flight);
+        let leaver = thread::spawn(move || other.leave(&place));
+        in_flight.set_least_limit(MAX);
+        let is_missed = in_flight.enter(MAX).is_none();
+        let is_told = leaver.join().unwrap().is_some();
         assert!(is_told || !is_missed);
         assert_eq!(in_flight.count(), if is_missed { 1 } else { 2 });
     });

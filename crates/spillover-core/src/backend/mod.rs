@@ -117,6 +117,22 @@ impl Backend {
     pub fn max_concurrency(&self) -> Option<NonZeroU32> {
         self.max_concurrency
     }
+
+    /// Whether what is known of one is known of the other: they are one service, and one account there or the clients'.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.label == other.label
+            && self.scheme == other.scheme
+            && self.authority == other.authority
+            && self.base_path == other.base_path
+            && self.deployment == other.deployment
+            && self.credential.is_some() == other.credential.is_some()
+    }
+
+    /// Whether both authenticate by the same field with the same value. Where a layer adds it, it is taken to be the same.
+    pub(crate) fn has_credential_of(&self, other: &Self) -> bool {
+        let [ours, theirs] = [self, other].map(|it| it.credential().map(Credential::field));
+        ours == theirs
+    }
 }
 
 impl fmt::Debug for Backend {

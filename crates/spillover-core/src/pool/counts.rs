@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::Class;
 
-/// How the attempts at one backend went, since the pool was built.
+/// How the attempts at one backend went, since the first pool that had it was built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {

@@ -1,15 +1,17 @@
-//! How many requests are at one backend, and the limit of that.
+//! How many requests are at one backend.
 
 use std::{num::NonZeroU32, sync::atomic::Ordering::Relaxed};
 
-use super::sync::{AtomicBool, AtomicU32};
+use super::sync::{AtomicBool, AtomicU64};
 
 /// A number that nothing else is published through: relaxed order is enough. On a cache line of its own, as every request
-/// changes it. The limit is kept elsewhere, so that where there is none nobody needs to read this line.
-#[derive(Debug, Default)]
+/// changes it. Limits are kept elsewhere, so that where there is none nobody needs to read this line.
+#[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct InFlight {
-    count: AtomicU32,
+    /// The number is the low half. The high half is the least of the limits: from so many on, somebody may wait for a place.
+    /// In one word, so that no place is given back unseen between a change of one and a look at the other.
+    word: AtomicU64,
 }
 
 /// A place among them. It is given back once.
@@ -20,7 +22,7 @@ pub(super) struct Place {
 
 impl InFlight {
     pub(super) fn count(&self) -> u32 {
-        self.count.load(Relaxed)
+        count(self.word.load(Relaxed))
     }
 
     pub(super) fn is_full(&self, max: Option<NonZeroU32>) -> bool {
@@ -31,11 +33,11 @@ impl InFlight {
     pub(super) fn enter(&self, max: Option<NonZeroU32>) -> Option<Place> {
         match max {
             None => {
-                self.count.fetch_add(1, Relaxed);
+                self.word.fetch_add(1, Relaxed);
             }
             Some(max) => {
-                let next = |count| (count < max.get()).then(|| count + 1);
-                self.count.fetch_update(Relaxed, Relaxed, next).ok()?;
+                let next = |word| (count(word) < max.get()).then(|| word + 1);
+                self.word.fetch_update(Relaxed, Relaxed, next).ok()?;
             }
         }
         Some(Place {
@@ -43,12 +45,41 @@ impl InFlight {
         })
     }
 
-    /// Gives a place back, unless that was done; whether it was the only one free then.
-    pub(super) fn leave(&self, place: &Place, max: Option<NonZeroU32>) -> bool {
+    /// Gives a place back, unless that was done; how many there were with it, if that is as many as the least limit.
+    pub(super) fn leave(&self, place: &Place) -> Option<u32> {
         if !place.is_held.swap(false, Relaxed) {
-            return false;
+            return None;
         }
-        let before = self.count.fetch_sub(1, Relaxed);
-        max.is_some_and(|max| before >= max.get())
+        let before = self.word.fetch_sub(1, Relaxed);
+        (count(before) >= least_limit(before)).then(|| count(before))
+    }
+
+    pub(super) fn set_least_limit(&self, limit: Option<NonZeroU32>) {
+        let limit = limit.map_or(NO_LIMIT, NonZeroU32::get);
+        let next = |word| Some(with_limit(limit) | u64::from(count(word)));
+        // It is never an error: there is always a next.
+        let _ = self.word.fetch_update(Relaxed, Relaxed, next);
     }
 }
+
+impl Default for InFlight {
+    fn default() -> Self {
+        Self {
+            word: AtomicU64::new(with_limit(NO_LIMIT)),
+        }
+    }
+}
+
+fn count(word: u64) -> u32 {
+    word as u32
+}
+
+fn least_limit(word: u64) -> u32 {
+    (word >> 32) as u32
+}
+
+fn with_limit(limit: u32) -> u64 {
+    u64::from(limit) << 32
+}
+
+const NO_LIMIT: u32 = u32::MAX;

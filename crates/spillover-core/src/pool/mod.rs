@@ -10,6 +10,8 @@ mod in_flight;
 mod index_set;
 mod latency;
 mod limits;
+mod member;
+mod places;
 mod scope;
 mod selected;
 mod snapshot;
@@ -37,13 +39,7 @@ pub use self::{
     strategy::{Candidate, Candidates, PeakEwma, Strategy, Weighted},
     tried::Tried,
 };
-use self::{
-    freed::Bell,
-    in_flight::Place,
-    index_set::IndexSet,
-    state::{Access, Claim, State},
-    tick::Tick,
-};
+use self::{freed::Bell, index_set::IndexSet, member::Member, state::Access, tick::Tick};
 use crate::{Backend, Credential, InvalidPool};
 
 /// Backends in tiers of equal priority, and what is known about each. Clones share it.
@@ -62,14 +58,8 @@ struct Inner {
     /// Indices into `members`, best tier first; within a tier in the order of the list.
     tiers: Box<[Box<[usize]>]>,
     forwards_credentials: bool,
-    bell: Bell,
+    bell: Arc<Bell>,
     origin: Instant,
-}
-
-struct Member {
-    backend: Backend,
-    deployment: Option<Scope>,
-    state: State,
 }
 
 impl Pool {
@@ -82,7 +72,64 @@ impl Pool {
     ///
     /// [`InvalidPool`] when there is no backend, more than [`MAX_BACKENDS`](Self::MAX_BACKENDS), or two with one label.
     pub fn new(backends: impl IntoIterator<Item = Backend>) -> Result<Self, InvalidPool> {
-        let members: Box<[Member]> = backends.into_iter().map(Member::new).collect();
+        // Only the zero point of the clock inside: no decision depends on it.
+        Self::build(backends, Instant::now(), Member::new)
+    }
+
+    /// A pool of these backends in their place, which goes on with what this one knows: for settings that change while
+    /// requests are under way.
+    ///
+    /// A backend with the label, URL and deployment of one here is the same, if both have a credential or neither does.
+    /// Its cooldowns, latency, counts and requests in flight are then those of both pools, from now on as well: what a
+    /// request that is under way here learns, the other pool knows. Another priority, weight, limit of requests in flight
+    /// or value of the credential does not make it another backend, and each pool goes by its own. With another value of
+    /// the credential it is not taken to be failing, which may have been for the old one; when it is throttled, it still is.
+    ///
+    /// A request stays with the pool it began with: [`Tried`] holds positions in its list. What was made for this pool, such
+    /// as a layer, does not change: make it anew for the other.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use spillover_core::{Backend, Outcome, Pool, Scope, Tried};
+    /// use tokio::time::Instant;
+    ///
+    /// let backend = |label: &str| Backend::builder(label).url("https://upstream.example");
+    /// let pool = Pool::new([backend("a").build()?, backend("b").priority(2).build()?])?;
+    /// let now = Instant::now();
+    /// let under_way = pool.select(&Tried::new(), Scope::WHOLE, now, 0).expect("both are open");
+    ///
+    /// let reloaded = pool.with_backends([backend("a").weight(3).build()?, backend("c").priority(2).build()?])?;
+    /// under_way.record(&Outcome::throttled(Duration::from_secs(2)), now);
+    ///
+    /// let next = reloaded.select(&Tried::new(), Scope::WHOLE, now, 0).expect("one is open");
+    /// assert_eq!(next.backend().label(), "c");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_backends(
+        &self,
+        backends: impl IntoIterator<Item = Backend>,
+    ) -> Result<Self, InvalidPool> {
+        Self::build(backends, self.inner.origin, |backend, bell| {
+            let mut known = self.inner.members.iter();
+            match known.find(|member| member.backend.is_same(&backend)) {
+                Some(member) => member.go_on_as(backend, bell),
+                None => Member::new(backend, bell),
+            }
+        })
+    }
+
+    fn build(
+        backends: impl IntoIterator<Item = Backend>,
+        origin: Instant,
+        member: impl Fn(Backend, &Arc<Bell>) -> Member,
+    ) -> Result<Self, InvalidPool> {
+        let bell = Arc::default();
+        let members = backends.into_iter().map(|backend| member(backend, &bell));
+        let members: Box<[Member]> = members.collect();
         if members.is_empty() {
             return Err(InvalidPool::Empty);
         }
@@ -100,9 +147,8 @@ impl Pool {
                 tiers: tiers(&members),
                 forwards_credentials: members.iter().any(|m| m.backend.credential().is_none()),
                 members,
-                bell: Bell::default(),
-                // Only the zero point of the clock inside: no decision depends on it.
-                origin: Instant::now(),
+                bell,
+                origin,
             }),
         })
     }
@@ -155,7 +201,7 @@ impl Pool {
     pub fn first(&self, scope: Scope, now: Instant) -> Option<Selected> {
         let mut members = self.inner.members.iter().enumerate();
         members.find_map(|(index, member)| {
-            let place = member.state.enter()?;
+            let place = member.state.places().enter()?;
             let claim = member.hold(scope, self.tick(now));
             Some(Selected::new(self.clone(), index, scope, claim, place))
         })
@@ -256,11 +302,11 @@ impl Pool {
     fn take(&self, index: usize, scope: Scope, access: Access, tick: Tick) -> Option<Selected> {
         let member = self.member(index);
         // The place first: without one, a probe would be lost.
-        let place = member.state.enter()?;
+        let place = member.state.places().enter()?;
         match member.take(scope, access, tick) {
             Some(claim) => Some(Selected::new(self.clone(), index, scope, claim, place)),
             None => {
-                self.leave(index, &place);
+                member.state.places().leave(&place);
                 None
             }
         }
@@ -271,18 +317,13 @@ impl Pool {
         let tick = self.tick(now);
         let mut members = self.inner.members.iter();
         members.any(|member| {
-            member.state.is_limited() && member.access(Scope::WHOLE, tick) != Access::Closed
+            member.state.places().is_limited()
+                && member.access(Scope::WHOLE, tick) != Access::Closed
         })
     }
 
     fn bell(&self) -> &Bell {
         &self.inner.bell
-    }
-
-    fn leave(&self, index: usize, place: &Place) {
-        if self.member(index).state.leave(place) {
-            self.inner.bell.ring();
-        }
     }
 
     fn tick(&self, now: Instant) -> Tick {
@@ -301,58 +342,6 @@ impl Pool {
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.backends()).finish()
-    }
-}
-
-impl Member {
-    fn new(backend: Backend) -> Self {
-        Self {
-            deployment: backend.deployment().map(Scope::of),
-            state: State::new(backend.max_concurrency()),
-            backend,
-        }
-    }
-
-    /// What the scope of a request is here.
-    fn scope(&self, scope: Scope) -> Scope {
-        let has_credential = self.backend.credential().is_some();
-        scope.at(has_credential, self.deployment)
-    }
-
-    fn access(&self, scope: Scope, now: Tick) -> Access {
-        self.state.access(self.scope(scope), now)
-    }
-
-    fn take(&self, scope: Scope, access: Access, now: Tick) -> Option<Claim> {
-        self.state.take(self.scope(scope), access, now)
-    }
-
-    fn hold(&self, scope: Scope, now: Tick) -> Claim {
-        self.state.hold(self.scope(scope), now)
-    }
-
-    fn closed_for(&self, scope: Scope, now: Tick) -> Duration {
-        self.state.closed_for(self.scope(scope), now)
-    }
-
-    fn may_open_sooner(&self, scope: Scope, now: Tick) -> bool {
-        self.state.may_open_sooner(self.scope(scope), now)
-    }
-
-    fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
-        self.state.cause(self.scope(scope), now)
-    }
-
-    fn snapshot(&self, scope: Scope, now: Tick) -> BackendSnapshot {
-        let scope = self.scope(scope);
-        BackendSnapshot::new(
-            self.backend.clone(),
-            self.state.condition(scope, now),
-            self.state.cause(scope, now),
-            self.state.counts(),
-            self.state.in_flight(),
-            self.state.latency(now),
-        )
     }
 }
 

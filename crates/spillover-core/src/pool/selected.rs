@@ -131,12 +131,12 @@ impl Selected {
 
     /// Whether the backend has only so many places.
     pub(super) fn is_limited(&self) -> bool {
-        self.state().is_limited()
+        self.state().places().is_limited()
     }
 
     /// Whether the backend has another place.
     pub(super) fn is_place_left(&self) -> bool {
-        !self.state().is_full()
+        !self.state().places().is_full()
     }
 
     fn state(&self) -> &State {
@@ -146,7 +146,8 @@ impl Selected {
 
 impl Inner {
     fn release(&self) {
-        self.pool.leave(self.index, &self.place);
+        let member = self.pool.member(self.index);
+        member.state.places().leave(&self.place);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     num::NonZeroU32,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -12,26 +12,39 @@ use super::{
     Cause, Change, Condition, Counts, Scope,
     counts::Counters,
     failing::{Failing, Health},
-    in_flight::{InFlight, Place},
+    freed::Bell,
     latency::Latency,
     limits::Limits,
+    places::Places,
     throttles::Throttles,
     tick::Tick,
 };
 use crate::{Class, Outcome};
 
+/// Shared by the pools that have the backend, but for its limit of requests in flight.
 #[derive(Debug)]
 pub(super) struct State {
+    known: Arc<Known>,
+    /// Shared only while the credential is the same.
+    guess: Arc<Guess>,
+    places: Places,
+}
+
+#[derive(Debug, Default)]
+struct Known {
     /// Promises of the backend, per scope.
     throttles: Throttles,
-    /// A guess about it, for all scopes.
-    failing: Failing,
-    failing_cause: Mutex<Option<Cause>>,
     limits: Limits,
     latency: Latency,
     counters: Counters,
-    max_concurrency: Option<NonZeroU32>,
-    in_flight: InFlight,
+}
+
+/// A guess about the backend, for all scopes. Every request reads it: it keeps apart from what others write.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Guess {
+    failing: Failing,
+    cause: Mutex<Option<Cause>>,
 }
 
 /// A request's hold on the backend.
@@ -53,25 +66,38 @@ pub(super) enum Access {
 }
 
 impl State {
-    /// Of a backend that has at most so many requests in flight.
-    pub(super) fn new(max_concurrency: Option<NonZeroU32>) -> Self {
+    /// Of a backend that nothing is known of, and that has at most so many requests in flight.
+    pub(super) fn new(max_concurrency: Option<NonZeroU32>, bell: &Arc<Bell>) -> Self {
         Self {
-            throttles: Throttles::default(),
-            failing: Failing::default(),
-            failing_cause: Mutex::default(),
-            limits: Limits::default(),
-            latency: Latency::default(),
-            counters: Counters::default(),
-            max_concurrency,
-            in_flight: InFlight::default(),
+            known: Arc::default(),
+            guess: Arc::default(),
+            places: Places::new(max_concurrency, bell),
+        }
+    }
+
+    /// The same for another pool. With another credential it is not guessed to fail: that may have been the fault of this one.
+    pub(super) fn share(
+        &self,
+        max_concurrency: Option<NonZeroU32>,
+        bell: &Arc<Bell>,
+        has_same_credential: bool,
+    ) -> Self {
+        Self {
+            known: Arc::clone(&self.known),
+            guess: if has_same_credential {
+                Arc::clone(&self.guess)
+            } else {
+                Arc::default()
+            },
+            places: self.places.share(max_concurrency, bell),
         }
     }
 
     pub(super) fn access(&self, scope: Scope, now: Tick) -> Access {
-        if self.throttles.until(scope, now).is_some() || self.is_full() {
+        if self.known.throttles.until(scope, now).is_some() || self.places.is_full() {
             return Access::Closed;
         }
-        match self.failing.health(now) {
+        match self.guess.failing.health(now) {
             Health::Works | Health::ProbeDue(_) => Access::Open,
             Health::Probe(_) | Health::Fails(_) => Access::LastResort,
         }
@@ -79,11 +105,11 @@ impl State {
 
     /// Takes the backend for a request that has a place there and may have it so; `None` when that is no longer true.
     pub(super) fn take(&self, scope: Scope, access: Access, now: Tick) -> Option<Claim> {
-        let health = self.failing.health(now);
+        let health = self.guess.failing.health(now);
         if access == Access::Open && matches!(health, Health::Fails(_)) {
             return None;
         }
-        match self.failing.take(health, now) {
+        match self.guess.failing.take(health, now) {
             Some(health) => Some(Claim::new(scope, health, now)),
             // As a last resort it is to be had without being its probe.
             None if access == Access::LastResort => Some(self.hold(scope, now)),
@@ -91,113 +117,100 @@ impl State {
         }
     }
 
-    /// Takes a place at the backend, which is owed back by [`leave`](Self::leave).
-    pub(super) fn enter(&self) -> Option<Place> {
-        self.in_flight.enter(self.max_concurrency)
-    }
-
-    /// Gives a place back, unless that was done; whether it was the only one free then.
-    pub(super) fn leave(&self, place: &Place) -> bool {
-        self.in_flight.leave(place, self.max_concurrency)
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.in_flight.is_full(self.max_concurrency)
-    }
-
-    /// Whether there are only so many places.
-    pub(super) fn is_limited(&self) -> bool {
-        self.max_concurrency.is_some()
+    pub(super) fn places(&self) -> &Places {
+        &self.places
     }
 
     pub(super) fn in_flight(&self) -> u32 {
-        self.in_flight.count()
+        self.places.count()
     }
 
     pub(super) fn latency(&self, now: Tick) -> Option<Duration> {
-        self.latency.read(now)
+        self.known.latency.read(now)
     }
 
     /// Holds the backend whatever its state, without being its probe.
     pub(super) fn hold(&self, scope: Scope, now: Tick) -> Claim {
-        Claim::new(scope, self.failing.health(now), now)
+        Claim::new(scope, self.guess.failing.health(now), now)
     }
 
     /// Notes how the attempt of a request that had this claim went.
     pub(super) fn record(&self, claim: Claim, outcome: &Outcome, now: Tick) -> Option<Change> {
-        self.counters.add(outcome.class());
+        self.known.counters.add(outcome.class());
         match outcome.class() {
-            Class::Success => self.latency.served(claim.begun, now),
-            _ => self.latency.not_served(claim.begun, now),
+            Class::Success => self.known.latency.served(claim.begun, now),
+            _ => self.known.latency.not_served(claim.begun, now),
         }
         let cause = || Cause::of(outcome);
         match (outcome.class(), outcome.cooldown()) {
             (Class::Throttled | Class::Quota, Some(cooldown)) => {
-                let opened = self.failing.answered(claim.health);
-                let throttles = &self.throttles;
+                let opened = self.guess.failing.answered(claim.health);
+                let throttles = &self.known.throttles;
                 let was_open = throttles.close(claim.scope, &cooldown, cause(), claim.begun, now);
                 was_open.then_some(Change::Closed).or(opened)
             }
             (Class::Capacity | Class::Failing | Class::Credential, Some(cooldown)) => {
-                *self.failing_cause() = Some(cause());
+                *self.guess.cause() = Some(cause());
                 let until = now.after(cooldown.duration());
-                self.failing.failed(claim.health, until)
+                self.guess.failing.failed(claim.health, until)
             }
             (Class::Success, spent) => {
-                let opened = self.failing.answered(claim.health);
-                self.throttles.served(claim.scope, claim.begun);
+                let opened = self.guess.failing.answered(claim.health);
+                self.known.throttles.served(claim.scope, claim.begun);
                 let Some(cooldown) = spent else { return opened };
-                let throttles = &self.throttles;
+                let throttles = &self.known.throttles;
                 let was_open = throttles.close(claim.scope, &cooldown, cause(), claim.begun, now);
                 was_open.then_some(Change::Closed).or(opened)
             }
-            _ => self.failing.answered(claim.health),
+            _ => self.guess.failing.answered(claim.health),
         }
     }
 
     /// Whether a refusal of the request that has this claim would follow on one whose wait was obeyed.
     pub(super) fn has_obeyed(&self, claim: Claim, now: Tick) -> bool {
-        self.throttles.is_unproven(claim.scope, claim.begun, now)
+        self.known
+            .throttles
+            .is_unproven(claim.scope, claim.begun, now)
     }
 
     pub(super) fn is_limit_due(&self, now: Tick) -> bool {
-        self.limits.is_due(now)
+        self.known.limits.is_due(now)
     }
 
     /// Notes a limit that applies to a request with this claim; the one before, if that was higher.
     pub(super) fn note_limit(&self, claim: Claim, dimension: Dimension, limit: u64) -> Option<u64> {
-        self.limits.note(claim.scope, dimension, limit)
+        self.known.limits.note(claim.scope, dimension, limit)
     }
 
     /// Takes back a claim whose attempt was given up.
     pub(super) fn cancel(&self, claim: Claim, now: Tick) {
-        self.counters.add_cancelled();
-        self.latency.not_served(claim.begun, now);
-        self.failing.release(claim.health, now);
+        self.known.counters.add_cancelled();
+        self.known.latency.not_served(claim.begun, now);
+        self.guess.failing.release(claim.health, now);
     }
 
     pub(super) fn record_broken(&self) {
-        self.counters.add_broken();
+        self.known.counters.add_broken();
     }
 
     /// Why requests of this scope may not have the backend, if it is for a refusal.
     pub(super) fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
         match self.condition(scope, now) {
             Condition::Open | Condition::Full => None,
-            Condition::Throttled(_) => self.throttles.cause(scope, now),
-            Condition::Failing(_) => self.failing_cause().clone(),
+            Condition::Throttled(_) => self.known.throttles.cause(scope, now),
+            Condition::Failing(_) => self.guess.cause().clone(),
         }
     }
 
     /// One that is throttled as well as failing is throttled: when that is over it is to be had, as a last resort.
     pub(super) fn condition(&self, scope: Scope, now: Tick) -> Condition {
-        if let Some(until) = self.throttles.until(scope, now) {
+        if let Some(until) = self.known.throttles.until(scope, now) {
             return Condition::Throttled(now.until(until.get()));
         }
-        match self.failing.health(now) {
-            Health::Works if self.is_full() => Condition::Full,
+        match self.guess.failing.health(now) {
+            Health::Works if self.places.is_full() => Condition::Full,
             Health::Works => Condition::Open,
-            _ => Condition::Failing(self.failing.closed_for(now)),
+            _ => Condition::Failing(self.guess.failing.closed_for(now)),
         }
     }
 
@@ -206,7 +219,7 @@ impl State {
         match self.condition(scope, now) {
             Condition::Open => Duration::ZERO,
             Condition::Throttled(wait) => wait,
-            Condition::Failing(wait) if self.is_full() => wait.max(PLACE_GUESS),
+            Condition::Failing(wait) if self.places.is_full() => wait.max(PLACE_GUESS),
             Condition::Failing(wait) => wait,
             Condition::Full => PLACE_GUESS,
         }
@@ -214,16 +227,17 @@ impl State {
 
     /// Whether it is full, and nothing else keeps a request of this scope from it.
     pub(super) fn may_open_sooner(&self, scope: Scope, now: Tick) -> bool {
-        self.is_full() && self.throttles.until(scope, now).is_none()
+        self.places.is_full() && self.known.throttles.until(scope, now).is_none()
     }
 
     pub(super) fn counts(&self) -> Counts {
-        self.counters.read()
+        self.known.counters.read()
     }
+}
 
-    fn failing_cause(&self) -> MutexGuard<'_, Option<Cause>> {
-        let guard = self.failing_cause.lock();
-        guard.unwrap_or_else(PoisonError::into_inner)
+impl Guess {
+    fn cause(&self) -> MutexGuard<'_, Option<Cause>> {
+        self.cause.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

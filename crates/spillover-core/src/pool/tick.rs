@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Nanoseconds, counted so that the pool was built at [`Tick::ORIGIN`]. Never zero, which means "no deadline".
+/// Nanoseconds, counted so that the first pool was built at [`Tick::ORIGIN`]. Never zero, which means "no deadline".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tick(u64);
 
 impl Tick {
-    /// Centuries away from both ends, so that times before the pool was built are told apart as well.
+    /// Centuries away from both ends, so that times before it was built are told apart as well.
     const ORIGIN: u64 = 1 << 62;
 
     pub(super) fn new(now: Instant, origin: Instant) -> Self {

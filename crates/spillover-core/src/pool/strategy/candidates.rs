@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use super::super::{Inner, Member, index_set::IndexSet, tick::Tick};
+use super::super::{Inner, index_set::IndexSet, member::Member, tick::Tick};
 use crate::Backend;
 
 /// The backends of one tier that would take a request now; at least one.

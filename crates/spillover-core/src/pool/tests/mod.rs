@@ -7,6 +7,7 @@ use super::*;
 use crate::Outcome;
 
 mod places;
+mod reload;
 mod scopes;
 mod waiting;
 

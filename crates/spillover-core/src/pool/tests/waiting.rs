@@ -8,13 +8,13 @@ use super::{
 };
 
 /// Whether it is woken.
-fn poll(freed: &mut Freed) -> bool {
+pub(super) fn poll(freed: &mut Freed) -> bool {
     let poll = freed.poll_freed(&mut Context::from_waker(Waker::noop()));
     poll == Poll::Ready(())
 }
 
 /// So many that wait, in this order.
-fn waiting<const N: usize>(pool: &Pool) -> [Freed; N] {
+pub(super) fn waiting<const N: usize>(pool: &Pool) -> [Freed; N] {
     std::array::from_fn(|_| {
         let mut freed = pool.freed();
         assert!(!poll(&mut freed));
@@ -197,7 +197,7 @@ fn nobody_waits_for_ever() {
 }
 
 /// Parks until it has a place, which it then has for a moment; or gives up once it waits.
-fn take_in_turn(pool: &Pool, now: Instant, gives_up: bool) {
+pub(super) fn take_in_turn(pool: &Pool, now: Instant, gives_up: bool) {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
         fn wake(self: Arc<Self>) {

@@ -1,0 +1,84 @@
+//! One backend of a pool.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    BackendSnapshot, Cause, Scope,
+    freed::Bell,
+    state::{Access, Claim, State},
+    tick::Tick,
+};
+use crate::Backend;
+
+pub(super) struct Member {
+    pub(super) backend: Backend,
+    deployment: Option<Scope>,
+    pub(super) state: State,
+}
+
+impl Member {
+    /// One that nothing is known of.
+    pub(super) fn new(backend: Backend, bell: &Arc<Bell>) -> Self {
+        let state = State::new(backend.max_concurrency(), bell);
+        Self::with_state(backend, state)
+    }
+
+    /// The same backend in another pool, as it is described there.
+    pub(super) fn go_on_as(&self, backend: Backend, bell: &Arc<Bell>) -> Self {
+        let has_credential_of_before = self.backend.has_credential_of(&backend);
+        let state = self
+            .state
+            .share(backend.max_concurrency(), bell, has_credential_of_before);
+        Self::with_state(backend, state)
+    }
+
+    fn with_state(backend: Backend, state: State) -> Self {
+        Self {
+            deployment: backend.deployment().map(Scope::of),
+            state,
+            backend,
+        }
+    }
+
+    pub(super) fn access(&self, scope: Scope, now: Tick) -> Access {
+        self.state.access(self.scope(scope), now)
+    }
+
+    pub(super) fn take(&self, scope: Scope, access: Access, now: Tick) -> Option<Claim> {
+        self.state.take(self.scope(scope), access, now)
+    }
+
+    pub(super) fn hold(&self, scope: Scope, now: Tick) -> Claim {
+        self.state.hold(self.scope(scope), now)
+    }
+
+    pub(super) fn closed_for(&self, scope: Scope, now: Tick) -> Duration {
+        self.state.closed_for(self.scope(scope), now)
+    }
+
+    pub(super) fn may_open_sooner(&self, scope: Scope, now: Tick) -> bool {
+        self.state.may_open_sooner(self.scope(scope), now)
+    }
+
+    pub(super) fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
+        self.state.cause(self.scope(scope), now)
+    }
+
+    pub(super) fn snapshot(&self, scope: Scope, now: Tick) -> BackendSnapshot {
+        let scope = self.scope(scope);
+        BackendSnapshot::new(
+            self.backend.clone(),
+            self.state.condition(scope, now),
+            self.state.cause(scope, now),
+            self.state.counts(),
+            self.state.in_flight(),
+            self.state.latency(now),
+        )
+    }
+
+    /// What the scope of a request is here.
+    fn scope(&self, scope: Scope) -> Scope {
+        let has_credential = self.backend.credential().is_some();
+        scope.at(has_credential, self.deployment)
+    }
+}

@@ -1,0 +1,110 @@
+//! The places of one backend, and who is told when one gets free.
+
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    freed::Bell,
+    in_flight::{InFlight, Place},
+};
+
+/// What one pool has of them: all pools of the backend count together, and each holds to a limit of its own.
+#[derive(Debug)]
+pub(super) struct Places {
+    shared: Arc<Shared>,
+    max: Option<NonZeroU32>,
+    bell: Arc<Bell>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    in_flight: InFlight,
+    /// Of the pools that have a limit. Replaced as a whole, so that a bell is rung without the lock: who is woken may
+    /// give back a place.
+    limits: Mutex<Arc<[Limit]>>,
+}
+
+#[derive(Clone, Debug)]
+struct Limit {
+    max: NonZeroU32,
+    bell: Arc<Bell>,
+}
+
+impl Places {
+    /// Those of a backend that no other pool has. The bell is rung when it was full and has a place again.
+    pub(super) fn new(max: Option<NonZeroU32>, bell: &Arc<Bell>) -> Self {
+        Self::of(Arc::default(), max, bell)
+    }
+
+    /// The same for another pool.
+    pub(super) fn share(&self, max: Option<NonZeroU32>, bell: &Arc<Bell>) -> Self {
+        Self::of(Arc::clone(&self.shared), max, bell)
+    }
+
+    fn of(shared: Arc<Shared>, max: Option<NonZeroU32>, bell: &Arc<Bell>) -> Self {
+        if let Some(max) = max {
+            let bell = Arc::clone(bell);
+            shared.change_limits(|limits| limits.push(Limit { max, bell }));
+        }
+        Self {
+            shared,
+            max,
+            bell: Arc::clone(bell),
+        }
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        self.shared.in_flight.count()
+    }
+
+    /// Whether there are only so many.
+    pub(super) fn is_limited(&self) -> bool {
+        self.max.is_some()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.shared.in_flight.is_full(self.max)
+    }
+
+    /// Takes a place, which is owed back by [`leave`](Self::leave); `None` when none is free.
+    pub(super) fn enter(&self) -> Option<Place> {
+        self.shared.in_flight.enter(self.max)
+    }
+
+    /// Gives a place back, unless that was done, and wakes one that waits for it in each pool where none was free.
+    pub(super) fn leave(&self, place: &Place) {
+        let Some(before) = self.shared.in_flight.leave(place) else {
+            return;
+        };
+        let limits = Arc::clone(&self.shared.limits());
+        let full = limits.iter().filter(|limit| before >= limit.max.get());
+        full.for_each(|limit| limit.bell.ring());
+    }
+}
+
+impl Drop for Places {
+    fn drop(&mut self) {
+        if self.max.is_some() {
+            let is_other = |limit: &Limit| !Arc::ptr_eq(&limit.bell, &self.bell);
+            self.shared.change_limits(|limits| limits.retain(is_other));
+        }
+    }
+}
+
+impl Shared {
+    fn change_limits(&self, change: impl FnOnce(&mut Vec<Limit>)) {
+        let mut held = self.limits();
+        let mut limits = held.to_vec();
+        change(&mut limits);
+        let least = limits.iter().map(|limit| limit.max).min();
+        *held = limits.into();
+        // Under the lock: it is always the least of those held.
+        self.in_flight.set_least_limit(least);
+    }
+
+    fn limits(&self) -> MutexGuard<'_, Arc<[Limit]>> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
