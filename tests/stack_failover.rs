@@ -12,7 +12,7 @@ use spillover_tests::{
 };
 use tokio::time::{Instant, advance};
 use tower_spillover::{
-    Backend, Class,
+    Affinity, Backend, Class,
     Condition::{Failing, Open, Throttled},
     Credential, Outcome,
 };
@@ -29,6 +29,7 @@ on_every_deployment! {
     each_backend_gets_a_request_made_for_it
     a_timeout_counts_for_each_attempt
     the_answer_of_the_last_one_left_is_the_clients
+    a_request_goes_where_it_belongs_and_moves_on_unless_it_is_pinned
 }
 
 // The others have no connections.
@@ -266,6 +267,28 @@ async fn the_answer_of_the_last_one_left_is_the_clients(deployment: Deployment) 
     stack.send_body("question").await.unwrap_err();
     assert_eq!(stack.backends.order(), ["a", "b"]);
     assert_eq!(stack.conditions(), [Failing(10 * SECOND); 2]);
+}
+
+async fn a_request_goes_where_it_belongs_and_moves_on_unless_it_is_pinned(deployment: Deployment) {
+    let builder = Stack::builder([("a", 1), ("b", 2), ("c", 3)]);
+    let stack = builder.build(deployment, |label, _| match label {
+        "b" => Reply::throttled(2),
+        _ => Reply::status(200),
+    });
+    let belonging = |affinity: Affinity| {
+        let mut request = Request::post("/v1/files").body(Body::from("{}")).unwrap();
+        request.extensions_mut().insert(affinity);
+        stack.send_request(request)
+    };
+    let to_b = Affinity::to("b");
+    let answer = belonging(to_b.pinned()).await.unwrap();
+    assert_eq!(answer.summary(), (429, "b", 1));
+    assert_eq!(answer.comes_back_after(), [Some("2"), Some("2000")]);
+
+    advance(2 * SECOND).await;
+    let answer = belonging(to_b).await.unwrap();
+    assert_eq!(answer.summary(), (200, "a", 2));
+    assert_eq!(stack.backends.order(), ["b", "b", "a"]);
 }
 
 async fn a_connection_that_breaks_moves_the_request_on(deployment: Deployment) {

@@ -17,7 +17,7 @@ use tokio::time::{Instant, advance, sleep};
 use tokio_test::{assert_pending, task};
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use tower_spillover::{
-    Backend, Condition, Counts, Outcome, Pool, Scope, Selected, Tried,
+    Affinity, Backend, Condition, Counts, Outcome, Pool, Query, Scope, Selected, Tried,
     hedge::{HedgeLayer, Hedged},
     retry::{ReplayBody, ReplayLimits, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
@@ -42,6 +42,7 @@ spillover_tests::on_deployments! { [SharedClient PerBackend]
     a_body_that_was_sent_in_parts_is_hedged_whole
     a_body_that_was_not_kept_is_not_hedged
     a_request_that_waited_is_not_hedged
+    a_pinned_request_is_not_hedged
     a_probe_that_lost_leaves_the_next_one_free
     a_client_that_goes_away_cancels_both
 }
@@ -378,10 +379,26 @@ async fn a_request_that_waited_is_not_hedged(deployment: Deployment) {
     assert_eq!(stack.attempts(""), attempts([("a", 5)]));
 }
 
+async fn a_pinned_request_is_not_hedged(deployment: Deployment) {
+    let stack = Stack::new(deployment, [("a", QUICK), ("b", SLOW), ("c", QUICK)]);
+    for (affinity, expected) in [
+        (Affinity::to("b").pinned(), ("b", None)),
+        (Affinity::to("b"), ("a", Some(true))),
+    ] {
+        let mut request = Request::new(Body::from("question"));
+        request.extensions_mut().insert(affinity);
+        let response = stack.service.clone().oneshot(request).await.unwrap();
+        let selected = response.extensions().get::<Selected>().unwrap();
+        let hedged = response.extensions().get::<Hedged>();
+        let label = selected.backend().label();
+        assert_eq!((label, hedged.map(|it| it.has_won())), expected);
+    }
+}
+
 async fn a_probe_that_lost_leaves_the_next_one_free(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", SLOW), ("b", QUICK)]);
     let now = Instant::now();
-    let selected = stack.pool.first(Scope::WHOLE, now).unwrap();
+    let selected = stack.pool.first(&Query::new(), now).unwrap();
     selected.record(&Outcome::failing(SECOND), now);
     sleep(SECOND).await;
     for _ in 0..2 {

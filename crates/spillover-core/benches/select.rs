@@ -4,7 +4,7 @@
 use std::{hint::black_box, time::Duration};
 
 use divan::{AllocProfiler, Bencher};
-use spillover_core::{Backend, Outcome, PeakEwma, Pool, Scope, Tried};
+use spillover_core::{Affinity, Backend, Outcome, PeakEwma, Pool, Query, Scope, Tried, Weighted};
 use tokio::time::Instant;
 
 #[global_allocator]
@@ -57,10 +57,23 @@ fn first_tier_throttled(bencher: Bencher<'_, '_>, backends: usize) {
 fn by_latency(bencher: Bencher<'_, '_>, backends: usize) {
     let pool = pool(backends);
     let (tried, scope, now) = (Tried::new(), Scope::of("gpt-4o"), Instant::now());
+    let query = Query::new().tried(&tried).scope(scope);
     let strategy = PeakEwma::default();
     bencher.bench(|| {
         let draw = black_box(0x9e37_79b9_7f4a_7c15);
-        pool.select_by(&strategy, &tried, scope, now, draw)
+        pool.select_by(&strategy, &query, now, draw)
+    });
+}
+
+#[divan::bench(args = BACKENDS, threads = THREADS, sample_size = 1000)]
+fn by_key(bencher: Bencher<'_, '_>, backends: usize) {
+    let pool = pool(backends);
+    let (tried, scope, now) = (Tried::new(), Scope::of("gpt-4o"), Instant::now());
+    let query = Query::new().tried(&tried).scope(scope);
+    let (strategy, key) = (Weighted::default(), "5f3c2a90-8c1e-4a0e-9d55-0b6f1c7e2d11");
+    bencher.bench(|| {
+        let affinity = Affinity::of(black_box(key));
+        pool.select_by(&strategy, &query.affinity(affinity), now, 0)
     });
 }
 

@@ -7,6 +7,7 @@
 //! * [`Pool`]: backends in tiers of equal priority, and what is known about each. [`Pool::select`] draws from the best
 //!   open tier, [`Selected::record`] notes how the attempt went, [`Selected::release`] that it is over.
 //!   [`Pool::with_backends`] goes on with another list.
+//! * [`Affinity`]: which backend a request belongs to: by a key, or by a label.
 //! * [`Strategy`]: which of several open backends of a tier it is: [`Weighted`] or [`PeakEwma`].
 //! * [`Classify`] turns an answer into a [`Class`]; [`Cooldowns`] turns class and hint into a cooldown; together they
 //!   are the [`Outcome`] of an attempt.
@@ -56,8 +57,8 @@ pub use crate::{
     error::{InvalidBackend, InvalidPool},
     outcome::{Class, Outcome},
     pool::{
-        BackendSnapshot, Candidate, Candidates, Cause, Change, Condition, Counts, Exhausted, Freed,
-        PeakEwma, Pool, Scope, Selected, Strategy, Tried, Weighted,
+        Affinity, BackendSnapshot, Candidate, Candidates, Cause, Change, Condition, Counts,
+        Exhausted, Freed, PeakEwma, Pool, Query, Scope, Selected, Strategy, Tried, Weighted,
     },
 };
 

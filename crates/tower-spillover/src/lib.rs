@@ -94,6 +94,7 @@
 //! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `Hedge`, `PrioritySelect`, logs | read off the status |
 //! | [`Exhausted`] | response | `PrioritySelect` | `Hedge`, logs | another backend is left |
 //! | [`Hedged`](hedge::Hedged) | response | `Hedge` | logs | one attempt at a time |
+//! | [`Affinity`] | request | you, if at all | `PrioritySelect` | any of the best that are open |
 //! | [`Scope`] | request | you, if at all | `PrioritySelect` | the deployment in the path, else the whole backend |
 //! | [`Report`] | response | `RefusalBody`, `StreamPeek` | `ThrottleTracker`, `RefusalBody` | read off the head |
 //!
@@ -262,10 +263,10 @@ pub use crate::util::ServiceBuilderExt;
 
 #[doc(no_inline)]
 pub use spillover_core::{
-    Answer, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates, Cause, Change, Class,
-    Classify, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, Freed, GrpcClassifier,
-    InvalidBackend, InvalidPool, Outcome, PeakEwma, Pool, Scope, Selected, StatusClassifier,
-    Strategy, Tried, Weighted,
+    Affinity, Answer, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates, Cause,
+    Change, Class, Classify, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, Freed,
+    GrpcClassifier, InvalidBackend, InvalidPool, Outcome, PeakEwma, Pool, Query, Scope, Selected,
+    StatusClassifier, Strategy, Tried, Weighted,
 };
 #[doc(no_inline)]
 pub use spillover_hint::{Refusal, Report};

@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use tower::Service;
 use tower_layer::Layer;
 use tower_spillover::{
-    Answer, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates, Cause, Change, Class,
-    Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, Freed, GrpcClassifier,
-    InvalidBackend, InvalidPool, Outcome, PeakEwma, Pool, Scope, Selected, StatusClassifier, Tried,
-    Weighted,
+    Affinity, Answer, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates, Cause,
+    Change, Class, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, Freed,
+    GrpcClassifier, InvalidBackend, InvalidPool, Outcome, PeakEwma, Pool, Query, Scope, Selected,
+    StatusClassifier, Tried, Weighted,
     body::{GuardedBody, ResumedBody},
     hedge::{self, EveryRequest, Hedge, HedgeLayer, Hedged},
     in_flight::{self, InFlight, InFlightLayer, InFlightPlace},
@@ -44,6 +44,7 @@ const SECRET: &str = "hunter2";
 #[test]
 fn all_types_can_be_sent_shared_and_printed() {
     fn check<T: Send + Sync + Unpin + Debug + 'static>() {}
+    check::<Affinity>();
     check::<Answer<'static, Infallible>>();
     check::<Backend>();
     check::<BackendBuilder>();
@@ -65,6 +66,7 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<Counts>();
     check::<PeakEwma>();
     check::<Pool>();
+    check::<Query<'static>>();
     check::<Scope>();
     check::<Selected>();
     check::<GrpcClassifier>();
@@ -211,7 +213,7 @@ fn what_describes_a_backend_hides_its_credential() {
         let now = Instant::now();
         hides_the_secret(&pool);
         hides_the_secret(&pool.snapshot(Scope::WHOLE, now));
-        hides_the_secret(&pool.first(Scope::WHOLE, now));
+        hides_the_secret(&pool.first(&Query::new(), now));
         let backend = pool.backends().next();
         hides_the_secret(&Answer::<()>::response(&Response::new(()), backend));
     }
@@ -281,7 +283,7 @@ async fn futures_hide_the_credentials_of_client_and_backend() {
 
         let waiting = request(&pool);
         let now = Instant::now();
-        pool.first(Scope::WHOLE, now)
+        pool.first(&Query::new(), now)
             .expect("none is full")
             .record(&Outcome::throttled(SECOND), now);
         let select = select.when_exhausted(WhenExhausted::Wait(2 * SECOND));

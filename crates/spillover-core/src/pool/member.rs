@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     BackendSnapshot, Cause, Scope,
     freed::Bell,
+    rendezvous,
     state::{Access, Claim, State},
     tick::Tick,
 };
@@ -12,6 +13,7 @@ use crate::Backend;
 
 pub(super) struct Member {
     pub(super) backend: Backend,
+    pub(super) label_hash: u64,
     deployment: Option<Scope>,
     pub(super) state: State,
 }
@@ -34,6 +36,7 @@ impl Member {
 
     fn with_state(backend: Backend, state: State) -> Self {
         Self {
+            label_hash: rendezvous::hash(backend.label().as_bytes()),
             deployment: backend.deployment().map(Scope::of),
             state,
             backend,

@@ -1,6 +1,8 @@
 //! Backends in tiers, and which of them takes a request now.
 
+mod affinity;
 mod cause;
+mod choice;
 mod counts;
 mod deadlines;
 mod exhausted;
@@ -12,6 +14,8 @@ mod latency;
 mod limits;
 mod member;
 mod places;
+mod query;
+mod rendezvous;
 mod scope;
 mod selected;
 mod snapshot;
@@ -29,17 +33,19 @@ use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 pub use self::{
+    affinity::Affinity,
     cause::Cause,
     counts::Counts,
     exhausted::Exhausted,
     freed::Freed,
+    query::Query,
     scope::Scope,
     selected::Selected,
     snapshot::{BackendSnapshot, Change, Condition},
     strategy::{Candidate, Candidates, PeakEwma, Strategy, Weighted},
     tried::Tried,
 };
-use self::{freed::Bell, index_set::IndexSet, member::Member, state::Access, tick::Tick};
+use self::{freed::Bell, member::Member, state::Access, tick::Tick};
 use crate::{Backend, Credential, InvalidPool};
 
 /// Backends in tiers of equal priority, and what is known about each. Clones share it.
@@ -172,38 +178,38 @@ impl Pool {
         now: Instant,
         draw: u64,
     ) -> Result<Selected, Exhausted> {
-        self.select_by(&Weighted::default(), tried, scope, now, draw)
+        let query = Query::new().tried(tried).scope(scope);
+        self.select_by(&Weighted::default(), &query, now, draw)
     }
 
-    /// The same, with another choice within the tier than by weight.
+    /// The same for a request that asks for more, and with another choice within the tier than by weight. Where the request
+    /// has an [`Affinity`], that comes first.
     ///
     /// # Errors
     ///
-    /// As [`select`](Self::select).
+    /// As [`select`](Self::select); for a request that is [pinned](Affinity::pinned) the others do not count.
     pub fn select_by<T: Strategy + ?Sized>(
         &self,
         strategy: &T,
-        tried: &Tried,
-        scope: Scope,
+        query: &Query<'_>,
         now: Instant,
         draw: u64,
     ) -> Result<Selected, Exhausted> {
-        let tick = self.tick(now);
-        let pick = |access| self.pick(strategy, tried, scope, access, tick, draw);
-        pick(Access::Open)
-            .or_else(|| pick(Access::LastResort))
-            .ok_or_else(|| self.exhausted(scope, now))
+        self.choose(strategy, query, self.tick(now), draw)
+            .ok_or_else(|| self.exhausted(query, now))
     }
 
-    /// The first backend of the list that is not full, whatever else its state: where a request goes that finds all of them
-    /// closed and is to be forwarded all the same. `None` when all are full.
+    /// The first backend of the list that is not full and was not tried, whatever else its state: where a request goes that
+    /// finds all of them closed and is to be forwarded all the same. For one that is [pinned](Affinity::pinned) it is that
+    /// backend. `None` when there is none.
     #[must_use]
-    pub fn first(&self, scope: Scope, now: Instant) -> Option<Selected> {
-        let mut members = self.inner.members.iter().enumerate();
-        members.find_map(|(index, member)| {
+    pub fn first(&self, query: &Query<'_>, now: Instant) -> Option<Selected> {
+        let mut untried = self.reach(query).filter(|&index| !query.has_tried(index));
+        untried.find_map(|index| {
+            let member = self.member(index);
             let place = member.state.places().enter()?;
-            let claim = member.hold(scope, self.tick(now));
-            Some(Selected::new(self.clone(), index, scope, claim, place))
+            let claim = member.hold(query.scope, self.tick(now));
+            Some(Selected::new(self.clone(), index, query, claim, place))
         })
     }
 
@@ -214,22 +220,24 @@ impl Pool {
         Freed::new(self.clone())
     }
 
-    /// Whether [`select`](Self::select) would find a backend now.
+    /// Whether [`select_by`](Self::select_by) would find a backend now.
     #[must_use]
-    pub fn has_candidate(&self, tried: &Tried, scope: Scope, now: Instant) -> bool {
+    pub fn has_candidate(&self, query: &Query<'_>, now: Instant) -> bool {
         let tick = self.tick(now);
-        let mut members = self.inner.members.iter().enumerate();
-        members.any(|(index, member)| {
-            !tried.contains(index) && member.access(scope, tick) != Access::Closed
+        self.reach(query).any(|index| {
+            !query.has_tried(index)
+                && self.member(index).access(query.scope, tick) != Access::Closed
         })
     }
 
-    /// What a request of this scope is told that no backend would take: when the first of them opens, and why it is closed.
+    /// What a request is told that no backend would take: when the first of them opens, whether it was tried or not, and why it
+    /// is closed. For one that is [pinned](Affinity::pinned) there is only that backend.
     #[must_use]
-    pub fn exhausted(&self, scope: Scope, now: Instant) -> Exhausted {
-        let tick = self.tick(now);
-        let members = self.inner.members.iter();
+    pub fn exhausted(&self, query: &Query<'_>, now: Instant) -> Exhausted {
+        let (scope, tick) = (query.scope, self.tick(now));
+        let members = &self.inner.members[self.reach(query)];
         let first = members
+            .iter()
             .map(|member| (member.closed_for(scope, tick), member))
             .min_by_key(|(closed_for, _)| *closed_for);
         let exhausted = match first {
@@ -238,7 +246,7 @@ impl Pool {
             }
             _ => Exhausted::new(Duration::ZERO, None),
         };
-        let mut members = self.inner.members.iter();
+        let mut members = members.iter();
         exhausted.with_full(members.any(|member| member.may_open_sooner(scope, tick)))
     }
 
@@ -265,51 +273,6 @@ impl Pool {
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
-    }
-
-    /// Chooses from the first tier that has a backend with this access, or a better one.
-    fn pick<T: Strategy + ?Sized>(
-        &self,
-        strategy: &T,
-        tried: &Tried,
-        scope: Scope,
-        access: Access,
-        tick: Tick,
-        draw: u64,
-    ) -> Option<Selected> {
-        // One that another request took meanwhile is left out, and the choice made again: it ends with the last.
-        let mut lost = IndexSet::default();
-        self.inner.tiers.iter().find_map(|tier| {
-            loop {
-                let candidates = Candidates::new(&self.inner, tier, tick, |index, member| {
-                    !tried.contains(index)
-                        && !lost.contains(index)
-                        && member.access(scope, tick) <= access
-                })?;
-                let chosen = strategy.choose(&candidates, draw);
-                let chosen = match candidates.get(chosen) {
-                    Some(_) => chosen,
-                    None => candidates.by_weight(draw),
-                };
-                if let Some(selected) = self.take(chosen, scope, access, tick) {
-                    return Some(selected);
-                }
-                lost.insert(chosen);
-            }
-        })
-    }
-
-    fn take(&self, index: usize, scope: Scope, access: Access, tick: Tick) -> Option<Selected> {
-        let member = self.member(index);
-        // The place first: without one, a probe would be lost.
-        let place = member.state.places().enter()?;
-        match member.take(scope, access, tick) {
-            Some(claim) => Some(Selected::new(self.clone(), index, scope, claim, place)),
-            None => {
-                member.state.places().leave(&place);
-                None
-            }
-        }
     }
 
     /// Whether a backend that is not closed for all scopes has a place, of only so many.

@@ -7,7 +7,7 @@ use spillover_hint::Dimension;
 use tokio::time::Instant;
 
 use super::{
-    Change, Pool, Scope,
+    Affinity, Change, Pool, Query, Scope, Tried,
     in_flight::Place,
     state::{Claim, State},
     sync::AtomicBool,
@@ -28,18 +28,26 @@ struct Inner {
     pool: Pool,
     index: usize,
     scope: Scope,
+    affinity: Option<Affinity>,
     claim: Claim,
     place: Place,
     is_broken: AtomicBool,
 }
 
 impl Selected {
-    pub(super) fn new(pool: Pool, index: usize, scope: Scope, claim: Claim, place: Place) -> Self {
+    pub(super) fn new(
+        pool: Pool,
+        index: usize,
+        query: &Query<'_>,
+        claim: Claim,
+        place: Place,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 pool,
                 index,
-                scope,
+                scope: query.scope,
+                affinity: query.affinity,
                 claim,
                 place,
                 is_broken: AtomicBool::new(false),
@@ -69,6 +77,18 @@ impl Selected {
     #[must_use]
     pub fn scope(&self) -> Scope {
         self.inner.scope
+    }
+
+    /// What the request asks for its next attempt, after those tried.
+    pub fn query<'a>(&self, tried: &'a Tried) -> Query<'a> {
+        let (scope, affinity) = (self.inner.scope, self.inner.affinity);
+        Query::new().tried(tried).scope(scope).affinity(affinity)
+    }
+
+    /// Whether the request may go to no other backend: it was [pinned](Affinity::pinned) to this one.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        self.pool().only(self.inner.affinity).is_some()
     }
 
     /// Whether it is below the best tier.

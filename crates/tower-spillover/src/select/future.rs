@@ -220,11 +220,11 @@ fn note_answer<ResBody, E>(
     if is_refusal {
         let pool = selected.pool();
         let now = Instant::now();
-        let scope = selected.scope();
-        let is_last = !pool.has_candidate(tried, scope, now);
+        let query = selected.query(tried);
+        let is_last = !pool.has_candidate(&query, now);
         tried.set_exhausted(is_last);
         if let Ok(response) = result {
-            let exhausted = pool.exhausted(scope, now);
+            let exhausted = pool.exhausted(&query, now);
             // A refusal that closed nothing, or forbids another attempt, is not cured by waiting: what it says stands.
             let outcome = response.extensions().get::<Outcome>();
             let is_cured_by_time =
@@ -236,7 +236,7 @@ fn note_answer<ResBody, E>(
                 response.extensions_mut().insert(exhausted);
             }
         }
-    } else if tried.is_exhausted() {
+    } else if tried.is_exhausted() && !selected.is_pinned() {
         // So it was while this one waited, or for a hedge beside it. A layer outside may take the answer for a refusal.
         tried.set_exhausted(false);
     }

@@ -4,7 +4,8 @@
 //!
 //! * it draws a backend from the best open tier, leaving out the [`Tried`](spillover_core::Tried) ones, and puts it as
 //!   [`Selected`](spillover_core::Selected) in the extensions of the request, and in those of the response. It draws by
-//!   weight, or as a [`Strategy`](spillover_core::Strategy) chooses;
+//!   weight, or as a [`Strategy`](spillover_core::Strategy) chooses; a request that has an
+//!   [`Affinity`](spillover_core::Affinity) goes to the backend it belongs to;
 //! * when every backend is throttled or full before the first attempt, [`WhenExhausted`] decides what becomes of the request;
 //! * when an attempt was refused and no other backend is left, it says so: with
 //!   [`Exhausted`](spillover_core::Exhausted) in the response's extensions, and to `RetryThrottled` through `Tried`;
@@ -48,6 +49,55 @@
 //! # })?;
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Affinity
+//!
+//! An [`Affinity`](spillover_core::Affinity) in the extensions of a request comes before the draw and the strategy: by a key,
+//! so that the requests of one conversation find its beginning in the cache of their backend, or by the label of the backend
+//! that has what the request names. A layer outside puts it there:
+//!
+//! ```
+//! # use std::convert::Infallible;
+//! use http::{Request, Response};
+//! use spillover_core::{Affinity, Backend, Pool, Selected};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_spillover::select::PrioritySelectLayer;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! let backend = |label: &str| Backend::builder(label).url("http://upstream.example").build();
+//! let pool = Pool::new([backend("a")?, backend("b")?, backend("c")?])?;
+//! let service = ServiceBuilder::new()
+//!     .map_request(|mut request: Request<()>| {
+//!         let session = request.headers().get("x-session").map(Affinity::of);
+//!         // What was uploaded to one backend is at no other.
+//!         let file = request.uri().path().strip_prefix("/files/at-");
+//!         let affinity = file.map(|label| Affinity::to(label).pinned()).or(session);
+//!         if let Some(affinity) = affinity {
+//!             request.extensions_mut().insert(affinity);
+//!         }
+//!         request
+//!     })
+//!     .layer(PrioritySelectLayer::new(pool))
+//!     .service(service_fn(|request: Request<()>| async move {
+//!         let selected = request.extensions().get::<Selected>().unwrap();
+//!         Ok::<_, Infallible>(Response::new(selected.backend().label().to_owned()))
+//!     }));
+//!
+//! let chat = || Request::post("/v1/chat/completions").header("x-session", "7").body(());
+//! let first = service.clone().oneshot(chat()?).await?;
+//! let second = service.clone().oneshot(chat()?).await?;
+//! assert_eq!(first.body(), second.body());
+//!
+//! let file = service.oneshot(Request::get("/files/at-c").body(())?).await?;
+//! assert_eq!(file.body(), "c");
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! While its backend is closed, a request goes to another one, but not if it is
+//! [pinned](spillover_core::Affinity::pinned): then "all" means that backend wherever this page says that all are closed, a
+//! refusal is the answer, and `Hedge` does not send it twice.
 //!
 //! # Caveats
 //!

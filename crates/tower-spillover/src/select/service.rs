@@ -5,7 +5,9 @@ use std::{
 };
 
 use http::{Request, Response};
-use spillover_core::{Exhausted, Freed, Pool, Scope, Selected, Strategy, Tried, Weighted};
+use spillover_core::{
+    Affinity, Exhausted, Freed, Pool, Query, Scope, Selected, Strategy, Tried, Weighted,
+};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -54,21 +56,31 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
         D: Draw,
         T: Strategy,
     {
-        let (scope, draw) = (self.scope_of(request), self.draw.draw());
-        let strategy = &self.strategy;
-        self.pool.select_by(strategy, tried, scope, now, draw)
+        let (query, draw) = (self.query(request, tried), self.draw.draw());
+        self.pool.select_by(&self.strategy, &query, now, draw)
     }
 
     /// Where a request goes that finds all of them closed, if it is to go anywhere: not to one that is full.
-    fn forward<ReqBody>(&self, request: &Request<ReqBody>, now: Instant) -> Option<Selected> {
+    fn forward<ReqBody>(
+        &self,
+        request: &Request<ReqBody>,
+        tried: &Tried,
+        now: Instant,
+    ) -> Option<Selected> {
         match self.when_exhausted {
-            WhenExhausted::Forward => self.pool.first(self.scope_of(request), now),
+            WhenExhausted::Forward => self.pool.first(&self.query(request, tried), now),
             _ => None,
         }
     }
 
     pub(super) fn freed(&self) -> Freed {
         self.pool.freed()
+    }
+
+    fn query<'a, ReqBody>(&self, request: &Request<ReqBody>, tried: &'a Tried) -> Query<'a> {
+        let affinity = request.extensions().get::<Affinity>().copied();
+        let scope = self.scope_of(request);
+        Query::new().tried(tried).scope(scope).affinity(affinity)
     }
 
     /// What the limits apply to: what a layer above says, else the deployment in the path, else the whole backend.
@@ -94,6 +106,10 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
         S: Service<Request<ReqBody>>,
     {
         tried.mark(selected.index());
+        if selected.is_pinned() {
+            // None would take a second attempt beside this one.
+            tried.set_exhausted(true);
+        }
         tracing::debug!(
             backend = selected.backend().label(),
             attempt = tried.attempts(),
@@ -159,7 +175,7 @@ where
                     let deadline = now.checked_add(bound).unwrap_or(now + FOREVER);
                     return ResponseFuture::wait(ready, request, tried, exhausted, deadline);
                 }
-                let Some(forwarded) = self.forward(&request, now) else {
+                let Some(forwarded) = self.forward(&request, &tried, now) else {
                     tried.set_exhausted(true);
                     return ResponseFuture::answer(self.reject(request, exhausted));
                 };

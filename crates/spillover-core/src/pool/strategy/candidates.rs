@@ -124,6 +124,10 @@ impl<'a> Candidate<'a> {
     pub fn latency(&self) -> Option<Duration> {
         self.member.state.latency(self.now)
     }
+
+    pub(in super::super) fn member(&self) -> &'a Member {
+        self.member
+    }
 }
 
 impl fmt::Debug for Candidates<'_> {

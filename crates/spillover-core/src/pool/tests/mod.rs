@@ -6,6 +6,8 @@ use tokio::time::Instant;
 use super::*;
 use crate::Outcome;
 
+mod affinity;
+mod keys;
 mod places;
 mod reload;
 mod scopes;
@@ -120,10 +122,10 @@ fn tried_backends_are_excluded() {
     seen[..2].sort();
     assert_eq!(seen, ["a", "b", "c"]);
     assert_eq!(tried.attempts(), 3);
-    assert!(!pool.has_candidate(&tried, Scope::WHOLE, now));
+    assert!(!pool.has_candidate(&Query::new().tried(&tried), now));
     // All of them are open: only this request has been everywhere.
     assert_eq!(
-        pool.exhausted(Scope::WHOLE, now).reopens_in(),
+        pool.exhausted(&Query::new(), now).reopens_in(),
         Duration::ZERO
     );
 }
@@ -189,7 +191,7 @@ fn a_failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
     assert!(!last_resort.is_probe());
 
     tried.mark(last_resort.index());
-    assert!(!pool.has_candidate(&tried, Scope::WHOLE, now));
+    assert!(!pool.has_candidate(&Query::new().tried(&tried), now));
     assert_eq!(
         label(pool.select(&tried, Scope::WHOLE, now, 0)),
         Err(SECOND)
@@ -327,7 +329,7 @@ fn the_first_backend_is_the_first_of_the_list() {
     let pool = pool([("b", 2, 1), ("a", 1, 1)]);
     throttle(&pool, 0, SECOND, now);
     throttle(&pool, 1, SECOND, now);
-    let first = pool.first(Scope::WHOLE, now).expect("none is full");
+    let first = pool.first(&Query::new(), now).expect("none is full");
     assert_eq!(first.backend().label(), "b");
 }
 

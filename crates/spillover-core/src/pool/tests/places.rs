@@ -52,11 +52,11 @@ fn a_full_backend_is_passed_over_until_a_place_is_free() {
     let spill = select(&pool, now);
     let labels = [&first, &second, &spill].map(|it| it.backend().label());
     assert_eq!(labels, ["a", "a", "b"]);
-    assert!(!pool.has_candidate(&Tried::new(), Scope::WHOLE, now));
-    assert!(pool.first(Scope::WHOLE, now).is_none());
+    assert!(!pool.has_candidate(&Query::new(), now));
+    assert!(pool.first(&Query::new(), now).is_none());
 
     second.release();
-    assert!(pool.has_candidate(&Tried::new(), Scope::WHOLE, now));
+    assert!(pool.has_candidate(&Query::new(), now));
     assert_eq!(select(&pool, now).backend().label(), "a");
 }
 
@@ -69,9 +69,9 @@ fn a_full_backend_is_no_last_resort_and_not_the_first() {
     let held = select(&pool, now);
     assert_eq!(held.backend().label(), "a");
     assert!(pool.select(&Tried::new(), Scope::WHOLE, now, 0).is_err());
-    let first = pool.first(Scope::WHOLE, now).expect("one is not full");
+    let first = pool.first(&Query::new(), now).expect("one is not full");
     assert_eq!(first.backend().label(), "b");
-    assert!(pool.first(Scope::WHOLE, now).is_none());
+    assert!(pool.first(&Query::new(), now).is_none());
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn the_time_of_a_full_backend_is_a_guess() {
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     let held = select(&pool, now);
     let exhausted = |pool: &Pool| {
-        let exhausted = pool.exhausted(Scope::WHOLE, now);
+        let exhausted = pool.exhausted(&Query::new(), now);
         let class = exhausted.cause().map(Cause::class);
         (exhausted.reopens_in(), class, exhausted.may_open_sooner())
     };
@@ -124,7 +124,11 @@ fn a_backend_that_failed_and_works_again_is_not_said_to_fail_when_it_is_full() {
     fail(&pool, 0, SECOND, now);
     let probe = select(&pool, now + SECOND);
     probe.record(&Outcome::success(), now + SECOND);
-    assert!(pool.exhausted(Scope::WHOLE, now + SECOND).cause().is_none());
+    assert!(
+        pool.exhausted(&Query::new(), now + SECOND)
+            .cause()
+            .is_none()
+    );
     assert!(
         pool.snapshot(Scope::WHOLE, now + SECOND)[0]
             .cause()
@@ -152,10 +156,10 @@ fn a_probe_whose_place_is_taken_at_the_last_moment_is_not_lost() {
     let due = now + SECOND;
     let other = std::cell::Cell::new(None);
     let raced = |_: &Candidates<'_>, _| {
-        other.set(pool.first(Scope::WHOLE, due));
+        other.set(pool.first(&Query::new(), due));
         0
     };
-    let selected = pool.select_by(&raced, &Tried::new(), Scope::WHOLE, due, 0);
+    let selected = pool.select_by(&raced, &Query::new(), due, 0);
     assert!(selected.is_err());
     drop(other.take().expect("it was free"));
     assert!(select(&pool, due).is_probe());

@@ -213,7 +213,7 @@ fn each_pool_holds_to_its_own_limit_of_all_requests_in_flight() {
         reload(&old, [backend("a").max_concurrency(3)]),
         reload(&old, [backend("a")]),
     ];
-    let may_enter = |pool: &Pool| pool.has_candidate(&Tried::new(), Scope::WHOLE, now);
+    let may_enter = |pool: &Pool| pool.has_candidate(&Query::new(), now);
     let all = || [&lower, &old, &higher, &none].map(may_enter);
 
     assert_eq!(all(), [true, true, true, true]);
@@ -264,30 +264,33 @@ fn whoever_waits_is_woken_at_the_limit_of_its_own_pool() {
     first.release();
     assert!(poll(&mut in_old));
     // It looks in vain, as long as it waits for the last one.
-    assert!(poll(&mut in_new) && !new.has_candidate(&Tried::new(), Scope::WHOLE, now));
+    assert!(poll(&mut in_new) && !new.has_candidate(&Query::new(), now));
     in_new.pass_on(None, now);
     second.release();
     assert!(!poll(&mut second_in_old));
     assert!(poll(&mut in_new));
     in_new.pass_on(None, now);
     third.release();
-    assert!(poll(&mut in_new) && new.has_candidate(&Tried::new(), Scope::WHOLE, now));
+    assert!(poll(&mut in_new) && new.has_candidate(&Query::new(), now));
 }
 
 #[test]
-fn the_limit_of_a_pool_that_is_gone_wakes_nobody() {
+fn a_pool_that_is_gone_is_told_of_no_places() {
     let now = Instant::now();
     let old = limited([("a", 1, 1)]);
     let new = reload(&old, [backend("a").max_concurrency(3)]);
+    let bell = Arc::downgrade(&old.inner.bell);
     let under_way = select(&old, now);
     drop(old);
-    let held = [0, 1].map(|_| select(&new, now));
+    assert!(bell.upgrade().is_some());
+    drop(under_way);
+    assert!(bell.upgrade().is_none());
+
+    // At its limit, nobody is.
+    let [one, two] = [0, 1].map(|_| select(&new, now));
     let [mut waiting] = waiting(&new);
-    let is_told = |selected: &Selected| {
-        selected.release();
-        poll(&mut waiting)
-    };
-    assert_eq!([&held[0], &under_way].map(is_told), [true, false]);
+    drop((one, two));
+    assert!(!poll(&mut waiting));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use spillover_hint::{Dimension, Source};
 use tokio::time::Instant;
 
 use super::{SECOND, pool};
-use crate::{Backend, Class, Condition, Cooldown, Outcome, Pool, Scope, Selected, Tried};
+use crate::{Backend, Class, Condition, Cooldown, Outcome, Pool, Query, Scope, Selected, Tried};
 
 fn select(pool: &Pool, scope: Scope, now: Instant) -> Selected {
     pool.select(&Tried::new(), scope, now, 0)
@@ -110,7 +110,7 @@ fn the_least_wait_doubles_while_refusals_follow_on_obeying() {
     let mut waits = Vec::new();
     for _ in 0..6 {
         select(&pool, Scope::WHOLE, now).record(&throttled(Duration::ZERO), now);
-        let wait = pool.exhausted(Scope::WHOLE, now).reopens_in();
+        let wait = pool.exhausted(&Query::new(), now).reopens_in();
         waits.push(wait.as_millis());
         now += wait;
     }
@@ -119,7 +119,7 @@ fn the_least_wait_doubles_while_refusals_follow_on_obeying() {
     // Served: the next refusal begins anew.
     select(&pool, Scope::WHOLE, now).record(&Outcome::success(), now);
     select(&pool, Scope::WHOLE, now).record(&throttled(Duration::ZERO), now);
-    let wait = pool.exhausted(Scope::WHOLE, now).reopens_in();
+    let wait = pool.exhausted(&Query::new(), now).reopens_in();
     assert_eq!(wait, Cooldown::FLOOR);
 }
 
@@ -129,7 +129,7 @@ fn an_honest_wait_is_not_lengthened_by_the_growing_least_wait() {
     let pool = pool([("a", 1, 1)]);
     for _ in 0..4 {
         select(&pool, Scope::WHOLE, now).record(&throttled(SECOND), now);
-        assert_eq!(pool.exhausted(Scope::WHOLE, now).reopens_in(), SECOND);
+        assert_eq!(pool.exhausted(&Query::new(), now).reopens_in(), SECOND);
         now += SECOND;
     }
 }
@@ -142,7 +142,7 @@ fn the_least_wait_does_not_grow_beyond_the_cap() {
     for _ in 0..8 {
         let cooldown = cooldowns.resolve(Class::Throttled, None, 0);
         select(&pool, Scope::WHOLE, now).record(&Outcome::new(Class::Throttled, cooldown), now);
-        let wait = pool.exhausted(Scope::WHOLE, now).reopens_in();
+        let wait = pool.exhausted(&Query::new(), now).reopens_in();
         assert!(wait <= SECOND, "{wait:?}");
         now += wait;
     }
@@ -156,7 +156,7 @@ fn a_refusal_of_a_request_that_was_under_way_is_no_disobedience() {
     select(&pool, Scope::WHOLE, now).record(&throttled(Duration::ZERO), now);
     let opened = now + Cooldown::FLOOR;
     slow.record(&throttled(Duration::ZERO), opened);
-    let wait = pool.exhausted(Scope::WHOLE, opened).reopens_in();
+    let wait = pool.exhausted(&Query::new(), opened).reopens_in();
     assert_eq!(wait, Cooldown::FLOOR);
 }
 
@@ -167,7 +167,7 @@ fn a_refusal_long_after_the_last_begins_anew() {
     select(&pool, Scope::WHOLE, now).record(&throttled(Duration::ZERO), now);
     let later = now + SECOND * 6;
     select(&pool, Scope::WHOLE, later).record(&throttled(Duration::ZERO), later);
-    let wait = pool.exhausted(Scope::WHOLE, later).reopens_in();
+    let wait = pool.exhausted(&Query::new(), later).reopens_in();
     assert_eq!(wait, Cooldown::FLOOR);
 }
 
@@ -194,7 +194,7 @@ fn exhausted_tells_why_the_backend_that_opens_first_is_closed() {
     let limit = Outcome::new(Class::Throttled, limit).with_message("slow down");
     select(&pool, Scope::WHOLE, now).record(&limit, now);
 
-    let cause = pool.exhausted(Scope::WHOLE, now).cause().cloned().unwrap();
+    let cause = pool.exhausted(&Query::new(), now).cause().cloned().unwrap();
     assert_eq!(cause.class(), Class::Throttled);
     assert_eq!(cause.source(), Some(Source::RetryAfterMs));
     assert_eq!(cause.message(), Some("slow down"));
@@ -202,7 +202,7 @@ fn exhausted_tells_why_the_backend_that_opens_first_is_closed() {
     let later = now + SECOND;
     select(&pool, Scope::WHOLE, later).record(&throttled(SECOND * 90), later);
     let cause = pool
-        .exhausted(Scope::WHOLE, later)
+        .exhausted(&Query::new(), later)
         .cause()
         .cloned()
         .unwrap();

@@ -166,7 +166,7 @@ fn exhausted_at(local: usize, mut seconds: [u64; 2], first: u16) -> Inner {
         let status = if number == local { 200 } else { first };
         let mut response = response(status, number);
         if number == local {
-            let exhausted = pool.exhausted(Scope::WHOLE, Instant::now());
+            let exhausted = pool.exhausted(&Query::new(), Instant::now());
             response.extensions_mut().insert(exhausted);
         }
         let seconds = std::mem::take(&mut seconds[number]);
@@ -205,8 +205,8 @@ async fn an_answer_of_the_last_backend_is_not_a_local_one() {
     let last = move |mut response: Response<usize>| {
         let now = Instant::now();
         let extensions = response.extensions_mut();
-        extensions.insert(pool.exhausted(Scope::WHOLE, now));
-        extensions.insert::<Selected>(pool.first(Scope::WHOLE, now).unwrap());
+        extensions.insert(pool.exhausted(&Query::new(), now));
+        extensions.insert::<Selected>(pool.first(&Query::new(), now).unwrap());
         response
     };
     let inner = replies([(9, Ok(200)), (1, Ok(400))]);

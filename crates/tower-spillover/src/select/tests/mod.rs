@@ -1,5 +1,6 @@
 //! The layer over an inner service that tells which backend it was called for.
 
+mod affinity;
 mod answers;
 mod choice;
 mod exhausted;
@@ -11,7 +12,7 @@ mod wait;
 use std::{convert::Infallible, time::Duration};
 
 use http::{Request, Response};
-use spillover_core::{Backend, Exhausted, Outcome, Pool, Scope, Selected, Tried};
+use spillover_core::{Affinity, Backend, Exhausted, Outcome, Pool, Query, Scope, Selected, Tried};
 use spillover_testing::Probe;
 use tokio::time::Instant;
 use tower::ServiceExt;

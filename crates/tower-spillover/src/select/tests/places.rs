@@ -38,7 +38,7 @@ type Reject = fn(&Exhausted, &http::request::Parts) -> Response<Selected>;
 /// There is no empty answer of this type: the status tells it is none.
 fn reject(_: &Exhausted, _: &http::request::Parts) -> Response<Selected> {
     let elsewhere = super::pool([("none", 1)]);
-    let selected = elsewhere.first(Scope::WHOLE, Instant::now());
+    let selected = elsewhere.first(&Query::new(), Instant::now());
     let response = Response::builder().status(429);
     response.body(selected.expect("it is not full")).unwrap()
 }

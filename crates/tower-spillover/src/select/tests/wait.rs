@@ -30,7 +30,7 @@ fn sent(
 /// The first backend refuses another request, which extends its cooldown.
 fn extend(pool: &Pool, wait: Duration) {
     let now = Instant::now();
-    pool.first(Scope::WHOLE, now)
+    pool.first(&Query::new(), now)
         .expect("none is full")
         .record(&Outcome::throttled(wait), now);
 }

@@ -1,0 +1,146 @@
+//! How a backend is found for a request.
+
+use std::ops::Range;
+
+use super::{
+    Candidates, Pool, Query, Selected, Strategy,
+    affinity::{Affinity, Target},
+    index_set::IndexSet,
+    rendezvous::{self, Rendezvous},
+    state::Access,
+    tick::Tick,
+};
+
+/// Where the affinity of a request sends it in one pool.
+enum Aim {
+    /// To any.
+    Any,
+    /// To the one that has this key.
+    Key(u64),
+    /// To this one, if it is open.
+    First(usize),
+    /// To this one or none.
+    Only(usize),
+}
+
+impl Pool {
+    pub(super) fn choose<T: Strategy + ?Sized>(
+        &self,
+        strategy: &T,
+        query: &Query<'_>,
+        tick: Tick,
+        draw: u64,
+    ) -> Option<Selected> {
+        let aim = query.affinity.map_or(Aim::Any, |it| self.aim(it));
+        match aim {
+            Aim::Any => self.pick(strategy, query, tick, draw),
+            Aim::Key(key) => self.pick(&Rendezvous(key), query, tick, draw),
+            Aim::First(index) => self
+                .pick_from(&[index], strategy, query, Access::Open, tick, draw)
+                .or_else(|| self.pick(strategy, query, tick, draw)),
+            Aim::Only(index) => {
+                let pick = |access| self.pick_from(&[index], strategy, query, access, tick, draw);
+                pick(Access::Open).or_else(|| pick(Access::LastResort))
+            }
+        }
+    }
+
+    /// The only backend that a request with this affinity may have, if that is one.
+    pub(super) fn only(&self, affinity: Option<Affinity>) -> Option<usize> {
+        match affinity.map(|affinity| self.aim(affinity)) {
+            Some(Aim::Only(index)) => Some(index),
+            _ => None,
+        }
+    }
+
+    /// The indices of the backends that a request may have, whatever their state.
+    pub(super) fn reach(&self, query: &Query<'_>) -> Range<usize> {
+        match self.only(query.affinity) {
+            Some(index) => index..index + 1,
+            None => 0..self.inner.members.len(),
+        }
+    }
+
+    fn aim(&self, affinity: Affinity) -> Aim {
+        match (affinity.target, affinity.is_pinned) {
+            (Target::Key(key), false) => Aim::Key(key),
+            (Target::Key(key), true) => {
+                let best = self.inner.tiers[0].iter();
+                let best = best.map(|&index| (index, self.member(index)));
+                rendezvous::winner(key, best).map_or(Aim::Any, Aim::Only)
+            }
+            (Target::Label(label), is_pinned) => {
+                let mut members = self.inner.members.iter();
+                match members.position(|member| member.label_hash == label) {
+                    Some(index) if is_pinned => Aim::Only(index),
+                    Some(index) => Aim::First(index),
+                    None => Aim::Any,
+                }
+            }
+        }
+    }
+
+    /// Chooses from the first tier that has an open backend; where none has, as a last resort.
+    fn pick<T: Strategy + ?Sized>(
+        &self,
+        strategy: &T,
+        query: &Query<'_>,
+        tick: Tick,
+        draw: u64,
+    ) -> Option<Selected> {
+        let pick = |access| {
+            let mut tiers = self.inner.tiers.iter();
+            tiers.find_map(|tier| self.pick_from(tier, strategy, query, access, tick, draw))
+        };
+        pick(Access::Open).or_else(|| pick(Access::LastResort))
+    }
+
+    /// Chooses from those of the tier that have this access, or a better one.
+    fn pick_from<T: Strategy + ?Sized>(
+        &self,
+        tier: &[usize],
+        strategy: &T,
+        query: &Query<'_>,
+        access: Access,
+        tick: Tick,
+        draw: u64,
+    ) -> Option<Selected> {
+        // One that another request took meanwhile is left out, and the choice made again: it ends with the last.
+        let mut lost = IndexSet::default();
+        loop {
+            let candidates = Candidates::new(&self.inner, tier, tick, |index, member| {
+                !query.has_tried(index)
+                    && !lost.contains(index)
+                    && member.access(query.scope, tick) <= access
+            })?;
+            let chosen = strategy.choose(&candidates, draw);
+            let chosen = match candidates.get(chosen) {
+                Some(_) => chosen,
+                None => candidates.by_weight(draw),
+            };
+            if let Some(selected) = self.take(chosen, query, access, tick) {
+                return Some(selected);
+            }
+            lost.insert(chosen);
+        }
+    }
+
+    fn take(
+        &self,
+        index: usize,
+        query: &Query<'_>,
+        access: Access,
+        tick: Tick,
+    ) -> Option<Selected> {
+        let member = self.member(index);
+        // The place first: without one, a probe would be lost.
+        let place = member.state.places().enter()?;
+        match member.take(query.scope, access, tick) {
+            Some(claim) => Some(Selected::new(self.clone(), index, query, claim, place)),
+            None => {
+                member.state.places().leave(&place);
+                None
+            }
+        }
+    }
+}
