@@ -1,29 +1,31 @@
 //! The whole stack on one screen.
 
-use std::{convert::Infallible, fmt, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, request::Parts};
+use http::{Request, Response};
 use http_body::Body;
 use hyper_util::client::legacy::connect::Connect;
-use spillover_core::{Backend, Class, Exhausted, Pool, Selected, StatusClassifier};
-use tower::{BoxError, Service, ServiceBuilder, retry::budget::TpsBudget};
-use tower_spillover::{
-    select::{ThreadDraw, WhenExhausted},
-    stack::{SpilloverBody, SpilloverLayer},
-};
+use spillover_core::Pool;
+use tokio::sync::watch;
+use tower::{BoxError, Service, ServiceBuilder};
+use tower_spillover::select::WhenExhausted;
 
 use crate::{
     access_log::AccessLogLayer,
-    client::client,
-    dialect::{self, Dialect, ErrorKind, GatewayError},
+    client::{Clients, ConnectSettings},
+    config::{Config, PoolConfig},
+    dialect,
     front::Front,
     hop_by_hop,
+    live::Live,
     model_scope::ModelScopeLayer,
-    upstream::{Upstream, UpstreamBody},
+    router::Router,
+    site::Site,
+    upstream::Upstream,
 };
 
-/// What the stack is set up with.
+/// What the stack is set up with, for one pool.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The backends.
@@ -36,60 +38,93 @@ pub struct Settings {
     pub expose_backend_url: bool,
 }
 
-/// The gateway.
+/// The gateway. Clones are one.
 ///
 /// Each thread may have a service of its own: they share what is known of the backends, and no connection.
 #[derive(Clone)]
 pub struct App {
-    layer: SpilloverLayer<StatusClassifier, ThreadDraw, AllClosed>,
-    names: Names,
-    http_timeout: Duration,
+    sites: Arc<watch::Sender<Arc<Site>>>,
 }
 
 impl App {
     /// Sets it up.
     pub fn new(settings: Settings) -> Self {
-        let when_exhausted = settings.when_exhausted;
+        let mut config = PoolConfig::new("default", settings.pool.backends().cloned());
+        config.timeouts.response_head = settings.http_timeout;
+        config.when_exhausted = settings.when_exhausted;
+        config.expose_backend_url = settings.expose_backend_url;
+        Self::of(Site::of_pool(config, settings.pool))
+    }
+
+    /// Sets it up by a configuration.
+    pub(crate) fn from_config(config: &Config) -> io::Result<Self> {
+        Ok(Self::of(Site::new(config, None)?))
+    }
+
+    fn of(site: Site) -> Self {
         Self {
-            names: Names::new(&settings.pool, settings.expose_backend_url),
-            layer: SpilloverLayer::new(settings.pool)
-                .retry(|retry| retry.sdk_retry_budget(TpsBudget::default()))
-                .select(|select| {
-                    let select = select.when_exhausted(when_exhausted);
-                    select.with_exhausted_response(all_closed as AllClosed)
-                }),
-            http_timeout: settings.http_timeout,
+            sites: Arc::new(watch::Sender::new(Arc::new(site))),
         }
     }
 
+    /// Serves by another configuration from the next request on. What is known of backends that stay is kept, and their
+    /// connections are.
+    pub(crate) fn reload(&self, config: &Config) -> io::Result<()> {
+        let site = Site::new(config, Some(&self.site()))?;
+        self.sites.send_replace(Arc::new(site));
+        Ok(())
+    }
+
+    /// What it serves by now.
+    pub(crate) fn site(&self) -> Arc<Site> {
+        self.sites.borrow().clone()
+    }
+
     /// The gateway as a service, over connections that `connector` makes. It needs the runtime that it is made in.
-    pub fn over<C, B>(
-        &self,
-        connector: C,
-    ) -> impl Service<
-        Request<B>,
-        Response = Response<impl Body<Data = Bytes, Error: Into<BoxError>> + Send + use<C, B>>,
-        Error = Infallible,
-        Future: Send,
-    > + Clone
-    + Send
-    + Sync
-    + use<C, B>
+    pub fn over<C, B>(&self, connector: C) -> impl Gateway<B> + use<C, B>
     where
         C: Connect + Clone + Send + Sync + 'static,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
-        let names = self.names.clone();
-        let proxy = ServiceBuilder::new()
-            .layer(AccessLogLayer::new())
-            .map_request(hop_by_hop::strip_request)
-            .map_response(move |response| {
-                names.add(hop_by_hop::strip_response(dialect::render(response)))
-            })
-            .layer(ModelScopeLayer)
-            .layer(self.layer.clone())
-            .service(Upstream::new(client(connector), self.http_timeout));
-        Front::new(proxy)
+        self.service(move |_, _| connector.clone())
+    }
+
+    /// The gateway as a service, over connections of its own.
+    pub(crate) fn over_tcp<B>(&self) -> impl Gateway<B> + use<B>
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+    {
+        self.service(|site, settings| site.connector(settings))
+    }
+
+    fn service<C, B, F>(&self, connector: F) -> impl Gateway<B> + use<C, B, F>
+    where
+        F: Fn(&Site, &ConnectSettings) -> C + Send + Sync + 'static,
+        C: Connect + Clone + Send + Sync + 'static,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+    {
+        let clients = Clients::default();
+        let service = Live::new(self.sites.subscribe(), move |site: &Arc<Site>| {
+            let clients = clients.of(site, &connector);
+            let router = Router::new(Arc::clone(site), |pool| {
+                let names = Arc::clone(pool.names());
+                ServiceBuilder::new()
+                    .layer(pool.bounds_layer())
+                    .layer(pool.affinity_layer())
+                    .map_response(move |response| names.add(dialect::render(response)))
+                    .layer(pool.spillover_layer())
+                    .layer(pool.rules_layer())
+                    .layer(pool.idle_layer())
+                    .service(Upstream::new(clients.of_pool(pool), pool.timeouts()))
+            });
+            ServiceBuilder::new()
+                .layer(AccessLogLayer::new())
+                .map_request(hop_by_hop::strip_request)
+                .map_response(hop_by_hop::strip_response)
+                .layer(ModelScopeLayer::new(site.wanted().clone()))
+                .service(router)
+        });
+        Front::new(service)
     }
 }
 
@@ -99,73 +134,24 @@ impl fmt::Debug for App {
     }
 }
 
-type AllClosed = fn(&Exhausted, &Parts) -> Response<SpilloverBody<UpstreamBody>>;
-
-/// What responses say of the backend that gave them, by its index: made once, and shared by all of them.
-#[derive(Clone)]
-struct Names {
-    of_backends: Arc<[Name]>,
+/// What the gateway is to a server.
+pub trait Gateway<B>:
+    Service<Request<B>, Response = Response<Self::Body>, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + Sync
+{
+    /// Of its responses.
+    type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send;
 }
 
-struct Name {
-    label: Option<HeaderValue>,
-    url: Option<HeaderValue>,
+impl<S, B, R> Gateway<B> for S
+where
+    S: Service<Request<B>, Response = Response<R>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + Sync,
+    R: Body<Data = Bytes, Error: Into<BoxError>> + Send,
+{
+    type Body = R;
 }
-
-impl Names {
-    fn new(pool: &Pool, expose_url: bool) -> Self {
-        let name = |backend: &Backend| Name {
-            label: HeaderValue::from_str(backend.label()).ok(),
-            url: HeaderValue::from_str(backend.url())
-                .ok()
-                .filter(|_| expose_url),
-        };
-        Self {
-            of_backends: pool.backends().map(name).collect(),
-        }
-    }
-
-    fn add<B>(&self, mut response: Response<B>) -> Response<B> {
-        let selected = response.extensions().get::<Selected>();
-        let Some(name) = selected.and_then(|selected| self.of_backends.get(selected.index()))
-        else {
-            return response;
-        };
-        let headers = response.headers_mut();
-        for (field, value) in [
-            (X_SPILLOVER_BACKEND, &name.label),
-            (X_OPENAI_BACKENDURL, &name.url),
-        ] {
-            if let Some(value) = value {
-                headers.insert(field, value.clone());
-            }
-        }
-        response
-    }
-}
-
-/// Says to a client what keeps the backend closed that opens first, in the words of that backend.
-fn all_closed(exhausted: &Exhausted, request: &Parts) -> Response<SpilloverBody<UpstreamBody>> {
-    let cause = exhausted.cause();
-    let is_quota = cause.is_some_and(|cause| cause.class() == Class::Quota);
-    let (kind, what) = if is_quota {
-        (ErrorKind::Quota, "The quota of every backend is used up.")
-    } else if cause.is_none() {
-        (ErrorKind::RateLimit, "Every backend is busy.")
-    } else {
-        (ErrorKind::RateLimit, "Every backend is at its rate limit.")
-    };
-    let wait = exhausted.reopens_in();
-    let seconds = wait.as_secs_f64().ceil().max(1.0);
-    let mut message = format!("{what} Please retry after {seconds} seconds.");
-    if let Some(said) = cause.and_then(|cause| cause.message()) {
-        message.push_str(" The backend said: ");
-        message.push_str(said);
-    }
-
-    let dialect = Dialect::of(&request.uri, &request.headers);
-    dialect.response(&GatewayError { kind, message })
-}
-
-const X_SPILLOVER_BACKEND: HeaderName = HeaderName::from_static("x-spillover-backend");
-const X_OPENAI_BACKENDURL: HeaderName = HeaderName::from_static("x-openai-backendurl");

@@ -1,6 +1,12 @@
 //! The connections to the backends.
 
-use std::{io, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt, io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use http_body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -13,15 +19,83 @@ use hyper_util::{
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-/// One client for all backends: it pools connections by scheme and authority.
+use crate::site::{PoolSite, Site};
+
+/// One client for all backends that are connected to alike: it pools connections by scheme and authority.
 pub(crate) type Client<C, B> = legacy::Client<C, B>;
 
-/// Builds the client over connections that `connector` makes.
-pub(crate) fn client<C, B>(connector: C) -> Client<C, B>
+/// How connections to a backend are made.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ConnectSettings {
+    pub(crate) timeout: Duration,
+    pub(crate) needs_tls: bool,
+    pub(crate) ca: Option<PathBuf>,
+}
+
+/// The clients of one thread. They stay from one site to the next, and their connections with them.
+pub(crate) struct Clients<C, B> {
+    kept: Mutex<HashMap<ConnectSettings, Arc<Client<C, B>>>>,
+}
+
+/// The clients of one thread, for one site.
+pub(crate) struct SiteClients<C, B> {
+    by_settings: HashMap<ConnectSettings, Arc<Client<C, B>>>,
+}
+
+impl<C, B> Clients<C, B>
 where
     C: Connect + Clone,
-    B: Body + Send,
-    B::Data: Send,
+    B: Body<Data: Send> + Send,
+{
+    /// Those that a site needs; others are forgotten.
+    pub(crate) fn of(
+        &self,
+        site: &Site,
+        connector: impl Fn(&Site, &ConnectSettings) -> C,
+    ) -> SiteClients<C, B> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = site.pools().iter().flat_map(|pool| pool.connect_settings());
+        let by_settings: HashMap<_, _> = settings
+            .map(|settings| {
+                let kept = kept.get(settings).cloned();
+                let client = kept.unwrap_or_else(|| Arc::new(client(connector(site, settings))));
+                (settings.clone(), client)
+            })
+            .collect();
+        kept.clone_from(&by_settings);
+        SiteClients { by_settings }
+    }
+}
+
+impl<C, B> SiteClients<C, B> {
+    /// The client of each backend, by its index.
+    pub(crate) fn of_pool(&self, pool: &PoolSite) -> Arc<[Arc<Client<C, B>>]> {
+        let settings = pool.connect_settings();
+        let clients = settings
+            .iter()
+            .map(|settings| Arc::clone(&self.by_settings[settings]));
+        clients.collect()
+    }
+}
+
+impl<C, B> Default for Clients<C, B> {
+    fn default() -> Self {
+        Self {
+            kept: Mutex::default(),
+        }
+    }
+}
+
+impl<C, B> fmt::Debug for Clients<C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clients").finish_non_exhaustive()
+    }
+}
+
+fn client<C, B>(connector: C) -> Client<C, B>
+where
+    C: Connect + Clone,
+    B: Body<Data: Send> + Send,
 {
     legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
@@ -32,13 +106,13 @@ where
 }
 
 /// Connects by TCP, with TLS where a backend wants it. The platform's root certificates are needed only there.
-pub(crate) fn connector(needs_tls: bool) -> io::Result<HttpsConnector<HttpConnector>> {
+pub(crate) fn connector(settings: &ConnectSettings) -> io::Result<HttpsConnector<HttpConnector>> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
-    http.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    http.set_connect_timeout(Some(settings.timeout));
 
-    let tls = if needs_tls {
+    let tls = if settings.needs_tls {
         HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(ring::default_provider())
             .map_err(|error| {
@@ -63,9 +137,6 @@ pub(crate) fn connector(needs_tls: bool) -> io::Result<HttpsConnector<HttpConnec
         .enable_all_versions()
         .wrap_connector(http))
 }
-
-/// A host that does not answer a SYN at all shall not hold a request for the whole HTTP timeout.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Finds an HTTP/2 connection whose other side is gone before every request on it times out.
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);

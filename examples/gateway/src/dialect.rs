@@ -59,6 +59,8 @@ pub(crate) enum ErrorKind {
     Timeout,
     BadRequest,
     SlowRequest,
+    TooLarge,
+    NoPool,
     MethodNotAllowed,
 }
 
@@ -104,6 +106,8 @@ impl ErrorKind {
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::SlowRequest => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NoPool => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         }
     }
@@ -117,6 +121,8 @@ impl ErrorKind {
             Self::Timeout => ("server_error", "gateway_timeout"),
             Self::BadRequest => ("invalid_request_error", "incomplete_request"),
             Self::SlowRequest => ("invalid_request_error", "request_timeout"),
+            Self::TooLarge => ("invalid_request_error", "request_too_large"),
+            Self::NoPool => ("invalid_request_error", "not_found"),
             Self::MethodNotAllowed => ("invalid_request_error", "method_not_allowed"),
         }
     }
@@ -128,6 +134,8 @@ impl ErrorKind {
             Self::Quota => "billing_error",
             Self::Unavailable => "api_error",
             Self::Timeout => "timeout_error",
+            Self::TooLarge => "request_too_large",
+            Self::NoPool => "not_found_error",
             Self::BadRequest | Self::SlowRequest | Self::MethodNotAllowed => {
                 "invalid_request_error"
             }
@@ -141,7 +149,8 @@ impl ErrorKind {
             Self::Unavailable => 14,
             Self::Timeout => 4,
             Self::BadRequest | Self::SlowRequest => 3,
-            Self::MethodNotAllowed => 12,
+            Self::TooLarge => 8,
+            Self::NoPool | Self::MethodNotAllowed => 12,
         }
     }
 }

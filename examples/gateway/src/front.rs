@@ -2,16 +2,17 @@
 
 use std::{
     convert::Infallible,
-    pin::Pin,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header::CONTENT_TYPE};
-use pin_project_lite::pin_project;
 use tower::Service;
 
-use crate::dialect::{Dialect, ErrorKind, GatewayError};
+use crate::{
+    answer::ResponseFuture,
+    dialect::{Dialect, ErrorKind, GatewayError},
+};
 
 /// Says that the gateway is up, and refuses what is not proxied; the rest goes to the proxy.
 #[derive(Clone, Debug)]
@@ -39,15 +40,10 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let kind = match own_answer(&request) {
-            Some(response) => Kind::Answer {
-                response: Some(response),
-            },
-            None => Kind::Proxy {
-                future: self.proxy.call(request),
-            },
-        };
-        ResponseFuture { kind }
+        match own_answer(&request) {
+            Some(response) => ResponseFuture::answer(response),
+            None => ResponseFuture::inner(self.proxy.call(request)),
+        }
     }
 }
 
@@ -69,41 +65,4 @@ fn own_answer<ReqBody, ResBody: From<Bytes>>(
         response.headers_mut().insert(CONTENT_TYPE, text);
         response
     })
-}
-
-pin_project! {
-    /// The answer of the proxy, or one of the gateway's own.
-    pub(crate) struct ResponseFuture<F, ResBody> {
-        #[pin]
-        kind: Kind<F, ResBody>,
-    }
-}
-
-pin_project! {
-    #[project = KindProj]
-    enum Kind<F, ResBody> {
-        Proxy {
-            #[pin]
-            future: F,
-        },
-        Answer {
-            response: Option<Response<ResBody>>,
-        },
-    }
-}
-
-impl<F, ResBody> Future for ResponseFuture<F, ResBody>
-where
-    F: Future<Output = Result<Response<ResBody>, Infallible>>,
-{
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().kind.project() {
-            KindProj::Proxy { future } => future.poll(cx),
-            KindProj::Answer { response } => {
-                Poll::Ready(Ok(response.take().expect("polled after completion")))
-            }
-        }
-    }
 }

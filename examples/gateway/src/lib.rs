@@ -5,20 +5,31 @@
 //! has connections of another kind; the modules show how the layers of `tower-spillover` become a gateway.
 
 mod access_log;
+mod admin;
+mod affinity;
+mod answer;
 mod app;
+mod bounds;
 mod client;
 pub mod config;
 mod demo;
 mod dialect;
 mod front;
 mod hop_by_hop;
+mod idle;
+mod live;
 mod log;
 mod main_job;
 mod model_scope;
+mod ready;
+mod reload;
+mod router;
+mod rules;
 mod serve;
+mod site;
 mod upstream;
 
 pub use crate::{
-    app::{App, Settings},
+    app::{App, Gateway, Settings},
     main_job::main,
 };

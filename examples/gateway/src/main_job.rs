@@ -1,16 +1,16 @@
 //! From the command line to the exit code.
 
-use std::{io, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use spillover_core::Pool;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
-    app::{App, Settings},
-    client::connector,
-    config::{Cli, Command, Config, ConfigError},
+    admin::{self, Admin},
+    app::App,
+    config::{Cli, Command, Config, ConfigError, ListenAddr},
     demo, log,
+    reload::{ReloadStatus, Reloader, Source},
     serve::{one_thread, serve_on_threads, stop_signal},
 };
 
@@ -31,7 +31,7 @@ pub fn main() -> ExitCode {
         None => match Config::load(&cli) {
             Ok(config) => {
                 log::init(config.log_format());
-                runtime.block_on(run(&config))
+                runtime.block_on(run(cli, config))
             }
             Err(error) => return refuse(&error),
         },
@@ -42,26 +42,67 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(config: &Config) -> io::Result<()> {
+async fn run(cli: Cli, config: Config) -> io::Result<()> {
     // Before anything else: a signal that comes while the gateway starts must not be lost.
     let stop = stop_signal().await?;
-    announce(config);
-    let backends: Vec<_> = config.backends().into_iter().cloned().collect();
-    let needs_tls = backends.iter().any(|backend| backend.scheme() == "https");
-    let pool = Pool::new(backends).map_err(io::Error::other)?;
-    let settings = Settings {
-        pool,
-        http_timeout: config.http_timeout(),
-        when_exhausted: config.when_exhausted(),
-        expose_backend_url: config.expose_backend_url(),
+    announce(&config);
+    let app = App::from_config(&config)?;
+    let started = Instant::now();
+    let reload = ReloadStatus::new(started);
+    if let Some(listen) = &config.admin {
+        let listener = bind(listen).await?;
+        tracing::info!(address = %listener.local_addr()?, "admin");
+        let (app, reload) = (app.clone(), reload.clone());
+        tokio::spawn(admin::serve(
+            listener,
+            Admin {
+                app,
+                reload,
+                started,
+            },
+        ));
+    }
+    let listener = bind(config.listen()).await?;
+    let files = config.files.clone();
+    let in_service = InService {
+        cli,
+        app: app.clone(),
+        config,
     };
-    let app = App::new(settings);
-    let connector = connector(needs_tls)?;
-    let listen = config.listen();
-    let listener = TcpListener::bind(listen.as_str()).await.map_err(|error| {
+    tokio::spawn(Reloader::new(in_service, files, reload)?.run());
+    serve_on_threads(listener, || app.over_tcp(), stop).await
+}
+
+async fn bind(listen: &ListenAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(listen.as_str()).await.map_err(|error| {
         io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"))
-    })?;
-    serve_on_threads(listener, || app.over(connector.clone()), stop).await
+    })
+}
+
+/// The configuration by which the gateway serves.
+struct InService {
+    cli: Cli,
+    app: App,
+    config: Config,
+}
+
+impl Source for InService {
+    fn reload(&mut self) -> Result<Vec<PathBuf>, String> {
+        let config = Config::load(&self.cli).map_err(|error| error.to_string())?;
+        self.app
+            .reload(&config)
+            .map_err(|error| error.to_string())?;
+        announce(&config);
+        for key in self.config.needs_restart(&config) {
+            tracing::warn!(
+                key,
+                "changed, which takes effect when the gateway is started again"
+            );
+        }
+        let files = config.files.clone();
+        self.config = config;
+        Ok(files)
+    }
 }
 
 /// Says what the gateway goes by.

@@ -46,7 +46,7 @@ mod variables;
 
 use std::{env, ffi::OsString, path::PathBuf, time::Duration};
 
-use spillover_core::{Backend, Cooldowns, StatusClassifier};
+use spillover_core::Backend;
 use tower_spillover::select::WhenExhausted;
 
 pub(crate) use self::checked::{
@@ -127,22 +127,12 @@ impl Config {
             Backends::find(&flags.backend, &variables, &mut problems);
 
         problems.into_result()?;
-        let pool = PoolConfig {
-            name: DEFAULT_POOL.into(),
-            routes: Vec::new(),
-            backends: backends.into_iter().map(BackendConfig::from).collect(),
-            timeouts: Timeouts {
-                response_head: http_timeout.unwrap_or(Timeouts::default().response_head),
-                ..Timeouts::default()
-            },
-            limits: PoolLimits::default(),
-            classifier: StatusClassifier::new(),
-            cooldowns: Cooldowns::default(),
-            when_exhausted: when_exhausted.unwrap_or_default(),
-            affinity: None,
-            response_headers: HeaderRules::default(),
-            expose_backend_url: expose_backend_url.unwrap_or_default(),
-        };
+        let mut pool = PoolConfig::new(DEFAULT_POOL, backends);
+        if let Some(timeout) = http_timeout {
+            pool.timeouts.response_head = timeout;
+        }
+        pool.when_exhausted = when_exhausted.unwrap_or_default();
+        pool.expose_backend_url = expose_backend_url.unwrap_or_default();
         Ok(Self {
             listeners: vec![Listener {
                 address: listen.unwrap_or_default(),
@@ -157,6 +147,19 @@ impl Config {
             files: Vec::new(),
             ignored,
         })
+    }
+
+    /// What cannot change while the gateway runs, and is another in `newer`.
+    pub(crate) fn needs_restart(&self, newer: &Self) -> impl Iterator<Item = &'static str> {
+        let changes = [
+            ("listeners", self.listeners != newer.listeners),
+            ("admin", self.admin != newer.admin),
+            ("log", self.log_format != newer.log_format),
+            ("connections", self.connections != newer.connections),
+            ("shutdown", self.shutdown != newer.shutdown),
+        ];
+        let changed = changes.into_iter().filter(|(_, is_changed)| *is_changed);
+        changed.map(|(key, _)| key)
     }
 
     /// Where the gateway accepts connections. Default `127.0.0.1:8080`.

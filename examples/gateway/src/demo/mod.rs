@@ -6,6 +6,7 @@ mod traffic;
 
 use std::{io, sync::Arc, time::Duration};
 
+use hyper_util::client::legacy::connect::HttpConnector;
 use spillover_core::Pool;
 use tokio::{
     net::TcpListener,
@@ -17,7 +18,6 @@ use tower_spillover::select::WhenExhausted;
 use self::{account::Account, fleet::Fleet, traffic::Traffic};
 use crate::{
     app::{App, Settings},
-    client::connector,
     config::ListenAddr,
     serve::{serve, stop_signal},
 };
@@ -48,7 +48,7 @@ pub(crate) async fn run(listen: &ListenAddr, stay: bool) -> io::Result<()> {
     };
     let server = tokio::spawn(serve(
         listener,
-        App::new(settings).over(connector(false)?),
+        App::new(settings).over(HttpConnector::new()),
         end,
     ));
 

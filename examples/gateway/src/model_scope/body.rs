@@ -6,7 +6,6 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tower_spillover::Scope;
 
 use super::{LIMIT, scan::Scan};
 
@@ -48,12 +47,12 @@ impl<B> ReadBody<B> {
 }
 
 impl<B: Body<Data = Bytes> + Unpin> ReadBody<B> {
-    /// Reads as far as the model, and not beyond the limit.
-    pub(super) fn poll_scope(
+    /// Reads as far as what is searched for, and not beyond the limit.
+    pub(super) fn poll_scan(
         &mut self,
         scan: &mut Scan,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Scope>, B::Error>> {
+    ) -> Poll<Result<(), B::Error>> {
         while let Some(rest) = &mut self.rest {
             let Some(frame) = ready!(Pin::new(&mut *rest).poll_frame(cx)).transpose()? else {
                 self.rest = None;
@@ -68,11 +67,11 @@ impl<B: Body<Data = Bytes> + Unpin> ReadBody<B> {
             };
             let is_done = scan.look(&data);
             self.keep(data);
-            if is_done || self.length > LIMIT {
+            if is_done || self.length as u64 > LIMIT {
                 break;
             }
         }
-        Poll::Ready(Ok(scan.model().map(Scope::of)))
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -121,7 +120,10 @@ mod tests {
     use futures_util::stream;
     use http_body_util::{BodyExt, Full, StreamBody};
 
+    use tower_spillover::Scope;
+
     use super::*;
+    use crate::model_scope::Wanted;
 
     type Read = (Option<Scope>, Bytes);
 
@@ -130,8 +132,9 @@ mod tests {
         B: Body<Data = Bytes, Error = Infallible> + Unpin,
     {
         let mut body = ReadBody::unread(body);
-        let mut scan = Scan::default();
-        let Ok(scope) = poll_fn(|cx| body.poll_scope(&mut scan, cx)).await;
+        let mut scan = Scan::new(Wanted::default());
+        let Ok(()) = poll_fn(|cx| body.poll_scan(&mut scan, cx)).await;
+        let scope = scan.model().map(Scope::of);
         let hint = body.size_hint();
         let Ok(bytes) = body.collect().await;
         ((scope, bytes.to_bytes()), hint)
@@ -177,10 +180,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_body_passes_through() {
-        let chunk = Bytes::from(vec![b'x'; LIMIT / 2]);
+        let chunk = Bytes::from(vec![b'x'; LIMIT as usize / 2]);
         let ((scope, body), hint) = read(chunks(vec![chunk; 5])).await;
         assert_eq!(scope, None);
-        assert_eq!(body.len(), LIMIT / 2 * 5);
+        assert_eq!(body.len() as u64, LIMIT / 2 * 5);
         assert_eq!(hint.exact(), None);
     }
 }

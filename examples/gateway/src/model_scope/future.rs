@@ -9,8 +9,9 @@ use http::{Request, Response, request::Parts};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower::{BoxError, Service};
+use tower_spillover::Scope;
 
-use super::{ReadBody, scan::Scan};
+use super::{ReadBody, Wanted, scan::Scan};
 use crate::dialect::{Dialect, ErrorKind, GatewayError};
 
 pin_project! {
@@ -42,19 +43,22 @@ struct Read<S, B> {
     head: Parts,
     body: ReadBody<B>,
     scan: Scan,
+    has_scope: bool,
 }
 
 impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<ReadBody<B>>>,
 {
-    pub(super) fn read(inner: S, request: Request<B>) -> Self {
+    /// Reads of the body what is wanted, and the scope unless the request has it.
+    pub(super) fn read(inner: S, request: Request<B>, wanted: Wanted, has_scope: bool) -> Self {
         let (head, body) = request.into_parts();
         let read = Read {
             inner,
             head,
             body: ReadBody::unread(body),
-            scan: Scan::default(),
+            scan: Scan::new(wanted),
+            has_scope,
         };
         Self {
             kind: Kind::Read { read: Some(read) },
@@ -84,23 +88,25 @@ where
                 KindProj::Read { read } => read,
             };
             let reading = read.as_mut().expect("polled after completion");
-            let result = ready!(reading.body.poll_scope(&mut reading.scan, cx));
+            let result = ready!(reading.body.poll_scan(&mut reading.scan, cx));
             let Read {
                 mut inner,
                 mut head,
                 body,
-                ..
+                scan,
+                has_scope,
             } = read.take().expect("it was there");
-            match result {
-                Ok(scope) => {
-                    if let Some(scope) = scope {
-                        head.extensions.insert(scope);
-                    }
-                    let future = inner.call(Request::from_parts(head, body));
-                    kind.set(Kind::Call { future });
-                }
-                Err(error) => return Poll::Ready(Ok(incomplete(&head, error.into()))),
+            if let Err(error) = result {
+                return Poll::Ready(Ok(incomplete(&head, error.into())));
             }
+            if let (false, Some(model)) = (has_scope, scan.model()) {
+                head.extensions.insert(Scope::of(model));
+            }
+            if scan.is_kept() {
+                head.extensions.insert(scan.into_found());
+            }
+            let future = inner.call(Request::from_parts(head, body));
+            kind.set(Kind::Call { future });
         }
     }
 }

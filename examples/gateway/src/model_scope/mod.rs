@@ -3,6 +3,7 @@
 mod body;
 mod future;
 mod scan;
+mod wanted;
 
 use std::{
     convert::Infallible,
@@ -11,35 +12,49 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, Method, Request, Response,
-    header::{CONTENT_LENGTH, CONTENT_TYPE},
-};
+use http::{HeaderMap, Method, Request, Response, header::CONTENT_TYPE};
 use http_body::Body;
 use tower::{BoxError, Layer, Service};
 use tower_spillover::Scope;
 
-pub(crate) use self::body::ReadBody;
 use self::future::ResponseFuture;
+pub(crate) use self::{
+    body::ReadBody,
+    wanted::{Found, Wanted},
+};
+use crate::bounds::announced_length;
 
 /// Puts the [`Scope`] of a request into its extensions: the `model` in a JSON body of up to [`LIMIT`] bytes, else the path.
 ///
 /// A path with a deployment says it already; such requests pass through. A body is read as far as its `model`, and goes on
 /// with what was read of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ModelScopeLayer;
+#[derive(Clone, Debug)]
+pub(crate) struct ModelScopeLayer {
+    wanted: Wanted,
+}
+
+impl ModelScopeLayer {
+    /// Puts into the extensions, as [`Found`], what else is wanted of bodies.
+    pub(crate) fn new(wanted: Wanted) -> Self {
+        Self { wanted }
+    }
+}
 
 impl<S> Layer<S> for ModelScopeLayer {
     type Service = ModelScope<S>;
 
     fn layer(&self, inner: S) -> ModelScope<S> {
-        ModelScope { inner }
+        ModelScope {
+            inner,
+            wanted: self.wanted.clone(),
+        }
     }
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct ModelScope<S> {
     inner: S,
+    wanted: Wanted,
 }
 
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ModelScope<S>
@@ -58,18 +73,21 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let is_in_body = Scope::of_path(request.uri().path()).is_none() && {
+        let is_in_path = Scope::of_path(request.uri().path()).is_some();
+        if !is_in_path {
             // An upload, a list, a body that is too large to be read here: what is limited there is not what chats are.
             let scope = Scope::of(request.uri().path());
             request.extensions_mut().insert(scope);
-            has_model(&request)
-        };
+        }
+        let is_wanted = !is_in_path || self.wanted.is_kept_of_deployments();
+        let is_in_body = is_wanted && has_model(&request);
         if !is_in_body {
             return ResponseFuture::call(self.inner.call(request.map(ReadBody::unread)));
         }
         // The ready service goes along; the clone that stays behind is not ready.
         let clone = self.inner.clone();
-        ResponseFuture::read(mem::replace(&mut self.inner, clone), request)
+        let inner = mem::replace(&mut self.inner, clone);
+        ResponseFuture::read(inner, request, self.wanted.clone(), is_in_path)
     }
 }
 
@@ -88,17 +106,15 @@ fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-fn announced_length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
 const JSON: &[u8] = b"application/json";
 
 /// Chat requests are smaller.
-const LIMIT: usize = 1 << 20;
+const LIMIT: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests {
+    use http::header::CONTENT_LENGTH;
+
     use super::*;
 
     #[test]

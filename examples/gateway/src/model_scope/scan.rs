@@ -1,26 +1,35 @@
 use memchr::memchr2;
 
-/// Looks for the `model` of a request in JSON, chunk by chunk: the string of that name in the object that is the body.
+use super::wanted::{self, Found, Wanted};
+
+/// Looks for the strings of the wanted fields of a request in JSON, chunk by chunk: those of the object that is the body. The
+/// first of a name counts.
 ///
 /// It is no parser: what it makes of a text that is not JSON has no meaning, for no backend takes that.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Scan {
+    wanted: Wanted,
     depth: usize,
     place: Place,
     string: Option<Text>,
     /// The latest string that mattered, as far as it was read, with its quotes.
     kept: Vec<u8>,
-    model: Option<String>,
+    /// Where it begins.
+    kept_at: usize,
+    /// Bytes of the chunks before.
+    passed: usize,
+    found: Vec<wanted::Text>,
+    /// Fields of which nothing was seen yet.
+    left: usize,
     is_done: bool,
 }
 
 /// Where in the outer object.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    #[default]
     Key,
-    /// After the key `model`.
-    Model,
+    /// After the key of this wanted field.
+    Wanted(usize),
     Value,
 }
 
@@ -32,28 +41,57 @@ struct Text {
 }
 
 impl Scan {
+    pub(super) fn new(wanted: Wanted) -> Self {
+        Self {
+            left: wanted.len(),
+            wanted,
+            depth: 0,
+            place: Place::Key,
+            string: None,
+            kept: Vec::new(),
+            kept_at: 0,
+            passed: 0,
+            found: Vec::new(),
+            is_done: false,
+        }
+    }
+
     /// Whether the search is over with this chunk.
     pub(super) fn look(&mut self, chunk: &[u8]) -> bool {
         let mut rest = chunk;
         while let (false, Some((&byte, after))) = (self.is_done, rest.split_first()) {
+            let at = self.passed + (chunk.len() - rest.len());
             rest = match self.string.take() {
-                Some(text) => self.read(text, rest),
+                Some(text) => self.read(text, rest, at),
                 None => {
-                    self.step(byte);
+                    self.step(byte, at);
                     after
                 }
             };
         }
+        self.passed += chunk.len();
         self.is_done
     }
 
-    /// What was found.
+    /// The model, if it was found.
     pub(super) fn model(&self) -> Option<&str> {
-        self.model.as_deref()
+        let mut found = self.found.iter();
+        let model = found.find(|found| found.field == 0)?;
+        Some(&model.text)
     }
 
-    /// Goes on with a string, and returns what comes after it.
-    fn read<'a>(&mut self, text: Text, chunk: &'a [u8]) -> &'a [u8] {
+    /// Whether it is to be told what was found.
+    pub(super) fn is_kept(&self) -> bool {
+        self.wanted.is_kept()
+    }
+
+    /// All that was found.
+    pub(super) fn into_found(self) -> Found {
+        Found::new(self.wanted, self.found)
+    }
+
+    /// Goes on with a string that has its next byte at `at`, and returns what comes after it.
+    fn read<'a>(&mut self, text: Text, chunk: &'a [u8], at: usize) -> &'a [u8] {
         let start = usize::from(text.is_escaped);
         let end = memchr2(b'"', b'\\', &chunk[start..]).map(|end| start + end);
         let (read, rest) = chunk.split_at(end.map_or(chunk.len(), |end| end + 1));
@@ -61,7 +99,7 @@ impl Scan {
             self.kept.extend_from_slice(read);
         }
         match end.map(|end| chunk[end]) {
-            Some(b'"') if text.is_kept => self.end_kept(),
+            Some(b'"') if text.is_kept => self.end_kept(at + read.len()),
             Some(b'"') => {}
             escape => {
                 self.string = Some(Text {
@@ -73,19 +111,35 @@ impl Scan {
         rest
     }
 
-    fn end_kept(&mut self) {
-        if self.place == Place::Model {
-            self.model = serde_json::from_slice(&self.kept).ok();
-            self.is_done = true;
+    /// Notes the string that was kept; the next byte is at `end`.
+    fn end_kept(&mut self, end: usize) {
+        if let Place::Wanted(field) = self.place {
+            if let Ok(text) = serde_json::from_slice(&self.kept) {
+                let place = self.kept_at..end;
+                self.found.push(wanted::Text { field, text, place });
+            }
+            self.see();
             return;
         }
-        let is_escaped = self.kept.contains(&b'\\');
-        let is_model = self.kept == br#""model""#
-            || is_escaped && serde_json::from_slice(&self.kept).is_ok_and(is_model);
-        self.place = if is_model { Place::Model } else { Place::Value };
+        let name = &self.kept[1..self.kept.len() - 1];
+        let field = if name.contains(&b'\\') {
+            let name = serde_json::from_slice::<String>(&self.kept).ok();
+            name.and_then(|name| self.wanted.find(name.as_bytes()))
+        } else {
+            self.wanted.find(name)
+        };
+        let is_new = |field: &usize| self.found.iter().all(|found| found.field != *field);
+        self.place = field.filter(is_new).map_or(Place::Value, Place::Wanted);
     }
 
-    fn step(&mut self, byte: u8) {
+    /// Notes that a wanted field was there.
+    fn see(&mut self) {
+        self.place = Place::Value;
+        self.left -= 1;
+        self.is_done = self.left == 0;
+    }
+
+    fn step(&mut self, byte: u8, at: usize) {
         match byte {
             b' ' | b'\t' | b'\n' | b'\r' | b':' => {}
             b'"' if self.depth > 0 => {
@@ -93,14 +147,20 @@ impl Scan {
                 if is_kept {
                     self.kept.clear();
                     self.kept.push(byte);
+                    self.kept_at = at;
                 }
                 self.string = Some(Text {
                     is_kept,
                     is_escaped: false,
                 });
             }
-            // What is no string is no model.
-            _ if self.depth == 1 && self.place == Place::Model => self.is_done = true,
+            // What is no string is nothing that is wanted.
+            _ if self.depth == 1 && matches!(self.place, Place::Wanted(_)) => {
+                self.see();
+                if !self.is_done {
+                    self.step(byte, at);
+                }
+            }
             b'{' => self.depth += 1,
             b'[' if self.depth > 0 => self.depth += 1,
             b'}' | b']' if self.depth > 1 => self.depth -= 1,
@@ -113,10 +173,6 @@ impl Scan {
     }
 }
 
-fn is_model(key: String) -> bool {
-    key == "model"
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -124,21 +180,25 @@ mod tests {
 
     use super::*;
 
+    fn for_model() -> Scan {
+        Scan::new(Wanted::default())
+    }
+
     fn model(text: &str) -> Option<String> {
-        let mut scan = Scan::default();
+        let mut scan = for_model();
         scan.look(text.as_bytes());
         scan.model().map(str::to_owned)
     }
 
     #[test]
     fn the_search_ends_with_the_model() {
-        let mut scan = Scan::default();
+        let mut scan = for_model();
         assert!(!scan.look(br#"{"temperature": 0.5, "mod"#));
         assert!(scan.look(br#"el" : "a\u0062c", "messages": ["#));
         assert_eq!(scan.model(), Some("abc"));
-        assert!(Scan::default().look(b"[{\"model\": \"a\"}]"));
-        assert!(Scan::default().look(br#"{"model": ["a"]"#));
-        assert!(Scan::default().look(br#"{"n": {"model": "a"}}"#));
+        assert!(for_model().look(b"[{\"model\": \"a\"}]"));
+        assert!(for_model().look(br#"{"model": ["a"]"#));
+        assert!(for_model().look(br#"{"n": {"model": "a"}}"#));
     }
 
     #[test]
@@ -153,6 +213,24 @@ mod tests {
             Some("a\"")
         );
         assert_eq!(model(r#"{"model": "\ud800"}"#), None);
+    }
+
+    #[test]
+    fn other_fields_are_found_as_well_and_where_they_stand() {
+        let text = r#"{"user": 7, "n": {"key": "x"}, "model": "m\" ", "key": "a", "key": "b", "late": "l"}"#;
+        for cut in 0..text.len() {
+            let wanted = Wanted::new(["user", "key", "none"], false, false);
+            let mut scan = Scan::new(wanted);
+            let (start, end) = text.split_at(cut);
+            scan.look(start.as_bytes());
+            assert!(scan.look(end.as_bytes()));
+            let found = scan.into_found();
+            assert_eq!(found.model(), Some("m\" "));
+            assert_eq!(&text[found.place().unwrap()], r#""m\" ""#);
+            assert_eq!(found.field("key"), Some("a"));
+            assert_eq!(found.field("user"), None);
+            assert_eq!(found.field("late"), None);
+        }
     }
 
     fn value() -> impl Strategy<Value = Value> {
@@ -176,7 +254,7 @@ mod tests {
             let text = value.to_string();
             let expected = value.get("model").and_then(Value::as_str);
             let (start, end) = text.as_bytes().split_at(cut.min(text.len()));
-            let mut scan = Scan::default();
+            let mut scan = for_model();
             scan.look(start);
             scan.look(end);
             prop_assert_eq!(scan.model(), expected);

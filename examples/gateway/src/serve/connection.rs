@@ -1,12 +1,10 @@
-use std::{
-    cell::RefCell,
-    convert::Infallible,
-    task::{Context, Poll, Waker},
-};
+use std::{cell::RefCell, convert::Infallible};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tower::Service;
+
+use crate::ready::call_ready;
 
 /// The stack of one connection, as hyper calls it. It serves all requests of the connection, and is cloned for none of them.
 #[derive(Debug)]
@@ -31,10 +29,6 @@ where
     type Future = S::Future;
 
     fn call(&self, request: Request<Incoming>) -> S::Future {
-        let mut stack = self.stack.borrow_mut();
-        // It always is: backends refuse in their responses, and the client makes connections as they are needed.
-        let ready = stack.poll_ready(&mut Context::from_waker(Waker::noop()));
-        debug_assert!(matches!(ready, Poll::Ready(Ok(()))));
-        stack.call(request)
+        call_ready(&mut *self.stack.borrow_mut(), request)
     }
 }

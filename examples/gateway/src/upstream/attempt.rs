@@ -1,8 +1,11 @@
+use std::time::Duration;
+
 use http::Request;
+use tokio::time::Instant;
 use tower_spillover::{Selected, Tried};
 
 use super::error::UpstreamError;
-use crate::{access_log::Progress, dialect::Dialect};
+use crate::{access_log::Progress, bounds::Deadline, dialect::Dialect};
 
 /// What is kept of a request while its attempt is under way.
 #[derive(Debug)]
@@ -10,6 +13,7 @@ pub(super) struct Attempt {
     selected: Option<Selected>,
     tried: Option<Tried>,
     dialect: Dialect,
+    deadline: Option<Instant>,
 }
 
 impl Attempt {
@@ -19,6 +23,7 @@ impl Attempt {
             selected: extensions.get::<Selected>().cloned(),
             tried: extensions.get::<Tried>().cloned(),
             dialect: Dialect::of(request.uri(), request.headers()),
+            deadline: extensions.get().map(|&Deadline(at)| at),
         };
         if let (Some(progress), Some(selected), Some(tried)) = (
             extensions.get::<Progress>(),
@@ -28,6 +33,16 @@ impl Attempt {
             progress.note(selected, tried);
         }
         attempt
+    }
+
+    /// Of the request as a whole.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        Some(self.deadline? - Instant::now())
+    }
+
+    /// Of the backend in its pool.
+    pub(super) fn index(&self) -> Option<usize> {
+        self.selected.as_ref().map(Selected::index)
     }
 
     pub(super) fn backend(&self) -> Option<&str> {
@@ -41,7 +56,7 @@ impl Attempt {
     }
 
     /// Whose fault it is that the time is over: the client's, if the rest of its request is still awaited.
-    pub(super) fn time_out(&self, after: std::time::Duration) -> UpstreamError {
+    pub(super) fn time_out(&self, after: Duration) -> UpstreamError {
         match &self.tried {
             Some(tried) if tried.is_awaiting_body() => {
                 tried.set_request_failed();

@@ -3,7 +3,10 @@ use std::{error::Error, fmt::Write, iter, time::Duration};
 use hyper_util::client::legacy;
 use tower_spillover::retry::ReplayError;
 
-use crate::dialect::{ErrorKind, GatewayError};
+use crate::{
+    bounds::BodyTooLarge,
+    dialect::{ErrorKind, GatewayError},
+};
 
 /// Why an attempt ended without a response.
 #[derive(Debug)]
@@ -18,6 +21,7 @@ enum Kind {
     Broken,
     Timeout(Duration),
     RequestBody,
+    LargeRequest(BodyTooLarge),
     SlowRequest(Duration),
 }
 
@@ -66,6 +70,7 @@ impl UpstreamError {
                 ErrorKind::BadRequest,
                 "The request body ended before it was complete.".into(),
             ),
+            Kind::LargeRequest(error) => (ErrorKind::TooLarge, error.to_string()),
             Kind::SlowRequest(after) => (
                 ErrorKind::SlowRequest,
                 format!(
@@ -80,7 +85,9 @@ impl UpstreamError {
 
 impl From<legacy::Error> for UpstreamError {
     fn from(error: legacy::Error) -> Self {
-        let kind = if is_request_body(&error) {
+        let kind = if let Some(too_large) = find::<BodyTooLarge>(&error) {
+            Kind::LargeRequest(*too_large)
+        } else if find::<ReplayError>(&error).is_some_and(ReplayError::is_source) {
             Kind::RequestBody
         } else if error.is_connect() {
             Kind::Unreachable
@@ -94,12 +101,8 @@ impl From<legacy::Error> for UpstreamError {
     }
 }
 
-fn is_request_body(error: &legacy::Error) -> bool {
-    sources(error).any(|error| {
-        error
-            .downcast_ref::<ReplayError>()
-            .is_some_and(ReplayError::is_source)
-    })
+fn find<E: Error + 'static>(error: &legacy::Error) -> Option<&E> {
+    sources(error).find_map(|error| error.downcast_ref())
 }
 
 /// The error and what caused it, in one line.

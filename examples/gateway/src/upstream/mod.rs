@@ -20,21 +20,21 @@ use tower::{BoxError, Service};
 
 pub(crate) use self::body::UpstreamBody;
 use self::{attempt::Attempt, future::ResponseFuture};
-use crate::client::Client;
+use crate::{client::Client, config::Timeouts};
 
 /// Calls the client. A failure becomes a 502 or 504, so that layers outside see responses only.
 #[derive(Debug)]
 pub(crate) struct Upstream<C, B> {
-    // Shared: a client is large, and it is cloned with the stack for each request.
-    client: Arc<Client<C, B>>,
+    /// Of each backend, by its index.
+    clients: Arc<[Arc<Client<C, B>>]>,
     timeout: Duration,
 }
 
 impl<C, B> Upstream<C, B> {
-    pub(crate) fn new(client: Client<C, B>, timeout: Duration) -> Self {
+    pub(crate) fn new(clients: Arc<[Arc<Client<C, B>>]>, timeouts: &Timeouts) -> Self {
         Self {
-            client: Arc::new(client),
-            timeout,
+            clients,
+            timeout: timeouts.response_head,
         }
     }
 }
@@ -55,14 +55,20 @@ where
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         let attempt = Attempt::begin(&request);
-        ResponseFuture::new(self.client.request(request), self.timeout, attempt)
+        let timeout = attempt
+            .time_left()
+            .map_or(self.timeout, |left| left.min(self.timeout));
+        let client = attempt.index().and_then(|index| self.clients.get(index));
+        // Without a choice there is one backend, or whichever: the request says where it goes.
+        let client = client.unwrap_or(&self.clients[0]);
+        ResponseFuture::new(client.request(request), timeout, attempt)
     }
 }
 
 impl<C, B> Clone for Upstream<C, B> {
     fn clone(&self) -> Self {
         Self {
-            client: Arc::clone(&self.client),
+            clients: Arc::clone(&self.clients),
             timeout: self.timeout,
         }
     }

@@ -23,6 +23,25 @@ pub(crate) struct PoolConfig {
     pub(crate) expose_backend_url: bool,
 }
 
+impl PoolConfig {
+    /// For all requests, with the defaults.
+    pub(crate) fn new(name: &str, backends: impl IntoIterator<Item = Backend>) -> Self {
+        Self {
+            name: name.into(),
+            routes: Vec::new(),
+            backends: backends.into_iter().map(BackendConfig::from).collect(),
+            timeouts: Timeouts::default(),
+            limits: PoolLimits::default(),
+            classifier: StatusClassifier::new(),
+            cooldowns: Cooldowns::default(),
+            when_exhausted: WhenExhausted::default(),
+            affinity: None,
+            response_headers: HeaderRules::default(),
+            expose_backend_url: false,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct BackendConfig {
     pub(crate) backend: Backend,

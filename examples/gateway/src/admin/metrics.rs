@@ -1,0 +1,112 @@
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+use spillover_core::{BackendSnapshot, Condition, Scope};
+use tokio::time::Instant;
+
+use super::Admin;
+
+/// Of the OpenMetrics text format, which Prometheus reads
+/// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The state of the moment. Nothing is counted for it on the path of requests that is not counted anyway.
+pub(super) fn encode(admin: &Admin, now: Instant) -> String {
+    let families = Families::default();
+    for pool in admin.app.site().pools() {
+        for backend in pool.pool().snapshot(Scope::WHOLE, now) {
+            families.add(pool.name(), &backend);
+        }
+    }
+    families.generation.set(admin.reload.generation() as i64);
+    let is_refused = admin.reload.refusal(now).is_some();
+    families.refused.set(i64::from(is_refused));
+
+    let mut text = String::new();
+    let encoded = text::encode(&mut text, &families.into_registry());
+    encoded.expect("a string takes all that is written to it");
+    text
+}
+
+#[derive(Debug, Default)]
+struct Families {
+    attempts: Family<AttemptLabels, Counter>,
+    in_flight: Family<BackendLabels, Gauge>,
+    open: Family<BackendLabels, Gauge>,
+    generation: Gauge,
+    refused: Gauge,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Hash, PartialEq, Eq)]
+struct BackendLabels {
+    pool: String,
+    backend: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Hash, PartialEq, Eq)]
+struct AttemptLabels {
+    pool: String,
+    backend: String,
+    outcome: &'static str,
+}
+
+impl Families {
+    fn add(&self, pool: &str, snapshot: &BackendSnapshot) {
+        let labels = BackendLabels {
+            pool: pool.into(),
+            backend: snapshot.backend().label().into(),
+        };
+        let in_flight = self.in_flight.get_or_create(&labels);
+        in_flight.set(snapshot.in_flight().into());
+        let is_open = snapshot.condition() == Condition::Open;
+        self.open.get_or_create(&labels).set(is_open.into());
+
+        let counts = snapshot.counts();
+        for (outcome, count) in [
+            ("answered", counts.answered),
+            ("refused", counts.refused),
+            ("failed", counts.failed),
+            ("cancelled", counts.cancelled),
+            ("broken", counts.broken),
+        ] {
+            let labels = AttemptLabels {
+                pool: labels.pool.clone(),
+                backend: labels.backend.clone(),
+                outcome,
+            };
+            self.attempts.get_or_create(&labels).inc_by(count);
+        }
+    }
+
+    fn into_registry(self) -> Registry {
+        let mut registry = Registry::with_prefix("spillover");
+        registry.register(
+            "attempts",
+            "Attempts at a backend, by how they went",
+            self.attempts,
+        );
+        registry.register(
+            "in_flight",
+            "Requests that are at a backend",
+            self.in_flight,
+        );
+        registry.register(
+            "backend_open",
+            "Whether a backend as a whole takes requests",
+            self.open,
+        );
+        registry.register(
+            "configuration_generation",
+            "Configurations that were put into service",
+            self.generation,
+        );
+        registry.register(
+            "configuration_refused",
+            "Whether the newest configuration is bad, and an older one in service",
+            self.refused,
+        );
+        registry
+    }
+}

@@ -1,0 +1,58 @@
+//! What operators are told: whether the gateway is up, whether it is ready, and how its backends are.
+
+mod metrics;
+mod ready;
+mod status;
+
+use std::io;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tokio::{net::TcpListener, time::Instant};
+
+pub(crate) use self::ready::{NotReady, readiness};
+use self::status::Status;
+use crate::{app::App, reload::ReloadStatus};
+
+/// What there is to tell of.
+#[derive(Clone, Debug)]
+pub(crate) struct Admin {
+    pub(crate) app: App,
+    pub(crate) reload: ReloadStatus,
+    pub(crate) started: Instant,
+}
+
+/// Answers until it is dropped.
+pub(crate) async fn serve(listener: TcpListener, admin: Admin) -> io::Result<()> {
+    axum::serve(listener, router(admin)).await
+}
+
+fn router(admin: Admin) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/status", get(status))
+        .route("/metrics", get(metrics))
+        .with_state(admin)
+}
+
+async fn ready(State(admin): State<Admin>) -> Response {
+    match readiness(&admin.app.site(), Instant::now()) {
+        Ok(()) => "ready\n".into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    }
+}
+
+async fn status(State(admin): State<Admin>) -> Json<Status> {
+    Json(Status::of(&admin, Instant::now()))
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    let text = metrics::encode(&admin, Instant::now());
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
+}

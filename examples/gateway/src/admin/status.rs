@@ -1,0 +1,140 @@
+use std::time::Duration;
+
+use serde::Serialize;
+use spillover_core::{BackendSnapshot, Condition, Scope};
+use tokio::time::Instant;
+
+use super::Admin;
+use crate::site::PoolSite;
+
+/// How the gateway is, in JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Status {
+    version: &'static str,
+    uptime_seconds: u64,
+    configuration: Configuration,
+    pools: Vec<Pool>,
+}
+
+#[derive(Debug, Serialize)]
+struct Configuration {
+    /// 1 for the one that the gateway started with.
+    generation: u64,
+    age_seconds: u64,
+    /// Why a newer one is not in service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<Refused>,
+}
+
+#[derive(Debug, Serialize)]
+struct Refused {
+    reason: String,
+    age_seconds: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Pool {
+    name: String,
+    backends: Vec<Backend>,
+}
+
+#[derive(Debug, Serialize)]
+struct Backend {
+    label: String,
+    url: String,
+    priority: u32,
+    weight: u32,
+    condition: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed_for_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+    in_flight: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<f64>,
+    attempts: Attempts,
+}
+
+#[derive(Debug, Serialize)]
+struct Attempts {
+    answered: u64,
+    refused: u64,
+    failed: u64,
+    cancelled: u64,
+    broken: u64,
+}
+
+impl Status {
+    pub(super) fn of(admin: &Admin, now: Instant) -> Self {
+        let refusal = admin.reload.refusal(now);
+        let site = admin.app.site();
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_seconds: (now - admin.started).as_secs(),
+            configuration: Configuration {
+                generation: admin.reload.generation(),
+                age_seconds: admin.reload.age(now).as_secs(),
+                refused: refusal.map(|(reason, age)| Refused {
+                    reason,
+                    age_seconds: age.as_secs(),
+                }),
+            },
+            pools: site
+                .pools()
+                .iter()
+                .map(|pool| Pool::of(pool, now))
+                .collect(),
+        }
+    }
+}
+
+impl Pool {
+    fn of(pool: &PoolSite, now: Instant) -> Self {
+        let backends = pool.pool().snapshot(Scope::WHOLE, now);
+        Self {
+            name: pool.name().into(),
+            backends: backends.iter().map(Backend::of).collect(),
+        }
+    }
+}
+
+impl Backend {
+    fn of(snapshot: &BackendSnapshot) -> Self {
+        let backend = snapshot.backend();
+        let (condition, closed_for) = condition(snapshot.condition());
+        let counts = snapshot.counts();
+        Self {
+            label: backend.label().into(),
+            url: backend.url().into(),
+            priority: backend.priority(),
+            weight: backend.weight(),
+            condition,
+            closed_for_ms: closed_for.map(|closed_for| closed_for.as_millis() as u64),
+            cause: snapshot.cause().map(|cause| match cause.message() {
+                Some(message) => format!("{:?}: {message}", cause.class()),
+                None => format!("{:?}", cause.class()),
+            }),
+            in_flight: snapshot.in_flight(),
+            latency_ms: snapshot
+                .latency()
+                .map(|latency| latency.as_secs_f64() * 1000.0),
+            attempts: Attempts {
+                answered: counts.answered,
+                refused: counts.refused,
+                failed: counts.failed,
+                cancelled: counts.cancelled,
+                broken: counts.broken,
+            },
+        }
+    }
+}
+
+/// Its word, and for how long it stays so.
+pub(super) fn condition(condition: Condition) -> (&'static str, Option<Duration>) {
+    match condition {
+        Condition::Throttled(left) => ("throttled", Some(left)),
+        Condition::Failing(left) => ("failing", Some(left)),
+        Condition::Full => ("full", None),
+        _ => ("open", None),
+    }
+}

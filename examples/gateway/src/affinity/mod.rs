@@ -1,0 +1,123 @@
+//! Keeps requests that belong together at one backend.
+
+mod cookie;
+mod future;
+mod ids;
+mod learn;
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use spillover_core::Affinity;
+use tower::{Layer, Service};
+use tower_spillover::select::{Draw, ThreadDraw};
+
+use self::{cookie::NewCookie, future::ResponseFuture, learn::Lesson};
+pub(crate) use self::{
+    ids::{FIELDS as ID_FIELDS, KnownIds},
+    learn::LearnBody,
+};
+use crate::{
+    config::{AffinityConfig, AffinityKey},
+    model_scope::Found,
+};
+
+/// Puts an [`Affinity`] into the extensions of requests that have a key, and gives them a cookie where that is to be one.
+#[derive(Clone, Debug)]
+pub(crate) struct AffinityLayer {
+    config: Option<Arc<AffinityConfig>>,
+    ids: KnownIds,
+}
+
+impl AffinityLayer {
+    /// Ids are looked up in `ids`, and noted there.
+    pub(crate) fn new(config: Option<AffinityConfig>, ids: KnownIds) -> Self {
+        Self {
+            config: config.map(Arc::new),
+            ids,
+        }
+    }
+}
+
+impl<S> Layer<S> for AffinityLayer {
+    type Service = KeepTogether<S>;
+
+    fn layer(&self, inner: S) -> KeepTogether<S> {
+        KeepTogether {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct KeepTogether<S> {
+    inner: S,
+    layer: AffinityLayer,
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for KeepTogether<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>, Error = Infallible>,
+{
+    type Response = Response<LearnBody<ResBody>>;
+    type Error = Infallible;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let Some(config) = self.layer.config.as_deref() else {
+            return ResponseFuture::new(self.inner.call(request), None, None);
+        };
+        let (affinity, cookie) = self.layer.find(config, &request);
+        if let Some(affinity) = affinity {
+            request.extensions_mut().insert(affinity);
+        }
+        let learns = config.keys.contains(&AffinityKey::Id) && KnownIds::may_make(&request);
+        let ids = learns.then(|| self.layer.ids.clone());
+        ResponseFuture::new(self.inner.call(request), cookie, ids)
+    }
+}
+
+impl AffinityLayer {
+    /// The affinity of a request, and the cookie that it is to have from now on.
+    fn find<B>(
+        &self,
+        config: &AffinityConfig,
+        request: &Request<B>,
+    ) -> (Option<Affinity>, Option<NewCookie>) {
+        let mut keys = config.keys.iter();
+        let found = keys.find_map(|key| self.find_by(key, request));
+        if let Some(affinity) = found {
+            return (Some(config.bind(affinity)), None);
+        }
+        let cookie = config.cookie().map(|name| {
+            let draw = ThreadDraw::default().draw();
+            NewCookie::new(name, draw)
+        });
+        let affinity = cookie.as_ref().map(|cookie| Affinity::of(cookie.id()));
+        (affinity.map(|affinity| config.bind(affinity)), cookie)
+    }
+
+    fn find_by<B>(&self, key: &AffinityKey, request: &Request<B>) -> Option<Affinity> {
+        match key {
+            AffinityKey::Id => self.ids.find(request),
+            AffinityKey::Header(name) => {
+                let value = request.headers().get(name)?;
+                (!value.is_empty()).then(|| Affinity::of(value.as_bytes()))
+            }
+            AffinityKey::BodyField(name) => {
+                let found = request.extensions().get::<Found>()?;
+                found.field(name).map(Affinity::of)
+            }
+            AffinityKey::Cookie(name) => cookie::find(request.headers(), name).map(Affinity::of),
+        }
+    }
+}

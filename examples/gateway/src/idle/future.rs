@@ -1,0 +1,45 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use http::Response;
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+
+use super::IdleBody;
+
+pin_project! {
+    /// The response, with bounds on its body.
+    pub(crate) struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        limit: Option<Duration>,
+        deadline: Option<Instant>,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) fn new(inner: F, limit: Option<Duration>, deadline: Option<Instant>) -> Self {
+        Self {
+            inner,
+            limit,
+            deadline,
+        }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<IdleBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.inner.poll(cx))?;
+        let (limit, deadline) = (*this.limit, *this.deadline);
+        Poll::Ready(Ok(response.map(|body| IdleBody::new(body, limit, deadline))))
+    }
+}

@@ -1,0 +1,97 @@
+//! A service that goes by the newest site.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use tokio::sync::watch;
+use tower::Service;
+
+use crate::site::Site;
+
+/// Serves by the site of the moment when a request comes. What is under way keeps the site that it came to.
+///
+/// Clones have one maker, which is asked once for each site.
+pub(crate) struct Live<M, S> {
+    sites: watch::Receiver<Arc<Site>>,
+    maker: Arc<Maker<M, S>>,
+    service: S,
+}
+
+struct Maker<M, S> {
+    make: M,
+    newest: Mutex<(Arc<Site>, S)>,
+}
+
+impl<M, S> Live<M, S>
+where
+    M: Fn(&Arc<Site>) -> S,
+    S: Clone,
+{
+    pub(crate) fn new(mut sites: watch::Receiver<Arc<Site>>, make: M) -> Self {
+        let site = sites.borrow_and_update().clone();
+        let service = make(&site);
+        Self {
+            sites,
+            maker: Arc::new(Maker {
+                newest: Mutex::new((site, service.clone())),
+                make,
+            }),
+            service,
+        }
+    }
+
+    #[cold]
+    fn renew(&mut self) {
+        let site = self.sites.borrow_and_update().clone();
+        let mut newest = self
+            .maker
+            .newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&newest.0, &site) {
+            *newest = (Arc::clone(&site), (self.maker.make)(&site));
+        }
+        self.service = newest.1.clone();
+    }
+}
+
+impl<M, S, R> Service<R> for Live<M, S>
+where
+    M: Fn(&Arc<Site>) -> S,
+    S: Service<R> + Clone,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        // Here and not in `call`: it is the new service that must be ready then. Without a sender there is nothing new.
+        if self.sites.has_changed().unwrap_or(false) {
+            self.renew();
+        }
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> S::Future {
+        self.service.call(request)
+    }
+}
+
+impl<M, S: Clone> Clone for Live<M, S> {
+    fn clone(&self) -> Self {
+        Self {
+            sites: self.sites.clone(),
+            maker: Arc::clone(&self.maker),
+            service: self.service.clone(),
+        }
+    }
+}
+
+impl<M, S> fmt::Debug for Live<M, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,125 @@
+//! Makes of a request what its backend wants besides the layers of the library: fields, the model in the body.
+
+mod body;
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, header::CONTENT_LENGTH};
+use http_body::Body;
+use tower::{Layer, Service};
+use tower_spillover::Selected;
+
+pub(crate) use self::body::SplicedBody;
+use crate::{
+    answer::ResponseFuture,
+    bounds::announced_length,
+    config::{BackendConfig, HeaderRules},
+    model_scope::Found,
+};
+
+/// Applies the rules of the selected backend to the request of an attempt.
+#[derive(Clone, Debug)]
+pub(crate) struct RulesLayer {
+    /// By the index of the backend; `None` when there is none for any.
+    of_backends: Option<Arc<[Rules]>>,
+}
+
+#[derive(Debug)]
+struct Rules {
+    headers: HeaderRules,
+    /// As it stands in JSON.
+    model: Option<Bytes>,
+}
+
+impl RulesLayer {
+    pub(crate) fn new(backends: &[BackendConfig]) -> Self {
+        let rules: Arc<[Rules]> = backends.iter().map(Rules::new).collect();
+        let is_any = rules.iter().any(|rules| !rules.is_empty());
+        Self {
+            of_backends: is_any.then_some(rules),
+        }
+    }
+}
+
+impl Rules {
+    fn new(config: &BackendConfig) -> Self {
+        let model = config.model.as_deref();
+        Self {
+            headers: config.request_headers.clone(),
+            model: model.map(|model| serde_json::Value::from(model).to_string().into()),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.headers.is_empty() && self.model.is_none()
+    }
+
+    fn apply<B: Body<Data = Bytes>>(&self, request: Request<B>) -> Request<SplicedBody<B>> {
+        let (mut head, body) = request.into_parts();
+        self.headers.apply(&mut head.headers);
+        let place = head.extensions.get::<Found>().and_then(Found::place);
+        let body = match (&self.model, place) {
+            (Some(model), Some(place)) => {
+                let grown = model.len() as i64 - place.len() as i64;
+                grow(&mut head.headers, grown);
+                SplicedBody::new(body, place, model.clone())
+            }
+            _ => SplicedBody::unchanged(body),
+        };
+        Request::from_parts(head, body)
+    }
+}
+
+fn grow(headers: &mut HeaderMap, by: i64) {
+    let length = announced_length(headers).and_then(|length| length.checked_add_signed(by));
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+}
+
+impl<S> Layer<S> for RulesLayer {
+    type Service = BackendRules<S>;
+
+    fn layer(&self, inner: S) -> BackendRules<S> {
+        BackendRules {
+            inner,
+            rules: self.clone(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct BackendRules<S> {
+    inner: S,
+    rules: RulesLayer,
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for BackendRules<S>
+where
+    S: Service<Request<SplicedBody<ReqBody>>, Response = Response<ResBody>, Error = Infallible>,
+    ReqBody: Body<Data = Bytes>,
+{
+    type Response = Response<ResBody>;
+    type Error = Infallible;
+    type Future = ResponseFuture<S::Future, ResBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let selected = request.extensions().get::<Selected>();
+        let rules = self.rules.of_backends.as_deref().zip(selected);
+        let rules = rules.and_then(|(rules, selected)| rules.get(selected.index()));
+        let request = match rules {
+            Some(rules) => rules.apply(request),
+            None => request.map(SplicedBody::unchanged),
+        };
+        ResponseFuture::inner(self.inner.call(request))
+    }
+}

@@ -1,0 +1,108 @@
+//! What the gateway serves by, from one configuration to the next.
+
+mod names;
+mod pool;
+mod routes;
+
+use std::{collections::HashMap, io, sync::Arc};
+
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+use spillover_core::Pool;
+
+use self::routes::Routes;
+pub(crate) use self::{names::Names, pool::PoolSite};
+use crate::{
+    affinity::KnownIds,
+    client::{ConnectSettings, connector},
+    config::{Config, PoolConfig},
+    model_scope::Wanted,
+};
+
+/// One state of the gateway's configuration, ready to serve.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pools: Vec<Arc<PoolSite>>,
+    routes: Routes,
+    wanted: Wanted,
+    connectors: HashMap<ConnectSettings, HttpsConnector<HttpConnector>>,
+}
+
+impl Site {
+    /// Sets it up. What the site before knows of backends that stay is known here, too.
+    pub(crate) fn new(config: &Config, before: Option<&Self>) -> io::Result<Self> {
+        let mut pools = Vec::new();
+        for config in &config.pools {
+            let backends = config.backends.iter().map(|config| config.backend.clone());
+            let before = before.and_then(|before| before.pool(&config.name));
+            let pool = match before {
+                Some(before) => before.pool().with_backends(backends),
+                None => Pool::new(backends),
+            };
+            let pool = pool.map_err(io::Error::other)?;
+            let ids = before.map(|before| before.ids().clone());
+            let ids = ids.unwrap_or_default();
+            pools.push(Arc::new(PoolSite::new(config.clone(), pool, ids)));
+        }
+        let mut site = Self::of(pools);
+        for settings in site.pools.iter().flat_map(|pool| pool.connect_settings()) {
+            if site.connectors.contains_key(settings) {
+                continue;
+            }
+            let kept = before.and_then(|before| before.connectors.get(settings).cloned());
+            let made = kept.map_or_else(|| connector(settings), Ok)?;
+            site.connectors.insert(settings.clone(), made);
+        }
+        Ok(site)
+    }
+
+    /// With one pool, for all requests.
+    pub(crate) fn of_pool(config: PoolConfig, pool: Pool) -> Self {
+        Self::of(vec![Arc::new(PoolSite::new(
+            config,
+            pool,
+            KnownIds::default(),
+        ))])
+    }
+
+    fn of(pools: Vec<Arc<PoolSite>>) -> Self {
+        Self {
+            routes: Routes::new(&pools),
+            wanted: wanted(&pools),
+            pools,
+            connectors: HashMap::new(),
+        }
+    }
+
+    /// In the order in which they are asked for a request.
+    pub(crate) fn pools(&self) -> &[Arc<PoolSite>] {
+        &self.pools
+    }
+
+    pub(crate) fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// What is to be read of bodies.
+    pub(crate) fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    /// What makes connections.
+    pub(crate) fn connector(&self, settings: &ConnectSettings) -> HttpsConnector<HttpConnector> {
+        self.connectors[settings].clone()
+    }
+
+    fn pool(&self, name: &str) -> Option<&PoolSite> {
+        let pool = self.pools.iter().find(|pool| pool.name() == name)?;
+        Some(pool)
+    }
+}
+
+/// Bodies are read for what decides where requests go, or is replaced in them, and for their limits.
+fn wanted(pools: &[Arc<PoolSite>]) -> Wanted {
+    let fields = pools.iter().flat_map(|pool| pool.affinity_fields());
+    let is_replaced = pools.iter().any(|pool| pool.replaces_models());
+    let is_routed = pools.iter().any(|pool| pool.routes_by_model());
+    Wanted::new(fields, is_routed, is_replaced)
+}

@@ -1,0 +1,203 @@
+use std::{fmt, sync::Arc};
+
+use http::{Response, request::Parts};
+use spillover_core::{Class, Exhausted, Pool, StatusClassifier};
+use tower::retry::budget::TpsBudget;
+use tower_spillover::{
+    retry::ReplayLimits,
+    select::ThreadDraw,
+    stack::{SpilloverBody, SpilloverLayer},
+};
+
+use super::Names;
+use crate::{
+    affinity::{AffinityLayer, ID_FIELDS, KnownIds},
+    bounds::BoundsLayer,
+    client::ConnectSettings,
+    config::{AffinityKey, PoolConfig, Route, Timeouts},
+    dialect::{Dialect, ErrorKind, GatewayError},
+    idle::{IdleBody, IdleLayer},
+    rules::RulesLayer,
+    upstream::UpstreamBody,
+};
+
+/// One pool, with what the layers around it are set up with.
+pub(crate) struct PoolSite {
+    config: PoolConfig,
+    pool: Pool,
+    names: Arc<Names>,
+    spillover: Spillover,
+    rules: RulesLayer,
+    connect_settings: Vec<ConnectSettings>,
+    ids: KnownIds,
+}
+
+type Spillover = SpilloverLayer<StatusClassifier, ThreadDraw, AllClosed>;
+
+/// Answers when every backend is closed.
+pub(crate) type AllClosed = fn(&Exhausted, &Parts) -> Response<PoolBody>;
+
+/// The body of what a pool answers.
+pub(crate) type PoolBody = SpilloverBody<IdleBody<UpstreamBody>>;
+
+impl PoolSite {
+    pub(super) fn new(config: PoolConfig, pool: Pool, ids: KnownIds) -> Self {
+        Self {
+            names: Arc::new(Names::new(&config)),
+            spillover: spillover(&config, pool.clone()),
+            rules: RulesLayer::new(&config.backends),
+            connect_settings: connect_settings(&config),
+            pool,
+            config,
+            ids,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.config.timeouts
+    }
+
+    pub(super) fn route_list(&self) -> &[Route] {
+        &self.config.routes
+    }
+
+    /// The fields of JSON bodies that keep requests together.
+    pub(super) fn affinity_fields(&self) -> impl Iterator<Item = &str> {
+        let config = self.config.affinity.as_ref();
+        let keys = config.map_or(&[][..], |config| &config.keys);
+        keys.iter().flat_map(|key| match key {
+            AffinityKey::BodyField(name) => vec![name.as_str()],
+            AffinityKey::Id => ID_FIELDS.to_vec(),
+            AffinityKey::Header(_) | AffinityKey::Cookie(_) => Vec::new(),
+        })
+    }
+
+    pub(super) fn replaces_models(&self) -> bool {
+        self.config.backends.iter().any(|b| b.model.is_some())
+    }
+
+    pub(super) fn routes_by_model(&self) -> bool {
+        self.config.routes.iter().any(|route| route.model.is_some())
+    }
+
+    /// How each backend is connected to, by its index.
+    pub(crate) fn connect_settings(&self) -> &[ConnectSettings] {
+        &self.connect_settings
+    }
+
+    pub(crate) fn names(&self) -> &Arc<Names> {
+        &self.names
+    }
+
+    /// What bounds a request as a whole.
+    pub(crate) fn bounds_layer(&self) -> BoundsLayer {
+        BoundsLayer::new(self.config.limits.body, self.config.timeouts.total)
+    }
+
+    /// What keeps requests together.
+    pub(crate) fn affinity_layer(&self) -> AffinityLayer {
+        AffinityLayer::new(self.config.affinity.clone(), self.ids.clone())
+    }
+
+    /// The ids of what the backends made.
+    pub(super) fn ids(&self) -> &KnownIds {
+        &self.ids
+    }
+
+    /// What sends requests from backend to backend.
+    pub(crate) fn spillover_layer(&self) -> Spillover {
+        self.spillover.clone()
+    }
+
+    /// What is done to the request of an attempt.
+    pub(crate) fn rules_layer(&self) -> RulesLayer {
+        self.rules.clone()
+    }
+
+    /// What bounds the response of an attempt.
+    pub(crate) fn idle_layer(&self) -> IdleLayer {
+        IdleLayer::new(self.config.timeouts.idle)
+    }
+}
+
+impl fmt::Debug for PoolSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolSite")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+fn connect_settings(config: &PoolConfig) -> Vec<ConnectSettings> {
+    let backends = config.backends.iter();
+    let settings = backends.map(|config_of_backend| ConnectSettings {
+        timeout: config.timeouts.connect,
+        needs_tls: config_of_backend.backend.scheme() == "https",
+        ca: config_of_backend.ca.clone(),
+    });
+    settings.collect()
+}
+
+fn spillover(config: &PoolConfig, pool: Pool) -> Spillover {
+    let PoolConfig {
+        timeouts, limits, ..
+    } = config;
+    let mut replay = ReplayLimits::default();
+    if let Some(bytes) = limits.replay {
+        replay = replay.per_request(bytes);
+    }
+    if let Some(bytes) = limits.replay_total {
+        replay = replay.total(bytes);
+    }
+    SpilloverLayer::new(pool)
+        .with_classify(config.classifier.clone())
+        .retry(|retry| {
+            let mut retry = retry
+                .sdk_retry_budget(TpsBudget::default())
+                .replay_limits(replay);
+            if let Some(max) = limits.max_attempts {
+                retry = retry.max_attempts(max.get());
+            }
+            match timeouts.retry_deadline.or(timeouts.total) {
+                Some(deadline) => retry.deadline(deadline),
+                None => retry,
+            }
+        })
+        .select(|select| {
+            let select = select.when_exhausted(config.when_exhausted);
+            select.with_exhausted_response(all_closed as AllClosed)
+        })
+        .tracker(|tracker| tracker.cooldowns(config.cooldowns))
+        .peek(|peek| peek.max_wait(timeouts.first_event))
+}
+
+/// Says to a client what keeps the backend closed that opens first, in the words of that backend.
+fn all_closed(exhausted: &Exhausted, request: &Parts) -> Response<PoolBody> {
+    let cause = exhausted.cause();
+    let is_quota = cause.is_some_and(|cause| cause.class() == Class::Quota);
+    let (kind, what) = if is_quota {
+        (ErrorKind::Quota, "The quota of every backend is used up.")
+    } else if cause.is_none() {
+        (ErrorKind::RateLimit, "Every backend is busy.")
+    } else {
+        (ErrorKind::RateLimit, "Every backend is at its rate limit.")
+    };
+    let wait = exhausted.reopens_in();
+    let seconds = wait.as_secs_f64().ceil().max(1.0);
+    let mut message = format!("{what} Please retry after {seconds} seconds.");
+    if let Some(said) = cause.and_then(|cause| cause.message()) {
+        message.push_str(" The backend said: ");
+        message.push_str(said);
+    }
+
+    let dialect = Dialect::of(&request.uri, &request.headers);
+    dialect.response(&GatewayError { kind, message })
+}
