@@ -62,6 +62,10 @@ pub(crate) enum ErrorKind {
     TooLarge,
     NoPool,
     MethodNotAllowed,
+    /// No key, or one that is not known.
+    Unauthorized,
+    /// A key that does not open what was asked for.
+    Forbidden,
 }
 
 impl Dialect {
@@ -109,6 +113,8 @@ impl ErrorKind {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoPool => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
         }
     }
 
@@ -124,6 +130,8 @@ impl ErrorKind {
             Self::TooLarge => ("invalid_request_error", "request_too_large"),
             Self::NoPool => ("invalid_request_error", "not_found"),
             Self::MethodNotAllowed => ("invalid_request_error", "method_not_allowed"),
+            Self::Unauthorized => ("invalid_request_error", "invalid_api_key"),
+            Self::Forbidden => ("invalid_request_error", "insufficient_permissions"),
         }
     }
 
@@ -139,6 +147,8 @@ impl ErrorKind {
             Self::BadRequest | Self::SlowRequest | Self::MethodNotAllowed => {
                 "invalid_request_error"
             }
+            Self::Unauthorized => "authentication_error",
+            Self::Forbidden => "permission_error",
         }
     }
 
@@ -151,6 +161,9 @@ impl ErrorKind {
             Self::BadRequest | Self::SlowRequest => 3,
             Self::TooLarge => 8,
             Self::NoPool | Self::MethodNotAllowed => 12,
+            Self::MethodNotAllowed => 12,
+            Self::Unauthorized => 16,
+            Self::Forbidden => 7,
         }
     }
 }
@@ -240,5 +253,17 @@ mod tests {
         assert_eq!(grpc.status(), 200);
         assert_eq!(grpc.headers()["grpc-status"], "8");
         assert_eq!(grpc.headers()["grpc-message"], "100 %25 \"full\"%0A");
+    }
+    #[test]
+    fn who_may_not_come_in_is_told_in_the_words_of_each() {
+        for (kind, status, anthropic, grpc) in [
+            (ErrorKind::Unauthorized, 401, "authentication_error", 16),
+            (ErrorKind::Forbidden, 403, "permission_error", 7),
+        ] {
+            assert_eq!(kind.status(), status);
+            assert_eq!(kind.anthropic(), anthropic);
+            assert_eq!(kind.grpc(), grpc);
+        }
+        assert_eq!(ErrorKind::Unauthorized.openai().1, "invalid_api_key");
     }
 }

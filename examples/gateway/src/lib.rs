@@ -11,6 +11,7 @@ mod answer;
 mod app;
 mod bounds;
 mod client;
+mod clients;
 pub mod config;
 mod demo;
 mod dialect;

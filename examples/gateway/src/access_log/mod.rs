@@ -1,4 +1,5 @@
-//! One line per request: which backend served it, after how many attempts, with what status, in what time.
+//! One line per request: whose it was, which backend of which pool served it, after how many attempts, with what status, in
+//! what time.
 
 mod body;
 mod future;

@@ -16,19 +16,39 @@ pub(super) struct Record {
     end: End,
 }
 
-/// How far a request has come, told by each attempt. Clones share it: so it is known of a request that is given up, too.
+/// How far a request has come, told on its way. Clones share it: so it is known of a request that is given up, too.
+///
+/// It is in the extensions of requests that are logged, and of no others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress {
-    latest: Arc<Mutex<Option<(Selected, Tried)>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    client: Option<Arc<str>>,
+    pool: Option<Arc<str>>,
+    latest: Option<(Selected, Tried)>,
 }
 
 impl Progress {
-    pub(crate) fn note(&self, selected: &Selected, tried: &Tried) {
-        *self.lock() = Some((selected.clone(), tried.clone()));
+    /// Whose request it is.
+    pub(crate) fn note_client(&self, name: &Arc<str>) {
+        self.lock().client = Some(Arc::clone(name));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<(Selected, Tried)>> {
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Where it was sent.
+    pub(crate) fn note_pool(&self, name: &Arc<str>) {
+        self.lock().pool = Some(Arc::clone(name));
+    }
+
+    /// An attempt.
+    pub(crate) fn note(&self, selected: &Selected, tried: &Tried) {
+        self.lock().latest = Some((selected.clone(), tried.clone()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -76,13 +96,15 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let now = Instant::now();
-        let latest = self.progress.lock();
-        let latest = latest.as_ref();
+        let known = self.progress.lock();
+        let latest = known.latest.as_ref();
         tracing::info!(
             method = %self.method,
             // Without the query, which can hold a key.
             path = self.uri.path(),
             status = self.status.map(|status| status.as_u16()),
+            client = known.client.as_deref(),
+            pool = known.pool.as_deref(),
             backend = latest.map(|(selected, _)| selected.backend().label()),
             attempts = latest.map_or(0, |(_, tried)| tried.attempts()),
             spill = latest.is_some_and(|(selected, _)| selected.is_spill()),

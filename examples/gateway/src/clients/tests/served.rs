@@ -1,0 +1,138 @@
+//! Over a socket, as clients see it.
+
+use std::net::SocketAddr;
+
+use http::header::ORIGIN;
+use hyper_util::{client::legacy::Client as HttpClient, rt::TokioExecutor};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tower::{ServiceBuilder, service_fn};
+
+use super::*;
+use crate::{access_log::AccessLogLayer, serve::serve};
+
+/// A server behind the layers that says what came in.
+struct Served {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    server: JoinHandle<bool>,
+}
+
+impl Served {
+    async fn start(config: &config::Clients) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = ServiceBuilder::new()
+            .layer(AccessLogLayer::new())
+            .layer(CorsLayer::new(config.cors.as_ref()))
+            .layer(ClientsLayer::new(KeyRing::new(config)))
+            .service(service_fn(|request: Request<_>| async move {
+                let client = request.extensions().get::<Client>();
+                let client = client.map_or_else(|| "nobody".into(), |client| client.name().clone());
+                let text = format!("{client} {} {:?}", request.uri(), request.headers());
+                Ok(Response::new(Full::new(Bytes::from(text))))
+            }));
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(serve(listener, service, async {
+            let _ = stopped.await;
+        }));
+        Self {
+            address,
+            stop,
+            server,
+        }
+    }
+
+    async fn send(&self, mut request: Request<()>) -> Response<String> {
+        let target = format!("http://{}{}", self.address, request.uri());
+        *request.uri_mut() = target.parse().unwrap();
+        let client = HttpClient::builder(TokioExecutor::new()).build_http();
+        let request = request.map(|()| Full::<Bytes>::default());
+        let (head, body) = client.request(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Response::from_parts(head, String::from_utf8(body.into()).unwrap())
+    }
+
+    async fn stop(self) {
+        drop(self.stop);
+        assert!(self.server.await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_served_refused_and_limited() {
+    let served = Served::start(&clients([limited("one", "k1", 1)])).await;
+    let answer = served.send(bearer("k1")).await;
+    assert_eq!(answer.status(), 200);
+    assert!(
+        answer.body().starts_with("one /v1/chat/completions "),
+        "{answer:?}"
+    );
+    assert!(!answer.body().contains("k1"), "{answer:?}");
+
+    assert_eq!(served.send(bearer("k1")).await.status(), 429);
+    let refused = served.send(bearer("wrong")).await;
+    assert_eq!(refused.status(), 401);
+    assert!(
+        refused.headers()["www-authenticate"]
+            .to_str()
+            .unwrap()
+            .starts_with("Bearer ")
+    );
+    assert!(refused.body().contains("invalid_api_key"), "{refused:?}");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_page_asks_first_and_can_read_every_answer() {
+    let mut config = clients([limited("one", "k1", 1)]);
+    config.cors = Some(config::Cors::Origins(vec![
+        "https://page.example".parse().unwrap(),
+    ]));
+    let served = Served::start(&config).await;
+    let from_page = |mut request: Request<()>| {
+        let origin = "https://page.example".parse().unwrap();
+        request.headers_mut().insert(ORIGIN, origin);
+        request
+    };
+    let preflight = Request::options("/v1/chat/completions")
+        .header("access-control-request-method", "POST")
+        .header(
+            "access-control-request-headers",
+            "authorization,content-type",
+        );
+    let answers = [
+        served.send(from_page(preflight.body(()).unwrap())).await,
+        served.send(from_page(bearer("k1"))).await,
+        served.send(from_page(bearer("k1"))).await,
+        served.send(from_page(bearer("wrong"))).await,
+    ];
+    assert_eq!(
+        answers.each_ref().map(|answer| answer.status().as_u16()),
+        [204, 200, 429, 401]
+    );
+    for answer in answers {
+        assert_eq!(
+            answer.headers()["access-control-allow-origin"],
+            "https://page.example"
+        );
+    }
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn without_keys_and_cors_there_is_nothing_to_see_of_them() {
+    let served = Served::start(&config::Clients::default()).await;
+    let mut options = Request::options("/x").body(()).unwrap();
+    options
+        .headers_mut()
+        .insert(ORIGIN, "https://page.example".parse().unwrap());
+    options
+        .headers_mut()
+        .insert("access-control-request-method", "POST".parse().unwrap());
+    let answer = served.send(options).await;
+    assert_eq!(answer.status(), 200);
+    assert!(answer.body().starts_with("nobody /x "), "{answer:?}");
+    assert!(!answer.headers().contains_key("vary"));
+    assert!(!answer.headers().contains_key("access-control-allow-origin"));
+    served.stop().await;
+}
