@@ -3,6 +3,9 @@ use std::net::SocketAddr;
 use super::key_ring::KeyRing;
 
 /// Warns when others than this machine reach the gateway, at one of the addresses that it listens on, and it has no keys.
+///
+/// The addresses are those that were bound, so that they are known of host names, too. That of a listener which turns clients
+/// without a certificate away is not one to name here.
 pub(crate) fn warn_if_open(addresses: &[SocketAddr], keys: &KeyRing) {
     let open = open_to_others(addresses, keys);
     if open.is_empty() {
@@ -27,7 +30,7 @@ fn open_to_others(addresses: &[SocketAddr], keys: &KeyRing) -> Vec<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use crate::{
-        clients::tests::{clients, key},
+        clients::tests::{Written, clients, key},
         config,
     };
 
@@ -64,5 +67,22 @@ mod tests {
         assert_eq!(open_to_others(&[here, there], &keys), [there]);
         let keys = KeyRing::new(&clients([key("a", "k")]));
         assert!(open_to_others(&[here, there], &keys).is_empty());
+    }
+
+    #[test]
+    fn the_warning_comes_once_and_says_what_to_set() {
+        let addresses = ["0.0.0.0:80", "[::]:80"].map(|text| text.parse().unwrap());
+        let written = Written::default();
+        let logging = written.log();
+        warn_if_open(&addresses, &KeyRing::new(&config::Clients::default()));
+        warn_if_open(&addresses, &KeyRing::new(&clients([key("a", "k")])));
+        warn_if_open(&[], &KeyRing::new(&config::Clients::default()));
+        drop(logging);
+
+        let text = written.text();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        for part in ["WARN", "clients.keys", "addresses=[0.0.0.0:80, [::]:80]"] {
+            assert!(text.contains(part), "{text}");
+        }
     }
 }

@@ -2,7 +2,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Request, Response,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
@@ -35,17 +35,16 @@ impl Refusal {
         &self,
         request: &Request<ReqBody>,
     ) -> Response<ResBody> {
-        let error = self.error();
-        let mut response = Dialect::of(request.uri(), request.headers()).response(&error);
-        let is_grpc = response.status() == StatusCode::OK;
+        let dialect = Dialect::of(request.uri(), request.headers());
+        let is_grpc = dialect == Dialect::Grpc;
+        let mut response = dialect.response(&self.error());
         let headers = response.headers_mut();
         match self {
             Self::TooMany { wait, .. } => write_wait(headers, *wait, is_grpc),
-            Self::NoKey if !is_grpc => _ = headers.insert(WWW_AUTHENTICATE, CHALLENGE),
-            Self::UnknownKey if !is_grpc => {
-                headers.insert(WWW_AUTHENTICATE, CHALLENGE_TO_ANOTHER);
-            }
-            Self::NoKey | Self::UnknownKey => {}
+            // It goes with status 401, which no gRPC error has.
+            Self::NoKey | Self::UnknownKey if is_grpc => {}
+            Self::NoKey => write_challenge(headers, CHALLENGE),
+            Self::UnknownKey => write_challenge(headers, CHALLENGE_TO_ANOTHER),
         }
         response
     }
@@ -88,6 +87,10 @@ fn write_wait(headers: &mut HeaderMap, wait: Duration, is_grpc: bool) {
     headers.insert(RETRY_AFTER, HeaderValue::from(seconds(wait)));
     headers.insert(RETRY_AFTER_MS, HeaderValue::from(ms));
     headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("true"));
+}
+
+fn write_challenge(headers: &mut HeaderMap, challenge: HeaderValue) {
+    headers.insert(WWW_AUTHENTICATE, challenge);
 }
 
 /// Rounded up, and never 0, which SDKs take for no hint at all.

@@ -6,6 +6,7 @@ mod rates;
 mod reload;
 mod secrets;
 mod served;
+mod written;
 
 use std::{
     convert::Infallible,
@@ -21,6 +22,7 @@ use sha2::{Digest, Sha256};
 use spillover_testing::Probe;
 use tower::{Layer, ServiceExt};
 
+pub(super) use self::written::Written;
 use super::*;
 use crate::config;
 

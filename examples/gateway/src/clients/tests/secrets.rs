@@ -1,42 +1,9 @@
 //! Nothing that is printed has a key or its hash.
 
-use std::io;
-
-use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
-
 use super::*;
 use crate::access_log::{AccessLogLayer, Progress};
 
 const SECRET: &str = "s3cret-value";
-
-/// What a subscriber wrote.
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl Written {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Written {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(data);
-        Ok(data.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Written {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
 
 fn assert_kept(text: &str) {
     let sha256: [u8; 32] = Sha256::digest(SECRET).into();
@@ -70,13 +37,7 @@ fn debug_shows_no_key_and_no_hash() {
 #[tokio::test(start_paused = true)]
 async fn the_access_log_names_the_client_and_keeps_its_key() {
     let written = Written::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("trace"))
-        .with_writer(written.clone())
-        .with_ansi(false)
-        .finish();
-    let logging = tracing::subscriber::set_default(subscriber);
-
+    let logging = written.log();
     let keys = KeyRing::new(&clients([limited("one", SECRET, 2)]));
     let inner: Probe<(), Full<Bytes>, Infallible> = Probe::new(|request: Request<()>| async move {
         let progress = request.extensions().get::<Progress>().unwrap();
