@@ -104,15 +104,11 @@ impl Search<'_> {
         } else {
             format!("{path}?{left}")
         };
+        // A part of a query that was parsed is one. If it were not, the request would be another, but without the key.
+        let target = PathAndQuery::try_from(target);
         let mut parts = uri.clone().into_parts();
-        // A part of a query that was parsed is one: there is nothing left that could be refused.
-        let Ok(target) = PathAndQuery::try_from(target) else {
-            return;
-        };
-        parts.path_and_query = Some(target);
-        if let Ok(left) = Uri::from_parts(parts) {
-            *uri = left;
-        }
+        parts.path_and_query = Some(target.unwrap_or(PathAndQuery::from_static("/")));
+        *uri = Uri::from_parts(parts).unwrap_or_default();
     }
 }
 

@@ -48,11 +48,10 @@ where
 }
 
 fn is_preflight<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
     request.method() == Method::OPTIONS
-        && request.headers().contains_key(ORIGIN)
-        && request
-            .headers()
-            .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        && headers.contains_key(ORIGIN)
+        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn preflight<B: From<Bytes>>(policy: &Policy, request: &HeaderMap) -> Response<B> {
