@@ -14,6 +14,7 @@ use tower_spillover::select::WhenExhausted;
 use crate::{
     access_log::AccessLogLayer,
     client::{Clients, ConnectSettings},
+    clients::ClientsLayer,
     config::{Config, PoolConfig},
     dialect,
     front::Front,
@@ -119,6 +120,8 @@ impl App {
             });
             ServiceBuilder::new()
                 .layer(AccessLogLayer::new())
+                .layer(site.cors_layer())
+                .layer(ClientsLayer::new(Arc::clone(site.keys())))
                 .map_request(hop_by_hop::strip_request)
                 .map_response(hop_by_hop::strip_response)
                 .layer(ModelScopeLayer::new(site.wanted().clone()))

@@ -155,13 +155,11 @@ impl ErrorKind {
     /// `grpc-status` (<https://grpc.io/docs/guides/status-codes/>).
     fn grpc(self) -> u16 {
         match self {
-            Self::RateLimit | Self::Quota => 8,
+            Self::RateLimit | Self::Quota | Self::TooLarge => 8,
             Self::Unavailable => 14,
             Self::Timeout => 4,
             Self::BadRequest | Self::SlowRequest => 3,
-            Self::TooLarge => 8,
             Self::NoPool | Self::MethodNotAllowed => 12,
-            Self::MethodNotAllowed => 12,
             Self::Unauthorized => 16,
             Self::Forbidden => 7,
         }

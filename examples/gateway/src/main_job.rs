@@ -8,6 +8,7 @@ use tokio::{net::TcpListener, time::Instant};
 use crate::{
     admin::{self, Admin},
     app::App,
+    clients::warn_if_open,
     config::{Cli, Command, Config, ConfigError, ListenAddr},
     demo, log,
     reload::{ReloadStatus, Reloader, Source},
@@ -63,6 +64,7 @@ async fn run(cli: Cli, config: Config) -> io::Result<()> {
         ));
     }
     let listener = bind(config.listen()).await?;
+    warn_if_open(&[listener.local_addr()?], app.site().keys());
     let files = config.files.clone();
     let in_service = InService {
         cli,

@@ -11,7 +11,9 @@ use http::{Request, Response};
 use tower::Service;
 
 use crate::{
+    access_log::Progress,
     answer::ResponseFuture,
+    clients::Client,
     dialect::{Dialect, ErrorKind, GatewayError},
     model_scope::Found,
     ready::call_ready,
@@ -50,14 +52,23 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let found = request.extensions().get::<Found>();
+        let extensions = request.extensions();
+        let found = extensions.get::<Found>();
         let model = found.and_then(Found::model);
-        match self.site.routes().choose(&request, model) {
-            Some(index) => {
-                ResponseFuture::inner(call_ready(&mut self.stacks[index].clone(), request))
-            }
-            None => ResponseFuture::answer(no_pool(&request)),
+        let Some(index) = self.site.routes().choose(&request, model) else {
+            return ResponseFuture::answer(no_pool(&request));
+        };
+        let name = self.site.pools()[index].name();
+        if let Some(progress) = extensions.get::<Progress>() {
+            progress.note_pool(name);
         }
+        if extensions
+            .get()
+            .is_some_and(|client: &Client| !client.may_use(name))
+        {
+            return ResponseFuture::answer(other_key(&request));
+        }
+        ResponseFuture::inner(call_ready(&mut self.stacks[index].clone(), request))
     }
 }
 
@@ -75,5 +86,13 @@ fn no_pool<ReqBody, ResBody: From<Bytes>>(request: &Request<ReqBody>) -> Respons
     dialect.response(&GatewayError {
         kind: ErrorKind::NoPool,
         message: "No pool of this gateway takes this host, path and model.".into(),
+    })
+}
+
+fn other_key<ReqBody, ResBody: From<Bytes>>(request: &Request<ReqBody>) -> Response<ResBody> {
+    let dialect = Dialect::of(request.uri(), request.headers());
+    dialect.response(&GatewayError {
+        kind: ErrorKind::Forbidden,
+        message: "This key does not open the pool that the request is for.".into(),
     })
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::Admin;
 
-/// Of the OpenMetrics text format, which Prometheus reads
+/// Of the text format of `OpenMetrics`, which Prometheus reads
 /// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -19,6 +19,17 @@ pub(super) fn encode(admin: &Admin, now: Instant) -> String {
         for backend in pool.pool().snapshot(Scope::WHOLE, now) {
             families.add(pool.name(), &backend);
         }
+    }
+    let clients = admin.app.site().keys().snapshot();
+    families.unauthorized.inc_by(clients.unauthorized);
+    for counts in clients.clients {
+        let labels = ClientLabels {
+            client: counts.name.to_string(),
+        };
+        let requests = families.requests.get_or_create(&labels);
+        requests.inc_by(counts.requests);
+        let rate_limited = families.rate_limited.get_or_create(&labels);
+        rate_limited.inc_by(counts.rate_limited);
     }
     families.generation.set(admin.reload.generation() as i64);
     let is_refused = admin.reload.refusal(now).is_some();
@@ -35,6 +46,9 @@ struct Families {
     attempts: Family<AttemptLabels, Counter>,
     in_flight: Family<BackendLabels, Gauge>,
     open: Family<BackendLabels, Gauge>,
+    requests: Family<ClientLabels, Counter>,
+    rate_limited: Family<ClientLabels, Counter>,
+    unauthorized: Counter,
     generation: Gauge,
     refused: Gauge,
 }
@@ -50,6 +64,11 @@ struct AttemptLabels {
     pool: String,
     backend: String,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Hash, PartialEq, Eq)]
+struct ClientLabels {
+    client: String,
 }
 
 impl Families {
@@ -96,6 +115,21 @@ impl Families {
             "backend_open",
             "Whether a backend as a whole takes requests",
             self.open,
+        );
+        registry.register(
+            "client_requests",
+            "Requests of a client, by the name of its key",
+            self.requests,
+        );
+        registry.register(
+            "client_rate_limited",
+            "Of those, refused because the key allows so many a minute",
+            self.rate_limited,
+        );
+        registry.register(
+            "unauthorized_requests",
+            "Requests without a key that is known",
+            self.unauthorized,
         );
         registry.register(
             "configuration_generation",

@@ -15,7 +15,7 @@ use axum::{
 };
 use tokio::{net::TcpListener, time::Instant};
 
-pub(crate) use self::ready::{NotReady, readiness};
+pub(crate) use self::ready::readiness;
 use self::status::Status;
 use crate::{app::App, reload::ReloadStatus};
 

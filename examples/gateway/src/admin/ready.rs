@@ -17,7 +17,7 @@ pub(crate) fn readiness(site: &Site, now: Instant) -> Result<(), NotReady> {
         });
         if is_hopeless {
             return Err(NotReady {
-                pool: pool.name().into(),
+                pool: pool.name().to_string(),
             });
         }
     }

@@ -5,7 +5,7 @@ use spillover_core::{BackendSnapshot, Condition, Scope};
 use tokio::time::Instant;
 
 use super::Admin;
-use crate::site::PoolSite;
+use crate::{clients::Snapshot, site::PoolSite};
 
 /// How the gateway is, in JSON.
 #[derive(Debug, Serialize)]
@@ -14,6 +14,7 @@ pub(super) struct Status {
     uptime_seconds: u64,
     configuration: Configuration,
     pools: Vec<Pool>,
+    clients: Clients,
 }
 
 #[derive(Debug, Serialize)]
@@ -36,6 +37,20 @@ struct Refused {
 struct Pool {
     name: String,
     backends: Vec<Backend>,
+}
+
+#[derive(Debug, Serialize)]
+struct Clients {
+    /// Requests without a key that is known.
+    unauthorized: u64,
+    keys: Vec<ClientKey>,
+}
+
+#[derive(Debug, Serialize)]
+struct ClientKey {
+    name: String,
+    requests: u64,
+    rate_limited: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,6 +99,7 @@ impl Status {
                 .iter()
                 .map(|pool| Pool::of(pool, now))
                 .collect(),
+            clients: Clients::of(&site.keys().snapshot()),
         }
     }
 }
@@ -92,8 +108,22 @@ impl Pool {
     fn of(pool: &PoolSite, now: Instant) -> Self {
         let backends = pool.pool().snapshot(Scope::WHOLE, now);
         Self {
-            name: pool.name().into(),
+            name: pool.name().to_string(),
             backends: backends.iter().map(Backend::of).collect(),
+        }
+    }
+}
+
+impl Clients {
+    fn of(snapshot: &Snapshot) -> Self {
+        let keys = snapshot.clients.iter().map(|counts| ClientKey {
+            name: counts.name.to_string(),
+            requests: counts.requests,
+            rate_limited: counts.rate_limited,
+        });
+        Self {
+            unauthorized: snapshot.unauthorized,
+            keys: keys.collect(),
         }
     }
 }

@@ -16,7 +16,7 @@ use spillover_core::Affinity;
 use tower::{Layer, Service};
 use tower_spillover::select::{Draw, ThreadDraw};
 
-use self::{cookie::NewCookie, future::ResponseFuture, learn::Lesson};
+use self::{cookie::NewCookie, future::ResponseFuture};
 pub(crate) use self::{
     ids::{FIELDS as ID_FIELDS, KnownIds},
     learn::LearnBody,

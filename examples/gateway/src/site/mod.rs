@@ -15,7 +15,8 @@ pub(crate) use self::{names::Names, pool::PoolSite};
 use crate::{
     affinity::KnownIds,
     client::{ConnectSettings, connector},
-    config::{Config, PoolConfig},
+    clients::{CorsLayer, KeyRing},
+    config::{Clients, Config, PoolConfig},
     model_scope::Wanted,
 };
 
@@ -26,6 +27,8 @@ pub(crate) struct Site {
     routes: Routes,
     wanted: Wanted,
     connectors: HashMap<ConnectSettings, HttpsConnector<HttpConnector>>,
+    keys: Arc<KeyRing>,
+    cors: CorsLayer,
 }
 
 impl Site {
@@ -45,6 +48,11 @@ impl Site {
             pools.push(Arc::new(PoolSite::new(config.clone(), pool, ids)));
         }
         let mut site = Self::of(pools);
+        site.keys = match before {
+            Some(before) => before.keys.reloaded(&config.clients),
+            None => KeyRing::new(&config.clients),
+        };
+        site.cors = CorsLayer::new(config.clients.cors.as_ref());
         for settings in site.pools.iter().flat_map(|pool| pool.connect_settings()) {
             if site.connectors.contains_key(settings) {
                 continue;
@@ -71,6 +79,8 @@ impl Site {
             wanted: wanted(&pools),
             pools,
             connectors: HashMap::new(),
+            keys: KeyRing::new(&Clients::default()),
+            cors: CorsLayer::new(None),
         }
     }
 
@@ -88,13 +98,23 @@ impl Site {
         &self.wanted
     }
 
+    /// The keys of clients.
+    pub(crate) fn keys(&self) -> &Arc<KeyRing> {
+        &self.keys
+    }
+
+    /// What lets the pages of other origins in.
+    pub(crate) fn cors_layer(&self) -> CorsLayer {
+        self.cors.clone()
+    }
+
     /// What makes connections.
     pub(crate) fn connector(&self, settings: &ConnectSettings) -> HttpsConnector<HttpConnector> {
         self.connectors[settings].clone()
     }
 
     fn pool(&self, name: &str) -> Option<&PoolSite> {
-        let pool = self.pools.iter().find(|pool| pool.name() == name)?;
+        let pool = self.pools.iter().find(|pool| **pool.name() == *name)?;
         Some(pool)
     }
 }

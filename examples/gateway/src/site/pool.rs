@@ -23,6 +23,7 @@ use crate::{
 
 /// One pool, with what the layers around it are set up with.
 pub(crate) struct PoolSite {
+    name: Arc<str>,
     config: PoolConfig,
     pool: Pool,
     names: Arc<Names>,
@@ -43,6 +44,7 @@ pub(crate) type PoolBody = SpilloverBody<IdleBody<UpstreamBody>>;
 impl PoolSite {
     pub(super) fn new(config: PoolConfig, pool: Pool, ids: KnownIds) -> Self {
         Self {
+            name: config.name.as_str().into(),
             names: Arc::new(Names::new(&config)),
             spillover: spillover(&config, pool.clone()),
             rules: RulesLayer::new(&config.backends),
@@ -53,8 +55,8 @@ impl PoolSite {
         }
     }
 
-    pub(crate) fn name(&self) -> &str {
-        &self.config.name
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     pub(crate) fn pool(&self) -> &Pool {
