@@ -15,6 +15,7 @@ mod clients;
 pub mod config;
 mod demo;
 mod dialect;
+pub mod entra;
 mod front;
 mod hop_by_hop;
 mod idle;

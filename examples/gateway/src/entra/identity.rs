@@ -1,0 +1,143 @@
+use std::{fmt, io, path::PathBuf, sync::Arc};
+
+use hyper_util::client::legacy::connect::Connect;
+
+use super::{
+    Source, Unusable,
+    candidate::{Candidate, Candidates},
+    transport::Transport,
+};
+use crate::client::connector;
+
+/// What backends of Azure OpenAI want tokens for, in the public cloud.
+pub const SCOPE: &str = "https://cognitiveservices.azure.com/.default";
+
+/// Who the gateway is, by its environment.
+pub struct Identity {
+    candidates: Vec<Candidate>,
+    authority: Option<String>,
+}
+
+impl Identity {
+    /// Finds it by these variables of the environment; empty ones count as not set.
+    ///
+    /// The first that is there is taken: a client secret (`AZURE_CLIENT_SECRET`), a workload identity
+    /// (`AZURE_FEDERATED_TOKEN_FILE`), a managed identity (`IDENTITY_ENDPOINT`). With none of them it is the managed
+    /// identity of a virtual machine or else who is signed in with `az` or `azd`: the first that gives a token.
+    /// `AZURE_TOKEN_CREDENTIALS` leaves out the tools (`prod`) or all but the tools (`dev`).
+    ///
+    /// `azure_identity` itself reads `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` from the environment of the process.
+    ///
+    /// # Errors
+    ///
+    /// The variables name an identity in part, or contradict each other.
+    pub fn find(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Unusable> {
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        Ok(Self {
+            candidates: candidates(&variable)?,
+            authority: authority(&variable)?,
+        })
+    }
+
+    /// What it is, or can be.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.candidates.iter().map(Candidate::name)
+    }
+
+    /// The identity as a source of tokens for this scope. It asks nobody yet.
+    ///
+    /// # Errors
+    ///
+    /// Entra ID is to be asked itself, and there are no root certificates.
+    pub fn source(self, scope: impl Into<String>) -> io::Result<impl Source> {
+        let needs_tls = self.candidates.iter().any(Candidate::needs_tls);
+        Ok(self.source_over(scope.into(), connector(needs_tls)?))
+    }
+
+    pub(super) fn source_over<C>(self, scope: String, connector: C) -> impl Source
+    where
+        C: Connect + Clone + Send + Sync + 'static,
+    {
+        let transport = Arc::new(Transport::new(connector));
+        Candidates::new(self.candidates, scope, transport, self.authority)
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("names", &self.names().collect::<Vec<_>>())
+            .field("authority", &self.authority)
+            .finish_non_exhaustive()
+    }
+}
+
+fn candidates(variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Candidate>, Unusable> {
+    let tools = vec![Candidate::Az, Candidate::Azd];
+    let with_tools = match variable(TOKEN_CREDENTIALS).as_deref() {
+        None => true,
+        Some("prod") => false,
+        Some("dev") => return Ok(tools),
+        Some(other) => {
+            let problem = format!("expected prod or dev, found {other}");
+            return Err(unusable(TOKEN_CREDENTIALS, problem));
+        }
+    };
+    let needed = |name, because| {
+        variable(name).ok_or_else(|| unusable(name, format!("not set, but {because} is")))
+    };
+
+    if let Some(secret) = variable(CLIENT_SECRET) {
+        return Ok(vec![Candidate::ClientSecret {
+            tenant: needed(TENANT_ID, CLIENT_SECRET)?,
+            client: needed(CLIENT_ID, CLIENT_SECRET)?,
+            secret,
+        }]);
+    }
+    if let Some(file) = variable(TOKEN_FILE) {
+        return Ok(vec![Candidate::Workload {
+            tenant: needed(TENANT_ID, TOKEN_FILE)?,
+            client: needed(CLIENT_ID, TOKEN_FILE)?,
+            file: PathBuf::from(file),
+        }]);
+    }
+    let client = variable(CLIENT_ID);
+    if variable(ENDPOINT).is_some() {
+        // Azure Arc, which has no header, sets this one instead.
+        if variable(IMDS_ENDPOINT).is_none() {
+            needed(HEADER, ENDPOINT)?;
+        }
+        return Ok(vec![Candidate::Managed { client }]);
+    }
+    let mut candidates = vec![Candidate::Machine { client }];
+    if with_tools {
+        candidates.extend(tools);
+    }
+    Ok(candidates)
+}
+
+fn authority(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>, Unusable> {
+    let Some(host) = variable(AUTHORITY_HOST) else {
+        return Ok(None);
+    };
+    if host.starts_with("https://") {
+        Ok(Some(host))
+    } else {
+        let problem = format!("expected an https URL, found {host}");
+        Err(unusable(AUTHORITY_HOST, problem))
+    }
+}
+
+fn unusable(variable: &'static str, problem: String) -> Unusable {
+    Unusable { variable, problem }
+}
+
+const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
+const CLIENT_ID: &str = "AZURE_CLIENT_ID";
+const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
+const TENANT_ID: &str = "AZURE_TENANT_ID";
+const TOKEN_CREDENTIALS: &str = "AZURE_TOKEN_CREDENTIALS";
+const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+const ENDPOINT: &str = "IDENTITY_ENDPOINT";
+const HEADER: &str = "IDENTITY_HEADER";
+const IMDS_ENDPOINT: &str = "IMDS_ENDPOINT";

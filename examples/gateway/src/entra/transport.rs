@@ -1,0 +1,113 @@
+use std::{error::Error as _, fmt, iter};
+
+use async_trait::async_trait;
+use azure_core::{
+    error::ErrorKind,
+    http::{AsyncRawResponse, Body, HttpClient, Request, headers::Headers},
+};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::connect::Connect;
+
+use crate::client::{Client, client};
+
+/// The gateway's own client, for `azure_identity`.
+pub(super) struct Transport<C> {
+    client: Client<C, Full<Bytes>>,
+}
+
+impl<C> Transport<C>
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
+    pub(super) fn new(connector: C) -> Self {
+        Self {
+            client: client(connector),
+        }
+    }
+}
+
+#[async_trait]
+impl<C> HttpClient for Transport<C>
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        // Without the query, which can name a secret.
+        let mut place = request.url().clone();
+        place.set_query(None);
+
+        let response = self.client.request(convert(request)?).await;
+        let response = response.map_err(|error| {
+            let causes = iter::successors(error.source(), |error| (*error).source());
+            let causes: Vec<_> = causes.map(ToString::to_string).collect();
+            failed(format!("{place} cannot be reached: {}", causes.join(": ")))
+        })?;
+
+        let (head, body) = response.into_parts();
+        if is_retried(head.status) {
+            return Err(failed(format!("{place} answered {}", head.status)));
+        }
+        let body = Limited::new(body, MAX_BYTES).collect().await;
+        let body = body.map_err(|error| failed(format!("{place} broke off: {error}")))?;
+        let status = head.status.as_u16().into();
+        Ok(AsyncRawResponse::from_bytes(
+            status,
+            text_of(&head.headers),
+            body.to_bytes(),
+        ))
+    }
+}
+
+impl<C> fmt::Debug for Transport<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").finish_non_exhaustive()
+    }
+}
+
+fn convert(request: &Request) -> azure_core::Result<http::Request<Full<Bytes>>> {
+    let Body::Bytes(body) = request.body() else {
+        return Err(failed("a streamed body".to_owned()));
+    };
+    let method = request.method();
+    let method = Method::from_bytes(method.as_ref().as_bytes());
+    let mut converted = http::Request::builder()
+        .method(method.map_err(|error| failed(error.to_string()))?)
+        .uri(request.url().as_str());
+    for (name, value) in request.headers().iter() {
+        converted = converted.header(name.as_str(), value.as_str());
+    }
+    let converted = converted.body(Full::new(body.clone()));
+    converted.map_err(|error| failed(error.to_string()))
+}
+
+fn text_of(headers: &HeaderMap) -> Headers {
+    let mut converted = Headers::new();
+    for (name, value) in headers {
+        if let Ok(value) = value.to_str() {
+            converted.insert(name.as_str().to_owned(), value.to_owned());
+        }
+    }
+    converted
+}
+
+/// Of this kind no error is retried by the crate, whose credential for virtual machines insists on retries of its own that
+/// would hide the reason for longer than the gateway waits.
+fn failed(reason: String) -> azure_core::Error {
+    azure_core::Error::with_message(ErrorKind::Other, reason)
+}
+
+/// The crate would retry these. Their bodies explain nothing.
+fn is_retried(status: StatusCode) -> bool {
+    let client = [
+        StatusCode::NOT_FOUND,
+        StatusCode::REQUEST_TIMEOUT,
+        StatusCode::GONE,
+        StatusCode::TOO_MANY_REQUESTS,
+    ];
+    status.is_server_error() || client.contains(&status)
+}
+
+/// A token has a few thousand.
+const MAX_BYTES: usize = 1 << 20;
