@@ -8,7 +8,7 @@ use crate::config::LogFormat;
 
 /// Sends events to standard error. `RUST_LOG` filters them; the default is `info`.
 pub(crate) fn init(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
     let builder = fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
@@ -20,3 +20,6 @@ pub(crate) fn init(format: LogFormat) {
         LogFormat::Auto | LogFormat::Json => builder.json().flatten_event(true).init(),
     }
 }
+
+/// The Azure crates tell in prose what the gateway's own events tell.
+const DEFAULT: &str = "info,azure_identity=warn,typespec_client_core=warn";

@@ -46,6 +46,9 @@ mod source;
 mod tokens;
 mod transport;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{
     error::{Failure, Missing, Unusable},
     identity::{Identity, SCOPE},

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::connect::Connect;
+use serde::Deserialize;
 
 use crate::client::{Client, client};
 
@@ -51,12 +52,16 @@ where
         }
         let body = Limited::new(body, MAX_BYTES).collect().await;
         let body = body.map_err(|error| failed(format!("{place} broke off: {error}")))?;
+        let body = body.to_bytes();
+        if !head.status.is_success()
+            && let Some(explanation) = explanation(&body)
+        {
+            let status = head.status;
+            return Err(failed(format!("{place} answered {status}: {explanation}")));
+        }
         let status = head.status.as_u16().into();
-        Ok(AsyncRawResponse::from_bytes(
-            status,
-            text_of(&head.headers),
-            body.to_bytes(),
-        ))
+        let headers = text_of(&head.headers);
+        Ok(AsyncRawResponse::from_bytes(status, headers, body))
     }
 }
 
@@ -90,6 +95,16 @@ fn text_of(headers: &HeaderMap) -> Headers {
         }
     }
     converted
+}
+
+/// RFC 6749 section 5.2. The crate (1.0.0) can read it only where nothing in it is escaped.
+fn explanation(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Refusal {
+        error_description: String,
+    }
+    let refusal = serde_json::from_slice::<Refusal>(body).ok()?;
+    Some(refusal.error_description)
 }
 
 /// Of this kind no error is retried by the crate, whose credential for virtual machines insists on retries of its own that

@@ -1,0 +1,11 @@
+mod endpoint;
+mod expiry;
+mod fake;
+mod identity;
+mod log;
+mod machine;
+mod refresh;
+mod schedule;
+mod secrets;
+mod server;
+mod sign_in;
