@@ -3,9 +3,11 @@
 
 use std::{env, fs, process, sync::Arc};
 
-use hyper_rustls::HttpsConnectorBuilder;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 use rcgen::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::ring};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::Level;
 
@@ -14,7 +16,11 @@ use super::{
     log::Log,
     server::{Server, entra_token},
 };
-use crate::entra::{Identity, SCOPE, Tokens};
+use crate::entra::{
+    Identity, SCOPE, Source, Tokens,
+    candidate::{Candidate, Candidates},
+    transport::Transport,
+};
 
 /// Entra ID, and a client of it that trusts its certificate.
 struct Cloud {
@@ -50,24 +56,29 @@ impl Cloud {
             all.find(|variable| variable.0 == name)
                 .map(|variable| variable.1.to_owned())
         });
+        let source = identity
+            .unwrap()
+            .source_over(SCOPE.to_owned(), self.connector());
+        Tokens::start(source, || 0)
+    }
+
+    fn connector(&self) -> HttpsConnector<HttpConnector> {
         let config = ClientConfig::builder_with_provider(ring::default_provider().into())
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(self.trust.clone())
             .with_no_client_auth();
-        let connector = HttpsConnectorBuilder::new()
+        HttpsConnectorBuilder::new()
             .with_tls_config(config)
             .https_only()
             .enable_all_versions()
-            .build();
-        let source = identity.unwrap().source_over(SCOPE.to_owned(), connector);
-        Tokens::start(source, || 0)
+            .build()
     }
 }
 
 async fn reason(tokens: &Tokens) -> String {
     while tokens.status().failures == 0 {
-        tokio::time::sleep(seconds(1) / 100).await;
+        sleep(seconds(1) / 100).await;
     }
     tokens.status().last_error.unwrap().to_string()
 }
@@ -152,6 +163,45 @@ async fn a_workload_identity_sends_what_its_file_says_as_soon_as_it_is_there() {
     assert_eq!(tokens.bearer().unwrap(), "Bearer federated");
     let body = cloud.server.seen()[0].body.clone();
     assert!(body.starts_with("client_assertion=assertion&"), "{body}");
+}
+
+#[tokio::test]
+async fn a_short_token_is_replaced_by_the_next() {
+    let cloud = Cloud::start([entra_token("short", 2), entra_token("next", 3599)]).await;
+    let tokens = cloud.sign_in(&[("AZURE_CLIENT_SECRET", "hush")]);
+    let is_next = || tokens.bearer().is_ok_and(|bearer| bearer == "Bearer next");
+    let next = async {
+        while !is_next() {
+            sleep(seconds(1) / 100).await;
+        }
+    };
+    timeout(seconds(30), next).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_gave_a_token_is_asked_from_then_on() {
+    let cloud = Cloud::start([entra_token("t", 1), (500, "down".to_owned())]).await;
+    let (tenant, client) = ("tenant".to_owned(), "client".to_owned());
+    let candidates = vec![
+        Candidate::Workload {
+            tenant: tenant.clone(),
+            client: client.clone(),
+            file: "/nowhere/token".into(),
+        },
+        Candidate::ClientSecret {
+            tenant,
+            client,
+            secret: "hush".to_owned(),
+        },
+    ];
+    let transport = Arc::new(Transport::new(cloud.connector()));
+    let authority = format!("https://{}", cloud.server.address());
+    let mut source = Candidates::new(candidates, SCOPE.to_owned(), transport, Some(authority));
+    assert_eq!(source.token().await.unwrap().source, "client secret");
+
+    let reason = source.token().await.unwrap_err().to_string();
+    assert!(reason.starts_with("client secret: "), "{reason}");
+    assert!(!reason.contains("workload"), "{reason}");
 }
 
 const IDS: &[(&str, &str)] = &[("AZURE_TENANT_ID", "tenant"), ("AZURE_CLIENT_ID", "client")];
