@@ -100,7 +100,7 @@ async fn the_reason_of_the_endpoint_is_told() {
 async fn an_endpoint_that_is_gone_is_named() {
     let said = first_token(&[
         ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/msi/token?key=hush"),
-        ("IDENTITY_HEADER", "hush"),
+        ("IDENTITY_HEADER", "whisper"),
     ])
     .await;
     assert!(

@@ -1,7 +1,7 @@
 //! A process with an environment of its own: `azure_identity` reads that of the process.
 
 use std::{
-    env,
+    env, io,
     process::{Output, Stdio},
 };
 
@@ -11,11 +11,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tower_spillover::select::ThreadDraw;
+use tracing::Level;
 
 use super::fake::seconds;
 use crate::entra::{Identity, SCOPE, Tokens};
 
-/// What the first token is, or why there is none, in a process with this environment and no other.
+/// What the first token is, or why there is none, in a process with this environment and no other. It logs at every level:
+/// the secret of the endpoint must not be among it.
 pub(super) async fn first_token(variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(env::current_exe().unwrap());
     command
@@ -29,6 +31,10 @@ pub(super) async fn first_token(variables: &[(&str, &str)]) -> String {
     let said = String::from_utf8(stdout).unwrap();
     let line = said.lines().find_map(|line| line.split_once(MARK));
     let errors = String::from_utf8_lossy(&stderr);
+    for (name, value) in variables {
+        let is_secret = *name == "IDENTITY_HEADER";
+        assert!(!(is_secret && errors.contains(value)), "{errors}");
+    }
     line.unwrap_or_else(|| panic!("{said}{errors}"))
         .1
         .to_owned()
@@ -37,6 +43,8 @@ pub(super) async fn first_token(variables: &[(&str, &str)]) -> String {
 #[test]
 #[ignore = "the other process: it acts on its environment"]
 fn child() {
+    let log = tracing_subscriber::fmt().with_writer(io::stderr);
+    log.with_max_level(Level::TRACE).init();
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let said = runtime.unwrap().block_on(async {
         let identity = Identity::find(|name| env::var(name).ok()).unwrap();
