@@ -19,7 +19,10 @@ use hyper_util::{
 };
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-use crate::site::{PoolSite, Site};
+use crate::{
+    config::Timeouts,
+    site::{PoolSite, Site},
+};
 
 /// One client for all backends that are connected to alike: it pools connections by scheme and authority.
 pub(crate) type Client<C, B> = legacy::Client<C, B>;
@@ -30,6 +33,17 @@ pub(crate) struct ConnectSettings {
     pub(crate) timeout: Duration,
     pub(crate) needs_tls: bool,
     pub(crate) ca: Option<PathBuf>,
+}
+
+impl ConnectSettings {
+    /// With the default timeout.
+    pub(crate) fn new(needs_tls: bool) -> Self {
+        Self {
+            timeout: Timeouts::default().connect,
+            needs_tls,
+            ca: None,
+        }
+    }
 }
 
 /// The clients of one thread. They stay from one site to the next, and their connections with them.
@@ -92,7 +106,8 @@ impl<C, B> fmt::Debug for Clients<C, B> {
     }
 }
 
-fn client<C, B>(connector: C) -> Client<C, B>
+/// Builds a client over connections that `connector` makes.
+pub(crate) fn client<C, B>(connector: C) -> Client<C, B>
 where
     C: Connect + Clone,
     B: Body<Data: Send> + Send,

@@ -1,6 +1,6 @@
 //! From the command line to the exit code.
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use tokio::{net::TcpListener, time::Instant};
@@ -9,7 +9,7 @@ use crate::{
     admin::{self, Admin},
     app::App,
     clients::warn_if_open,
-    config::{Cli, Command, Config, ConfigError, ListenAddr},
+    config::{Cli, Command, Config, ConfigError, CredentialSource, ListenAddr},
     demo, log,
     reload::{ReloadStatus, Reloader, Source},
     serve::{one_thread, serve_on_threads, stop_signal},
@@ -48,6 +48,10 @@ async fn run(cli: Cli, config: Config) -> io::Result<()> {
     let stop = stop_signal().await?;
     announce(&config);
     let app = App::from_config(&config)?;
+    if let Some(tokens) = app.site().tokens() {
+        // Without one, the backends that need it are passed over until it comes; the log says so.
+        let _ = tokens.first(FIRST_TOKEN_WITHIN).await;
+    }
     let started = Instant::now();
     let reload = ReloadStatus::new(started);
     if let Some(listen) = &config.admin {
@@ -115,10 +119,12 @@ fn announce(config: &Config) {
             "ignored: it is no setting of a backend that has a URL"
         );
     }
-    for backend in config.backends() {
-        let credential = match backend.credential() {
-            Some(_) => "api-key",
-            None => "the client's own, passed through",
+    for config_of_backend in config.pools.iter().flat_map(|pool| &pool.backends) {
+        let backend = &config_of_backend.backend;
+        let credential = match config_of_backend.credential {
+            CredentialSource::Backend => "its own",
+            CredentialSource::Entra => "Entra ID",
+            CredentialSource::Client => "the client's own, passed through",
         };
         tracing::info!(
             backend = backend.label(),
@@ -140,3 +146,6 @@ fn fail(error: &io::Error) -> ExitCode {
     eprintln!("spillover: {error}");
     ExitCode::FAILURE
 }
+
+/// A gateway that starts beside its identity endpoint shall not refuse its first requests for that.
+const FIRST_TOKEN_WITHIN: Duration = Duration::from_secs(5);

@@ -5,7 +5,7 @@ use spillover_core::{BackendSnapshot, Condition, Scope};
 use tokio::time::Instant;
 
 use super::Admin;
-use crate::{clients::Snapshot, site::PoolSite};
+use crate::{clients::Snapshot, entra, site::PoolSite};
 
 /// How the gateway is, in JSON.
 #[derive(Debug, Serialize)]
@@ -15,6 +15,8 @@ pub(super) struct Status {
     configuration: Configuration,
     pools: Vec<Pool>,
     clients: Clients,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entra: Option<Entra>,
 }
 
 #[derive(Debug, Serialize)]
@@ -37,6 +39,15 @@ struct Refused {
 struct Pool {
     name: String,
     backends: Vec<Backend>,
+}
+
+/// The token of Entra ID.
+#[derive(Debug, Serialize)]
+struct Entra {
+    source: Option<&'static str>,
+    valid_for_seconds: u64,
+    failures: u32,
+    last_error: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -100,6 +111,7 @@ impl Status {
                 .map(|pool| Pool::of(pool, now))
                 .collect(),
             clients: Clients::of(&site.keys().snapshot()),
+            entra: site.tokens().map(|tokens| Entra::of(&tokens.status(), now)),
         }
     }
 }
@@ -110,6 +122,20 @@ impl Pool {
         Self {
             name: pool.name().to_string(),
             backends: backends.iter().map(Backend::of).collect(),
+        }
+    }
+}
+
+impl Entra {
+    fn of(status: &entra::Status, now: Instant) -> Self {
+        let valid_for = status
+            .valid_until
+            .map(|until| until.saturating_duration_since(now));
+        Self {
+            source: status.source,
+            valid_for_seconds: valid_for.unwrap_or_default().as_secs(),
+            failures: status.failures,
+            last_error: status.last_error.as_ref().map(ToString::to_string),
         }
     }
 }

@@ -149,6 +149,12 @@ impl Config {
         })
     }
 
+    /// Whether a backend gets tokens of Entra ID.
+    pub(crate) fn wants_tokens(&self) -> bool {
+        let mut backends = self.pools.iter().flat_map(|pool| &pool.backends);
+        backends.any(|backend| backend.credential == CredentialSource::Entra)
+    }
+
     /// What cannot change while the gateway runs, and is another in `newer`.
     pub(crate) fn needs_restart(&self, newer: &Self) -> impl Iterator<Item = &'static str> {
         let changes = [

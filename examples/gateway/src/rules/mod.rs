@@ -1,4 +1,4 @@
-//! Makes of a request what its backend wants besides the layers of the library: fields, the model in the body.
+//! Makes of a request what its backend wants besides the layers of the library: fields, the model in the body, a token.
 
 mod body;
 
@@ -9,7 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header::CONTENT_LENGTH};
+use http::{
+    HeaderMap, Request, Response,
+    header::{AUTHORIZATION, CONTENT_LENGTH},
+};
 use http_body::Body;
 use tower::{Layer, Service};
 use tower_spillover::Selected;
@@ -18,7 +21,9 @@ pub(crate) use self::body::SplicedBody;
 use crate::{
     answer::ResponseFuture,
     bounds::announced_length,
-    config::{BackendConfig, HeaderRules},
+    config::{BackendConfig, CredentialSource, HeaderRules},
+    dialect::{Dialect, ErrorKind, GatewayError},
+    entra::{Missing, Tokens},
     model_scope::Found,
 };
 
@@ -34,11 +39,14 @@ struct Rules {
     headers: HeaderRules,
     /// As it stands in JSON.
     model: Option<Bytes>,
+    tokens: Option<Tokens>,
 }
 
 impl RulesLayer {
-    pub(crate) fn new(backends: &[BackendConfig]) -> Self {
-        let rules: Arc<[Rules]> = backends.iter().map(Rules::new).collect();
+    /// `tokens` are for the backends that want one of Entra ID.
+    pub(crate) fn new(backends: &[BackendConfig], tokens: Option<&Tokens>) -> Self {
+        let rules = backends.iter().map(|config| Rules::new(config, tokens));
+        let rules: Arc<[Rules]> = rules.collect();
         let is_any = rules.iter().any(|rules| !rules.is_empty());
         Self {
             of_backends: is_any.then_some(rules),
@@ -47,21 +55,29 @@ impl RulesLayer {
 }
 
 impl Rules {
-    fn new(config: &BackendConfig) -> Self {
+    fn new(config: &BackendConfig, tokens: Option<&Tokens>) -> Self {
         let model = config.model.as_deref();
+        let tokens = tokens.filter(|_| config.credential == CredentialSource::Entra);
         Self {
             headers: config.request_headers.clone(),
             model: model.map(|model| serde_json::Value::from(model).to_string().into()),
+            tokens: tokens.cloned(),
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.headers.is_empty() && self.model.is_none()
+        self.headers.is_empty() && self.model.is_none() && self.tokens.is_none()
     }
 
-    fn apply<B: Body<Data = Bytes>>(&self, request: Request<B>) -> Request<SplicedBody<B>> {
+    fn apply<B: Body<Data = Bytes>>(
+        &self,
+        request: Request<B>,
+    ) -> Result<Request<SplicedBody<B>>, Missing> {
         let (mut head, body) = request.into_parts();
         self.headers.apply(&mut head.headers);
+        if let Some(tokens) = &self.tokens {
+            head.headers.insert(AUTHORIZATION, tokens.bearer()?);
+        }
         let place = head.extensions.get::<Found>().and_then(Found::place);
         let body = match (&self.model, place) {
             (Some(model), Some(place)) => {
@@ -71,7 +87,7 @@ impl Rules {
             }
             _ => SplicedBody::unchanged(body),
         };
-        Request::from_parts(head, body)
+        Ok(Request::from_parts(head, body))
     }
 }
 
@@ -103,6 +119,7 @@ impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for BackendRules<S>
 where
     S: Service<Request<SplicedBody<ReqBody>>, Response = Response<ResBody>, Error = Infallible>,
     ReqBody: Body<Data = Bytes>,
+    ResBody: From<Bytes>,
 {
     type Response = Response<ResBody>;
     type Error = Infallible;
@@ -116,10 +133,26 @@ where
         let selected = request.extensions().get::<Selected>();
         let rules = self.rules.of_backends.as_deref().zip(selected);
         let rules = rules.and_then(|(rules, selected)| rules.get(selected.index()));
-        let request = match rules {
-            Some(rules) => rules.apply(request),
-            None => request.map(SplicedBody::unchanged),
+        let Some(rules) = rules else {
+            let request = request.map(SplicedBody::unchanged);
+            return ResponseFuture::inner(self.inner.call(request));
         };
-        ResponseFuture::inner(self.inner.call(request))
+        let dialect = Dialect::of(request.uri(), request.headers());
+        let backend = selected.map(|selected| selected.backend().label().to_owned());
+        match rules.apply(request) {
+            Ok(request) => ResponseFuture::inner(self.inner.call(request)),
+            Err(missing) => {
+                tracing::warn!(backend, error = %missing, "attempt failed");
+                ResponseFuture::answer(without_token().into_response(dialect))
+            }
+        }
+    }
+}
+
+/// What is missing is for the operator to know, who reads it in the log.
+fn without_token() -> GatewayError {
+    GatewayError {
+        kind: ErrorKind::Unavailable,
+        message: "The gateway has no credential for the backend at the moment.".into(),
     }
 }

@@ -4,11 +4,12 @@ mod names;
 mod pool;
 mod routes;
 
-use std::{collections::HashMap, io, sync::Arc};
+use std::{collections::HashMap, env, io, sync::Arc};
 
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use spillover_core::Pool;
+use tower_spillover::select::ThreadDraw;
 
 use self::routes::Routes;
 pub(crate) use self::{names::Names, pool::PoolSite};
@@ -17,6 +18,7 @@ use crate::{
     client::{ConnectSettings, connector},
     clients::{CorsLayer, KeyRing},
     config::{Clients, Config, PoolConfig},
+    entra::{Identity, SCOPE, Tokens},
     model_scope::Wanted,
 };
 
@@ -29,11 +31,17 @@ pub(crate) struct Site {
     connectors: HashMap<ConnectSettings, HttpsConnector<HttpConnector>>,
     keys: Arc<KeyRing>,
     cors: CorsLayer,
+    tokens: Option<Tokens>,
 }
 
 impl Site {
     /// Sets it up. What the site before knows of backends that stay is known here, too.
     pub(crate) fn new(config: &Config, before: Option<&Self>) -> io::Result<Self> {
+        let tokens = before.and_then(|before| before.tokens.clone());
+        let tokens = match tokens {
+            None if config.wants_tokens() => Some(start_tokens()?),
+            tokens => tokens,
+        };
         let mut pools = Vec::new();
         for config in &config.pools {
             let backends = config.backends.iter().map(|config| config.backend.clone());
@@ -45,9 +53,15 @@ impl Site {
             let pool = pool.map_err(io::Error::other)?;
             let ids = before.map(|before| before.ids().clone());
             let ids = ids.unwrap_or_default();
-            pools.push(Arc::new(PoolSite::new(config.clone(), pool, ids)));
+            pools.push(Arc::new(PoolSite::new(
+                config.clone(),
+                pool,
+                ids,
+                tokens.as_ref(),
+            )));
         }
         let mut site = Self::of(pools);
+        site.tokens = tokens;
         site.keys = match before {
             Some(before) => before.keys.reloaded(&config.clients),
             None => KeyRing::new(&config.clients),
@@ -70,6 +84,7 @@ impl Site {
             config,
             pool,
             KnownIds::default(),
+            None,
         ))])
     }
 
@@ -81,6 +96,7 @@ impl Site {
             connectors: HashMap::new(),
             keys: KeyRing::new(&Clients::default()),
             cors: CorsLayer::new(None),
+            tokens: None,
         }
     }
 
@@ -108,6 +124,11 @@ impl Site {
         self.cors.clone()
     }
 
+    /// Of Entra ID, where a backend wants one.
+    pub(crate) fn tokens(&self) -> Option<&Tokens> {
+        self.tokens.as_ref()
+    }
+
     /// What makes connections.
     pub(crate) fn connector(&self, settings: &ConnectSettings) -> HttpsConnector<HttpConnector> {
         self.connectors[settings].clone()
@@ -117,6 +138,15 @@ impl Site {
         let pool = self.pools.iter().find(|pool| **pool.name() == *name)?;
         Some(pool)
     }
+}
+
+/// By who the environment says that the gateway is.
+fn start_tokens() -> io::Result<Tokens> {
+    let identity = Identity::find(|name| env::var(name).ok()).map_err(io::Error::other)?;
+    let names: Vec<_> = identity.names().collect();
+    tracing::info!(sources = ?names, "tokens of Entra ID");
+    let source = identity.source(SCOPE)?;
+    Ok(Tokens::start(source, ThreadDraw::default()))
 }
 
 /// Bodies are read for what decides where requests go, or is replaced in them, and for their limits.

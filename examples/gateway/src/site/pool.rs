@@ -16,6 +16,7 @@ use crate::{
     client::ConnectSettings,
     config::{AffinityKey, PoolConfig, Route, Timeouts},
     dialect::{Dialect, ErrorKind, GatewayError},
+    entra::Tokens,
     idle::{IdleBody, IdleLayer},
     rules::RulesLayer,
     upstream::UpstreamBody,
@@ -42,12 +43,17 @@ pub(crate) type AllClosed = fn(&Exhausted, &Parts) -> Response<PoolBody>;
 pub(crate) type PoolBody = SpilloverBody<IdleBody<UpstreamBody>>;
 
 impl PoolSite {
-    pub(super) fn new(config: PoolConfig, pool: Pool, ids: KnownIds) -> Self {
+    pub(super) fn new(
+        config: PoolConfig,
+        pool: Pool,
+        ids: KnownIds,
+        tokens: Option<&Tokens>,
+    ) -> Self {
         Self {
             name: config.name.as_str().into(),
             names: Arc::new(Names::new(&config)),
             spillover: spillover(&config, pool.clone()),
-            rules: RulesLayer::new(&config.backends),
+            rules: RulesLayer::new(&config.backends, tokens),
             connect_settings: connect_settings(&config),
             pool,
             config,
