@@ -47,8 +47,9 @@ impl Pool {
 
     /// The only backend that a request with this affinity may have, if that is one.
     pub(super) fn only(&self, affinity: Option<Affinity>) -> Option<usize> {
-        match affinity.map(|affinity| self.aim(affinity)) {
-            Some(Aim::Only(index)) => Some(index),
+        let pinned = affinity.filter(|affinity| affinity.is_pinned)?;
+        match self.aim(pinned) {
+            Aim::Only(index) => Some(index),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use spillover_hint::Dimension;
 use tokio::time::Instant;
 
 use super::{
-    Affinity, Change, Pool, Query, Scope, Tried,
+    Affinity, Change, Exhausted, Pool, Query, Scope, Tried,
     in_flight::Place,
     state::{Claim, State},
     sync::AtomicBool,
@@ -28,7 +28,7 @@ struct Inner {
     pool: Pool,
     index: usize,
     scope: Scope,
-    affinity: Option<Affinity>,
+    is_pinned: bool,
     claim: Claim,
     place: Place,
     is_broken: AtomicBool,
@@ -42,12 +42,13 @@ impl Selected {
         claim: Claim,
         place: Place,
     ) -> Self {
+        let is_pinned = pool.only(query.affinity).is_some();
         Self {
             inner: Arc::new(Inner {
                 pool,
                 index,
                 scope: query.scope,
-                affinity: query.affinity,
+                is_pinned,
                 claim,
                 place,
                 is_broken: AtomicBool::new(false),
@@ -79,16 +80,22 @@ impl Selected {
         self.inner.scope
     }
 
-    /// What the request asks for its next attempt, after those tried.
-    pub fn query<'a>(&self, tried: &'a Tried) -> Query<'a> {
-        let (scope, affinity) = (self.inner.scope, self.inner.affinity);
-        Query::new().tried(tried).scope(scope).affinity(affinity)
-    }
-
     /// Whether the request may go to no other backend: it was [pinned](Affinity::pinned) to this one.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
-        self.pool().only(self.inner.affinity).is_some()
+        self.inner.is_pinned
+    }
+
+    /// Whether a backend would take the request now that is none of those tried.
+    #[must_use]
+    pub fn has_candidate(&self, tried: &Tried, now: Instant) -> bool {
+        self.pool().has_candidate(&self.query().tried(tried), now)
+    }
+
+    /// What the request is told when no backend would take it.
+    #[must_use]
+    pub fn exhausted(&self, now: Instant) -> Exhausted {
+        self.pool().exhausted(&self.query(), now)
     }
 
     /// Whether it is below the best tier.
@@ -157,6 +164,16 @@ impl Selected {
     /// Whether the backend has another place.
     pub(super) fn is_place_left(&self) -> bool {
         !self.state().places().is_full()
+    }
+
+    /// Where it could go: that it belongs somewhere shuts no backend out, unless it is pinned.
+    fn query(&self) -> Query<'_> {
+        let query = Query::new().scope(self.inner.scope);
+        if self.inner.is_pinned {
+            query.affinity(Affinity::to(self.backend().label()).pinned())
+        } else {
+            query
+        }
     }
 
     fn state(&self) -> &State {

@@ -218,13 +218,11 @@ fn note_answer<ResBody, E>(
         Err(_) => true,
     };
     if is_refusal {
-        let pool = selected.pool();
         let now = Instant::now();
-        let query = selected.query(tried);
-        let is_last = !pool.has_candidate(&query, now);
+        let is_last = !selected.has_candidate(tried, now);
         tried.set_exhausted(is_last);
         if let Ok(response) = result {
-            let exhausted = pool.exhausted(&query, now);
+            let exhausted = selected.exhausted(now);
             // A refusal that closed nothing, or forbids another attempt, is not cured by waiting: what it says stands.
             let outcome = response.extensions().get::<Outcome>();
             let is_cured_by_time =

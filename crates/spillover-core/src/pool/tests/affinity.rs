@@ -131,7 +131,7 @@ fn a_label_that_no_backend_has_is_no_affinity() {
         assert!(!selected.is_pinned());
         let tried = Tried::new();
         tried.mark(0);
-        assert!(pool.has_candidate(&selected.query(&tried), now));
+        assert!(selected.has_candidate(&tried, now));
     }
     throttle(&pool, 0, SECOND, now);
     assert_eq!(to(&pool, Affinity::to("c").pinned(), now).unwrap(), "b");
@@ -150,8 +150,9 @@ fn a_pinned_request_goes_nowhere_else() {
         // It was refused there.
         let tried = Tried::new();
         tried.mark(index);
-        let query = selected.query(&tried);
-        assert!(!pool.has_candidate(&query, now));
+        let query = Query::new().tried(&tried).affinity(pinned);
+        assert!(!pool.has_candidate(&query, now) && !selected.has_candidate(&tried, now));
+        assert!(pool.has_candidate(&Query::new().tried(&tried), now));
         assert!(
             pool.select_by(&Weighted::default(), &query, now, 0)
                 .is_err()
@@ -162,6 +163,7 @@ fn a_pinned_request_goes_nowhere_else() {
         let outcome = Outcome::throttled(SECOND * 5).with_message("slow down");
         selected.record(&outcome, now);
         let exhausted = select_for(&pool, pinned, now).unwrap_err();
+        assert_eq!(exhausted, selected.exhausted(now));
         assert_eq!(exhausted.reopens_in(), SECOND * 5);
         assert_eq!(exhausted.cause().unwrap().message(), Some("slow down"));
         assert!(pool.has_candidate(&Query::new(), now));
