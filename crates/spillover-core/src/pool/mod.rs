@@ -51,7 +51,7 @@ use crate::{Backend, Credential, InvalidPool};
 /// Backends in tiers of equal priority, and what is known about each. Clones share it.
 ///
 /// To choose takes no lock, one allocation (the [`Selected`]), and a time proportional to the number of backends. To note a
-/// refusal takes a lock of that backend for a moment.
+/// refusal takes a lock of that backend for a moment, and so does to leave one that was full.
 #[derive(Clone)]
 pub struct Pool {
     inner: Arc<Inner>,
