@@ -18,6 +18,7 @@ use crate::{
     config::{Config, PoolConfig},
     dialect,
     front::Front,
+    health::Health,
     hop_by_hop,
     live::Live,
     model_scope::ModelScopeLayer,
@@ -81,6 +82,11 @@ impl App {
         self.sites.borrow().clone()
     }
 
+    /// Whether it is ready.
+    pub(crate) fn health(&self) -> Health {
+        Health::new(self.sites.subscribe())
+    }
+
     /// The gateway as a service, over connections that `connector` makes. It needs the runtime that it is made in.
     pub fn over<C, B>(&self, connector: C) -> impl Gateway<B> + use<C, B>
     where
@@ -127,7 +133,7 @@ impl App {
                 .layer(ModelScopeLayer::new(site.wanted().clone()))
                 .service(router)
         });
-        Front::new(service)
+        Front::new(service, self.health())
     }
 }
 

@@ -6,23 +6,26 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header::CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use tokio::time::Instant;
 use tower::Service;
 
 use crate::{
     answer::ResponseFuture,
     dialect::{Dialect, ErrorKind, GatewayError},
+    health::Health,
 };
 
-/// Says that the gateway is up, and refuses what is not proxied; the rest goes to the proxy.
+/// Says that the gateway is up, and whether it is ready, and refuses what is not proxied; the rest goes to the proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct Front<S> {
     proxy: S,
+    health: Health,
 }
 
 impl<S> Front<S> {
-    pub(crate) fn new(proxy: S) -> Self {
-        Self { proxy }
+    pub(crate) fn new(proxy: S, health: Health) -> Self {
+        Self { proxy, health }
     }
 }
 
@@ -40,7 +43,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        match own_answer(&request) {
+        match own_answer(&request, &self.health) {
             Some(response) => ResponseFuture::answer(response),
             None => ResponseFuture::inner(self.proxy.call(request)),
         }
@@ -49,6 +52,7 @@ where
 
 fn own_answer<ReqBody, ResBody: From<Bytes>>(
     request: &Request<ReqBody>,
+    health: &Health,
 ) -> Option<Response<ResBody>> {
     // CONNECT names an authority and no resource; TRACE would show a client the credential of the backend (RFC 9110
     // sections 9.3.6 and 9.3.8).
@@ -59,10 +63,24 @@ fn own_answer<ReqBody, ResBody: From<Bytes>>(
             message: "CONNECT and TRACE are not proxied.".into(),
         }));
     }
-    (request.uri().path() == "/healthz").then(|| {
-        let mut response = Response::new(Bytes::from_static(b"ok\n").into());
-        let text = HeaderValue::from_static("text/plain; charset=utf-8");
-        response.headers_mut().insert(CONTENT_TYPE, text);
-        response
-    })
+    match request.uri().path() {
+        "/healthz" => Some(text(StatusCode::OK, "ok\n")),
+        "/readyz" => Some(match health.readiness(Instant::now()) {
+            Ok(()) => text(StatusCode::OK, "ready\n"),
+            Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+        }),
+        // No API has anything there, and platforms probe it: none of a backend's requests shall be spent on that.
+        "/" if matches!(*request.method(), Method::GET | Method::HEAD) => {
+            Some(text(StatusCode::OK, "spillover\n"))
+        }
+        _ => None,
+    }
+}
+
+fn text<B: From<Bytes>>(status: StatusCode, text: impl Into<Bytes>) -> Response<B> {
+    let mut response = Response::new(text.into().into());
+    *response.status_mut() = status;
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, text);
+    response
 }

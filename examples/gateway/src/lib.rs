@@ -17,6 +17,7 @@ mod demo;
 mod dialect;
 pub mod entra;
 mod front;
+mod health;
 mod hop_by_hop;
 mod idle;
 mod live;

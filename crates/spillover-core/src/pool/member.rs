@@ -76,6 +76,7 @@ impl Member {
             self.state.counts(),
             self.state.in_flight(),
             self.state.latency(now),
+            self.state.throttled_scopes(now),
         )
     }
 

@@ -12,6 +12,7 @@ pub struct BackendSnapshot {
     counts: Counts,
     in_flight: u32,
     latency: Option<Duration>,
+    throttled_scopes: usize,
 }
 
 impl BackendSnapshot {
@@ -22,6 +23,7 @@ impl BackendSnapshot {
         counts: Counts,
         in_flight: u32,
         latency: Option<Duration>,
+        throttled_scopes: usize,
     ) -> Self {
         Self {
             backend,
@@ -30,6 +32,7 @@ impl BackendSnapshot {
             counts,
             in_flight,
             latency,
+            throttled_scopes,
         }
     }
 
@@ -55,6 +58,12 @@ impl BackendSnapshot {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// For how many scopes it is throttled, whichever was asked for: a limit is mostly one of a deployment, or a client.
+    #[must_use]
+    pub fn throttled_scopes(&self) -> usize {
+        self.throttled_scopes
     }
 
     /// How many requests are at it: chosen for, and not [released](crate::Selected::release).

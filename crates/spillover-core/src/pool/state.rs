@@ -129,6 +129,11 @@ impl State {
         self.known.latency.read(now)
     }
 
+    /// For how many scopes it is throttled.
+    pub(super) fn throttled_scopes(&self, now: Tick) -> usize {
+        self.known.throttles.count(now)
+    }
+
     /// Holds the backend whatever its state, without being its probe.
     pub(super) fn hold(&self, scope: Scope, now: Tick) -> Claim {
         Claim::new(scope, self.guess.failing.health(now), now)

@@ -44,6 +44,16 @@ impl Throttles {
         until.filter(|&until| until > now)
     }
 
+    /// How many scopes are refused, apart from others.
+    pub(super) fn count(&self, now: Tick) -> usize {
+        if self.latest.load(Relaxed) <= now.get() {
+            return 0;
+        }
+        let entries = self.lock();
+        let refused = entries.iter().filter(|entry| entry.until > now);
+        refused.count()
+    }
+
     /// Why requests of this scope are refused.
     pub(super) fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
         let entries = self.lock();

@@ -46,6 +46,7 @@ struct Families {
     attempts: Family<AttemptLabels, Counter>,
     in_flight: Family<BackendLabels, Gauge>,
     open: Family<BackendLabels, Gauge>,
+    throttled_scopes: Family<BackendLabels, Gauge>,
     requests: Family<ClientLabels, Counter>,
     rate_limited: Family<ClientLabels, Counter>,
     unauthorized: Counter,
@@ -82,6 +83,9 @@ impl Families {
         let is_open = snapshot.condition() == Condition::Open;
         self.open.get_or_create(&labels).set(is_open.into());
 
+        let throttled = self.throttled_scopes.get_or_create(&labels);
+        throttled.set(snapshot.throttled_scopes() as i64);
+
         let counts = snapshot.counts();
         for (outcome, count) in [
             ("answered", counts.answered),
@@ -115,6 +119,11 @@ impl Families {
             "backend_open",
             "Whether a backend as a whole takes requests",
             self.open,
+        );
+        registry.register(
+            "throttled_scopes",
+            "Deployments, models and clients for which a backend is throttled",
+            self.throttled_scopes,
         );
         registry.register(
             "client_requests",

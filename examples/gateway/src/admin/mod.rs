@@ -1,7 +1,6 @@
 //! What operators are told: whether the gateway is up, whether it is ready, and how its backends are.
 
 mod metrics;
-mod ready;
 mod status;
 
 use std::io;
@@ -15,7 +14,6 @@ use axum::{
 };
 use tokio::{net::TcpListener, time::Instant};
 
-pub(crate) use self::ready::readiness;
 use self::status::Status;
 use crate::{app::App, reload::ReloadStatus};
 
@@ -42,7 +40,7 @@ fn router(admin: Admin) -> Router {
 }
 
 async fn ready(State(admin): State<Admin>) -> Response {
-    match readiness(&admin.app.site(), Instant::now()) {
+    match admin.app.health().readiness(Instant::now()) {
         Ok(()) => "ready\n".into_response(),
         Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
     }

@@ -75,6 +75,8 @@ struct Backend {
     closed_for_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<String>,
+    /// Deployments, models and clients for which it is.
+    throttled_scopes: usize,
     in_flight: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<f64>,
@@ -170,6 +172,7 @@ impl Backend {
                 Some(message) => format!("{:?}: {message}", cause.class()),
                 None => format!("{:?}", cause.class()),
             }),
+            throttled_scopes: snapshot.throttled_scopes(),
             in_flight: snapshot.in_flight(),
             latency_ms: snapshot
                 .latency()

@@ -33,6 +33,20 @@ fn a_refusal_of_one_scope_leaves_the_others_open() {
 }
 
 #[test]
+fn a_snapshot_tells_how_many_scopes_are_throttled() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    for (name, seconds) in [("small", 1), ("large", 2)] {
+        let selected = select(&pool, Scope::of(name), now);
+        selected.record(&throttled(SECOND * seconds), now);
+    }
+    let count = |now| pool.snapshot(Scope::WHOLE, now)[0].throttled_scopes();
+    assert_eq!(count(now), 2);
+    assert_eq!(count(now + SECOND), 1);
+    assert_eq!(count(now + 2 * SECOND), 0);
+}
+
+#[test]
 fn a_refusal_without_a_scope_closes_all() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
