@@ -76,7 +76,7 @@ async fn a_model_that_an_account_may_not_use_closes_nothing() {
     let body = json!({ "error": { "type": "invalid_request_error", "code": "model_not_found", "message": "No access." } });
     let backend = behaving(refusal(403, &body)).await;
     let gateway = gateway!().backend("only", 1, backend.url());
-    let gateway = gateway.env("BACKEND_only_APIKEY", "key").start().await;
+    let gateway = gateway.key("only", "key").start().await;
     assert_eq!(gateway.send(chat("client")).await.status, 403);
     assert!(gateway.wait_for_closed(1).await.is_empty());
 }

@@ -127,7 +127,7 @@ async fn a_refused_credential_of_the_backends_own_moves_on() {
     let next = healthy().await;
     let gateway = gateway!()
         .backend("first", 1, first.url())
-        .env("BACKEND_first_APIKEY", "a key")
+        .key("first", "a key")
         .backend("next", 2, next.url())
         .start()
         .await;

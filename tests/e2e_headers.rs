@@ -97,7 +97,7 @@ async fn a_backend_with_a_key_sees_it_and_none_of_the_client() {
     let backend = healthy().await;
     let gateway = gateway!()
         .backend("only", 1, backend.url())
-        .env("BACKEND_only_APIKEY", "of-the-backend")
+        .key("only", "of-the-backend")
         .start()
         .await;
 
@@ -114,7 +114,7 @@ async fn a_connection_field_cannot_take_the_backends_key_away() {
     let backend = healthy().await;
     let gateway = gateway!()
         .backend("only", 1, backend.url())
-        .env("BACKEND_only_APIKEY", "of-the-backend")
+        .key("only", "of-the-backend")
         .start()
         .await;
     let request = "GET / HTTP/1.1\r\nhost: gateway\r\nconnection: close, api-key, host\r\n\r\n";

@@ -165,7 +165,7 @@ async fn assert_secrets_kept(gateway: GatewayBuilder) {
 
 #[tokio::test]
 async fn a_backends_key_is_in_no_line_of_the_log_and_in_no_answer() {
-    assert_secrets_kept(gateway!().env("BACKEND_only_APIKEY", "s3cret-value-of-the-backend")).await;
+    assert_secrets_kept(gateway!().key("only", "s3cret-value-of-the-backend")).await;
 }
 
 #[tokio::test]

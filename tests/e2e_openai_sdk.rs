@@ -32,7 +32,7 @@ fn in_front_of(backends: &[&MockUpstream], keys: &[&str]) -> GatewayBuilder {
         let label = number.to_string();
         gateway
             .backend(&label, number, backend.url())
-            .env(format!("BACKEND_{label}_APIKEY"), key)
+            .key(&label, key)
     })
 }
 

@@ -207,7 +207,7 @@ async fn headers_are_those_of_the_original_request_at_every_attempt() {
     let (first, next) = (behaving(answer(429, &[])).await, healthy().await);
     let gateway = gateway!()
         .backend("first", 1, format!("{}/base", first.url()))
-        .env("BACKEND_first_APIKEY", "key of the first")
+        .key("first", "key of the first")
         .env("BACKEND_first_DEPLOYMENT_NAME", "of-the-first")
         .backend("next", 2, next.url())
         .start()

@@ -194,7 +194,7 @@ async fn no_key_is_in_the_log_of_a_connection_over_tls() {
     let backend = TlsUpstream::start(&authority, &["h2"], echo).await;
     for gateway in [
         in_front_of(&authority, &backend),
-        in_front_of(&authority, &backend).env("BACKEND_only_APIKEY", "s3cret-value-of-the-backend"),
+        in_front_of(&authority, &backend).key("only", "s3cret-value-of-the-backend"),
     ] {
         let gateway = gateway.env("RUST_LOG", "trace").start().await;
         let mut request = request("POST", "/v1/chat/completions", "question");

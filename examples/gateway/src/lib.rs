@@ -12,6 +12,7 @@ mod app;
 mod bounds;
 mod client;
 mod clients;
+mod command;
 pub mod config;
 mod demo;
 mod dialect;

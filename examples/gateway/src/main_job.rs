@@ -3,13 +3,15 @@
 use std::{io, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
+use spillover_core::Backend;
 use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
     admin::{self, Admin},
     app::App,
     clients::warn_if_open,
-    config::{Cli, Command, Config, ConfigError, CredentialSource, ListenAddr},
+    command,
+    config::{self, Cli, Command, Config, ConfigError, CredentialSource, ListenAddr},
     demo, log,
     reload::{ReloadStatus, Reloader, Source},
     serve::{one_thread, serve_on_threads, stop_signal},
@@ -29,6 +31,15 @@ pub fn main() -> ExitCode {
             Ok(listen) => runtime.block_on(demo::run(&listen, args.serve)),
             Err(error) => return refuse(&error),
         },
+        Some(Command::Check(_)) => match Config::effective(&cli) {
+            Ok(text) => command::print(&text),
+            Err(error) => return refuse(&error),
+        },
+        Some(Command::Import(args)) => command::import_policy(args),
+        Some(Command::Schema) => command::print(&config::schema()),
+        Some(Command::HashKey(args)) => command::hash_key(args.generate),
+        Some(Command::Completions(args)) => command::completions(args.shell),
+        Some(Command::Man) => command::manual(),
         None => match Config::load(&cli) {
             Ok(config) => {
                 log::init(config.log_format());
@@ -119,13 +130,13 @@ fn announce(config: &Config) {
             "ignored: it is no setting of a backend that has a URL"
         );
     }
-    for config_of_backend in config.pools.iter().flat_map(|pool| &pool.backends) {
-        let backend = &config_of_backend.backend;
-        let credential = match config_of_backend.credential {
-            CredentialSource::Backend => "its own",
-            CredentialSource::Entra => "Entra ID",
+    for backend in config.pools.iter().flat_map(|pool| &pool.backends) {
+        let credential = match backend.credential {
+            CredentialSource::Backend => own_field(&backend.backend),
+            CredentialSource::Entra => "a token of Entra ID",
             CredentialSource::Client => "the client's own, passed through",
         };
+        let backend = &backend.backend;
         tracing::info!(
             backend = backend.label(),
             url = backend.url(),
@@ -135,6 +146,14 @@ fn announce(config: &Config) {
             "backend"
         );
     }
+}
+
+/// The field that the backend's own credential is in.
+fn own_field(backend: &Backend) -> &str {
+    let field = backend
+        .credential()
+        .and_then(|credential| credential.field());
+    field.map_or("its own", |(name, _)| name.as_str())
 }
 
 fn refuse(error: &ConfigError) -> ExitCode {

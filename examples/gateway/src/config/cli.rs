@@ -1,6 +1,10 @@
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use super::{
     ConfigError, ListenAddr,
@@ -28,7 +32,17 @@ pub struct Cli {
     pub command: Option<Command>,
 
     #[command(flatten)]
-    pub(super) flags: Flags,
+    flags: Flags,
+}
+
+impl Cli {
+    /// The flags that say what the gateway goes by.
+    pub(super) fn flags(&self) -> &Flags {
+        match &self.command {
+            Some(Command::Check(CheckArgs { flags })) => flags,
+            _ => &self.flags,
+        }
+    }
 }
 
 /// A command of `spillover`.
@@ -37,6 +51,57 @@ pub struct Cli {
 pub enum Command {
     /// Show the gateway at work in front of mock backends; needs no configuration
     Demo(DemoArgs),
+
+    /// Check the configuration and print it, with every default; secrets are not shown
+    Check(CheckArgs),
+
+    /// Turn an API Management policy that balances load into a configuration file
+    Import(ImportArgs),
+
+    /// Print the JSON schema of the configuration file
+    Schema,
+
+    /// Print the SHA-256 of a client's key, which is read from standard input
+    HashKey(HashKeyArgs),
+
+    /// Print a script that completes commands and flags in a shell
+    Completions(CompletionsArgs),
+
+    /// Print the manual page
+    Man,
+}
+
+/// The flags of `spillover check`: those of the gateway.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// The arguments of `spillover import`.
+#[derive(Args, Clone, Debug)]
+pub struct ImportArgs {
+    /// The policy, in XML; `-` is standard input
+    pub file: PathBuf,
+
+    /// Write the configuration to this file, which must not exist [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// The flags of `spillover hash-key`.
+#[derive(Args, Clone, Debug)]
+pub struct HashKeyArgs {
+    /// Make a new key, and print it as well
+    #[arg(long)]
+    pub generate: bool,
+}
+
+/// The arguments of `spillover completions`.
+#[derive(Args, Clone, Debug)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: Shell,
 }
 
 /// The flags of `spillover demo`.

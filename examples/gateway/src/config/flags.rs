@@ -11,10 +11,19 @@ use super::setting::Setting;
 #[expect(clippy::doc_markdown, reason = "the help text is no Markdown")]
 #[derive(Args, Clone, Debug)]
 pub(super) struct Flags {
+    /// Read this file, in TOML [env: SPILLOVER_CONFIG]
+    ///
+    /// It has all settings, and all backends: BACKEND_<LABEL>_<KEY> is ignored then. The
+    /// other variables and flags win over what it says. docs/configuration.md has its
+    /// keys, and spillover check tells what is wrong with it.
+    #[arg(long, value_name = "FILE")]
+    #[arg(verbatim_doc_comment, help_heading = "Configuration file")]
+    pub(super) config: Option<FlagText>,
+
     /// Add or change a backend; repeatable [env: BACKEND_<LABEL>_<KEY>]
     ///
-    /// The keys are those of the variables: url, priority and deployment_name. A key
-    /// given here wins over the variable of the same label. API keys are refused,
+    /// The keys are those of the variables: url, priority, auth and deployment_name. A
+    /// key given here wins over the variable of the same label. API keys are refused,
     /// because process lists show flags; they go in BACKEND_<LABEL>_APIKEY.
     #[arg(long, value_name = "LABEL,KEY=VALUE,...")]
     #[arg(verbatim_doc_comment, help_heading = "Backends")]
@@ -33,6 +42,13 @@ pub(super) struct Flags {
     #[arg(long, value_name = "PORT", conflicts_with = "listen")]
     #[arg(verbatim_doc_comment, help_heading = "Listening")]
     pub(super) port: Option<FlagText>,
+
+    /// Address where operators ask how it does [env: ADMIN_LISTEN]
+    ///
+    /// Such as 127.0.0.1:9090. Without it, nowhere.
+    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(verbatim_doc_comment, help_heading = "Listening")]
+    pub(super) admin_listen: Option<FlagText>,
 
     /// Time a backend has to answer [env: HTTP_TIMEOUT_SECONDS] [default: 100]
     ///

@@ -21,8 +21,10 @@ pub(super) fn after() -> StyledStr {
 const ENVIRONMENT: &str = "  \
   BACKEND_<LABEL>_URL              base URL, http or https; required
   BACKEND_<LABEL>_PRIORITY         whole number, a lower one is used first; required
-  BACKEND_<LABEL>_APIKEY           sent as api-key; without it the client's own
-                                   credentials pass through
+  BACKEND_<LABEL>_APIKEY           sent as api-key
+  BACKEND_<LABEL>_AUTH             key, entra or passthrough: what authenticates to it,
+                                   an APIKEY, a token of Entra ID, or what the client
+                                   sends. Default: key with an APIKEY, else entra
   BACKEND_<LABEL>_DEPLOYMENT_NAME  replaces the deployment in the path
   RUST_LOG                         what is logged, such as info or warn
 

@@ -3,7 +3,11 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-use super::{Problem, flags::Flags, variables::Variables};
+use super::{
+    Problem,
+    flags::{FlagText, Flags},
+    variables::Variables,
+};
 
 /// Where to accept connections: a host and a port, such as `127.0.0.1:8080`, `[::]:8080` or `localhost:8080`.
 ///
@@ -19,22 +23,29 @@ impl ListenAddr {
         &self.0
     }
 
-    /// The address that the flags or variables ask for: `LISTEN`, else `PORT`.
-    pub(super) fn find(flags: &Flags, variables: &Variables) -> Result<Option<Self>, Problem> {
-        if let Some(listen) = flags
-            .listen
-            .as_ref()
-            .and_then(|flag| flag.setting("LISTEN"))
-        {
-            return listen.read(Self::parse).map(Some);
+    /// Whether the port is 0, which stands for any.
+    pub(super) fn is_any_port(&self) -> bool {
+        self.0.ends_with(":0")
+    }
+
+    /// The address that the flags or variables ask for, `LISTEN`, else `PORT`, and where they do.
+    pub(super) fn find(
+        flags: &Flags,
+        variables: &Variables,
+    ) -> Result<Option<(Self, String)>, Problem> {
+        let flag = |text: &Option<FlagText>, name| text.as_ref()?.setting(name);
+        if let Some(listen) = flag(&flags.listen, "LISTEN") {
+            return listen.read_at(Self::parse).map(Some);
         }
-        if let Some(port) = flags.port.as_ref().and_then(|flag| flag.setting("PORT")) {
-            return port.read(Self::on_every_interface).map(Some);
+        if let Some(port) = flag(&flags.port, "PORT") {
+            return port.read_at(Self::on_every_interface).map(Some);
         }
-        if let Some(listen) = variables.only("LISTEN")? {
-            return listen.read(Self::parse).map(Some);
+        if let Some(listen) = variables.named("LISTEN")? {
+            return listen.read_at(Self::parse).map(Some);
         }
-        variables.read("PORT", None, Self::on_every_interface)
+        let port = variables.named("PORT")?;
+        port.map(|port| port.read_at(Self::on_every_interface))
+            .transpose()
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {

@@ -1,5 +1,9 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// The form of the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum LogFormat {
     /// Text on a terminal, JSON anywhere else.

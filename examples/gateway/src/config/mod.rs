@@ -30,15 +30,21 @@
 //! key and refused.
 
 mod backends;
+mod check;
 mod checked;
 mod cli;
 mod error;
+mod file;
 mod flags;
 mod help;
+mod import;
 mod listen;
 mod log_format;
 mod order;
+mod overrides;
 mod setting;
+mod similar;
+mod source;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -54,12 +60,19 @@ pub(crate) use self::checked::{
     Cors, CredentialSource, HeaderRules, Listener, PoolConfig, PoolLimits, Route, Shutdown,
     Timeouts, Tls,
 };
-use self::{backends::Backends, error::Problems, variables::Variables};
+use self::{
+    check::Check, error::Problems, file::Document, overrides::Overrides, source::Source,
+    variables::Variables,
+};
 pub use self::{
-    cli::{Cli, Command, DemoArgs},
+    cli::{CheckArgs, Cli, Command, CompletionsArgs, DemoArgs, HashKeyArgs, ImportArgs},
     error::{ConfigError, Problem},
     listen::ListenAddr,
     log_format::LogFormat,
+};
+pub(crate) use self::{
+    file::schema,
+    import::{Imported, import},
 };
 
 /// The configuration of the gateway, checked; see the [module](self).
@@ -98,55 +111,49 @@ impl Config {
         cli: &Cli,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
-        let flags = &cli.flags;
+        let (config, _) = Self::with_document(cli, variables)?;
+        Ok(config)
+    }
+
+    /// The same, and what it was read from: the tables of a file with every default, whether there is a file or not.
+    fn with_document(
+        cli: &Cli,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<(Self, Document), ConfigError> {
+        let flags = cli.flags();
         let variables = Variables::new(variables);
         let mut problems = Problems::default();
 
-        let listen = problems.keep(ListenAddr::find(flags, &variables));
-        let http_timeout = problems.keep(variables.read(
-            "HTTP_TIMEOUT_SECONDS",
-            flags.http_timeout_seconds.as_ref(),
-            values::timeout,
-        ));
-        let when_exhausted = problems.keep(variables.read(
-            "WHEN_EXHAUSTED",
-            flags.when_exhausted.as_ref(),
-            values::when_exhausted,
-        ));
-        let expose_backend_url = problems.keep(variables.read(
-            "EXPOSE_BACKEND_URL",
-            flags.expose_backend_url.as_ref(),
-            values::truth,
-        ));
-        let log_format = problems.keep(variables.read(
-            "LOG_FORMAT",
-            flags.log_format.as_ref(),
-            LogFormat::parse,
-        ));
-        let Backends { backends, ignored } =
-            Backends::find(&flags.backend, &variables, &mut problems);
+        let source = Source::find(flags, &variables, &mut problems);
+        let Some(Source {
+            mut document,
+            mut origin,
+            ignored,
+        }) = source
+        else {
+            problems.into_result()?;
+            return Err(ConfigError::from(Problem::new(
+                "--config",
+                "nothing can be read",
+            )));
+        };
+        Overrides::new(flags, &variables).apply(&mut document, &mut origin, &mut problems);
+        document.fill_in();
+        let check = Check::new(&origin, &variables, &mut problems);
+        let config = check.document(&document, ignored);
 
         problems.into_result()?;
-        let mut pool = PoolConfig::new(DEFAULT_POOL, backends);
-        if let Some(timeout) = http_timeout {
-            pool.timeouts.response_head = timeout;
-        }
-        pool.when_exhausted = when_exhausted.unwrap_or_default();
-        pool.expose_backend_url = expose_backend_url.unwrap_or_default();
-        Ok(Self {
-            listeners: vec![Listener {
-                address: listen.unwrap_or_default(),
-                tls: None,
-            }],
-            admin: None,
-            log_format: log_format.unwrap_or_default(),
-            clients: Clients::default(),
-            connections: Connections::default(),
-            shutdown: Shutdown::default(),
-            pools: vec![pool],
-            files: Vec::new(),
-            ignored,
-        })
+        Ok((config, document))
+    }
+
+    /// What the gateway would go by, as a file with every default; secrets print as `[redacted]`.
+    ///
+    /// # Errors
+    ///
+    /// As by [`load`](Self::load).
+    pub(crate) fn effective(cli: &Cli) -> Result<String, ConfigError> {
+        let (config, document) = Self::with_document(cli, env::vars_os())?;
+        Ok(document.print(&config.ignored))
     }
 
     /// Whether a backend gets tokens of Entra ID.
@@ -211,6 +218,3 @@ impl Config {
         &self.ignored
     }
 }
-
-/// The one pool of a configuration without a file.
-const DEFAULT_POOL: &str = "default";

@@ -35,6 +35,14 @@ impl Setting {
         text.and_then(parse)
             .map_err(|expected| Problem::expected(&self.place, expected))
     }
+
+    /// The same, with the place of the value.
+    pub(super) fn read_at<T>(
+        &self,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Result<(T, String), Problem> {
+        Ok((self.read(parse)?, self.place.clone()))
+    }
 }
 
 impl fmt::Debug for Setting {

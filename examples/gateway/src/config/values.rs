@@ -5,6 +5,8 @@ use std::time::Duration;
 use spillover_core::{Backend, BackendBuilder, Credential};
 use tower_spillover::select::WhenExhausted;
 
+use super::file::{CredentialTable, Secret};
+
 pub(super) fn timeout(text: &str) -> Result<Duration, &'static str> {
     const EXPECTED: &str = "a number of seconds from 0.001 to 86400, such as 100 or 2.5";
     let seconds: f64 = text.parse().map_err(|_| EXPECTED)?;
@@ -48,8 +50,9 @@ pub(super) fn priority(text: &str) -> Result<u32, &'static str> {
         .map_err(|_| "a whole number from 0 to 4294967295; a lower one is used first")
 }
 
-pub(super) fn credential(text: &str) -> Result<Credential, &'static str> {
-    Credential::api_key(text).map_err(|invalid| invalid.expected())
+pub(super) fn api_key(text: &str) -> Result<CredentialTable, &'static str> {
+    Credential::api_key(text).map_err(|invalid| invalid.expected())?;
+    Ok(CredentialTable::ApiKey(Secret::Inline(text.to_owned())))
 }
 
 pub(super) fn label(text: &str) -> Result<String, &'static str> {

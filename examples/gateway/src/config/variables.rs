@@ -33,13 +33,24 @@ impl Variables {
         flag: Option<&FlagText>,
         parse: impl FnOnce(&str) -> Result<T, &'static str>,
     ) -> Result<Option<T>, Problem> {
+        let set = self.find(name, flag)?;
+        set.map(|setting| setting.read(parse)).transpose()
+    }
+
+    /// The flag, else the variable of this name.
+    pub(super) fn find(
+        &self,
+        name: &'static str,
+        flag: Option<&FlagText>,
+    ) -> Result<Option<Setting>, Problem> {
         match flag.and_then(|flag| flag.setting(name)) {
-            Some(setting) => setting.read(parse).map(Some),
-            None => self.only(name)?.map(|set| set.read(parse)).transpose(),
+            Some(setting) => Ok(Some(setting)),
+            None => Ok(self.named(name)?.cloned()),
         }
     }
 
-    pub(super) fn only(&self, name: &'static str) -> Result<Option<&Setting>, Problem> {
+    /// The variable of this name, which is in upper case.
+    pub(super) fn named(&self, name: &str) -> Result<Option<&Setting>, Problem> {
         self.0.get(name).map(Spellings::only).transpose()
     }
 

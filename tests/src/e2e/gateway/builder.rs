@@ -27,10 +27,24 @@ impl GatewayBuilder {
         Self { command }
     }
 
-    /// Adds a backend by its two required variables.
+    /// Adds a backend by its two required variables. It gets the credentials of the client, unless it has a key.
     pub fn backend(self, label: &str, priority: u32, url: impl AsRef<OsStr>) -> Self {
-        self.env(format!("BACKEND_{label}_URL"), url)
-            .env(format!("BACKEND_{label}_PRIORITY"), priority.to_string())
+        let auth = format!("BACKEND_{label}_AUTH");
+        let mut variables = self.command.as_std().get_envs();
+        let says_auth = variables.any(|(name, _)| name == OsStr::new(&auth));
+        let gateway = self
+            .env(format!("BACKEND_{label}_URL"), url)
+            .env(format!("BACKEND_{label}_PRIORITY"), priority.to_string());
+        if says_auth {
+            return gateway;
+        }
+        gateway.env(auth, "passthrough")
+    }
+
+    /// Gives a backend a key of its own.
+    pub fn key(self, label: &str, key: &str) -> Self {
+        self.env(format!("BACKEND_{label}_APIKEY"), key)
+            .env(format!("BACKEND_{label}_AUTH"), "key")
     }
 
     /// Sets a variable.

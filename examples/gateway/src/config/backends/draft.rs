@@ -1,9 +1,13 @@
 use std::collections::BTreeMap;
 
-use spillover_core::Backend;
-
-use super::key::Key;
-use crate::config::{Problem, error::Problems, setting::Setting, values};
+use super::{auth::Auth, key::Key};
+use crate::config::{
+    Problem,
+    error::Problems,
+    file::{BackendTable, CredentialTable},
+    setting::Setting,
+    values,
+};
 
 /// What was set for one label, not yet checked.
 #[derive(Debug)]
@@ -39,25 +43,40 @@ impl Draft {
         self.settings.contains_key(&key)
     }
 
-    pub(super) fn build(&self, problems: &mut Problems) -> Option<Backend> {
+    pub(super) fn build(&self, problems: &mut Problems) -> Option<BackendTable> {
         let label = problems.keep(self.label());
         let url = problems.keep(self.required(Key::Url, values::url));
         let priority = problems.keep(self.required(Key::Priority, values::priority));
-        let credential = problems.keep(self.optional(Key::Apikey, values::credential));
+        let credential = problems.keep(self.credential());
         let deployment = problems.keep(self.optional(Key::DeploymentName, values::deployment));
+        Some(BackendTable {
+            name: Some(label?),
+            url: Some(url?),
+            priority: priority?,
+            credential: Some(credential?),
+            deployment,
+            ..BackendTable::default()
+        })
+    }
 
-        let mut builder = Backend::builder(label?).url(url?).priority(priority?);
-        if let Some(credential) = credential {
-            builder = builder.credential(credential);
+    fn credential(&self) -> Result<Option<CredentialTable>, Problem> {
+        let has_key = self.has(Key::Apikey);
+        let auth = self.optional(Key::Auth, Auth::parse)?;
+        match auth.unwrap_or_else(|| Auth::default_with(has_key)) {
+            Auth::Key if !has_key => {
+                let auth = self.place(Key::Auth);
+                let message = format!("not set, but {auth} is key; expected the key");
+                Err(Problem::new(self.place(Key::Apikey), message))
+            }
+            Auth::Key => self.optional(Key::Apikey, values::api_key),
+            _ if has_key => {
+                let auth = self.place(Key::Auth);
+                let message = format!("set, but {auth} is not key; expected one of them");
+                Err(Problem::new(self.place(Key::Apikey), message))
+            }
+            Auth::Entra => Ok(Some(CredentialTable::Entra)),
+            Auth::Passthrough => Ok(Some(CredentialTable::Passthrough)),
         }
-        if let Some(deployment) = deployment {
-            builder = builder.deployment(deployment);
-        }
-        let refused = |invalid: spillover_core::InvalidBackend| {
-            let message = format!("{}: expected {}", invalid.field(), invalid.expected());
-            Problem::new(self.place(Key::Url), message)
-        };
-        problems.keep(builder.build().map(Some).map_err(refused))
     }
 
     fn label(&self) -> Result<Option<String>, Problem> {

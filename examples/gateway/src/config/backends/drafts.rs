@@ -1,13 +1,13 @@
 use std::collections::BTreeMap;
 
-use spillover_core::Backend;
-
 use super::{
     draft::Draft,
     flag::Flag,
     key::{self, Key},
 };
-use crate::config::{Problem, error::Problems, flags::FlagText, variables::Variables};
+use crate::config::{
+    Problem, error::Problems, file::BackendTable, flags::FlagText, variables::Variables,
+};
 
 /// What was set for each label, by the label in upper case.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ impl Drafts {
         })
     }
 
-    pub(super) fn build(&self, problems: &mut Problems) -> Vec<Backend> {
+    pub(super) fn build(&self, problems: &mut Problems) -> Vec<BackendTable> {
         let drafts = self.0.values();
         drafts.filter_map(|draft| draft.build(problems)).collect()
     }

@@ -1,17 +1,21 @@
+use crate::config::similar;
+
 /// What can be set for a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     Url,
     Priority,
     Apikey,
+    Auth,
     DeploymentName,
 }
 
 impl Key {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Url,
         Self::Priority,
         Self::Apikey,
+        Self::Auth,
         Self::DeploymentName,
     ];
 
@@ -24,13 +28,8 @@ impl Key {
 
     /// The key that was probably meant by this name.
     pub(super) fn closest(name: &str) -> Option<Self> {
-        let name = name.to_ascii_uppercase();
-        Self::ALL
-            .into_iter()
-            .map(|key| (similarity(key.name(), &name), key))
-            .filter(|(similarity, _)| *similarity > CLOSE)
-            .max_by(|(a, _), (b, _)| a.total_cmp(b))
-            .map(|(_, key)| key)
+        let known = Self::ALL.into_iter().map(Self::name);
+        similar::closest(&name.to_ascii_uppercase(), known).and_then(Self::named)
     }
 
     /// Takes `<label>_<key>` apart, when it ends with a key and the label is not empty.
@@ -60,18 +59,11 @@ impl Key {
             Self::Url => "URL",
             Self::Priority => "PRIORITY",
             Self::Apikey => "APIKEY",
+            Self::Auth => "AUTH",
             Self::DeploymentName => "DEPLOYMENT_NAME",
         }
     }
 }
 
-/// Favours a common start (`DEPLOYMENT`), or few slips of the finger (`ULR`).
-fn similarity(a: &str, b: &str) -> f64 {
-    strsim::jaro_winkler(a, b).max(strsim::normalized_damerau_levenshtein(a, b))
-}
-
-/// Just below one slip in three letters.
-const CLOSE: f64 = 0.66;
-
 /// What the name of every variable of a backend starts with.
-pub(super) const PREFIX: &str = "BACKEND_";
+pub(in crate::config) const PREFIX: &str = "BACKEND_";

@@ -1,20 +1,21 @@
 //! The backends: `--backend` flags and `BACKEND_<label>_<key>` variables, put together by label.
 
+mod auth;
 mod draft;
 mod drafts;
 mod flag;
-mod key;
+pub(super) mod key;
 mod service_link;
 mod stray;
 
-use spillover_core::{Backend, Pool};
-
 use self::drafts::Drafts;
-use super::{Problem, error::Problems, flags::FlagText, order::natural, variables::Variables};
+use super::{
+    Problem, error::Problems, file::BackendTable, flags::FlagText, order::natural,
+    variables::Variables,
+};
 
-#[derive(Debug)]
 pub(super) struct Backends {
-    pub(super) backends: Vec<Backend>,
+    pub(super) backends: Vec<BackendTable>,
     pub(super) ignored: Vec<String>,
 }
 
@@ -27,15 +28,13 @@ impl Backends {
 
         let mut backends = drafts.build(problems);
         backends.sort_by(|a, b| {
-            let by_priority = a.priority().cmp(&b.priority());
-            by_priority.then_with(|| natural(a.label(), b.label()))
+            let name = |backend: &BackendTable| backend.name.clone().unwrap_or_default();
+            let by_priority = a.priority.cmp(&b.priority);
+            by_priority.then_with(|| natural(&name(a), &name(b)))
         });
 
         if drafts.is_empty() && flags.iter().all(FlagText::is_blank) {
             problems.add(nothing_set(&ignored));
-        }
-        if backends.len() > Pool::MAX_BACKENDS {
-            problems.add(too_many());
         }
         Self { backends, ignored }
     }
@@ -44,7 +43,8 @@ impl Backends {
 fn nothing_set(ignored: &[String]) -> Problem {
     let mut message = String::from(
         "not set, so there is no backend; set it and BACKEND_<LABEL>_PRIORITY, for example \
-         BACKEND_1_URL=https://name.openai.azure.com BACKEND_1_PRIORITY=1 BACKEND_1_APIKEY=...",
+         BACKEND_1_URL=https://name.openai.azure.com BACKEND_1_PRIORITY=1 BACKEND_1_APIKEY=..., or \
+         name a file by --config",
     );
     if !ignored.is_empty() {
         message.push_str("; ignored: ");
@@ -53,9 +53,5 @@ fn nothing_set(ignored: &[String]) -> Problem {
     Problem::new(ANY_URL, message)
 }
 
-fn too_many() -> Problem {
-    let most = Pool::MAX_BACKENDS;
-    Problem::new(ANY_URL, format!("expected at most {most} backends"))
-}
-
-const ANY_URL: &str = "BACKEND_<LABEL>_URL";
+/// Where backends belong that are not there.
+pub(super) const ANY_URL: &str = "BACKEND_<LABEL>_URL";

@@ -1,0 +1,41 @@
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Read, Write},
+    path::Path,
+};
+
+use super::print;
+use crate::config::{ImportArgs, Imported, import};
+
+/// Turns a policy into a configuration file, and says what is left to do.
+pub(crate) fn import_policy(args: &ImportArgs) -> io::Result<()> {
+    let Imported { toml, notes } = import(&read(&args.file)?).map_err(io::Error::other)?;
+    match &args.output {
+        Some(path) => write_new(path, &toml)?,
+        None => print(&toml)?,
+    }
+    for note in notes {
+        eprintln!("{note}");
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    if path == Path::new("-") {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    fs::read_to_string(path).map_err(|error| about(path, &error))
+}
+
+/// Does not overwrite what somebody may have written by hand.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create_new(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|error| about(path, &error))
+}
+
+fn about(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

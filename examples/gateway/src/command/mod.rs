@@ -1,0 +1,31 @@
+//! What `spillover` does besides serving: each command reads something and prints something.
+
+mod hash_key;
+mod import;
+
+use std::io::{self, Write};
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+pub(crate) use self::{hash_key::hash_key, import::import_policy};
+use crate::config::Cli;
+
+/// Prints a script that completes commands and flags.
+pub(crate) fn completions(shell: Shell) -> io::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "spillover", &mut script);
+    io::stdout().write_all(&script)
+}
+
+/// Prints the manual page.
+pub(crate) fn manual() -> io::Result<()> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    io::stdout().write_all(&page)
+}
+
+/// Prints a text as it is.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    io::stdout().write_all(text.as_bytes())
+}

@@ -1,0 +1,97 @@
+use spillover_core::{Backend, Pool};
+
+use super::Check;
+use crate::config::{
+    BackendConfig,
+    file::{BackendTable, Path},
+    values,
+};
+
+impl Check<'_> {
+    /// The backends of a pool by priority, those of one priority in the order of the list.
+    pub(super) fn backends(&mut self, path: &Path, tables: &[BackendTable]) -> Vec<BackendConfig> {
+        if tables.is_empty() && !self.origin.is_wrong(path) {
+            self.problem(path, "not set; expected at least one backend");
+        }
+        if tables.len() > Pool::MAX_BACKENDS {
+            let most = Pool::MAX_BACKENDS;
+            self.problem(path, format!("expected at most {most} backends"));
+        }
+        let mut backends = Vec::new();
+        for (index, table) in tables.iter().enumerate() {
+            let path = path.index(index);
+            let same_name = |other: &BackendTable| match (&other.name, &table.name) {
+                (Some(other), Some(name)) => other.eq_ignore_ascii_case(name),
+                _ => false,
+            };
+            if let Some(other) = tables[..index].iter().position(same_name) {
+                let message = format!("backends[{other}] has this name; expected one of its own");
+                self.problem(&path.key("name"), message);
+            }
+            backends.extend(self.backend(&path, table));
+        }
+        backends.sort_by_key(|config| config.backend.priority());
+        backends
+    }
+
+    fn backend(&mut self, path: &Path, table: &BackendTable) -> Option<BackendConfig> {
+        let label = self.required(&path.key("name"), &table.name, "a name for the logs");
+        let label = label.and_then(|name| self.keep(&path.key("name"), values::label(name)));
+        let url = self.required(
+            &path.key("url"),
+            &table.url,
+            "an absolute URL, such as https://name.openai.azure.com",
+        );
+        let url = url.and_then(|url| self.keep(&path.key("url"), values::url(url)));
+        let deployment = table.deployment.as_deref().and_then(|deployment| {
+            let path = path.key("deployment");
+            self.keep(&path, values::deployment(deployment))
+        });
+        let model = table.model.as_deref().and_then(|model| {
+            let is_model = !model.is_empty() && !model.contains(char::is_control);
+            let model = is_model.then(|| model.to_owned()).ok_or("a model");
+            self.keep(&path.key("model"), model)
+        });
+        let path_of_credential = path.key("credential");
+        let credential = self
+            .required(&path_of_credential, &table.credential, CREDENTIAL)
+            .and_then(|credential| self.credential(&path_of_credential, credential));
+        let ca = table.ca.as_ref();
+        let ca = ca.map(|file| self.readable(&path.key("ca"), file));
+        let request_headers = self.headers(&path.key("request_headers"), &table.request_headers);
+        let response_headers = self.headers(&path.key("response_headers"), &table.response_headers);
+
+        let (credential, source) = credential?;
+        let mut builder = Backend::builder(label?)
+            .url(url?)
+            .priority(table.priority)
+            .weight(table.weight.get());
+        if let Some(credential) = credential {
+            builder = builder.credential(credential);
+        }
+        if let Some(deployment) = deployment {
+            builder = builder.deployment(deployment);
+        }
+        if let Some(most) = table.max_concurrency.get() {
+            builder = builder.max_concurrency(most.get());
+        }
+        let backend = match builder.build() {
+            Ok(backend) => backend,
+            Err(invalid) => {
+                self.expected(&path.key(invalid.field()), invalid.expected());
+                return None;
+            }
+        };
+        Some(BackendConfig {
+            backend,
+            credential: source,
+            model,
+            request_headers,
+            response_headers,
+            ca,
+        })
+    }
+}
+
+const CREDENTIAL: &str =
+    "{ api_key = ... }, { bearer = ... }, { header = ... }, \"entra\" or \"passthrough\"";

@@ -1,0 +1,66 @@
+use http::{HeaderName, HeaderValue, header};
+
+use super::Check;
+use crate::config::{
+    HeaderRules,
+    file::{HeadersTable, Path},
+};
+
+impl Check<'_> {
+    pub(super) fn headers(&mut self, path: &Path, table: &HeadersTable) -> HeaderRules {
+        let mut rules = HeaderRules::default();
+        let path_of_set = path.key("set");
+        for (name, value) in &table.set {
+            let path = path_of_set.key(name);
+            let name = self.keep(&path, field_name(name));
+            let Some(value) = self.secret(&path, value) else {
+                continue;
+            };
+            let value = HeaderValue::from_str(&value)
+                .map_err(|_| "a value of visible ASCII characters and spaces");
+            let Some(mut value) = self.keep(&path, value) else {
+                continue;
+            };
+            // It may be a secret: it is not printed.
+            value.set_sensitive(true);
+            rules.set.extend(name.map(|name| (name, value)));
+        }
+        let path_of_remove = path.key("remove");
+        for (index, name) in table.remove.iter().enumerate() {
+            let path = path_of_remove.index(index);
+            let Some(name) = self.keep(&path, field_name(name)) else {
+                continue;
+            };
+            if rules.set.iter().any(|(set, _)| *set == name) {
+                let message = "this field is set as well; expected one of them, as to set a field replaces it";
+                self.problem(&path, message);
+            }
+            rules.remove.push(name);
+        }
+        rules
+    }
+}
+
+/// The name of a field that a rule may be about.
+pub(super) fn field_name(name: &str) -> Result<HeaderName, &'static str> {
+    let field: HeaderName = name.parse().map_err(|_| "the name of a header field")?;
+    if FRAMING.contains(&field) {
+        return Err(
+            "a field that is about the message; this one is about the connection or the framing, which the gateway sees to",
+        );
+    }
+    Ok(field)
+}
+
+/// RFC 9110 sections 7.2, 7.6.1 and 8.6, RFC 9112 section 6.1.
+const FRAMING: [HeaderName; 9] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::HOST,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];

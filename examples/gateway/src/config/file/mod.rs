@@ -1,0 +1,68 @@
+//! The configuration file: its tables, how they are read, and where in it each setting stands.
+
+mod document;
+mod origin;
+mod read;
+mod schema;
+mod text;
+mod value;
+
+use std::path::PathBuf;
+
+pub(crate) use self::schema::schema;
+pub(super) use self::{
+    document::{
+        AdminTable, AffinityKeyTable, AffinityTable, BackendTable, ClientCertificateWord,
+        ClientKeyTable, ClientsTable, ConnectionsTable, CooldownTable, Document, HeadersTable,
+        LimitsTable, ListenerTable, PoolTable, RouteTable, ShutdownTable, TimeoutsTable, TlsTable,
+    },
+    origin::Origin,
+    read::Path,
+    text::read_text,
+    value::{ClassWord, CredentialHeader, CredentialTable, Exhausted, Limit, Secret, Size, Time},
+};
+use super::{Problem, error::Problems};
+
+/// A file that could be read, at least in part.
+pub(super) struct File {
+    pub(super) document: Document,
+    pub(super) origin: Origin,
+}
+
+impl File {
+    /// Reads the file at `path`, which `place` names: a flag or a variable. `None` if nothing of it can be read.
+    pub(super) fn read(path: PathBuf, place: &str, problems: &mut Problems) -> Option<Self> {
+        let text = match read_text(&path, MOST_BYTES) {
+            Ok(text) => text,
+            Err(reason) => {
+                let message = format!("the file cannot be read: {reason}");
+                problems.add(Problem::new(place, message));
+                return None;
+            }
+        };
+        let name = path.display().to_string();
+        let lines = read::Lines::of(&text);
+        let tree = match read::parse(&text) {
+            Ok(tree) => tree,
+            Err(broken) => {
+                problems.extend(broken.into_iter().map(|broken| {
+                    let place = format!("{name}:{}", lines.at(broken.at));
+                    Problem::new(place, format!("no TOML: {}", broken.message))
+                }));
+                return None;
+            }
+        };
+        let read = read::read::<Document>(tree.clone());
+        let origin = Origin::of_file(path, tree, lines, &read.mistakes);
+        for (path, message) in read.mistakes {
+            problems.add(Problem::new(origin.place(&path), message));
+        }
+        read.is_in_order.then_some(Self {
+            document: read.value,
+            origin,
+        })
+    }
+}
+
+/// More than any configuration has.
+const MOST_BYTES: u64 = 8 * Size::MIB;

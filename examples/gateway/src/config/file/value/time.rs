@@ -1,0 +1,51 @@
+use std::{borrow::Cow, time::Duration};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::text::parsed;
+
+/// A duration with its unit, such as `100ms`, `5s` or `2m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Time(pub(crate) Duration);
+
+impl Time {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        if text.trim().parse::<f64>().is_ok() {
+            return Err("a unit after the number, such as 5s, 100ms or 2m");
+        }
+        humantime::parse_duration(text.trim())
+            .map(Self)
+            .map_err(|_| EXPECTED)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parsed(deserializer, EXPECTED, Self::parse)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = humantime::format_duration(self.0).to_string();
+        serializer.serialize_str(&text.replace(' ', ""))
+    }
+}
+
+impl JsonSchema for Time {
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A duration with its unit.",
+            "type": "string",
+            "pattern": "[a-zµ]",
+            "examples": ["100ms", "5s", "2m", "1h30m"],
+        })
+    }
+}
+
+const EXPECTED: &str = "a duration with its unit as a string, such as \"5s\", \"100ms\" or \"2m\"";

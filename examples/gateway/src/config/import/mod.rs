@@ -1,0 +1,42 @@
+//! `spillover import`: the policies of API Management that balance load over a list of backends become a configuration file.
+//!
+//! See <https://github.com/Azure-Samples/openai-apim-lb> for the policy that most others are made from.
+
+mod backend;
+mod lenient;
+mod list;
+mod policy;
+mod tokens;
+mod write;
+
+use self::policy::Policy;
+
+/// A policy as a configuration file.
+#[derive(Debug)]
+pub(crate) struct Imported {
+    pub(crate) toml: String,
+    /// What was not taken over, and what is to do now. No value of the policy is in it.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Reads a policy.
+///
+/// # Errors
+///
+/// A sentence that says what is wrong, if it is no XML or has no list of backends.
+pub(crate) fn import(xml: &str) -> Result<Imported, String> {
+    let xml = lenient::well_formed(xml);
+    let document = roxmltree::Document::parse(&xml).map_err(|error| {
+        // The error itself may name what it found.
+        let line = error.pos().row;
+        format!("the policy is no XML that can be read: see line {line}")
+    })?;
+    let policy = Policy::read(&document);
+    if policy.backends.is_empty() {
+        return Err(
+            "the policy has no list of backends: no set-variable whose value adds objects with a \"url\""
+                .to_owned(),
+        );
+    }
+    Ok(write::write(policy))
+}

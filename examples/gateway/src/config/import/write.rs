@@ -1,0 +1,155 @@
+use std::fmt::Write;
+
+use super::{
+    Imported,
+    backend::{BackendAuth, ImportedBackend},
+    policy::{Policy, PolicyAuth},
+};
+
+/// Writes the configuration that a policy stands for.
+pub(super) fn write(policy: Policy) -> Imported {
+    let mut writer = Writer {
+        toml: HEAD.to_owned(),
+        notes: policy.notes,
+        names: Vec::new(),
+        auth: policy.auth,
+    };
+    for note in &writer.notes {
+        writer.toml += &format!("# {note}\n");
+    }
+    if !writer.notes.is_empty() {
+        writer.toml.push('\n');
+    }
+    writer.line("[[pools]]");
+    if policy.expose_backend_url {
+        writer.line("expose_backend_url = true");
+    }
+    if let Some(seconds) = policy.timeout {
+        writer.line(&format!("timeouts.response_head = \"{seconds}s\""));
+    }
+    for backend in &policy.backends {
+        writer.backend(backend);
+    }
+    if policy.auth == PolicyAuth::None
+        && policy
+            .backends
+            .iter()
+            .any(|backend| backend.auth == BackendAuth::Unsaid)
+    {
+        writer.notes.push(
+            "the policy does not authenticate to these backends: the client's own credentials pass through".to_owned(),
+        );
+    }
+    Imported {
+        toml: writer.toml,
+        notes: writer.notes,
+    }
+}
+
+struct Writer {
+    toml: String,
+    notes: Vec<String>,
+    /// Those of the backends so far.
+    names: Vec<String>,
+    auth: PolicyAuth,
+}
+
+impl Writer {
+    fn backend(&mut self, backend: &ImportedBackend) {
+        let line = backend.line;
+        let Some(url) = &backend.url else {
+            let note =
+                format!("line {line}: not taken over: a backend whose \"url\" is no plain URL");
+            self.line(&format!("\n# {note}"));
+            self.notes.push(note);
+            return;
+        };
+        let name = self.name(url);
+        self.line(&format!("\n[[pools.backends]]\nname = {}", quoted(&name)));
+        self.line(&format!("url = {}", quoted(url)));
+        match backend.priority {
+            Some(priority) => self.line(&format!("priority = {priority}")),
+            None => self.note(
+                line,
+                &name,
+                "has no plain \"priority\", so it has that of the default, 1",
+            ),
+        }
+        if let Some(weight) = backend.weight {
+            self.line(&format!("weight = {weight}"));
+        }
+        if let Some(deployment) = &backend.deployment {
+            self.line(&format!("deployment = {}", quoted(deployment)));
+        }
+        self.credential(backend, &name);
+        for unknown in &backend.unknown {
+            self.note(line, &name, &format!("not taken over: \"{unknown}\""));
+        }
+    }
+
+    fn credential(&mut self, backend: &ImportedBackend, name: &str) {
+        let variable = match (backend.auth, self.auth) {
+            (BackendAuth::Entra, _) | (BackendAuth::Unsaid, PolicyAuth::ManagedIdentity) => {
+                return self.line("credential = \"entra\"");
+            }
+            (BackendAuth::Passthrough, _) | (BackendAuth::Unsaid, PolicyAuth::None) => {
+                return self.line("credential = \"passthrough\"");
+            }
+            (BackendAuth::Unsaid, PolicyAuth::Key) => "BACKENDS_KEY".to_owned(),
+            (BackendAuth::Key, _) => {
+                let upper = name.to_ascii_uppercase();
+                let upper = upper.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+                format!("KEY_OF_{upper}")
+            }
+        };
+        self.line(&format!(
+            "credential = {{ api_key = {{ env = \"{variable}\" }} }}"
+        ));
+        let what = format!("its key is not copied: set the variable {variable} to it");
+        self.note(backend.line, name, &what);
+    }
+
+    /// The first part of the host, and a number if another backend has that name.
+    fn name(&mut self, url: &str) -> String {
+        let host = url.split("://").nth(1).unwrap_or_default();
+        let first: String = host
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || *c == '-')
+            .collect();
+        let first = if first.is_empty() { "backend" } else { &first };
+        let mut name = first.to_owned();
+        let mut number = 2;
+        while self
+            .names
+            .iter()
+            .any(|other| other.eq_ignore_ascii_case(&name))
+        {
+            name = format!("{first}-{number}");
+            number += 1;
+        }
+        self.names.push(name.clone());
+        name
+    }
+
+    fn note(&mut self, line: usize, name: &str, what: &str) {
+        self.line(&format!("# {what}"));
+        self.notes.push(format!("line {line}: {name}: {what}"));
+    }
+
+    fn line(&mut self, line: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.toml, "{line}");
+    }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+const HEAD: &str = "\
+# Made by `spillover import` from a policy of API Management.
+#
+# Clients ask for the same paths as they asked the backends for, such as /openai/deployments/..., without the suffix of
+# the API. Subscriptions are no part of a policy: without [[clients.keys]] everybody may come in.
+
+";
