@@ -1,15 +1,16 @@
 //! What a sentence says of the kind of an error and of the limit that ran out.
 
 use crate::{
-    Candidate, Dimension, Hints, Period, Refusal, Source, When, body::prose, evidence::Evidence,
+    Candidate, Dimension, Hints, Period, Refusal, Source, When,
+    body::{phrases::Phrases, prose},
+    evidence::Evidence,
 };
 
 /// Reads a message, after the words and the details of the same error.
 pub(crate) fn read_message(message: &str, found: &mut Evidence, hints: &mut Hints) {
-    let text: String = message.chars().take(MAX_CHARS).collect();
-    let text = text.to_ascii_lowercase();
+    let text = start(message).to_ascii_lowercase();
     // `free-models-per-day`, `tokens_per_minute`
-    let phrases = text.replace(['-', '_'], " ");
+    let phrases: Vec<u8> = text.bytes().map(spaced).collect();
     // Anthropic has no better word for it than `invalid_request_error`. Nothing quoted stands at the start.
     if text.starts_with("your credit balance is too low") {
         found.push_refusal(Refusal::Quota);
@@ -32,68 +33,73 @@ pub(crate) fn read_message(message: &str, found: &mut Evidence, hints: &mut Hint
     }
 }
 
-/// The phrases that tell more than the words beside them; others count only when there is no word.
-fn refusal(text: &str, by_word: Option<Refusal>) -> Option<Refusal> {
-    let has_any = |phrases: &[&str]| phrases.iter().any(|phrase| text.contains(phrase));
-    if has_any(&TOO_LARGE) {
-        Some(Refusal::TooLarge)
-    } else if has_any(&QUOTA) || (by_word.is_none() && has_any(&QUOTA_IF_ALONE)) {
-        Some(Refusal::Quota)
-    } else if has_any(&CAPACITY) {
-        Some(Refusal::Capacity)
-    } else if has_any(&THROTTLED) {
-        Some(Refusal::Throttled)
+/// As much of a message as is read.
+fn start(message: &str) -> &str {
+    let mut end = message.len().min(MAX_LEN);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    &message[..end]
+}
+
+fn spaced(byte: u8) -> u8 {
+    if matches!(byte, b'-' | b'_') {
+        b' '
     } else {
-        None
+        byte
     }
 }
 
-fn dimension(text: &str) -> Dimension {
-    let found = DIMENSIONS.iter().find(|(phrase, _)| text.contains(phrase));
-    found.map_or(Dimension::Unspecified, |(_, dimension)| *dimension)
+/// The phrases that tell more than the words beside them; others count only when there is no word.
+fn refusal(text: &[u8], by_word: Option<Refusal>) -> Option<Refusal> {
+    let alone = || by_word.is_none().then(|| ALONE.first(text)).flatten();
+    let for_good = FOR_GOOD.first(text).or_else(alone);
+    for_good.or_else(|| FOR_NOW.first(text))
+}
+
+fn dimension(text: &[u8]) -> Dimension {
+    DIMENSIONS.first(text).unwrap_or(Dimension::Unspecified)
 }
 
 /// The period that is named first: later ones are mostly advice.
-fn period(text: &str) -> Period {
-    let places = PERIODS
-        .iter()
-        .filter_map(|(phrase, period)| Some((text.find(phrase)?, *period)));
-    places.min().map_or(Period::Unknown, |(_, period)| period)
+fn period(text: &[u8]) -> Period {
+    let first = PERIODS.found(text).min();
+    first.map_or(Period::Unknown, |(_, period)| period)
 }
 
-const TOO_LARGE: [&str; 6] = [
-    "request too large",
-    "maximum context length",
-    "prompt is too long",
-    "input is too long",
-    "exceeds the maximum number of tokens",
-    "exceeds the context window",
-];
-
-const QUOTA: [&str; 6] = [
-    "credit balance is too low",
-    "insufficient credits",
-    "insufficient balance",
-    "spend limit",
-    "call volume quota",
-    "quota will be replenished",
-];
+static FOR_GOOD: Phrases<Refusal, 12> = Phrases::new([
+    ("request too large", Refusal::TooLarge),
+    ("maximum context length", Refusal::TooLarge),
+    ("prompt is too long", Refusal::TooLarge),
+    ("input is too long", Refusal::TooLarge),
+    ("exceeds the maximum number of tokens", Refusal::TooLarge),
+    ("exceeds the context window", Refusal::TooLarge),
+    ("credit balance is too low", Refusal::Quota),
+    ("insufficient credits", Refusal::Quota),
+    ("insufficient balance", Refusal::Quota),
+    ("spend limit", Refusal::Quota),
+    ("call volume quota", Refusal::Quota),
+    ("quota will be replenished", Refusal::Quota),
+]);
 
 /// Gemini says this of limits per minute, with a word that says better what it is; OpenAI says it of an empty account.
-const QUOTA_IF_ALONE: [&str; 2] = ["exceeded your current quota", "billing details"];
+static ALONE: Phrases<Refusal, 2> = Phrases::new([
+    ("exceeded your current quota", Refusal::Quota),
+    ("billing details", Refusal::Quota),
+]);
 
-const CAPACITY: [&str; 4] = [
-    "high demand",
-    "overloaded",
-    "at capacity",
-    "capacity exceeded",
-];
-
-/// GitHub says this with 403, and not always with a header:
+/// The last two are GitHub's, which says them with 403, and not always with a header:
 /// <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit>.
-const THROTTLED: [&str; 2] = ["secondary rate limit", "abuse detection mechanism"];
+static FOR_NOW: Phrases<Refusal, 6> = Phrases::new([
+    ("high demand", Refusal::Capacity),
+    ("overloaded", Refusal::Capacity),
+    ("at capacity", Refusal::Capacity),
+    ("capacity exceeded", Refusal::Capacity),
+    ("secondary rate limit", Refusal::Throttled),
+    ("abuse detection mechanism", Refusal::Throttled),
+]);
 
-const DIMENSIONS: [(&str, Dimension); 20] = [
+static DIMENSIONS: Phrases<Dimension, 20> = Phrases::new([
     ("input tokens", Dimension::InputTokens),
     ("input token rate", Dimension::InputTokens),
     ("output tokens", Dimension::OutputTokens),
@@ -114,9 +120,9 @@ const DIMENSIONS: [(&str, Dimension); 20] = [
     ("too many requests, please wait", Dimension::Requests),
     ("call volume", Dimension::Requests),
     ("api calls", Dimension::Requests),
-];
+]);
 
-const PERIODS: [(&str, Period); 16] = [
+static PERIODS: Phrases<Period, 16> = Phrases::new([
     ("per day", Period::Day),
     ("/ day", Period::Day),
     ("/day", Period::Day),
@@ -133,6 +139,6 @@ const PERIODS: [(&str, Period); 16] = [
     ("(rpm)", Period::Minute),
     ("(tpm)", Period::Minute),
     ("per second", Period::Second),
-];
+]);
 
-const MAX_CHARS: usize = 4096;
+const MAX_LEN: usize = 4096;

@@ -5,6 +5,7 @@ mod cause;
 mod error;
 pub(crate) mod google;
 mod message;
+mod phrases;
 mod prose;
 pub(crate) mod rate_limits;
 
