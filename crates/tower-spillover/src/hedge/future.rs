@@ -25,7 +25,6 @@ pin_project! {
         // `None` when it was refused while the second was under way.
         #[pin]
         first: Option<S::Future>,
-        #[pin]
         second: Second<S, ReqBody>,
         forbids: Forbids<S::Response, S::Error>,
         classify: C,
@@ -43,7 +42,7 @@ where
     pub(super) fn alone(first: S::Future, classify: C) -> Self {
         Self {
             first: Some(first),
-            second: Second::None,
+            second: Second::none(),
             forbids: None,
             classify,
         }
@@ -82,7 +81,7 @@ where
             this.first.set(None);
             if !this.second.is_under_way() || !is_refusal(&result) {
                 let was_hedged = this.second.was_sent();
-                this.second.set(Second::None);
+                this.second.end();
                 let by_hedge = this.forbids.take().filter(|_| is_refusal(&result));
                 let has_won = by_hedge.is_some();
                 if let Some(forbids) = by_hedge {
@@ -93,18 +92,18 @@ where
             *this.forbids = Some(result).filter(forbids).map(Box::new);
         }
 
-        let result = ready!(this.second.as_mut().poll_answer(cx));
+        let result = ready!(this.second.poll_answer(cx));
         if this.first.is_some() && is_local(&result) {
-            this.second.set(Second::None);
+            this.second.end();
             return Poll::Pending;
         }
         if this.first.is_some() && is_refusal(&result) {
-            this.second.set(Second::Refused);
+            this.second.refused();
             *this.forbids = Some(result).filter(forbids).map(Box::new);
             return Poll::Pending;
         }
         this.first.set(None);
-        this.second.set(Second::None);
+        this.second.end();
         if let Some(by_first) = this.forbids.take().filter(|_| is_refusal(&result)) {
             return Poll::Ready(note(*by_first, Some(false)));
         }

@@ -12,10 +12,19 @@ use tokio::time::{Sleep, sleep};
 use tower::retry::budget::{Budget, TpsBudget};
 use tower_service::Service;
 
+/// The second attempt. Boxed, because it is larger than the first, and few requests may have one.
+pub(super) struct Second<S, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    /// `None`: there is none, and will not be.
+    stage: Option<Pin<Box<Stage<S, ReqBody>>>>,
+}
+
 pin_project! {
-    /// The second attempt, from the delay before it to its answer.
-    #[project = SecondProj]
-    pub(super) enum Second<S, ReqBody>
+    /// From the delay before it to its answer.
+    #[project = StageProj]
+    enum Stage<S, ReqBody>
     where
         S: Service<Request<ReqBody>>,
     {
@@ -33,8 +42,6 @@ pin_project! {
             future: S::Future,
         },
         Refused,
-        /// There is none, and will not be.
-        None,
     }
 }
 
@@ -50,58 +57,76 @@ impl<S, ReqBody> Second<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
+    pub(super) fn none() -> Self {
+        Self { stage: None }
+    }
+
     pub(super) fn after(delay: Duration, spare: Spare<S, ReqBody>) -> Self {
-        Self::Delayed {
-            sleep: sleep(delay),
-            spare: Some(spare),
+        Self {
+            stage: Some(Box::pin(Stage::Delayed {
+                sleep: sleep(delay),
+                spare: Some(spare),
+            })),
         }
     }
 
     pub(super) fn is_under_way(&self) -> bool {
-        matches!(self, Self::Sent { .. })
+        matches!(self.stage.as_deref(), Some(Stage::Sent { .. }))
     }
 
     /// Whether a backend got it.
     pub(super) fn was_sent(&self) -> bool {
-        matches!(self, Self::Sent { .. } | Self::Refused)
+        matches!(
+            self.stage.as_deref(),
+            Some(Stage::Sent { .. } | Stage::Refused)
+        )
+    }
+
+    pub(super) fn end(&mut self) {
+        self.stage = None;
+    }
+
+    pub(super) fn refused(&mut self) {
+        if let Some(stage) = &mut self.stage {
+            stage.set(Stage::Refused);
+        }
     }
 
     /// Its answer. `Pending` also when there is none to come.
     pub(super) fn poll_answer(
-        mut self: Pin<&mut Self>,
+        &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<S::Response, S::Error>> {
-        loop {
-            let next = match self.as_mut().project() {
-                SecondProj::Delayed { sleep, spare } => {
+        while let Some(stage) = &mut self.stage {
+            match stage.as_mut().project() {
+                StageProj::Delayed { sleep, spare } => {
                     ready!(sleep.poll(cx));
                     match spare.take().filter(Spare::may_be_sent) {
                         Some(Spare {
                             service, request, ..
-                        }) => Self::Unready {
+                        }) => stage.set(Stage::Unready {
                             service,
                             request: Some(request),
-                        },
-                        None => Self::None,
+                        }),
+                        None => self.stage = None,
                     }
                 }
-                SecondProj::Unready { service, request } => {
+                StageProj::Unready { service, request } => {
                     match (ready!(service.poll_ready(cx)), request.take()) {
                         (Ok(()), Some(request)) => {
                             tracing::debug!("no answer yet: hedging");
-                            Self::Sent {
-                                future: service.call(request),
-                            }
+                            let future = service.call(request);
+                            stage.set(Stage::Sent { future });
                         }
                         // The first attempt is not the worse for it.
-                        _ => Self::None,
+                        _ => self.stage = None,
                     }
                 }
-                SecondProj::Sent { future } => return future.poll(cx),
-                SecondProj::Refused | SecondProj::None => return Poll::Pending,
-            };
-            self.set(next);
+                StageProj::Sent { future } => return future.poll(cx),
+                StageProj::Refused => return Poll::Pending,
+            }
         }
+        Poll::Pending
     }
 }
 
