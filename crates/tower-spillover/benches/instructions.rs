@@ -8,11 +8,11 @@
 
 mod setup;
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::LazyLock};
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use http::{Request, Response};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service};
 use tower_spillover::stack::SpilloverLayer;
 
@@ -32,14 +32,23 @@ fn one_request((send, request): (Send, Request<Body>)) -> Send {
     send
 }
 
+/// The body of a refusal is read for so long and no longer.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let runtime = Builder::new_current_thread().enable_time().build();
+    runtime.expect("it can be built")
+});
+
 type Send = Box<dyn Fn(Request<Body>)>;
 
 fn client_alone() -> (Send, Request<Body>) {
     boxed(Client::new())
 }
 
-/// Not the first request to its pool, which finds more to do.
+/// Not the first request to its pool, nor the first refusal of the process, which find more to do.
 fn behind_the_stack(client: Client) -> (Send, Request<Body>) {
+    let _entered = RUNTIME.enter();
+    let refused = SpilloverLayer::new(pool(2)).layer(client.clone());
+    send(&refused, request());
     let layer = SpilloverLayer::new(pool(2));
     send(&layer.layer(Client::new()), request());
     boxed(layer.layer(client))
@@ -49,11 +58,9 @@ fn boxed<S, ResBody>(service: S) -> (Send, Request<Body>)
 where
     S: Service<Request<Body>, Response = Response<ResBody>, Error = Infallible> + Clone + 'static,
 {
-    // The body of a refusal is read for so long and no longer.
-    let runtime = Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.expect("it can be built");
+    LazyLock::force(&RUNTIME);
     let send = move |request| {
-        let _entered = runtime.enter();
+        let _entered = RUNTIME.enter();
         send(&service, request);
     };
     (Box::new(send), request())

@@ -62,9 +62,15 @@ where
                 KindProj::Call { future } => ready!(future.poll(cx))?,
                 KindProj::Read { read } => return Poll::Ready(Ok(ready!(read.as_mut().poll(cx)))),
             };
+            let status = response.status();
+            // What gRPC says in a head without an error status is all of it.
+            let is_error = status.is_client_error() || status.is_server_error();
             // A layer inside may have read more than the head.
-            let is_read = response.extensions().get::<Report>().is_some();
-            if !is_read && let Some(report) = report_of_head(&response) {
+            let is_read = || response.extensions().get::<Report>().is_some();
+            if is_error
+                && !is_read()
+                && let Some(report) = report_of_head(&response)
+            {
                 if report.needs_body() {
                     let read = Box::pin(ReadRefusal::new(response, report));
                     kind.set(Kind::Read { read });
