@@ -54,9 +54,10 @@ async fn main() -> Result<(), BoxError> {
 fn report<B>(response: &Response<B>) {
     let backend = response.extensions().get::<Selected>();
     let backend = backend.map_or("no backend", |selected| selected.backend().label());
+    // Most answers are those of the first attempt, and have no more to tell.
     let attempts = response
         .extensions()
         .get::<Tried>()
-        .map_or(0, Tried::attempts);
+        .map_or(1, Tried::attempts);
     println!("{} from {backend}, attempts: {attempts}", response.status());
 }

@@ -222,7 +222,7 @@ fn summary(response: &Response<Body>) -> (u16, &str, u32, Option<bool>) {
     let extensions = response.extensions();
     let selected = extensions.get::<Selected>().expect("a Selected");
     let hedged = extensions.get::<Hedged>().map(|hedged| hedged.has_won());
-    let attempts = extensions.get::<Tried>().map_or(0, Tried::attempts);
+    let attempts = extensions.get::<Tried>().map_or(1, Tried::attempts);
     let label = selected.backend().label();
     (response.status().as_u16(), label, attempts, hedged)
 }

@@ -89,7 +89,7 @@
 //!
 //! | value | in | written by | read by | when missing |
 //! |---|---|---|---|---|
-//! | [`Tried`] | request, response | `RetryThrottled`, else `Hedge`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker`, `StreamPeek` | nothing is excluded |
+//! | [`Tried`] | request; response, unless that answers the first attempt | `RetryThrottled`, else `Hedge`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker`, `StreamPeek` | request: nothing is excluded; response: one attempt |
 //! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `InFlight`, `ThrottleTracker`, `StreamPeek`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
 //! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `Hedge`, `PrioritySelect`, logs | read off the status |
 //! | [`Exhausted`] | response | `PrioritySelect` | `Hedge`, logs | another backend is left |

@@ -127,7 +127,7 @@ fn all_types_can_be_sent_shared_and_printed() {
 fn all_futures_can_be_sent_and_printed() {
     fn check<T: Send + Debug + 'static>() {}
     check::<hedge::ResponseFuture<Inner, StatusClassifier, Body>>();
-    check::<retry::ResponseFuture<ReplayInner, StatusClassifier, Body, ()>>();
+    check::<retry::ResponseFuture<ReplayInner, StatusClassifier, Body>>();
     check::<peek::ResponseFuture<Pending<()>, Body>>();
     check::<refusal::ResponseFuture<Pending<()>, Body>>();
     check::<in_flight::ResponseFuture<Pending<()>>>();

@@ -32,7 +32,7 @@ impl Answer {
         Self {
             status: head.status,
             backend: extensions.get().map(backend),
-            attempts: extensions.get().map_or(0, Tried::attempts),
+            attempts: extensions.get().map_or(1, Tried::attempts),
             outcome: extensions.get().cloned(),
             exhausted: extensions.get().cloned(),
             headers: head.headers,

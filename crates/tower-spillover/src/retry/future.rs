@@ -7,67 +7,101 @@ use std::{
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use spillover_core::{Classify, Tried};
-use tower::retry;
 use tower_service::Service;
 
-use super::{ReplayBody, ThrottlePolicy, attempt::Attempt};
+use super::{ReplayBody, again::Again};
 
 pin_project! {
     /// The answer of the last attempt.
-    pub struct ResponseFuture<S, C, ReqBody, ResBody>
+    pub struct ResponseFuture<S, C, ReqBody>
     where
-        S: Service<Request<ReplayBody<ReqBody>>, Response = Response<ResBody>>,
-        C: Classify<S::Error>,
+        S: Service<Request<ReplayBody<ReqBody>>>,
     {
+        tried: Tried,
+        // `None` when the attempt under way is the last.
+        again: Option<Again<S, C, ReqBody>>,
         #[pin]
-        inner: retry::future::ResponseFuture<ThrottlePolicy<C>, Attempt<S>, Request<ReplayBody<ReqBody>>>,
-        tried: Option<Tried>,
+        state: State<S, S::Future>,
     }
 }
 
-impl<S, C, ReqBody, ResBody> ResponseFuture<S, C, ReqBody, ResBody>
+pin_project! {
+    #[project = StateProj]
+    enum State<S, F> {
+        Called {
+            #[pin]
+            future: F,
+        },
+        Unready {
+            service: S,
+        },
+    }
+}
+
+impl<S, C, ReqBody> ResponseFuture<S, C, ReqBody>
 where
-    S: Service<Request<ReplayBody<ReqBody>>, Response = Response<ResBody>>,
-    C: Classify<S::Error>,
+    S: Service<Request<ReplayBody<ReqBody>>>,
 {
     pub(super) fn new(
-        inner: retry::future::ResponseFuture<
-            ThrottlePolicy<C>,
-            Attempt<S>,
-            Request<ReplayBody<ReqBody>>,
-        >,
+        future: S::Future,
         tried: Tried,
+        again: Option<Again<S, C, ReqBody>>,
     ) -> Self {
         Self {
-            inner,
-            tried: Some(tried),
+            tried,
+            again,
+            state: State::Called { future },
         }
     }
 }
 
-impl<S, C, ReqBody, ResBody> Future for ResponseFuture<S, C, ReqBody, ResBody>
+impl<S, C, ReqBody, ResBody> Future for ResponseFuture<S, C, ReqBody>
 where
     S: Service<Request<ReplayBody<ReqBody>>, Response = Response<ResBody>> + Clone,
-    C: Classify<S::Error> + Clone,
+    C: Classify<S::Error>,
 {
     type Output = Result<Response<ResBody>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut result = ready!(this.inner.poll(cx));
-        if let Ok(response) = &mut result
-            && let Some(tried) = this.tried.take()
-        {
-            response.extensions_mut().insert(tried);
+        let mut this = self.project();
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProj::Called { future } => {
+                    let mut result = ready!(future.poll(cx));
+                    let again = this.again.as_mut();
+                    let Some(service) = again.and_then(|a| a.after(&result, this.tried)) else {
+                        note_attempts(&mut result, this.tried);
+                        return Poll::Ready(result);
+                    };
+                    State::Unready { service }
+                }
+                StateProj::Unready { service } => {
+                    ready!(service.poll_ready(cx))?;
+                    let again = this.again.take().expect("it was due");
+                    let (request, again) = again.next(this.tried);
+                    *this.again = again;
+                    State::Called {
+                        future: service.call(request),
+                    }
+                }
+            };
+            this.state.set(next);
         }
-        Poll::Ready(result)
     }
 }
 
-impl<S, C, ReqBody, ResBody> fmt::Debug for ResponseFuture<S, C, ReqBody, ResBody>
+/// Adds to an answer what the request has been through, unless that is the one attempt which most answers need.
+fn note_attempts<ResBody, E>(result: &mut Result<Response<ResBody>, E>, tried: &Tried) {
+    if let Ok(response) = result
+        && (tried.attempts() != 1 || tried.is_request_failed())
+    {
+        response.extensions_mut().insert(tried.clone());
+    }
+}
+
+impl<S, C, ReqBody> fmt::Debug for ResponseFuture<S, C, ReqBody>
 where
-    S: Service<Request<ReplayBody<ReqBody>>, Response = Response<ResBody>>,
-    C: Classify<S::Error>,
+    S: Service<Request<ReplayBody<ReqBody>>>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()

@@ -4,7 +4,7 @@ use spillover_core::StatusClassifier;
 use tower::retry::budget::TpsBudget;
 use tower_layer::Layer;
 
-use super::{ReplayLimits, RetryThrottled, ThrottlePolicy, policy::Bounds};
+use super::{ReplayLimits, RetryThrottled, ThrottlePolicy, bounds::Bounds};
 
 /// Sends a refused request to the next backend; see the [module](super).
 #[derive(Clone, Debug, Default)]
@@ -61,7 +61,7 @@ impl<C> RetryThrottledLayer<C> {
     }
 }
 
-impl<S, C: Clone> Layer<S> for RetryThrottledLayer<C> {
+impl<S: Clone, C: Clone> Layer<S> for RetryThrottledLayer<C> {
     type Service = RetryThrottled<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {

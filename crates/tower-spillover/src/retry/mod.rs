@@ -2,7 +2,8 @@
 //!
 //! What it does:
 //!
-//! * it puts a [`Tried`](spillover_core::Tried) in the extensions of the request, and in those of the response;
+//! * it puts a [`Tried`](spillover_core::Tried) in the extensions of the request, and in those of the response unless that is
+//!   the answer to the first attempt, as most are, and the request did not break;
 //! * the body streams through at the first attempt and is recorded on the way ([`ReplayBody`]), within [`ReplayLimits`];
 //! * when the answer is a refusal ([`Class::is_refusal`](spillover_core::Class::is_refusal)) the original request is sent
 //!   again, at once, as long as another backend is left; else the refusal is the answer.
@@ -50,16 +51,19 @@
 //! takes a single kind of body, such as a route of axum or a channel of tonic, put
 //! `.map_request(|request: Request<_>| request.map(Body::new))`. The bodies that it wraps must be `Unpin`.
 
-mod attempt;
+mod again;
 mod body;
+mod bounds;
 mod error;
 mod future;
+mod kept;
 mod layer;
 mod limits;
 mod policy;
 mod recording;
 mod service;
 mod shared;
+mod spare;
 #[cfg(test)]
 mod tests;
 

@@ -1,42 +1,63 @@
-use std::task::{Context, Poll};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use http::{Request, Response};
 use http_body::Body;
 use spillover_core::{Classify, StatusClassifier, Tried};
-use tower::retry::Retry;
 use tower_service::Service;
 
-use super::{ReplayBody, ReplayLimits, ResponseFuture, ThrottlePolicy, attempt::Attempt};
+use super::{ReplayBody, ReplayLimits, ResponseFuture, ThrottlePolicy, again::Again, spare::Spare};
 
 /// Sends a refused request to the next backend; see the [module](super).
 #[derive(Clone, Debug)]
 pub struct RetryThrottled<S, C = StatusClassifier> {
-    retry: Retry<ThrottlePolicy<C>, Attempt<S>>,
+    inner: S,
+    spare: Arc<Spare<S, C>>,
     limits: ReplayLimits,
+    /// Whether the inner service may be another by now than the spare one.
+    is_changed: bool,
 }
 
 impl<S, C> RetryThrottled<S, C> {
     /// Wraps a service.
-    pub fn new(inner: S, policy: ThrottlePolicy<C>, limits: ReplayLimits) -> Self {
+    pub fn new(inner: S, policy: ThrottlePolicy<C>, limits: ReplayLimits) -> Self
+    where
+        S: Clone,
+    {
         Self {
-            retry: Retry::new(policy, Attempt { inner }),
+            spare: Arc::new(Spare::new(inner.clone(), policy)),
+            inner,
             limits,
+            is_changed: false,
         }
     }
 
     /// The inner service.
     pub fn get_ref(&self) -> &S {
-        &self.retry.get_ref().inner
+        &self.inner
     }
 
     /// The inner service, mutably.
     pub fn get_mut(&mut self) -> &mut S {
-        &mut self.retry.get_mut().inner
+        self.is_changed = true;
+        &mut self.inner
     }
 
     /// The inner service; the rest is dropped.
     pub fn into_inner(self) -> S {
-        self.retry.into_inner().inner
+        self.inner
+    }
+
+    fn renew_spare(&mut self)
+    where
+        S: Clone,
+        C: Clone,
+    {
+        let policy = self.spare.policy.clone();
+        self.spare = Arc::new(Spare::new(self.inner.clone(), policy));
+        self.is_changed = false;
     }
 }
 
@@ -48,16 +69,24 @@ where
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S, C, ReqBody, ResBody>;
+    type Future = ResponseFuture<S, C, ReqBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.retry.poll_ready(cx)
+        self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        if self.is_changed {
+            self.renew_spare();
+        }
         let tried = Tried::new();
-        let request = request
-            .map(|body| ReplayBody::with_tried(body, self.limits.clone(), Some(tried.clone())));
-        ResponseFuture::new(self.retry.call(request), tried)
+        let (head, body) = request.into_parts();
+        let body = ReplayBody::with_tried(body, self.limits.clone(), Some(tried.clone()));
+        let mut request = Request::from_parts(head, body);
+        let again = Again::begin(&self.spare, &request);
+        // In place of one that is there: that of an outer pool counts other backends.
+        request.extensions_mut().insert(tried.clone());
+        // The ready service makes the first attempt.
+        ResponseFuture::new(self.inner.call(request), tried, again)
     }
 }

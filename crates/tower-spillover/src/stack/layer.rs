@@ -124,6 +124,7 @@ impl<C, D, R, T, F> SpilloverLayer<C, D, R, T, F> {
 
 impl<S, C, D, R, T, F> Layer<S> for SpilloverLayer<C, D, R, T, F>
 where
+    S: Clone,
     C: Clone,
     D: Clone,
     R: Clone,

@@ -64,7 +64,7 @@ fn request() -> Request<Body> {
 fn summary<B>(response: &Response<B>) -> (u16, &str, u32) {
     let extensions = response.extensions();
     let backend = extensions.get::<Selected>().unwrap().backend().label();
-    let attempts = extensions.get::<Tried>().unwrap().attempts();
+    let attempts = extensions.get::<Tried>().map_or(1, Tried::attempts);
     (response.status().as_u16(), backend, attempts)
 }
 

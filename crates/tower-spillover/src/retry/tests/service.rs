@@ -142,7 +142,8 @@ async fn a_dropped_future_lets_go_of_everything() {
 
         drop(sent);
         assert_eq!((handle.in_flight(), handle.cancelled()), (0, cancelled));
-        assert_eq!((handle.instances(), handle.reserved()), (1, 0));
+        // The service, and the spare one that retries are made with.
+        assert_eq!((handle.instances(), handle.reserved()), (2, 0));
         assert!(source.is_dropped());
         assert!(is_free(&limits, 1000));
     }
