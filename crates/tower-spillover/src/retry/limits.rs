@@ -46,7 +46,10 @@ impl ReplayLimits {
     }
 
     pub(super) fn give_back(&self, bytes: usize) {
-        self.used.fetch_sub(bytes, Relaxed);
+        // All requests change it: those that took nothing need not.
+        if bytes > 0 {
+            self.used.fetch_sub(bytes, Relaxed);
+        }
     }
 }
 
