@@ -55,6 +55,16 @@ fn report_of_a_429(bencher: Bencher<'_, '_>, case: &Case) {
     });
 }
 
+/// Not one of the common cases, and not off the heap.
+#[divan::bench]
+fn body_of_a_429(bencher: Bencher<'_, '_>) {
+    let headers = headers(RETRY_AFTER);
+    let report = Report::from_head(StatusCode::TOO_MANY_REQUESTS, &headers);
+    let report = report.expect("a refusal");
+    let bencher = bencher.with_inputs(|| report.clone());
+    bencher.bench_values(|report| report.with_body(black_box(BODY.as_bytes())));
+}
+
 #[derive(Debug)]
 enum Case {
     RetryAfter,
@@ -162,3 +172,12 @@ const ANTHROPIC: &str = "content-type: application/json
     request-id: req_0123456789abcdef
     server: cloudflare
     cf-ray: 8f0123456789abcd-FRA";
+
+const BODY: &str = r#"{
+    "error": {
+        "message": "Rate limit reached for gpt-4o in organization org-0123456789abcdef on tokens per min (TPM): Limit 30000, Used 29411, Requested 1162. Please try again in 1.146s. Visit https://platform.openai.com/account/rate-limits to learn more.",
+        "type": "tokens",
+        "param": null,
+        "code": "rate_limit_exceeded"
+    }
+}"#;

@@ -1,6 +1,6 @@
 /// A message on one line, without control characters, and not too long for the answer to a client.
 pub(crate) fn cause(message: &str) -> Option<Box<str>> {
-    let mut cause = String::new();
+    let mut cause = String::with_capacity(message.len().min(MAX_CHARS));
     let mut room = MAX_CHARS;
     for word in message.split_whitespace() {
         let mut chars = word.chars().filter(|c| !is_hidden(*c)).peekable();
@@ -14,6 +14,12 @@ pub(crate) fn cause(message: &str) -> Option<Box<str>> {
             }
             cause.push(' ');
             room -= 1;
+        }
+        // As most are.
+        if word.len() <= room && word.bytes().all(|byte| byte.is_ascii_graphic()) {
+            cause.push_str(word);
+            room -= word.len();
+            continue;
         }
         for c in chars.take(room) {
             cause.push(c);

@@ -9,6 +9,8 @@ mod phrases;
 mod prose;
 pub(crate) mod rate_limits;
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use self::error::Errors;
@@ -91,7 +93,7 @@ fn parse(body: &[u8]) -> Body {
         .unwrap_or(body)
         .trim_ascii();
     match body.first() {
-        Some(b'{' | b'[' | b'"') => match serde_json::from_str(&String::from_utf8_lossy(body)) {
+        Some(b'{' | b'[' | b'"') => match serde_json::from_str(&lossy(body)) {
             Ok(Value::String(text)) => Body::Text(text),
             Ok(value) => Body::Json(value),
             // Cut off, or only like JSON. What it says in words can still be read.
@@ -100,9 +102,17 @@ fn parse(body: &[u8]) -> Body {
                 other => other,
             },
         },
-        Some(b'<') => Body::Html(String::from_utf8_lossy(body).into_owned()),
+        Some(b'<') => Body::Html(lossy(body).into_owned()),
         Some(_) => text(body),
         None => Body::Other,
+    }
+}
+
+/// What is UTF-8 anyway, as most is, is found to be so faster than by `from_utf8_lossy`.
+fn lossy(body: &[u8]) -> Cow<'_, str> {
+    match str::from_utf8(body) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(body),
     }
 }
 
@@ -111,7 +121,7 @@ fn text(body: &[u8]) -> Body {
     let is_binary = |byte: &u8| *byte < b' ' && !byte.is_ascii_whitespace();
     match body.iter().any(is_binary) {
         true => Body::Other,
-        false => Body::Text(String::from_utf8_lossy(body).into_owned()),
+        false => Body::Text(lossy(body).into_owned()),
     }
 }
 
