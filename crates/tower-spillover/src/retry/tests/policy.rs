@@ -1,12 +1,13 @@
 //! What is retried, and how often.
 
-use http::{Request, Response};
+use http::{HeaderValue, Method, Request, Response, Version};
 use http_body_util::BodyExt;
-use spillover_core::{Answer, Class, GrpcClassifier, Outcome};
+use spillover_core::{Answer, Class, GrpcClassifier, Outcome, Tried};
 use spillover_testing::Probe;
 use tokio::time::Instant;
-use tower::ServiceExt;
+use tower::{ServiceExt, retry::Retry};
 use tower_layer::Layer;
+use tower_service::Service;
 
 use super::{inner::*, *};
 
@@ -112,6 +113,35 @@ async fn the_response_tells_how_many_attempts_were_made() {
     let response = service.oneshot(request(ScriptedBody::new())).await.unwrap();
     assert_eq!(tried(response.extensions()).attempts(), 3);
     assert!((0..3).all(|index| tried(response.extensions()).contains(index)));
+
+    // Where it says nothing it was one.
+    let service = RetryThrottledLayer::new().layer(backends([Ok(200), Ok(200)]));
+    let response = service.oneshot(request(ScriptedBody::new())).await.unwrap();
+    assert!(response.extensions().get::<Tried>().is_none());
+
+    // And none, where a layer inside answered by itself.
+    let service = RetryThrottledLayer::new().layer(answers([Ok(503)]));
+    let response = service.oneshot(request(ScriptedBody::new())).await.unwrap();
+    assert_eq!(tried(response.extensions()).attempts(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_policy_serves_towers_own_retry_too() {
+    for (last, answered) in [(4, Ok((200, 2))), (2, Ok((503, 1)))] {
+        let inner =
+            self::answers([Ok(429), Ok(503), Ok(200)]).map_request(move |request: Request<_>| {
+                let attempt = mark_next(&request);
+                tried(request.extensions()).set_exhausted(attempt + 1 == last);
+                request
+            });
+        let mut service = Retry::new(<ThrottlePolicy>::default(), inner);
+        let mut request = request(ScriptedBody::new().data("question"))
+            .map(|body| ReplayBody::new(body, ReplayLimits::default()));
+        request.extensions_mut().insert(Tried::new());
+        let response = service.ready().await.unwrap().call(request).await;
+        let answer = response.map(|r| (r.status().as_u16(), r.into_body()));
+        assert_eq!(answer, answered);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +149,13 @@ async fn every_attempt_starts_from_the_original() {
     let inner: Inner = Probe::new(|mut request: Request<ReplayBody<_>>| async move {
         let attempt = mark_next(&request);
         assert_eq!(request.uri(), "/v1/chat/completions?x=1");
+        assert_eq!(request.method(), Method::POST);
+        assert_eq!(request.version(), Version::HTTP_2);
         assert_eq!(request.headers()["x-client"], "1");
+        let many: Vec<_> = request.headers().get_all("x-many").iter().collect();
+        assert_eq!(many, ["one", "two"]);
+        assert_eq!(request.headers().len(), 3);
+        assert_eq!(request.extensions().get::<&str>(), Some(&"the client's"));
         assert!(request.extensions().get::<usize>().is_none());
 
         // What a layer below makes of this attempt is none of the next one's.
@@ -139,7 +175,14 @@ async fn every_attempt_starts_from_the_original() {
         .pending()
         .data("two")
         .trailers(trailers());
-    let response = service.oneshot(request(body)).await.unwrap();
+    let mut request = request(body);
+    *request.version_mut() = Version::HTTP_2;
+    for value in ["one", "two"] {
+        let headers = request.headers_mut();
+        headers.append("x-many", HeaderValue::from_static(value));
+    }
+    request.extensions_mut().insert("the client's");
+    let response = service.oneshot(request).await.unwrap();
     assert_eq!(
         (
             response.status().as_u16(),

@@ -149,6 +149,33 @@ async fn a_dropped_future_lets_go_of_everything() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_service_is_cloned_for_retries_only() {
+    let inner = answers([Ok(200), Ok(429), Ok(500), Ok(200)]);
+    let handle = inner.handle();
+    let mut service = RetryThrottledLayer::new().max_attempts(3).layer(inner);
+    let before = handle.clones();
+    for (clones, answered) in [(0, 0), (2, 3)] {
+        assert_ready_ok!(poll_ready(&mut service));
+        let response = service.call(request(ScriptedBody::new())).await.unwrap();
+        assert_eq!(*response.body(), answered);
+        assert_eq!(handle.clones() - before, clones);
+    }
+    assert_eq!((handle.instances(), handle.violations()), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_is_made_with_the_service_as_it_was_changed() {
+    let layer = RetryThrottledLayer::new().max_attempts(2);
+    let mut service = layer.layer(answers([]));
+    *service.get_mut() = answers([Ok(429), Ok(200)]);
+    let mut clone = service.clone();
+    assert_eq!(send(service).await, Ok((200, 1)));
+
+    *clone.get_mut() = answers([Ok(500), Ok(204)]);
+    assert_eq!(send(clone).await, Ok((204, 1)));
+}
+
 #[test]
 fn the_inner_service_is_accessible() {
     let mut service = RetryThrottledLayer::new().layer("inner");
