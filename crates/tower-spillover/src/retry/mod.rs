@@ -8,8 +8,9 @@
 //! * when the answer is a refusal ([`Class::is_refusal`](spillover_core::Class::is_refusal)) the original request is sent
 //!   again, at once, as long as another backend is left; else the refusal is the answer.
 //!
-//! [`ThrottlePolicy`] decides, a [`tower::retry::Policy`]; tower's `Retry` does it. There is no pause between attempts: the
-//! next one goes to another backend, which nothing is to be waited for.
+//! [`ThrottlePolicy`] decides. It is a [`tower::retry::Policy`], and tower's `Retry` can do what it says as well; that clones
+//! the inner service for each request, and this one only for each retry. There is no pause between attempts: the next one goes
+//! to another backend, which nothing is to be waited for.
 //!
 //! It goes outside [`PrioritySelect`](crate::select). Attempts then end with the last backend that is left. Without it, or
 //! something else that marks `Tried`, a refusal is retried only as far as
@@ -47,8 +48,8 @@
 //! # Caveats
 //!
 //! A request whose body outgrew [`ReplayLimits`] is sent once; when it is refused, an event at level `WARN` says so.
-//! The inner service must be `Clone`: each request takes one. It gets requests whose body is a [`ReplayBody`]; above one that
-//! takes a single kind of body, such as a route of axum or a channel of tonic, put
+//! The inner service must be `Clone`: a clone is kept, of which each retry takes one of its own. It gets requests whose body is
+//! a [`ReplayBody`]; above one that takes a single kind of body, such as a route of axum or a channel of tonic, put
 //! `.map_request(|request: Request<_>| request.map(Body::new))`. The bodies that it wraps must be `Unpin`.
 
 mod again;
