@@ -1,3 +1,5 @@
+#[cfg(feature = "refusal")]
+use std::borrow::Cow;
 use std::{
     collections::VecDeque,
     fmt,
@@ -85,13 +87,18 @@ impl<B: Body> Read<B> {
         self.len
     }
 
-    /// The data that was read, at most `limit` bytes of it.
+    /// The data that was read, at most `limit` bytes of it. In place, where it came in one piece.
     #[cfg(feature = "refusal")]
-    pub(crate) fn to_vec(&self, limit: usize) -> Vec<u8> {
-        let data = self.frames.iter().filter_map(Frame::data_ref);
-        let mut bytes: Vec<u8> = data.flatten().copied().take(limit).collect();
-        bytes.shrink_to_fit();
-        bytes
+    pub(crate) fn data(&self, limit: usize) -> Cow<'_, [u8]> {
+        let mut chunks = self.frames.iter().filter_map(Frame::data_ref);
+        let first = chunks.next().map_or(&[][..], |chunk| chunk);
+        let mut data = Cow::Borrowed(&first[..first.len().min(limit)]);
+        for chunk in chunks {
+            let room = limit - data.len();
+            data.to_mut()
+                .extend_from_slice(&chunk[..chunk.len().min(room)]);
+        }
+        data
     }
 
     fn push_frame(&mut self, frame: Frame<Bytes>) {

@@ -1,6 +1,7 @@
 //! Reading the body of a refusal, as far as it is worth it.
 
 use std::{
+    borrow::Cow,
     fmt,
     io::Read as _,
     pin::Pin,
@@ -83,7 +84,7 @@ impl<B: Body + Unpin> Future for ReadRefusal<B> {
         let head = this.head.take().expect("polled after completion");
         let read = this.read.take().expect("it was there");
         let body = this.body.as_mut().get_mut().take().expect("it was there");
-        let text = decode(head.response.headers(), read.to_vec(READ_LIMIT));
+        let text = decode(head.response.headers(), read.data(READ_LIMIT));
         let report = head.report.with_body(&text);
         let mut response = head.response.map(|()| ResumedBody::resumed(read, body));
         response.extensions_mut().insert(report);
@@ -92,7 +93,7 @@ impl<B: Body + Unpin> Future for ReadRefusal<B> {
 }
 
 /// What the body says. One in an encoding that is not known is as good as empty; of one that is cut off, the beginning.
-fn decode(headers: &HeaderMap, bytes: Vec<u8>) -> Vec<u8> {
+fn decode<'a>(headers: &HeaderMap, bytes: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
     let mut decoded = Vec::new();
     let limit = READ_LIMIT as u64;
     let coding = headers.get(CONTENT_ENCODING);
@@ -112,7 +113,7 @@ fn decode(headers: &HeaderMap, bytes: Vec<u8>) -> Vec<u8> {
             .read_to_end(&mut decoded),
         Some(_) => Ok(0),
     };
-    decoded
+    decoded.into()
 }
 
 impl<B: Body> fmt::Debug for ReadRefusal<B> {
