@@ -23,6 +23,7 @@ use crate::{
     live::Live,
     model_scope::ModelScopeLayer,
     router::Router,
+    serve::Phases,
     site::Site,
     upstream::Upstream,
 };
@@ -46,6 +47,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct App {
     sites: Arc<watch::Sender<Arc<Site>>>,
+    phases: Option<Phases>,
 }
 
 impl App {
@@ -66,6 +68,16 @@ impl App {
     fn of(site: Site) -> Self {
         Self {
             sites: Arc::new(watch::Sender::new(Arc::new(site))),
+            phases: None,
+        }
+    }
+
+    /// Says that it is not ready while who serves it is on the way out.
+    #[must_use]
+    pub fn with_phases(self, phases: Phases) -> Self {
+        Self {
+            phases: Some(phases),
+            ..self
         }
     }
 
@@ -84,7 +96,7 @@ impl App {
 
     /// Whether it is ready.
     pub(crate) fn health(&self) -> Health {
-        Health::new(self.sites.subscribe())
+        Health::new(self.sites.subscribe(), self.phases.clone())
     }
 
     /// The gateway as a service, over connections that `connector` makes. It needs the runtime that it is made in.
@@ -151,7 +163,7 @@ pub trait Gateway<B>:
     + Sync
 {
     /// Of its responses.
-    type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send;
+    type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin;
 }
 
 impl<S, B, R> Gateway<B> for S
@@ -160,7 +172,7 @@ where
         + Clone
         + Send
         + Sync,
-    R: Body<Data = Bytes, Error: Into<BoxError>> + Send,
+    R: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin,
 {
     type Body = R;
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use http_body::Body;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, builderstates::WantsSchemes};
 use hyper_util::{
     client::legacy::{
         self,
@@ -22,6 +22,7 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use crate::{
     config::Timeouts,
     site::{PoolSite, Site},
+    tls,
 };
 
 /// One client for all backends that are connected to alike: it pools connections by scheme and authority.
@@ -127,8 +128,10 @@ pub(crate) fn connector(settings: &ConnectSettings) -> io::Result<HttpsConnector
     http.set_nodelay(true);
     http.set_connect_timeout(Some(settings.timeout));
 
-    let tls = if settings.needs_tls {
-        HttpsConnectorBuilder::new()
+    let tls = match &settings.ca {
+        _ if !settings.needs_tls => trusting(RootCertStore::empty())?,
+        Some(ca) => trusting(tls::authorities(ca).map_err(io::Error::other)?)?,
+        None => HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(ring::default_provider())
             .map_err(|error| {
                 io::Error::new(
@@ -138,19 +141,21 @@ pub(crate) fn connector(settings: &ConnectSettings) -> io::Result<HttpsConnector
                          SSL_CERT_FILE to a file of certificates in PEM format"
                     ),
                 )
-            })?
-    } else {
-        let config = ClientConfig::builder_with_provider(ring::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_root_certificates(RootCertStore::empty())
-            .with_no_client_auth();
-        HttpsConnectorBuilder::new().with_tls_config(config)
+            })?,
     };
     Ok(tls
         .https_or_http()
         .enable_all_versions()
         .wrap_connector(http))
+}
+
+fn trusting(roots: RootCertStore) -> io::Result<HttpsConnectorBuilder<WantsSchemes>> {
+    let config = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(HttpsConnectorBuilder::new().with_tls_config(config))
 }
 
 /// Finds an HTTP/2 connection whose other side is gone before every request on it times out.

@@ -29,8 +29,9 @@ mod ready;
 mod reload;
 mod router;
 mod rules;
-mod serve;
+pub mod serve;
 mod site;
+pub mod tls;
 mod upstream;
 
 pub use crate::{

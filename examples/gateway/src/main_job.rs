@@ -1,6 +1,6 @@
 //! From the command line to the exit code.
 
-use std::{io, path::PathBuf, process::ExitCode, time::Duration};
+use std::{fmt, io, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use spillover_core::Backend;
@@ -11,10 +11,11 @@ use crate::{
     app::App,
     clients::warn_if_open,
     command,
-    config::{self, Cli, Command, Config, ConfigError, CredentialSource, ListenAddr},
+    config::{self, Cli, Command, Config, CredentialSource, ListenAddr},
     demo, log,
     reload::{ReloadStatus, Reloader, Source},
-    serve::{one_thread, serve_on_threads, stop_signal},
+    serve::{Server, Signals, StartError, one_thread},
+    tls::Acceptor,
 };
 
 /// Runs the gateway.
@@ -28,18 +29,20 @@ pub fn main() -> ExitCode {
     };
     let result = match &cli.command {
         Some(Command::Demo(args)) => match args.listen() {
-            Ok(listen) => runtime.block_on(demo::run(&listen, args.serve)),
+            Ok(listen) => runtime
+                .block_on(demo::run(listen, args.serve))
+                .map_err(Stop::from),
             Err(error) => return refuse(&error),
         },
         Some(Command::Check(_)) => match Config::effective(&cli) {
-            Ok(text) => command::print(&text),
+            Ok(text) => command::print(&text).map_err(Stop::from),
             Err(error) => return refuse(&error),
         },
-        Some(Command::Import(args)) => command::import_policy(args),
-        Some(Command::Schema) => command::print(&config::schema()),
-        Some(Command::HashKey(args)) => command::hash_key(args.generate),
-        Some(Command::Completions(args)) => command::completions(args.shell),
-        Some(Command::Man) => command::manual(),
+        Some(Command::Import(args)) => command::import_policy(args).map_err(Stop::from),
+        Some(Command::Schema) => command::print(&config::schema()).map_err(Stop::from),
+        Some(Command::HashKey(args)) => command::hash_key(args.generate).map_err(Stop::from),
+        Some(Command::Completions(args)) => command::completions(args.shell).map_err(Stop::from),
+        Some(Command::Man) => command::manual().map_err(Stop::from),
         None => match Config::load(&cli) {
             Ok(config) => {
                 log::init(config.log_format());
@@ -50,19 +53,20 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Err(Stop::Config(error)) => refuse(&error),
+        Err(Stop::Other(error)) => fail(&error),
     }
 }
 
-async fn run(cli: Cli, config: Config) -> io::Result<()> {
+async fn run(cli: Cli, config: Config) -> Result<(), Stop> {
     // Before anything else: a signal that comes while the gateway starts must not be lost.
-    let stop = stop_signal().await?;
+    let mut signals = Signals::new()?;
     announce(&config);
     let app = App::from_config(&config)?;
-    if let Some(tokens) = app.site().tokens() {
-        // Without one, the backends that need it are passed over until it comes; the log says so.
-        let _ = tokens.first(FIRST_TOKEN_WITHIN).await;
-    }
+    let (connections, shutdown) = (config.connections.clone(), config.shutdown.clone());
+    let server = Server::bind(&config.listeners, connections, shutdown).await?;
+    let app = app.with_phases(server.phases());
+    warn_if_open(&server.addresses()?, app.site().keys());
     let started = Instant::now();
     let reload = ReloadStatus::new(started);
     if let Some(listen) = &config.admin {
@@ -78,16 +82,41 @@ async fn run(cli: Cli, config: Config) -> io::Result<()> {
             },
         ));
     }
-    let listener = bind(config.listen()).await?;
-    warn_if_open(&[listener.local_addr()?], app.site().keys());
+    if let Some(tokens) = app.site().tokens() {
+        // Without one, the backends that need it are passed over until it comes; the log says so.
+        let _ = tokens.first(FIRST_TOKEN_WITHIN).await;
+    }
     let files = config.files.clone();
     let in_service = InService {
         cli,
         app: app.clone(),
+        acceptors: server.acceptors(),
         config,
     };
     tokio::spawn(Reloader::new(in_service, files, reload)?.run());
-    serve_on_threads(listener, || app.over_tcp(), stop).await
+    let service = || app.over_tcp();
+    Ok(server.run(service, async || signals.next().await).await?)
+}
+
+/// Why the gateway cannot go on.
+enum Stop {
+    Config(StartError),
+    Other(io::Error),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<StartError> for Stop {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Tls(_) => Self::Config(error),
+            StartError::Address { .. } => Self::Other(io::Error::other(error)),
+        }
+    }
 }
 
 async fn bind(listen: &ListenAddr) -> io::Result<TcpListener> {
@@ -100,12 +129,17 @@ async fn bind(listen: &ListenAddr) -> io::Result<TcpListener> {
 struct InService {
     cli: Cli,
     app: App,
+    acceptors: Vec<Arc<Acceptor>>,
     config: Config,
 }
 
 impl Source for InService {
     fn reload(&mut self) -> Result<Vec<PathBuf>, String> {
         let config = Config::load(&self.cli).map_err(|error| error.to_string())?;
+        // All of them are looked at before anything changes.
+        for acceptor in &self.acceptors {
+            acceptor.reload().map_err(|error| error.to_string())?;
+        }
         self.app
             .reload(&config)
             .map_err(|error| error.to_string())?;
@@ -156,7 +190,7 @@ fn own_field(backend: &Backend) -> &str {
     field.map_or("its own", |(name, _)| name.as_str())
 }
 
-fn refuse(error: &ConfigError) -> ExitCode {
+fn refuse(error: &impl fmt::Display) -> ExitCode {
     eprintln!("spillover: {error}");
     ExitCode::from(2)
 }

@@ -9,6 +9,7 @@
 
 mod client;
 mod gateway;
+mod serving;
 mod soon;
 mod tls;
 mod upstream;
@@ -17,8 +18,9 @@ mod wire;
 pub use self::{
     client::{Answer, Client, request},
     gateway::{Exit, Gateway, GatewayBuilder},
+    serving::Serving,
     soon::soon,
-    tls::{Authority, TlsUpstream},
+    tls::{Authority, Identity, TlsUpstream},
     upstream::{RefusingPort, answer, behaving, healthy},
     wire::{Wire, WireUpstream},
 };

@@ -17,14 +17,17 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use spillover_gateway::config::Tls;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
 use tokio_rustls::{
     TlsAcceptor,
-    rustls::{ServerConfig, crypto::ring},
+    rustls::{
+        ClientConfig, RootCertStore, ServerConfig, crypto::ring, pki_types::PrivatePkcs8KeyDer,
+    },
 };
 
 /// Issues certificates. Its own is in a file, for clients that are to trust it.
@@ -54,11 +57,44 @@ impl Authority {
         &self.file
     }
 
-    /// What a server needs to be `host`, and speak one of these protocols.
-    fn server_config(&self, host: &str, protocols: &[&str]) -> ServerConfig {
+    /// Issues a certificate for `host`.
+    pub fn issue(&self, host: &str) -> Identity {
         let params = CertificateParams::new([host.to_owned()]).expect("a host");
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        Identity { certificate, key }
+    }
+
+    /// Its own certificate, for clients that are to trust it.
+    pub fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        let added = roots.add(self.issuer.der().clone());
+        added.expect("a certificate");
+        roots
+    }
+
+    /// What a client needs to trust servers with certificates of this authority, and to be `identity`.
+    pub fn client_config(&self, identity: Option<&Identity>, protocols: &[&str]) -> ClientConfig {
+        let builder = ClientConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .expect("the versions of the provider")
+            .with_root_certificates(self.roots());
+        let mut config = match identity {
+            Some(Identity { certificate, key }) => builder
+                .with_client_auth_cert(
+                    vec![certificate.der().clone()],
+                    PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+                )
+                .expect("a certificate and its key"),
+            None => builder.with_no_client_auth(),
+        };
+        config.alpn_protocols = protocols.iter().map(|&name| name.into()).collect();
+        config
+    }
+
+    /// What a server needs to be `host`, and speak one of these protocols.
+    fn server_config(&self, host: &str, protocols: &[&str]) -> ServerConfig {
+        let Identity { certificate, key } = self.issue(host);
         let mut config = ServerConfig::builder_with_provider(ring::default_provider().into())
             .with_safe_default_protocol_versions()
             .expect("the versions of the provider")
@@ -79,6 +115,32 @@ impl Default for Authority {
 impl Drop for Authority {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.file);
+    }
+}
+
+/// A certificate and its key.
+#[derive(Debug)]
+pub struct Identity {
+    certificate: Certificate,
+    key: KeyPair,
+}
+
+impl Identity {
+    /// Writes it to two files in this directory.
+    pub fn write(&self, directory: &Path) -> Tls {
+        let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
+        fs::write(&certificate, self.certificate.pem()).expect("a directory to write to");
+        fs::write(&key, self.key.serialize_pem()).expect("a directory to write to");
+        Tls {
+            certificate,
+            key,
+            client: None,
+        }
+    }
+
+    /// The certificate.
+    pub fn certificate(&self) -> &[u8] {
+        self.certificate.der()
     }
 }
 

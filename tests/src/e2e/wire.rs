@@ -1,10 +1,11 @@
 //! Bytes on a socket, for what no HTTP library would send or show.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    time::timeout,
 };
 
 use super::soon;
@@ -67,6 +68,30 @@ impl Wire {
         let read = soon(self.stream.read_to_end(&mut self.read)).await;
         read.expect("the connection ends well");
         text(self.read)
+    }
+
+    /// Reads until the other side closes, well or not.
+    pub async fn read_bytes_to_end(mut self) -> Vec<u8> {
+        let _ = soon(self.stream.read_to_end(&mut self.read)).await;
+        self.read
+    }
+
+    /// Reads what there is, up to `most` bytes, and keeps none of it.
+    pub async fn read_some(&mut self, most: usize) {
+        let mut buffer = vec![0; most];
+        let read = soon(self.stream.read(&mut buffer)).await;
+        assert_ne!(read.expect("the connection holds"), 0, "it has ended");
+    }
+
+    /// Whether there is something to read now.
+    pub async fn has_more(&mut self) -> bool {
+        let wait = Duration::from_millis(1);
+        timeout(wait, self.stream.readable()).await.is_ok()
+    }
+
+    /// Writes `bytes`, unless the other side does not read any more.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        soon(self.stream.write_all(bytes.as_ref())).await
     }
 
     fn new(stream: TcpStream) -> Self {

@@ -56,10 +56,10 @@ use spillover_core::Backend;
 use tower_spillover::select::WhenExhausted;
 
 pub(crate) use self::checked::{
-    AffinityConfig, AffinityKey, BackendConfig, ClientCertificate, ClientKey, Clients, Connections,
-    Cors, CredentialSource, HeaderRules, Listener, PoolConfig, PoolLimits, Route, Shutdown,
-    Timeouts, Tls,
+    AffinityConfig, AffinityKey, BackendConfig, ClientKey, Clients, Cors, CredentialSource,
+    HeaderRules, PoolConfig, PoolLimits, Route, Timeouts,
 };
+pub use self::checked::{ClientCertificate, Connections, Listener, Shutdown, Tls};
 use self::{
     check::Check, error::Problems, file::Document, overrides::Overrides, source::Source,
     variables::Variables,

@@ -9,8 +9,7 @@ use std::{io, sync::Arc, time::Duration};
 use hyper_util::client::legacy::connect::HttpConnector;
 use spillover_core::Pool;
 use tokio::{
-    net::TcpListener,
-    sync::oneshot,
+    sync::mpsc,
     time::{Instant, MissedTickBehavior, interval},
 };
 use tower_spillover::select::WhenExhausted;
@@ -18,15 +17,20 @@ use tower_spillover::select::WhenExhausted;
 use self::{account::Account, fleet::Fleet, traffic::Traffic};
 use crate::{
     app::{App, Settings},
-    config::ListenAddr,
-    serve::{serve, stop_signal},
+    config::{Connections, ListenAddr, Listener, Shutdown},
+    serve::{Server, Signals},
 };
 
 /// Shows the gateway at work. With `stay` it goes on serving until it is told to stop.
-pub(crate) async fn run(listen: &ListenAddr, stay: bool) -> io::Result<()> {
-    let stop = stop_signal().await?;
-    let listener = TcpListener::bind(listen.as_str()).await?;
-    let address = listener.local_addr()?;
+pub(crate) async fn run(listen: ListenAddr, stay: bool) -> io::Result<()> {
+    let mut signals = Signals::new()?;
+    let listeners = [Listener {
+        address: listen,
+        tls: None,
+    }];
+    let server = Server::bind(&listeners, Connections::default(), Shutdown::default());
+    let server = server.await.map_err(io::Error::other)?;
+    let address = server.addresses()?[0];
     let fleet = Fleet::start().await?;
     let pool = fleet.pool().map_err(io::Error::other)?;
     let settings = Settings {
@@ -35,36 +39,32 @@ pub(crate) async fn run(listen: &ListenAddr, stay: bool) -> io::Result<()> {
         when_exhausted: WhenExhausted::default(),
         expose_backend_url: false,
     };
-    let (show_over, over) = oneshot::channel::<()>();
-    let end = async move {
-        if stay {
-            stop.await;
-        } else {
-            tokio::select! {
-                () = stop => {}
-                _ = over => {}
-            }
+    let app = App::new(settings);
+
+    let (show_over, mut over) = mpsc::channel::<()>(1);
+    let stop = async || {
+        tokio::select! {
+            () = signals.next() => {}
+            Some(()) = over.recv() => {}
         }
     };
-    let server = tokio::spawn(serve(
-        listener,
-        App::new(settings).over(HttpConnector::new()),
-        end,
-    ));
-
-    println!("{}", fleet.introduction());
-    println!(
-        "{RATE} chat requests a second for {SECONDS} seconds, every other one a stream, to http://{address}\n"
-    );
-    let account = show(&format!("http://{address}"), &pool, &fleet).await;
-    println!("\n{}", account.summary(&fleet));
-    if stay {
-        println!("{}", invitation(&address.to_string()));
-    }
-
-    let _ = show_over.send(());
-    server.await.map_err(io::Error::other)?;
-    Ok(())
+    let served = server.run(|| app.over(HttpConnector::new()), stop);
+    let shown = async {
+        println!("{}", fleet.introduction());
+        println!(
+            "{RATE} chat requests a second for {SECONDS} seconds, every other one a stream, to http://{address}\n"
+        );
+        let account = show(&format!("http://{address}"), &pool, &fleet).await;
+        println!("\n{}", account.summary(&fleet));
+        if stay {
+            println!("{}", invitation(&address.to_string()));
+        } else {
+            // The server may have been told to stop before.
+            let _ = show_over.send(()).await;
+        }
+    };
+    let (served, ()) = tokio::join!(served, shown);
+    served
 }
 
 /// Runs the traffic and prints a line a second.

@@ -1,69 +1,131 @@
-use std::{convert::Infallible, env, io, net, num::NonZero, thread};
+use std::{convert::Infallible, env, io, num::NonZero, sync::Arc, thread};
 
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
-    sync::watch,
+    sync::oneshot,
+    time::{Duration, sleep},
 };
+use tokio_util::task::TaskTracker;
 use tower::{BoxError, Service};
 
-use super::serve;
+use super::{
+    Phase, Phases, RequestBody,
+    accept::{Entrance, Entrances},
+    connection::{Connection, Context},
+    limit::ConnectionLimit,
+    server::Bound,
+};
+use crate::config::Connections;
 
-/// Serves on this thread and on others, one for each core, until `stop` ends and what is under way is finished.
+/// What all threads go by.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) listeners: Vec<Bound>,
+    pub(super) limit: Arc<ConnectionLimit>,
+    pub(super) connections: Connections,
+    /// For the requests that are under way when no more connections are accepted.
+    pub(super) deadline: Duration,
+    pub(super) phases: Phases,
+}
+
+/// Serves on this thread and on others. Returns whether all requests came to their end.
 ///
-/// Each takes connections from the one listener whenever it has time, and has a service of its own: no request waits for
-/// another thread. Unlike listeners of their own (`SO_REUSEPORT`) that keeps a busy thread from new connections.
-pub(crate) async fn serve_on_threads<S, B>(
-    listener: TcpListener,
-    service: impl Fn() -> S,
-    stop: impl Future<Output = ()>,
-) -> io::Result<()>
+/// Each thread takes connections from the same listeners whenever it has time. Unlike listeners of their own
+/// (`SO_REUSEPORT`) that keeps a busy thread from new connections.
+pub(super) async fn serve<S, B>(setup: Setup, service: impl Fn() -> S) -> io::Result<bool>
 where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send>
-        + Clone
+    S: Service<
+            Request<RequestBody>,
+            Response = Response<B>,
+            Error = Infallible,
+            Future: Send + 'static,
+        > + Clone
         + Send
+        + Sync
+        + Unpin
         + 'static,
-    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
-    let listener = listener.into_std()?;
-    tracing::info!(address = %listener.local_addr()?, "listening");
-
-    let (stopping, stopped) = watch::channel(());
-    let work = |listener: net::TcpListener| {
-        let (service, mut stopped) = (service(), stopped.clone());
-        async move {
-            let stop = async move {
-                // An error means the same: nobody is left who could say so.
-                let _ = stopped.changed().await;
-            };
-            io::Result::Ok(serve(TcpListener::from_std(listener)?, service, stop).await)
-        }
-    };
     let mut others = Vec::new();
     for _ in 1..threads() {
-        let (runtime, work) = (one_thread()?, work(listener.try_clone()?));
-        others.push(thread::spawn(move || runtime.block_on(work)));
+        let (runtime, work) = (one_thread()?, work(&setup, service())?);
+        let (finish, finished) = oneshot::channel();
+        thread::spawn(move || {
+            // Nobody asks any more when the server is given up.
+            let _ = finish.send(runtime.block_on(work));
+        });
+        others.push(finished);
     }
-    let stop = async {
-        stop.await;
-        tracing::info!("stopping: no new connections, finishing the requests under way");
-        let _ = stopping.send(());
-    };
-    let ((), is_finished) = tokio::join!(stop, work(listener));
-    let mut is_finished = is_finished?;
+    let own = work(&setup, service())?;
+    // The other threads have the listeners now: when all have closed theirs, the addresses are free.
+    drop(setup);
+    let mut is_finished = own.await?;
     for other in others {
-        let ended = other.join();
+        let ended = other.await;
         is_finished &= ended.map_err(|_| io::Error::other("a thread panicked"))??;
     }
-    if is_finished {
-        tracing::info!("stopped");
-    } else {
-        tracing::warn!("stopped, with requests still under way");
-    }
-    Ok(())
+    Ok(is_finished)
+}
+
+/// What one thread does.
+fn work<S, B>(
+    setup: &Setup,
+    service: S,
+) -> io::Result<impl Future<Output = io::Result<bool>> + Send + 'static + use<S, B>>
+where
+    S: Service<
+            Request<RequestBody>,
+            Response = Response<B>,
+            Error = Infallible,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + Sync
+        + Unpin
+        + 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    let listeners = setup.listeners.iter();
+    let listeners: Vec<_> = listeners
+        .map(|bound| Ok((bound.listener.try_clone()?, bound.tls.clone())))
+        .collect::<io::Result<_>>()?;
+    let (limit, deadline) = (Arc::clone(&setup.limit), setup.deadline);
+    let mut phases = setup.phases.clone();
+    let connections = setup.connections.clone();
+    Ok(async move {
+        let entrances = listeners.into_iter().map(|(listener, tls)| {
+            let listener = TcpListener::from_std(listener)?;
+            io::Result::Ok(Entrance::new(listener, tls))
+        });
+        let mut entrances = Entrances::new(entrances.collect::<Result<_, _>>()?);
+        let tasks = TaskTracker::new();
+        let context = Arc::new(Context::new(service, connections, tasks.clone()));
+
+        let arrivals = phases.clone();
+        let accepting = async {
+            loop {
+                limit.wait().await;
+                let arrival = entrances.accept().await;
+                let place = limit.place().await;
+                let connection = Connection::new(Arc::clone(&context), place, arrivals.clone());
+                tasks.spawn(connection.serve(arrival));
+            }
+        };
+        tokio::select! {
+            () = phases.reached(Phase::Draining) => {}
+            () = accepting => {}
+        }
+        drop(entrances);
+        tasks.close();
+        Ok(tokio::select! {
+            () = tasks.wait() => true,
+            () = sleep(deadline) => false,
+            () = phases.reached(Phase::Ended) => false,
+        })
+    })
 }
 
 /// A runtime without threads beside the one that it is used on.

@@ -6,6 +6,7 @@ use tower_spillover::retry::ReplayError;
 use crate::{
     bounds::BodyTooLarge,
     dialect::{ErrorKind, GatewayError},
+    serve::BodyTimeout,
 };
 
 /// Why an attempt ended without a response.
@@ -87,6 +88,8 @@ impl From<legacy::Error> for UpstreamError {
     fn from(error: legacy::Error) -> Self {
         let kind = if let Some(too_large) = find::<BodyTooLarge>(&error) {
             Kind::LargeRequest(*too_large)
+        } else if let Some(timeout) = find::<BodyTimeout>(&error) {
+            Kind::SlowRequest(timeout.after())
         } else if find::<ReplayError>(&error).is_some_and(ReplayError::is_source) {
             Kind::RequestBody
         } else if error.is_connect() {

@@ -1,26 +1,28 @@
 //! Over a socket, as clients see it.
 
-use std::net::SocketAddr;
+use std::{io, net::SocketAddr, thread};
 
 use http::header::ORIGIN;
 use hyper_util::{client::legacy::Client as HttpClient, rt::TokioExecutor};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::sync::{mpsc, oneshot};
 use tower::{ServiceBuilder, service_fn};
 
 use super::*;
-use crate::{access_log::AccessLogLayer, serve::serve};
+use crate::{
+    access_log::AccessLogLayer,
+    config::{Connections, Listener, Shutdown},
+    serve::{Server, one_thread},
+};
 
 /// A server behind the layers that says what came in.
 struct Served {
     address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    server: JoinHandle<bool>,
+    stop: mpsc::Sender<()>,
+    ended: oneshot::Receiver<io::Result<()>>,
 }
 
 impl Served {
     async fn start(config: &config::Clients) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let service = ServiceBuilder::new()
             .layer(AccessLogLayer::new())
             .layer(CorsLayer::new(config.cors.as_ref()))
@@ -31,14 +33,30 @@ impl Served {
                 let text = format!("{client} {} {:?}", request.uri(), request.headers());
                 Ok(Response::new(Full::new(Bytes::from(text))))
             }));
-        let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(serve(listener, service, async {
-            let _ = stopped.await;
-        }));
+        let (stop, mut stopped) = mpsc::channel(1);
+        let (begin, begun) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        // What it is told to log and to stop by is its own.
+        let dispatch = tracing::dispatcher::get_default(Clone::clone);
+        thread::spawn(move || {
+            let serve = async {
+                let listener = Listener {
+                    address: SocketAddr::from(([127, 0, 0, 1], 0)).into(),
+                    tls: None,
+                };
+                let (limits, shutdown) = (Connections::default(), Shutdown::default());
+                let server = Server::bind(&[listener], limits, shutdown).await.unwrap();
+                let _ = begin.send(server.addresses().unwrap()[0]);
+                let stop = async || stopped.recv().await.unwrap_or_default();
+                server.run(|| service.clone(), stop).await
+            };
+            let _log = tracing::dispatcher::set_default(&dispatch);
+            let _ = end.send(one_thread().unwrap().block_on(serve));
+        });
         Self {
-            address,
+            address: begun.await.unwrap(),
             stop,
-            server,
+            ended,
         }
     }
 
@@ -53,8 +71,8 @@ impl Served {
     }
 
     async fn stop(self) {
-        drop(self.stop);
-        assert!(self.server.await.unwrap());
+        self.stop.send(()).await.unwrap();
+        self.ended.await.unwrap().unwrap();
     }
 }
 

@@ -2,21 +2,21 @@ use std::time::Duration;
 
 /// What a client's connection may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Connections {
+pub struct Connections {
     /// At one time, on all listeners. Beyond it, new ones wait to be accepted.
-    pub(crate) max: usize,
+    pub max: usize,
     /// For a whole head, from its first byte, and for the TLS handshake.
-    pub(crate) head_timeout: Duration,
+    pub head_timeout: Duration,
     /// Without a request.
-    pub(crate) idle_timeout: Duration,
+    pub idle_timeout: Duration,
     /// The next bytes of a request body, while the gateway waits for them.
-    pub(crate) body_timeout: Duration,
+    pub body_timeout: Duration,
     /// The next bytes of a response that the client takes.
-    pub(crate) write_timeout: Duration,
+    pub write_timeout: Duration,
     /// Bytes of a head.
-    pub(crate) head_bytes: usize,
+    pub head_bytes: usize,
     /// Fields of a head.
-    pub(crate) head_fields: usize,
+    pub head_fields: usize,
 }
 
 impl Default for Connections {
@@ -28,18 +28,19 @@ impl Default for Connections {
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             head_bytes: 64 * 1024,
-            head_fields: 128,
+            // What needs no memory of its own for each request.
+            head_fields: 100,
         }
     }
 }
 
 /// How the gateway stops.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Shutdown {
+pub struct Shutdown {
     /// From when it says that it is not ready until it accepts no more connections: load balancers notice meanwhile.
-    pub(crate) delay: Duration,
+    pub delay: Duration,
     /// For the requests under way then.
-    pub(crate) deadline: Duration,
+    pub deadline: Duration,
 }
 
 impl Default for Shutdown {

@@ -4,26 +4,29 @@ use crate::config::ListenAddr;
 
 /// Where connections are accepted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Listener {
-    pub(crate) address: ListenAddr,
+pub struct Listener {
+    /// The address.
+    pub address: ListenAddr,
     /// Without it, connections are in clear text.
-    pub(crate) tls: Option<Tls>,
+    pub tls: Option<Tls>,
 }
 
 /// Files in PEM format. They are read when the listener starts, and again when they change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Tls {
+pub struct Tls {
     /// The certificate, and those that lead to the root.
-    pub(crate) certificate: PathBuf,
-    pub(crate) key: PathBuf,
-    pub(crate) client: Option<ClientCertificate>,
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// What clients show, if they are asked.
+    pub client: Option<ClientCertificate>,
 }
 
 /// The certificates that clients have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ClientCertificate {
+pub struct ClientCertificate {
     /// Who may have issued them.
-    pub(crate) ca: PathBuf,
+    pub ca: PathBuf,
     /// Whether a client without one is turned away.
-    pub(crate) is_required: bool,
+    pub is_required: bool,
 }

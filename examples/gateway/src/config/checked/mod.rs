@@ -11,9 +11,11 @@ mod route;
 pub(crate) use self::{
     affinity::{AffinityConfig, AffinityKey},
     client::{ClientKey, Clients, Cors},
-    connections::{Connections, Shutdown},
     headers::HeaderRules,
-    listener::{ClientCertificate, Listener, Tls},
     pool::{BackendConfig, CredentialSource, PoolConfig, PoolLimits, Timeouts},
     route::Route,
+};
+pub use self::{
+    connections::{Connections, Shutdown},
+    listener::{ClientCertificate, Listener, Tls},
 };

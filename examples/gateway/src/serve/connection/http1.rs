@@ -1,0 +1,182 @@
+use std::{convert::Infallible, future::poll_fn, pin::Pin, task::Poll};
+
+use ::http::{Request, Response};
+use http_body::Body;
+use hyper::server::conn::http1::UpgradeableConnection;
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::AsyncWriteExt,
+    time::{Duration, Instant, timeout},
+};
+use tower::{BoxError, Service};
+
+use super::{
+    Connection, ConnectionService,
+    io::Io,
+    watch::{Verdict, Watch},
+};
+use crate::serve::{Phase, RequestBody};
+
+type Http1<S> = UpgradeableConnection<TokioIo<Io>, ConnectionService<S>>;
+
+/// What happens first.
+enum Event {
+    Ended(hyper::Result<()>),
+    Phase(Phase),
+    Look(Instant),
+}
+
+impl<S, B> Connection<S>
+where
+    S: Service<
+            Request<RequestBody>,
+            Response = Response<B>,
+            Error = Infallible,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + Unpin
+        + 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    /// Serves requests until there is none for a while; then it returns what is left of the connection.
+    pub(super) async fn http1(&mut self, io: Io) -> Option<Io> {
+        let mut watch = Watch::new(&self.context.connections, &self.peer.activity);
+        watch.begin_head(Instant::now());
+        // What comes after that is told of, and not only looked at.
+        let mut phase = self.phases.current().min(Phase::Leaving);
+        if phase == Phase::Leaving {
+            self.peer.activity.leave();
+        }
+        let mut http1 = self.begin(io);
+        loop {
+            let event = {
+                let mut later = std::pin::pin!(self.phases.after(phase));
+                poll_fn(|cx| {
+                    if let Poll::Ready(ended) = Pin::new(&mut http1).poll(cx) {
+                        return Poll::Ready(Event::Ended(ended));
+                    }
+                    if let Poll::Ready(phase) = later.as_mut().poll(cx) {
+                        return Poll::Ready(Event::Phase(phase));
+                    }
+                    watch.poll(cx).map(Event::Look)
+                })
+                .await
+            };
+            let now = match event {
+                Event::Ended(ended) => {
+                    self.end(http1, ended).await;
+                    return None;
+                }
+                Event::Phase(reached) => {
+                    phase = reached;
+                    match phase {
+                        Phase::Serving | Phase::Draining => {}
+                        Phase::Leaving => {
+                            self.peer.activity.leave();
+                            continue;
+                        }
+                        Phase::Ended => return None,
+                    }
+                    // Of a head that is not complete nobody knows yet.
+                    if !self.peer.activity.is_responding() {
+                        close(http1).await;
+                        return None;
+                    }
+                    Pin::new(&mut http1).graceful_shutdown();
+                    continue;
+                }
+                Event::Look(now) => now,
+            };
+            let activity = &self.peer.activity;
+            match watch.look(now, activity, &self.context.connections) {
+                // What is left of a request body would be taken for the head of the next request.
+                Verdict::GoOn => {}
+                Verdict::Idle if activity.is_reading() => {}
+                Verdict::Idle => {
+                    let io = take(http1)?;
+                    if io.ahead().is_empty() {
+                        return Some(io);
+                    }
+                    watch.begin_head(now);
+                    http1 = self.begin(io);
+                }
+                Verdict::IdleTooLong => {
+                    close(http1).await;
+                    return None;
+                }
+                Verdict::SlowHead => {
+                    refuse(take(http1)?).await;
+                    return None;
+                }
+                Verdict::Stalled => {
+                    tracing::debug!("a client has stopped reading: connection closed");
+                    take(http1)?.give_up();
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn begin(&self, io: Io) -> Http1<S> {
+        let http1 = &self.context.http1;
+        let connection = http1.serve_connection(TokioIo::new(io), self.service());
+        connection.with_upgrades()
+    }
+
+    async fn end(&self, http1: Http1<S>, ended: hyper::Result<()>) {
+        let is_cut = ended.is_err() || self.peer.activity.is_reading();
+        if let Err(error) = ended {
+            tracing::trace!(%error, "connection");
+        }
+        // There is nothing left of a connection that speaks another protocol now.
+        let Some(io) = take(http1) else {
+            return;
+        };
+        if is_cut && self.phases.current() < Phase::Draining {
+            io.linger().await;
+        }
+    }
+}
+
+/// What is left when hyper is done with a connection, or is to be.
+fn take<S, B>(http1: Http1<S>) -> Option<Io>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
+    B: Body<Error: Into<BoxError>> + Unpin + 'static,
+{
+    let parts = http1.into_parts()?;
+    let mut io = parts.io.into_inner();
+    if !parts.read_buf.is_empty() {
+        io.set_ahead(match io.ahead().is_empty() {
+            true => parts.read_buf,
+            false => [&parts.read_buf, io.ahead()].concat().into(),
+        });
+    }
+    Some(io)
+}
+
+async fn close<S, B>(http1: Http1<S>)
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
+    B: Body<Error: Into<BoxError>> + Unpin + 'static,
+{
+    if let Some(io) = take(http1) {
+        io.close().await;
+    }
+}
+
+/// Says that the head of a request has taken too long.
+async fn refuse(mut io: Io) {
+    let said = async {
+        io.write_all(REQUEST_TIMEOUT).await?;
+        io.flush().await
+    };
+    if let Ok(Ok(())) = timeout(REFUSE, said).await {
+        io.linger().await;
+    }
+}
+
+const REQUEST_TIMEOUT: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const REFUSE: Duration = Duration::from_secs(1);

@@ -1,0 +1,197 @@
+use std::{convert::Infallible, error, fmt, future::pending, io, net, sync::Arc, time::Duration};
+
+use http::{Request, Response};
+use http_body::Body;
+use tokio::{net::TcpListener, sync::watch, time::sleep};
+use tower::{BoxError, Service};
+
+use super::{Phase, Phases, RequestBody, limit::ConnectionLimit, threads};
+use crate::{
+    config::{Connections, ListenAddr, Listener, Shutdown},
+    tls::{Acceptor, TlsError},
+};
+
+/// A server whose addresses are bound.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<Bound>,
+    connections: Connections,
+    shutdown: Shutdown,
+    enter: watch::Sender<Phase>,
+    phases: Phases,
+}
+
+/// A listener, as threads share it.
+#[derive(Debug)]
+pub(super) struct Bound {
+    pub(super) listener: net::TcpListener,
+    pub(super) tls: Option<Arc<Acceptor>>,
+}
+
+impl Server {
+    /// Reads the files for TLS, and binds the addresses. Clients can connect from then on, and wait.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] names the file or the address that cannot be used.
+    pub async fn bind(
+        listeners: &[Listener],
+        connections: Connections,
+        shutdown: Shutdown,
+    ) -> Result<Self, StartError> {
+        let tls: Vec<_> = listeners.iter().map(acceptor).collect::<Result<_, _>>()?;
+        let mut bound = Vec::new();
+        for (listener, tls) in listeners.iter().zip(tls) {
+            let listener = bind(&listener.address).await?;
+            bound.push(Bound { listener, tls });
+        }
+        let (enter, phases) = Phases::new();
+        Ok(Self {
+            listeners: bound,
+            connections,
+            shutdown,
+            enter,
+            phases,
+        })
+    }
+
+    /// Where it listens, in the order of the listeners.
+    ///
+    /// # Errors
+    ///
+    /// The system does not tell.
+    pub fn addresses(&self) -> io::Result<Vec<net::SocketAddr>> {
+        let listeners = self.listeners.iter();
+        listeners.map(|bound| bound.listener.local_addr()).collect()
+    }
+
+    /// Tells how far it is on its way out.
+    pub fn phases(&self) -> Phases {
+        self.phases.clone()
+    }
+
+    /// What the listeners with TLS need for handshakes; it can be read again while they are served.
+    pub fn acceptors(&self) -> Vec<Arc<Acceptor>> {
+        let listeners = self.listeners.iter();
+        listeners.filter_map(|bound| bound.tls.clone()).collect()
+    }
+
+    /// Serves on this thread and on others, one for each core, until `stop` ends and what is under way is finished. Each
+    /// has a service of its own: no request waits for another thread.
+    ///
+    /// `stop` is called once more then. When it ends again nothing is waited for any more.
+    ///
+    /// # Errors
+    ///
+    /// A thread cannot be started.
+    pub async fn run<S, B>(
+        self,
+        service: impl Fn() -> S,
+        mut stop: impl AsyncFnMut(),
+    ) -> io::Result<()>
+    where
+        S: Service<
+                Request<RequestBody>,
+                Response = Response<B>,
+                Error = Infallible,
+                Future: Send + 'static,
+            > + Clone
+            + Send
+            + Sync
+            + Unpin
+            + 'static,
+        B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
+    {
+        for Bound { listener, tls } in &self.listeners {
+            tracing::info!(address = %listener.local_addr()?, tls = tls.is_some(), "listening");
+        }
+        let setup = threads::Setup {
+            listeners: self.listeners,
+            limit: Arc::new(ConnectionLimit::new(self.connections.max)),
+            connections: self.connections,
+            deadline: self.shutdown.deadline,
+            phases: self.phases,
+        };
+        let (enter, delay) = (self.enter, self.shutdown.delay);
+        let leaving = async {
+            stop().await;
+            tokio::select! {
+                () = leave(&enter, delay) => {}
+                () = stop() => {}
+            }
+            enter.send_replace(Phase::Ended);
+            pending().await
+        };
+        let is_finished = tokio::select! {
+            is_finished = threads::serve(setup, service) => is_finished?,
+            never = leaving => never,
+        };
+        if is_finished {
+            tracing::info!("stopped");
+        } else {
+            tracing::warn!("stopped, with requests still under way");
+        }
+        Ok(())
+    }
+}
+
+/// Goes as far as it can without being told again.
+async fn leave(enter: &watch::Sender<Phase>, delay: Duration) {
+    if !delay.is_zero() {
+        tracing::info!(
+            seconds = delay.as_secs_f64(),
+            "stopping: not ready any more, still accepting connections"
+        );
+        enter.send_replace(Phase::Leaving);
+        sleep(delay).await;
+    }
+    tracing::info!("stopping: no new connections, finishing the requests under way");
+    enter.send_replace(Phase::Draining);
+    pending().await
+}
+
+fn acceptor(listener: &Listener) -> Result<Option<Arc<Acceptor>>, StartError> {
+    let acceptor = listener.tls.as_ref().map(Acceptor::load).transpose();
+    Ok(acceptor.map_err(StartError::Tls)?.map(Arc::new))
+}
+
+async fn bind(address: &ListenAddr) -> Result<net::TcpListener, StartError> {
+    let bound = async { TcpListener::bind(address.as_str()).await?.into_std() };
+    bound.await.map_err(|error| StartError::Address {
+        address: address.clone(),
+        error,
+    })
+}
+
+/// Why a server cannot begin.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A file for TLS is not as expected.
+    Tls(TlsError),
+    /// An address cannot be listened on.
+    Address {
+        /// The address.
+        address: ListenAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tls(error) => error.fmt(f),
+            Self::Address { address, error } => write!(f, "cannot listen on {address}: {error}"),
+        }
+    }
+}
+
+impl error::Error for StartError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Tls(error) => error.source(),
+            Self::Address { error, .. } => Some(error),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! On its way out the gateway finishes what is under way, and waits for nothing else.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::{io, time::Duration};
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderValue, Request, Response, header::UPGRADE};
+use hyper::upgrade;
+use hyper_util::rt::TokioIo;
+use rustix::process::Signal;
+use spillover_gateway::{
+    config::{Connections, Shutdown},
+    serve::{Phase, RequestBody, Tunnels},
+};
+use spillover_testing::upstream::Behavior;
+use spillover_tests::{
+    e2e::{Client, Serving, Wire, behaving, soon},
+    gateway,
+};
+use tokio::{
+    io::{copy, split},
+    net::TcpStream,
+    sync::mpsc,
+    time::{Instant, sleep},
+};
+
+const GET: &str = "GET / HTTP/1.1\r\nhost: gateway\r\n\r\n";
+const OK: &str = "HTTP/1.1 200 OK\r\n";
+
+/// For what is not to be waited for.
+const NEVER: Shutdown = Shutdown {
+    delay: Duration::ZERO,
+    deadline: Duration::from_secs(600),
+};
+
+async fn answer(_: Request<RequestBody>) -> Response<Body> {
+    Response::new(Body::from("answer"))
+}
+
+async fn serving(shutdown: Shutdown) -> Serving {
+    Serving::start_with(&[None], Connections::default(), shutdown, answer).await
+}
+
+/// One that answers with what the test sends, chunk by chunk.
+async fn streaming(shutdown: Shutdown) -> (Serving, mpsc::Sender<&'static str>) {
+    let (send, chunks) = mpsc::channel(1);
+    let chunks = std::sync::Arc::new(std::sync::Mutex::new(Some(chunks)));
+    let answer = move |_| {
+        let chunks = chunks.lock().unwrap().take().unwrap();
+        let chunks = stream::unfold(chunks, |mut chunks: mpsc::Receiver<&str>| async {
+            let chunk = Bytes::from(chunks.recv().await?);
+            Some((Ok::<_, io::Error>(chunk), chunks))
+        });
+        async { Response::new(Body::from_stream(chunks)) }
+    };
+    let serving = Serving::start_with(&[None], Connections::default(), shutdown, answer);
+    (serving.await, send)
+}
+
+async fn in_phase(serving: &Serving, phase: Phase) {
+    soon(serving.phases().reached(phase)).await;
+}
+
+/// Waits until no more connections are accepted.
+async fn closed(serving: &Serving) {
+    soon(async {
+        while TcpStream::connect(serving.address()).await.is_ok() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_under_way_comes_to_its_end() {
+    for is_http2 in [false, true] {
+        let (serving, send) = streaming(NEVER).await;
+        let client = match is_http2 {
+            true => Client::http2(serving.address()),
+            false => Client::http1(serving.address()),
+        };
+        let answer = tokio::spawn(async move { client.get("/").await });
+        // There is room for one: the second is taken when the first has been asked for.
+        send.send("one ").await.unwrap();
+        send.send("and ").await.unwrap();
+        serving.stop().await;
+        closed(&serving).await;
+        // Longer than a client has that does not take leave.
+        sleep(Duration::from_millis(1_500)).await;
+        send.send("two").await.unwrap();
+        drop(send);
+        assert_eq!(soon(answer).await.unwrap().text(), "one and two");
+        serving.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_request_is_not_waited_for() {
+    let serving = serving(NEVER).await;
+    let mut clients = Vec::new();
+    for begun in ["", "G", "PRI * HT", "GET / HTTP/1.1\r\nhost:"] {
+        let mut client = Wire::connect(serving.address()).await;
+        client.send(begun).await;
+        clients.push(client);
+        let mut client = Wire::connect(serving.address()).await;
+        client.send(GET).await;
+        client.read_until("answer").await;
+        client.send(begun).await;
+        clients.push(client);
+    }
+    // By HTTP/2, and it does not take leave.
+    let mut client = Wire::connect(serving.address()).await;
+    let begun = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    client.send(begun).await;
+    clients.push(client);
+    sleep(Duration::from_millis(200)).await;
+
+    serving.stop().await;
+    serving.end().await;
+}
+
+#[tokio::test]
+async fn for_a_while_it_is_not_ready_and_serves() {
+    let delay = Duration::from_secs(2);
+    let serving = serving(Shutdown { delay, ..NEVER }).await;
+    assert!(serving.phases().is_ready());
+    let mut kept = Wire::connect(serving.address()).await;
+    kept.send(GET).await;
+    assert!(!kept.read_head().await.contains("connection: close"));
+    kept.read_until("answer").await;
+
+    let begun = Instant::now();
+    serving.stop().await;
+    in_phase(&serving, Phase::Leaving).await;
+    assert!(!serving.phases().is_ready());
+    for mut client in [kept, Wire::connect(serving.address()).await] {
+        client.send(GET).await;
+        let said = client.read_to_end().await;
+        assert!(said.starts_with(OK), "{said}");
+        assert!(said.contains("connection: close\r\n"), "{said}");
+    }
+    assert_eq!(Client::http2(serving.address()).get("/").await.status, 200);
+    in_phase(&serving, Phase::Draining).await;
+    assert!(Instant::now() - begun >= delay);
+    serving.end().await;
+}
+
+#[tokio::test]
+async fn told_again_it_waits_no_longer() {
+    for delay in [Duration::ZERO, Duration::from_secs(600)] {
+        let (serving, send) = streaming(Shutdown { delay, ..NEVER }).await;
+        let mut client = Wire::connect(serving.address()).await;
+        client.send(GET).await;
+        send.send("one").await.unwrap();
+        client.read_until("one").await;
+        serving.stop().await;
+        in_phase(&serving, Phase::Leaving).await;
+        serving.stop().await;
+        serving.end().await;
+        client.read_bytes_to_end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_ends_what_has_no_end() {
+    let deadline = Duration::from_millis(300);
+    let delay = Duration::ZERO;
+    let (serving, send) = streaming(Shutdown { delay, deadline }).await;
+    let mut client = Wire::connect(serving.address()).await;
+    client.send(GET).await;
+    send.send("one").await.unwrap();
+    client.read_until("one").await;
+    serving.stop().await;
+    serving.end().await;
+}
+
+/// Answers in the protocol that the client asks for, which is to say everything twice.
+async fn tunnel(mut request: Request<RequestBody>) -> Response<Body> {
+    let tunnels = request.extensions().get::<Tunnels>().unwrap().clone();
+    let upgraded = upgrade::on(&mut request);
+    tunnels.spawn(async move {
+        let (mut read, mut write) = split(TokioIo::new(upgraded.await.unwrap()));
+        let _ = copy(&mut read, &mut write).await;
+    });
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = http::StatusCode::SWITCHING_PROTOCOLS;
+    let echo = HeaderValue::from_static("echo");
+    response.headers_mut().insert(UPGRADE, echo);
+    response
+}
+
+#[tokio::test]
+async fn a_tunnel_is_under_way_and_has_a_place() {
+    let connections = Connections {
+        max: 1,
+        ..Connections::default()
+    };
+    let serving = Serving::start_with(&[None], connections, NEVER, tunnel).await;
+    let ask = "GET / HTTP/1.1\r\nhost: g\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    let mut client = Wire::connect(serving.address()).await;
+    client.send(ask).await;
+    assert!(client.read_head().await.starts_with("HTTP/1.1 101 "));
+    let mut second = Wire::connect(serving.address()).await;
+    second.send(ask).await;
+    client.send("before").await;
+    client.read_until("before").await;
+    assert!(!second.has_more().await);
+    drop(second);
+
+    serving.stop().await;
+    closed(&serving).await;
+    client.send("after").await;
+    client.read_until("after").await;
+    drop(client);
+    serving.end().await;
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_process_at_once() {
+    let backend = behaving(Behavior::stall()).await;
+    let gateway = gateway!().backend("only", 1, backend.url()).start().await;
+    let mut client = Wire::connect(gateway.address()).await;
+    client.send(GET).await;
+    soon(backend.handle().wait_for(|stats| stats.received == 1)).await;
+
+    let begun = Instant::now();
+    gateway.signal(Signal::TERM);
+    gateway
+        .wait_for_line(|line| line["message"].as_str().unwrap().starts_with("stopping"))
+        .await;
+    gateway.signal(Signal::INT);
+    let exit = gateway.exit().await;
+    assert!(Instant::now() - begun < Duration::from_secs(20));
+    assert_eq!(exit.code, Some(0));
+    assert!(exit.stderr.contains("requests still under way"), "{exit:?}");
+}
+
+#[tokio::test]
+async fn half_a_head_does_not_hold_the_process() {
+    let backend = behaving(Behavior::echo()).await;
+    let gateway = gateway!().backend("only", 1, backend.url()).start().await;
+    let mut client = Wire::connect(gateway.address()).await;
+    client.send("GET / HTTP/1.1\r\nhost:").await;
+    assert_eq!(gateway.get("/v1/models").await.status, 200);
+
+    let begun = Instant::now();
+    assert_eq!(gateway.stop().await.code, Some(0));
+    assert!(Instant::now() - begun < Duration::from_secs(20));
+}
