@@ -10,7 +10,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, advance},
 };
-use tower_spillover::{Condition, Outcome, Scope, select::WhenExhausted};
+use tower_spillover::{Condition, Outcome, Query, select::WhenExhausted};
 
 on_every_deployment! {
     in_the_first_attempt
@@ -97,7 +97,7 @@ async fn while_it_waits(deployment: Deployment) {
     let now = Instant::now();
     stack
         .pool
-        .first(Scope::WHOLE, now)
+        .first(&Query::new(), now)
         .expect("it is not full")
         .record(&Outcome::throttled(5 * SECOND), now);
     let sent = stack.start("question").await;

@@ -25,6 +25,7 @@ use crate::{
     router::Router,
     serve::Phases,
     site::Site,
+    upgrade::UpgradeLayer,
     upstream::Upstream,
 };
 
@@ -100,6 +101,8 @@ impl App {
     }
 
     /// The gateway as a service, over connections that `connector` makes. It needs the runtime that it is made in.
+    ///
+    /// The connector is asked for a URI of scheme `wss` where a WebSocket goes over TLS: it may not speak HTTP/2 there.
     pub fn over<C, B>(&self, connector: C) -> impl Gateway<B> + use<C, B>
     where
         C: Connect + Clone + Send + Sync + 'static,
@@ -137,6 +140,7 @@ impl App {
                     .service(Upstream::new(clients.of_pool(pool), pool.timeouts()))
             });
             ServiceBuilder::new()
+                .layer(UpgradeLayer)
                 .layer(AccessLogLayer::new())
                 .layer(site.cors_layer())
                 .layer(ClientsLayer::new(Arc::clone(site.keys())))

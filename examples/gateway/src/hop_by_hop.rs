@@ -1,11 +1,13 @@
 //! Removes what is meant for one connection only (RFC 9110 section 7.6.1).
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response, Version,
+    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Version,
     header::{
         CONNECTION, EXPECT, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
     },
 };
+
+use crate::upgrade::ForWebSocket;
 
 /// Makes a request that came over one connection one that can go over another.
 pub(crate) fn strip_request<B>(mut request: Request<B>) -> Request<B> {
@@ -18,6 +20,9 @@ pub(crate) fn strip_request<B>(mut request: Request<B>) -> Request<B> {
         let trailers = HeaderValue::from_static("trailers");
         request.headers_mut().insert(TE, trailers);
     }
+    if request.extensions().get::<ForWebSocket>().is_some() {
+        ask_for(HeaderValue::from_static("websocket"), request.headers_mut());
+    }
     // The connection to the backend has a version of its own.
     *request.version_mut() = Version::HTTP_11;
     request
@@ -25,9 +30,24 @@ pub(crate) fn strip_request<B>(mut request: Request<B>) -> Request<B> {
 
 /// Makes a response that came over one connection one that can go over another.
 pub(crate) fn strip_response<B>(mut response: Response<B>) -> Response<B> {
+    // The switch that was asked for, or the one that would have been granted (RFC 9110 section 15.5.22).
+    let names_protocol = matches!(
+        response.status(),
+        StatusCode::SWITCHING_PROTOCOLS | StatusCode::UPGRADE_REQUIRED
+    );
+    let protocol = names_protocol.then(|| response.headers_mut().remove(UPGRADE));
     strip(response.headers_mut());
+    if let Some(protocol) = protocol.flatten() {
+        ask_for(protocol, response.headers_mut());
+    }
     *response.version_mut() = Version::HTTP_11;
     response
+}
+
+/// Puts an upgrade in, for the next connection.
+fn ask_for(protocol: HeaderValue, headers: &mut HeaderMap) {
+    headers.insert(UPGRADE, protocol);
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
 }
 
 fn strip(headers: &mut HeaderMap) {
@@ -52,7 +72,11 @@ fn accepts_trailers(headers: &HeaderMap) -> bool {
     tokens(headers, &TE).any(|token| token.eq_ignore_ascii_case("trailers"))
 }
 
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+/// The elements of a field that is a list (RFC 9110 section 5.6.1).
+pub(crate) fn tokens<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'a str> {
     headers
         .get_all(name)
         .into_iter()
@@ -123,6 +147,38 @@ mod tests {
             ("x-four", "4"),
         ]);
         assert_eq!(left, ["x-four: 4"]);
+    }
+
+    #[test]
+    fn an_upgrade_to_a_websocket_is_asked_of_the_backend_too() {
+        let mut request = Request::get("/v1/realtime")
+            .header("connection", "keep-alive, Upgrade, x-named")
+            .header("upgrade", "WebSocket, h2c")
+            .header("x-named", "1")
+            .header("sec-websocket-version", "13")
+            .body(())
+            .unwrap();
+        request.extensions_mut().insert(ForWebSocket);
+        let request = strip_request(request);
+        assert_eq!(request.headers()["connection"], "upgrade");
+        assert_eq!(request.headers()["upgrade"], "websocket");
+        assert_eq!(request.headers()["sec-websocket-version"], "13");
+        assert!(!request.headers().contains_key("x-named"));
+    }
+
+    #[test]
+    fn only_answers_about_an_upgrade_name_a_protocol() {
+        for (status, passes) in [(101, true), (426, true), (200, false)] {
+            let response = Response::builder()
+                .status(status)
+                .header("connection", "Upgrade")
+                .header("upgrade", "websocket")
+                .body(())
+                .unwrap();
+            let response = strip_response(response);
+            assert_eq!(response.headers().contains_key("upgrade"), passes);
+            assert_eq!(response.headers().contains_key("connection"), passes);
+        }
     }
 
     #[test]

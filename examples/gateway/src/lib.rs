@@ -32,6 +32,7 @@ mod rules;
 pub mod serve;
 mod site;
 pub mod tls;
+mod upgrade;
 mod upstream;
 
 pub use crate::{

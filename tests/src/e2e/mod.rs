@@ -7,20 +7,24 @@
     reason = "it panics wherever the test is to fail"
 )]
 
+mod app;
 mod client;
 mod gateway;
 mod serving;
 mod soon;
 mod tls;
 mod upstream;
+mod websocket;
 mod wire;
 
 pub use self::{
+    app::serve_app,
     client::{Answer, Client, request},
     gateway::{Exit, Gateway, GatewayBuilder},
     serving::Serving,
     soon::soon,
     tls::{Authority, Identity, TlsUpstream},
     upstream::{RefusingPort, answer, behaving, healthy},
+    websocket::{Echo, WebSocket, WebSocketUpstream},
     wire::{Wire, WireUpstream},
 };

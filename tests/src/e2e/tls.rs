@@ -225,5 +225,6 @@ async fn serve<F>(
     });
     let server = auto::Builder::new(TokioExecutor::new());
     // How the connection ends is the client's to see.
-    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+    let io = TokioIo::new(stream);
+    let _ = server.serve_connection_with_upgrades(io, service).await;
 }

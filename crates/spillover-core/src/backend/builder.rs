@@ -56,7 +56,7 @@ impl BackendBuilder {
         }
     }
 
-    /// Replaces the deployment, the path segment after `deployments`.
+    /// Replaces the deployment: the path segment after `deployments`, or else the parameter `deployment` of the query.
     pub fn deployment(self, deployment: impl Into<String>) -> Self {
         Self {
             deployment: Some(deployment.into()),

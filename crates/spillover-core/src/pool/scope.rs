@@ -53,11 +53,24 @@ impl Scope {
         let mut segments = path.as_bytes().split(|&byte| byte == b'/');
         segments.find(|&segment| segment == b"deployments")?;
         let deployment = segments.next()?;
-        (!deployment.is_empty()).then(|| Self {
-            name: hash(deployment),
+        (!deployment.is_empty()).then(|| Self::of_deployment(deployment))
+    }
+
+    /// The scope of the deployment with this name, wherever a request names it.
+    ///
+    /// ```
+    /// use spillover_core::Scope;
+    ///
+    /// let realtime = Scope::of_deployment("gpt-4o");
+    /// assert_eq!(Some(realtime), Scope::of_path("/openai/deployments/gpt-4o/chat/completions"));
+    /// ```
+    #[must_use]
+    pub fn of_deployment(name: impl AsRef<[u8]>) -> Self {
+        Self {
+            name: hash(name.as_ref()),
             is_deployment: true,
             ..Self::WHOLE
-        })
+        }
     }
 
     /// The same scope for the account that these fields of a request authenticate. Limits are those of an account: at a

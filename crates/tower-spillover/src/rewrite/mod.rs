@@ -3,11 +3,16 @@
 //! What it does to a request that has a [`Selected`](spillover_core::Selected) in its extensions:
 //!
 //! * scheme and authority become the backend's, whatever the request target named;
-//! * the base path of the backend is put in front of the path; the query stays as it is;
+//! * the base path of the backend is put in front of the path;
 //! * `host` becomes the backend's;
-//! * when the backend has a deployment, it replaces the path segment after the first `deployments`, and nothing else;
-//! * when the backend has a credential, every credential of the client is removed (`authorization`, `api-key`,
-//!   `ocp-apim-subscription-key`, `x-api-key`, `x-goog-api-key`), and the backend's is set. Without one the client's pass.
+//! * when the backend has a deployment, it replaces the path segment after the first `deployments`; in a path without one, as
+//!   that of Azure's realtime API, the parameter `deployment` of the query; and nothing else;
+//! * when the backend has a credential, every credential of the client is removed, and the backend's is set. Without one the
+//!   client's pass.
+//!
+//! Clients have credentials in the fields `authorization`, `api-key`, `ocp-apim-subscription-key`, `x-api-key` and
+//! `x-goog-api-key`; where they cannot set fields, in the parameters `api-key`, `subscription-key` and `key` of the query, and
+//! in the subprotocol `openai-insecure-api-key.*` of a WebSocket. The rest of the query stays as it is.
 //!
 //! A request target without a path (`*`, or only an authority) becomes the base path. A request without a `Selected`
 //! passes through unchanged. Responses are not touched.
@@ -57,7 +62,9 @@
 
 mod layer;
 mod path;
+mod query;
 mod service;
+mod subprotocol;
 #[cfg(test)]
 mod tests;
 

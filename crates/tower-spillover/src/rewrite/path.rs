@@ -3,6 +3,8 @@ use std::ops::Range;
 use http::{Uri, uri::PathAndQuery};
 use spillover_core::Backend;
 
+use super::query;
+
 /// Path and query of a request as the backend wants them.
 pub(super) fn rewrite(backend: &Backend, uri: &Uri) -> PathAndQuery {
     let root = PathAndQuery::from_static("/");
@@ -13,19 +15,25 @@ pub(super) fn rewrite(backend: &Backend, uri: &Uri) -> PathAndQuery {
     let segment = backend
         .deployment()
         .and_then(|new| Some((deployment_in(original.path())?, new)));
-    if backend.base_path().is_empty() && segment.is_none() {
+    let deployment = backend.deployment().filter(|_| segment.is_none());
+    let has_credential = backend.credential().is_some();
+    let query = original
+        .query()
+        .and_then(|query| query::rewrite(query, deployment, has_credential));
+    if backend.base_path().is_empty() && segment.is_none() && query.is_none() {
         return original.clone();
     }
 
+    let path = original.path();
     let (before, deployment, after) = match segment {
-        Some((at, new)) => (
-            &original.as_str()[..at.start],
-            new,
-            &original.as_str()[at.end..],
-        ),
-        None => (original.as_str(), "", ""),
+        Some((at, new)) => (&path[..at.start], new, &path[at.end..]),
+        None => (path, "", ""),
     };
-    let joined = [backend.base_path(), before, deployment, after].concat();
+    let query = match &query {
+        Some(query) => query.as_str(),
+        None => &original.as_str()[path.len()..],
+    };
+    let joined = [backend.base_path(), before, deployment, after, query].concat();
     // The parts were parsed as parts of a path, and a path of such parts is one.
     PathAndQuery::try_from(joined).unwrap_or_else(|_| original.clone())
 }

@@ -4,7 +4,7 @@ use http::{HeaderMap, Request, Uri, header::HOST, uri::Parts};
 use spillover_core::{Backend, Credential, Selected};
 use tower_service::Service;
 
-use super::path;
+use super::{path, subprotocol};
 
 /// Makes requests ones for the selected backend; see the [module](super).
 #[derive(Clone, Debug)]
@@ -57,6 +57,7 @@ fn rewrite_headers(backend: &Backend, headers: &mut HeaderMap) {
     headers.insert(HOST, backend.host().clone());
     if let Some(credential) = backend.credential() {
         remove_client_fields(headers);
+        subprotocol::remove_keys(headers);
         if let Some((name, value)) = credential.field() {
             headers.insert(name.clone(), value.clone());
         }

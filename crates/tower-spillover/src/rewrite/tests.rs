@@ -168,6 +168,40 @@ async fn where_a_layer_adds_the_credential_the_clients_go_as_well() {
     }
 }
 
+/// A request of a client that can set no fields.
+fn of_a_browser() -> Request<&'static str> {
+    let mut request = request("/openai/realtime?api-version=1&deployment=old&api-key=sk-client");
+    let protocols = "realtime, openai-insecure-api-key.sk-client, openai-beta.realtime-v1";
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", protocols.parse().unwrap());
+    request
+}
+
+#[tokio::test]
+async fn keys_in_the_query_and_among_the_subprotocols_are_credentials_too() {
+    for credential in [Credential::api_key("k").unwrap(), Credential::by_layer()] {
+        let sent = rewritten(backend("b").credential(credential), &of_a_browser()).await;
+        let target = sent.uri().path_and_query().unwrap();
+        assert_eq!(target, "/openai/realtime?api-version=1&deployment=old");
+        assert_eq!(
+            all(sent.headers(), "sec-websocket-protocol"),
+            ["realtime, openai-beta.realtime-v1"]
+        );
+    }
+
+    let sent = rewritten(backend("b").deployment("new"), &of_a_browser()).await;
+    let target = sent.uri().path_and_query().unwrap();
+    assert_eq!(
+        target,
+        "/openai/realtime?api-version=1&deployment=new&api-key=sk-client"
+    );
+    assert_eq!(
+        sent.headers()["sec-websocket-protocol"],
+        of_a_browser().headers()["sec-websocket-protocol"]
+    );
+}
+
 #[tokio::test]
 async fn a_backends_credential_is_not_for_logs() {
     let credential = Credential::bearer("hunter2").unwrap();

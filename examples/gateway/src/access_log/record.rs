@@ -1,4 +1,7 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use http::{Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
@@ -21,7 +24,13 @@ pub(super) struct Record {
 /// It is in the extensions of requests that are logged, and of no others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress {
-    known: Arc<Mutex<Known>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    known: Mutex<Known>,
+    received: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -47,8 +56,14 @@ impl Progress {
         self.lock().latest = Some((selected.clone(), tried.clone()));
     }
 
+    /// Counts what a client sent through a tunnel.
+    pub(crate) fn add_received(&self, bytes: usize) {
+        self.shared.received.fetch_add(bytes as u64, Relaxed);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        let known = self.shared.known.lock();
+        known.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,6 +111,8 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let now = Instant::now();
+        let is_tunnel = self.status == Some(StatusCode::SWITCHING_PROTOCOLS);
+        let received = self.progress.shared.received.load(Relaxed);
         let known = self.progress.lock();
         let latest = known.latest.as_ref();
         tracing::info!(
@@ -111,6 +128,7 @@ impl Drop for Record {
             // A number also in JSON, where what `as_millis` returns would be text.
             duration_ms = (now - self.begun).as_millis() as u64,
             bytes = self.bytes,
+            bytes_in = is_tunnel.then_some(received),
             end = match self.end {
                 End::Complete => "complete",
                 End::Broken => "broken",

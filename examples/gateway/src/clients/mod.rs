@@ -26,10 +26,6 @@ mod service;
 mod tests;
 
 pub(crate) use self::{
-    client::Client,
-    cors::CorsLayer,
-    counts::{ClientCounts, Snapshot},
-    key_ring::KeyRing,
-    layer::ClientsLayer,
+    client::Client, cors::CorsLayer, counts::Snapshot, key_ring::KeyRing, layer::ClientsLayer,
     open::warn_if_open,
 };

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::connect::Connect;
 use serde::Deserialize;
 
-use crate::client::{Client, client};
+use crate::client::{Client, ConnectSettings, client};
 
 /// The gateway's own client, for `azure_identity`.
 pub(super) struct Transport<C> {
@@ -24,7 +24,7 @@ where
 {
     pub(super) fn new(connector: C) -> Self {
         Self {
-            client: client(connector),
+            client: client(connector, &ConnectSettings::new(true)),
         }
     }
 }

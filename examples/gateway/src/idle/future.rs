@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use http::Response;
+use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
@@ -39,7 +39,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.inner.poll(cx))?;
-        let (limit, deadline) = (*this.limit, *this.deadline);
+        let (limit, deadline) = match response.status() {
+            // What follows is no response, and lasts for as long as both sides want.
+            StatusCode::SWITCHING_PROTOCOLS => (None, None),
+            _ => (*this.limit, *this.deadline),
+        };
         Poll::Ready(Ok(response.map(|body| IdleBody::new(body, limit, deadline))))
     }
 }

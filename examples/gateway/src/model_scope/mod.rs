@@ -2,6 +2,7 @@
 
 mod body;
 mod future;
+mod query;
 mod scan;
 mod wanted;
 
@@ -20,11 +21,13 @@ use tower_spillover::Scope;
 use self::future::ResponseFuture;
 pub(crate) use self::{
     body::ReadBody,
+    query::model as model_in_query,
     wanted::{Found, Wanted},
 };
 use crate::bounds::announced_length;
 
-/// Puts the [`Scope`] of a request into its extensions: the `model` in a JSON body of up to [`LIMIT`] bytes, else the path.
+/// Puts the [`Scope`] of a request into its extensions: the `model` in a JSON body of up to [`LIMIT`] bytes, the model that the
+/// query names where no body is looked into, else the path.
 ///
 /// A path with a deployment says it already; such requests pass through. A body is read as far as its `model`, and goes on
 /// with what was read of it.
@@ -74,13 +77,18 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let is_in_path = Scope::of_path(request.uri().path()).is_some();
-        if !is_in_path {
-            // An upload, a list, a body that is too large to be read here: what is limited there is not what chats are.
-            let scope = Scope::of(request.uri().path());
-            request.extensions_mut().insert(scope);
-        }
         let is_wanted = !is_in_path || self.wanted.is_kept_of_deployments();
         let is_in_body = is_wanted && has_model(&request);
+        if !is_in_path {
+            let uri = request.uri();
+            let scope = uri
+                .query()
+                .filter(|_| !is_in_body)
+                .and_then(query::scope)
+                // An upload, a list, a body that is too large to be read here: what is limited there is not what chats are.
+                .unwrap_or_else(|| Scope::of(uri.path()));
+            request.extensions_mut().insert(scope);
+        }
         if !is_in_body {
             return ResponseFuture::call(self.inner.call(request.map(ReadBody::unread)));
         }

@@ -8,12 +8,16 @@ use std::{
     task::{Context, Poll},
 };
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpStream},
     time::{Duration, sleep},
 };
 
-use crate::tls;
+use crate::{
+    client::{TCP_KEEPALIVE, TCP_KEEPALIVE_INTERVAL},
+    tls,
+};
 
 /// A listener, as one thread has it.
 #[derive(Debug)]
@@ -56,6 +60,13 @@ impl Entrances {
                     // Chunks of a stream go out one by one: none waits for the acknowledgement of the last.
                     if let Err(error) = arrival.stream.set_nodelay(true) {
                         tracing::debug!(%error, "TCP_NODELAY");
+                    }
+                    let keepalive = TcpKeepalive::new()
+                        .with_time(TCP_KEEPALIVE)
+                        .with_interval(TCP_KEEPALIVE_INTERVAL);
+                    if let Err(error) = SockRef::from(&arrival.stream).set_tcp_keepalive(&keepalive)
+                    {
+                        tracing::debug!(%error, "SO_KEEPALIVE");
                     }
                     return arrival;
                 }

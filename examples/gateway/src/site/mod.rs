@@ -6,8 +6,6 @@ mod routes;
 
 use std::{collections::HashMap, env, io, sync::Arc};
 
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::connect::HttpConnector;
 use spillover_core::Pool;
 use tower_spillover::select::ThreadDraw;
 
@@ -15,7 +13,7 @@ use self::routes::Routes;
 pub(crate) use self::{names::Names, pool::PoolSite};
 use crate::{
     affinity::KnownIds,
-    client::{ConnectSettings, connector},
+    client::{ConnectSettings, Connector, connector},
     clients::{CorsLayer, KeyRing},
     config::{Clients, Config, PoolConfig},
     entra::{Identity, SCOPE, Tokens},
@@ -28,7 +26,8 @@ pub(crate) struct Site {
     pools: Vec<Arc<PoolSite>>,
     routes: Routes,
     wanted: Wanted,
-    connectors: HashMap<ConnectSettings, HttpsConnector<HttpConnector>>,
+    /// By settings without HTTP/2: they connect to speak either.
+    connectors: HashMap<ConnectSettings, Connector>,
     keys: Arc<KeyRing>,
     cors: CorsLayer,
     tokens: Option<Tokens>,
@@ -68,12 +67,10 @@ impl Site {
         };
         site.cors = CorsLayer::new(config.clients.cors.as_ref());
         for settings in site.pools.iter().flat_map(|pool| pool.connect_settings()) {
-            if site.connectors.contains_key(settings) {
-                continue;
-            }
-            let kept = before.and_then(|before| before.connectors.get(settings).cloned());
-            let made = kept.map_or_else(|| connector(settings), Ok)?;
-            site.connectors.insert(settings.clone(), made);
+            let settings = settings.for_upgrades();
+            let kept = before.and_then(|before| before.connectors.get(&settings).cloned());
+            let made = kept.map_or_else(|| connector(&settings), Ok)?;
+            site.connectors.insert(settings, made);
         }
         Ok(site)
     }
@@ -130,8 +127,8 @@ impl Site {
     }
 
     /// What makes connections.
-    pub(crate) fn connector(&self, settings: &ConnectSettings) -> HttpsConnector<HttpConnector> {
-        self.connectors[settings].clone()
+    pub(crate) fn connector(&self, settings: &ConnectSettings) -> Connector {
+        self.connectors[&settings.for_upgrades()].clone()
     }
 
     fn pool(&self, name: &str) -> Option<&PoolSite> {

@@ -150,6 +150,7 @@ fn connect_settings(config: &PoolConfig) -> Vec<ConnectSettings> {
         timeout: config.timeouts.connect,
         needs_tls: config_of_backend.backend.scheme() == "https",
         ca: config_of_backend.ca.clone(),
+        is_http2: config_of_backend.is_http2,
     });
     settings.collect()
 }

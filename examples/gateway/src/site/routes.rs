@@ -1,9 +1,9 @@
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use http::{Request, header::HOST};
 
 use super::PoolSite;
-use crate::config::Route;
+use crate::{config::Route, model_scope::model_in_query};
 
 /// Which pool gets a request: the first that has a route for it, or no routes at all.
 #[derive(Debug)]
@@ -39,8 +39,10 @@ fn takes<B>(route: &Route, request: &Request<B>, model: Option<&str>) -> bool {
     };
     let is_model = || match &route.model {
         Some(pattern) => {
-            let name = deployment(path).or(model);
-            name.is_some_and(|name| pattern.matches(name))
+            let in_query = || request.uri().query().and_then(model_in_query);
+            let name = deployment(path).or(model).map(Cow::Borrowed);
+            name.or_else(in_query)
+                .is_some_and(|name| pattern.matches(&name))
         }
         None => true,
     };
@@ -113,6 +115,7 @@ mod tests {
         assert_eq!(choose("/v1/chat", Some("o3-pro")), Some(2));
         assert_eq!(choose("/openai/deployments/o3/x", Some("gpt-4o")), Some(1));
         assert_eq!(choose("/openai/deployments/", None), Some(2));
+        assert_eq!(choose("/v1/realtime?model=gpt%2D4o", None), Some(0));
     }
 
     #[test]

@@ -4,30 +4,41 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::Stream;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::{body::Incoming, upgrade::Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::ReadHalf;
+use tokio_util::io::ReaderStream;
+use tower::BoxError;
 
 /// The body of a backend's response, or of one in its place.
 #[derive(Debug)]
 pub(crate) enum UpstreamBody {
     Incoming(Incoming),
     Own(Full<Bytes>),
+    /// What comes after the protocol was switched.
+    Tunnel(ReaderStream<ReadHalf<TokioIo<Upgraded>>>),
 }
 
 impl Body for UpstreamBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.get_mut() {
-            Self::Incoming(body) => Pin::new(body).poll_frame(cx),
+            Self::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(BoxError::from),
             Self::Own(body) => Pin::new(body)
                 .poll_frame(cx)
                 .map_err(|error| match error {}),
+            Self::Tunnel(bytes) => {
+                let chunk = Pin::new(bytes).poll_next(cx);
+                chunk.map_ok(Frame::data).map_err(BoxError::from)
+            }
         }
     }
 
@@ -35,6 +46,7 @@ impl Body for UpstreamBody {
         match self {
             Self::Incoming(body) => body.is_end_stream(),
             Self::Own(body) => body.is_end_stream(),
+            Self::Tunnel(_) => false,
         }
     }
 
@@ -42,6 +54,7 @@ impl Body for UpstreamBody {
         match self {
             Self::Incoming(body) => body.size_hint(),
             Self::Own(body) => body.size_hint(),
+            Self::Tunnel(_) => SizeHint::default(),
         }
     }
 }

@@ -44,6 +44,14 @@ impl UpstreamError {
         }
     }
 
+    /// The backend switches to a protocol that nobody has asked for.
+    pub(super) fn switched() -> Self {
+        Self {
+            kind: Kind::Broken,
+            detail: "a switch of protocols that was not asked for".into(),
+        }
+    }
+
     /// For the log: it may name hosts and addresses.
     pub(super) fn detail(&self) -> &str {
         &self.detail
@@ -108,8 +116,18 @@ fn find<E: Error + 'static>(error: &legacy::Error) -> Option<&E> {
     sources(error).find_map(|error| error.downcast_ref())
 }
 
+/// The backend agreed to switch the protocol, and was gone.
+impl From<hyper::Error> for UpstreamError {
+    fn from(error: hyper::Error) -> Self {
+        Self {
+            kind: Kind::Broken,
+            detail: chain(&error),
+        }
+    }
+}
+
 /// The error and what caused it, in one line.
-fn chain(error: &legacy::Error) -> String {
+fn chain(error: &(dyn Error + 'static)) -> String {
     sources(error).fold(String::new(), |mut line, error| {
         let separator = if line.is_empty() { "" } else { ": " };
         // Writing to a string cannot fail.
@@ -118,7 +136,8 @@ fn chain(error: &legacy::Error) -> String {
     })
 }
 
-fn sources(error: &legacy::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    let first: &(dyn Error + 'static) = error;
-    iter::successors(Some(first), |&error| error.source())
+fn sources<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(Some(error), |&error| error.source())
 }

@@ -6,17 +6,16 @@ use std::{
 };
 
 use http::Response;
-use hyper_util::client::legacy;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
-use super::{attempt::Attempt, body::UpstreamBody, error::UpstreamError};
+use super::{attempt::Attempt, body::UpstreamBody, exchange::Exchange};
 
 pin_project! {
     /// The response of the backend, or one in its place.
     pub(crate) struct ResponseFuture {
         #[pin]
-        response: legacy::ResponseFuture,
+        exchange: Exchange,
         #[pin]
         sleep: Sleep,
         timeout: Duration,
@@ -25,13 +24,9 @@ pin_project! {
 }
 
 impl ResponseFuture {
-    pub(super) fn new(
-        response: legacy::ResponseFuture,
-        timeout: Duration,
-        attempt: Attempt,
-    ) -> Self {
+    pub(super) fn new(exchange: Exchange, timeout: Duration, attempt: Attempt) -> Self {
         Self {
-            response,
+            exchange,
             sleep: sleep(timeout),
             timeout,
             attempt,
@@ -44,11 +39,9 @@ impl Future for ResponseFuture {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let error = match this.response.poll(cx) {
-            Poll::Ready(Ok(response)) => {
-                return Poll::Ready(Ok(response.map(UpstreamBody::Incoming)));
-            }
-            Poll::Ready(Err(error)) => UpstreamError::from(error),
+        let error = match this.exchange.poll(cx) {
+            Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
+            Poll::Ready(Err(error)) => error,
             Poll::Pending if this.sleep.poll(cx).is_ready() => this.attempt.time_out(*this.timeout),
             Poll::Pending => return Poll::Pending,
         };

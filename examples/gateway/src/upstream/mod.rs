@@ -3,6 +3,7 @@
 mod attempt;
 mod body;
 mod error;
+mod exchange;
 mod future;
 
 use std::{
@@ -13,25 +14,30 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, uri::Scheme};
 use http_body::Body;
 use hyper_util::client::legacy::connect::Connect;
 use tower::{BoxError, Service};
 
 pub(crate) use self::body::UpstreamBody;
-use self::{attempt::Attempt, future::ResponseFuture};
-use crate::{client::Client, config::Timeouts};
+use self::{attempt::Attempt, exchange::Exchange, future::ResponseFuture};
+use crate::{
+    access_log::Progress,
+    client::{BackendClient, WSS, with_scheme},
+    config::Timeouts,
+    upgrade::ForWebSocket,
+};
 
 /// Calls the client. A failure becomes a 502 or 504, so that layers outside see responses only.
 #[derive(Debug)]
 pub(crate) struct Upstream<C, B> {
     /// Of each backend, by its index.
-    clients: Arc<[Arc<Client<C, B>>]>,
+    clients: Arc<[BackendClient<C, B>]>,
     timeout: Duration,
 }
 
 impl<C, B> Upstream<C, B> {
-    pub(crate) fn new(clients: Arc<[Arc<Client<C, B>>]>, timeouts: &Timeouts) -> Self {
+    pub(crate) fn new(clients: Arc<[BackendClient<C, B>]>, timeouts: &Timeouts) -> Self {
         Self {
             clients,
             timeout: timeouts.response_head,
@@ -61,8 +67,27 @@ where
         let client = attempt.index().and_then(|index| self.clients.get(index));
         // Without a choice there is one backend, or whichever: the request says where it goes.
         let client = client.unwrap_or(&self.clients[0]);
-        ResponseFuture::new(client.request(request), timeout, attempt)
+        let is_switch = request.extensions().get::<ForWebSocket>().is_some();
+        let exchange = if is_switch {
+            switch(client, request)
+        } else {
+            Exchange::plain(client.any.request(request))
+        };
+        ResponseFuture::new(exchange, timeout, attempt)
     }
+}
+
+fn switch<C, B>(client: &BackendClient<C, B>, mut request: Request<B>) -> Exchange
+where
+    C: Connect + Clone + Send + Sync + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    let progress = request.extensions().get::<Progress>().cloned();
+    let is_tls = request.uri().scheme() == Some(&Scheme::HTTPS);
+    if is_tls && let Ok(wss) = WSS.parse() {
+        *request.uri_mut() = with_scheme(wss, request.uri());
+    }
+    Exchange::switch(client.for_upgrades.request(request), progress)
 }
 
 impl<C, B> Clone for Upstream<C, B> {

@@ -1,6 +1,7 @@
 //! Another configuration in place of the one before.
 
 use super::*;
+use crate::clients::counts::ClientCounts;
 
 async fn status(keys: &Arc<KeyRing>, secret: &str) -> u16 {
     Entry::of(keys, bearer(secret)).await.status()

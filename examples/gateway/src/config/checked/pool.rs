@@ -50,6 +50,8 @@ pub(crate) struct BackendConfig {
     pub(crate) model: Option<String>,
     pub(crate) request_headers: HeaderRules,
     pub(crate) response_headers: HeaderRules,
+    /// Speaks HTTP/2 from the first byte on.
+    pub(crate) is_http2: bool,
     /// Certificates of who may have issued the backend's, in PEM format; without it the platform's count.
     pub(crate) ca: Option<PathBuf>,
 }
@@ -66,6 +68,7 @@ impl From<Backend> for BackendConfig {
             model: None,
             request_headers: HeaderRules::default(),
             response_headers: HeaderRules::default(),
+            is_http2: false,
             ca: None,
         }
     }

@@ -1,0 +1,87 @@
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use http_body::Body;
+use hyper_util::client::legacy::connect::Connect;
+
+use super::{Client, ConnectSettings, client};
+use crate::site::{PoolSite, Site};
+
+/// The clients of one thread. They stay from one site to the next, and their connections with them.
+pub(crate) struct Clients<C, B> {
+    kept: Mutex<BySettings<C, B>>,
+}
+
+type BySettings<C, B> = HashMap<ConnectSettings, Arc<Client<C, B>>>;
+
+/// The clients of one thread, for one site.
+pub(crate) struct SiteClients<C, B> {
+    by_settings: BySettings<C, B>,
+}
+
+/// The client for a backend.
+pub(crate) struct BackendClient<C, B> {
+    pub(crate) any: Arc<Client<C, B>>,
+    /// The same, unless that speaks HTTP/2 only, which knows no upgrade.
+    pub(crate) for_upgrades: Arc<Client<C, B>>,
+}
+
+impl<C, B> Clients<C, B>
+where
+    C: Connect + Clone,
+    B: Body<Data: Send> + Send,
+{
+    /// Those that a site needs; others are forgotten.
+    pub(crate) fn of(
+        &self,
+        site: &Site,
+        connector: impl Fn(&Site, &ConnectSettings) -> C,
+    ) -> SiteClients<C, B> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by_settings = HashMap::new();
+        for settings in site.pools().iter().flat_map(|pool| pool.connect_settings()) {
+            for settings in [settings.clone(), settings.for_upgrades()] {
+                let make = || Arc::new(client(connector(site, &settings), &settings));
+                let client = kept.get(&settings).cloned();
+                by_settings.insert(settings.clone(), client.unwrap_or_else(make));
+            }
+        }
+        kept.clone_from(&by_settings);
+        SiteClients { by_settings }
+    }
+}
+
+impl<C, B> SiteClients<C, B> {
+    /// The client of each backend, by its index.
+    pub(crate) fn of_pool(&self, pool: &PoolSite) -> Arc<[BackendClient<C, B>]> {
+        let settings = pool.connect_settings().iter();
+        let clients = settings.map(|settings| BackendClient {
+            any: Arc::clone(&self.by_settings[settings]),
+            for_upgrades: Arc::clone(&self.by_settings[&settings.for_upgrades()]),
+        });
+        clients.collect()
+    }
+}
+
+impl<C, B> Default for Clients<C, B> {
+    fn default() -> Self {
+        Self {
+            kept: Mutex::default(),
+        }
+    }
+}
+
+impl<C, B> fmt::Debug for Clients<C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Clients").finish_non_exhaustive()
+    }
+}
+
+impl<C, B> fmt::Debug for BackendClient<C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackendClient").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,60 @@
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+use tower_spillover::Scope;
+
+/// The scope that a query names, as that of a WebSocket does: `model` at OpenAI
+/// (<https://platform.openai.com/docs/guides/realtime-websocket>), `deployment` at Azure
+/// (<https://learn.microsoft.com/azure/ai-services/openai/how-to/realtime-audio-websockets>).
+pub(super) fn scope(query: &str) -> Option<Scope> {
+    let (parameter, name) = find(query)?;
+    Some(match parameter {
+        Parameter::Model => Scope::of(&name),
+        Parameter::Deployment => Scope::of_deployment(name.as_bytes()),
+    })
+}
+
+/// The model or deployment that a query names.
+pub(crate) fn model(query: &str) -> Option<Cow<'_, str>> {
+    find(query).map(|(_, name)| name)
+}
+
+enum Parameter {
+    Model,
+    Deployment,
+}
+
+fn find(query: &str) -> Option<(Parameter, Cow<'_, str>)> {
+    query.split('&').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let parameter = match name {
+            "model" => Parameter::Model,
+            "deployment" => Parameter::Deployment,
+            _ => return None,
+        };
+        let value = percent_decode_str(value).decode_utf8().ok()?;
+        (!value.is_empty()).then_some((parameter, value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn model_and_deployment_name_it() {
+        let gpt = Scope::of("gpt-4o");
+        assert_eq!(scope("model=gpt-4o"), Some(gpt));
+        assert_eq!(scope("api-version=1&model=gpt%2D4o&x"), Some(gpt));
+        assert_eq!(scope("model=&x=1&model=gpt-4o"), Some(gpt));
+        let deployment = Scope::of_path("/openai/deployments/gpt-4o/chat/completions");
+        assert_eq!(scope("api-version=1&deployment=gpt-4o"), deployment);
+    }
+
+    #[test]
+    fn nothing_else_does() {
+        for query in ["", "model", "models=a", "x=model", "model=%ff", "&&"] {
+            assert_eq!(scope(query), None, "{query}");
+        }
+    }
+}
