@@ -32,7 +32,7 @@ fn a_backend_is_what_its_variables_say() {
 
     assert_eq!(second.label(), "2");
     assert_eq!(second.priority(), u32::MAX);
-    assert!(second.credential().is_none());
+    assert!(second.credential().unwrap().field().is_none());
     assert_eq!(second.deployment(), None);
 }
 

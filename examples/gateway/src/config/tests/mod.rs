@@ -1,10 +1,16 @@
+mod auth;
 mod backends;
 mod cli;
+mod directory;
+mod docs;
+mod file;
 mod flags;
 mod ignored;
+mod import;
 mod listen;
 mod order;
 mod problems;
+mod schema;
 mod secrets;
 mod settings;
 

@@ -115,7 +115,8 @@ fn a_misspelt_key_is_a_problem_with_a_suggestion() {
         "BACKEND_1_SERVICE",
         "BACKEND_1_é",
     ] {
-        let expected = "expected BACKEND_1 with _URL, _PRIORITY, _APIKEY or _DEPLOYMENT_NAME";
+        let expected =
+            "expected BACKEND_1 with _URL, _PRIORITY, _APIKEY, _AUTH or _DEPLOYMENT_NAME";
         assert_problem_at(with_backend(&[], &[(name, "x")]), name, expected);
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 /// What keeps requests that belong together at one backend.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(rename = "Affinity")]
+#[schemars(rename = "Affinity", extend("required" = ["keys"]))]
 pub(crate) struct AffinityTable {
     /// Where to look for what requests have in common. The first that a request has counts.
     #[schemars(required, length(min = 1))]

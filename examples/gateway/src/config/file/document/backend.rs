@@ -9,7 +9,7 @@ use crate::config::file::value::{CredentialTable, Limit};
 /// A service that can take the requests of its pool.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(rename = "Backend")]
+#[schemars(rename = "Backend", extend("required" = ["name", "url", "credential"]))]
 pub(crate) struct BackendTable {
     /// What logs and metrics call it. Unique in its pool.
     #[schemars(required)]

@@ -21,7 +21,7 @@ pub(crate) struct ClientsTable {
 /// A key that a client shows. Either `sha256` or `secret` is required.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(rename = "ClientKey")]
+#[schemars(rename = "ClientKey", extend("required" = ["name"]))]
 pub(crate) struct ClientKeyTable {
     /// What logs and metrics call who has it.
     #[schemars(required)]

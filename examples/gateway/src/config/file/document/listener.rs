@@ -30,7 +30,7 @@ impl Default for ListenerTable {
 /// TLS for clients. The files are in PEM format, and read again when they change.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(rename = "Tls")]
+#[schemars(rename = "Tls", extend("required" = ["certificate", "key"]))]
 pub(crate) struct TlsTable {
     /// The file of the certificate, and of those that lead to the root.
     #[schemars(required)]
@@ -61,7 +61,7 @@ pub(crate) enum ClientCertificateWord {
 /// Where operators ask how the gateway does.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(rename = "Admin")]
+#[schemars(rename = "Admin", extend("required" = ["address"]))]
 pub(crate) struct AdminTable {
     /// Host and port. Clients have no business there.
     #[schemars(required, example = "127.0.0.1:9090")]

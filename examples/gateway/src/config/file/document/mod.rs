@@ -29,7 +29,7 @@ use crate::config::LogFormat;
 /// The configuration file of Spillover.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(title = "Spillover", rename = "Configuration")]
+#[schemars(title = "Spillover", rename = "Configuration", extend("required" = ["pools"]))]
 pub(crate) struct Document {
     /// The form of the log.
     pub(crate) log_format: LogFormat,

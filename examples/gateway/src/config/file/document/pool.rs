@@ -13,7 +13,7 @@ use crate::config::{
 /// Backends that stand in for each other, and which requests they get.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(rename = "Pool")]
+#[schemars(rename = "Pool", extend("required" = ["backends"]))]
 pub(crate) struct PoolTable {
     /// What logs, metrics and the keys of clients call it. Unique.
     pub(crate) name: String,

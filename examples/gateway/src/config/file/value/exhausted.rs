@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tower_spillover::select::WhenExhausted;
 
-use super::text::parsed;
+use super::{Time, text::parsed};
 use crate::config::values;
 
 /// `forward`, `reject` or `wait:2s`.
@@ -25,8 +25,7 @@ impl Serialize for Exhausted {
         match self.0 {
             WhenExhausted::Reject => serializer.serialize_str("reject"),
             WhenExhausted::Wait(limit) => {
-                let limit = humantime::format_duration(limit).to_string();
-                serializer.serialize_str(&format!("wait:{}", limit.replace(' ', "")))
+                serializer.serialize_str(&format!("wait:{}", Time(limit)))
             }
             _ => serializer.serialize_str("forward"),
         }

@@ -1,0 +1,64 @@
+use super::{assert_problem_at, config, with_backend};
+use crate::config::{Config, ConfigError, CredentialSource};
+
+fn source(config: Result<Config, ConfigError>) -> CredentialSource {
+    config.unwrap().pools[0].backends[0].credential
+}
+
+#[test]
+fn without_a_word_it_is_the_key_or_else_entra() {
+    let with_key = with_backend(&[], &[("BACKEND_1_APIKEY", "k")]);
+    assert_eq!(source(with_key), CredentialSource::Backend);
+    let without = with_backend(&[], &[]);
+    assert_eq!(source(without.clone()), CredentialSource::Entra);
+    // The backend has a credential of its own: it gets none of the client's.
+    let without = without.unwrap();
+    let credential = without.backends()[0].credential();
+    assert!(credential.is_some_and(|credential| credential.field().is_none()));
+}
+
+#[test]
+fn auth_says_it_outright() {
+    for (auth, expected) in [
+        (" Entra ", CredentialSource::Entra),
+        ("PASSTHROUGH", CredentialSource::Client),
+    ] {
+        let config = with_backend(&[], &[("backend_1_auth", auth)]);
+        assert_eq!(source(config), expected);
+    }
+    let variables = [("BACKEND_1_AUTH", "key"), ("BACKEND_1_APIKEY", "k")];
+    let config = with_backend(&[], &variables);
+    assert_eq!(source(config), CredentialSource::Backend);
+
+    let flag = [
+        "--backend",
+        "1,url=https://a.example,priority=1,auth=passthrough",
+    ];
+    assert_eq!(source(config_of(&flag)), CredentialSource::Client);
+}
+
+fn config_of(flags: &[&str]) -> Result<Config, ConfigError> {
+    config(flags, &[])
+}
+
+#[test]
+fn auth_and_key_must_agree() {
+    assert_problem_at(
+        with_backend(&[], &[("BACKEND_1_AUTH", "key")]),
+        "BACKEND_1_APIKEY",
+        "not set, but BACKEND_1_AUTH is key",
+    );
+    for auth in ["entra", "passthrough"] {
+        let variables = [("BACKEND_1_AUTH", auth), ("BACKEND_1_APIKEY", "k")];
+        assert_problem_at(
+            with_backend(&[], &variables),
+            "BACKEND_1_APIKEY",
+            "set, but BACKEND_1_AUTH is not key",
+        );
+    }
+    assert_problem_at(
+        with_backend(&[], &[("BACKEND_1_AUTH", "msi")]),
+        "BACKEND_1_AUTH",
+        "key, entra or passthrough",
+    );
+}

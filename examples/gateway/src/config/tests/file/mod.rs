@@ -1,0 +1,90 @@
+//! The configuration file.
+
+mod effective;
+mod overrides;
+mod pools;
+mod problems;
+mod properties;
+mod secrets;
+mod settings;
+mod together;
+
+use clap::Parser;
+
+use super::directory::Directory;
+use crate::config::{Cli, Config, ConfigError, Document};
+
+/// A pool that is good.
+const POOL: &str = r#"
+[[pools]]
+[[pools.backends]]
+name = "a"
+url = "https://a.example"
+credential = "entra"
+"#;
+
+fn cli(flags: &[&str]) -> Cli {
+    Cli::try_parse_from(["spillover"].iter().chain(flags)).unwrap()
+}
+
+fn read(
+    directory: &Directory,
+    text: &str,
+    flags: &[&str],
+    variables: &[(&str, &str)],
+) -> Result<(Config, Document), ConfigError> {
+    let path = directory.write("spillover.toml", text);
+    let flags: Vec<_> = flags.iter().copied().chain(["--config", &*path]).collect();
+    let variables = variables
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()));
+    Config::with_document(&cli(&flags), variables)
+}
+
+/// The configuration of a file with this text, in this directory.
+pub(super) fn load_with(
+    directory: &Directory,
+    text: &str,
+    flags: &[&str],
+    variables: &[(&str, &str)],
+) -> Result<Config, ConfigError> {
+    read(directory, text, flags, variables).map(|(config, _)| config)
+}
+
+fn load(text: &str) -> Result<Config, ConfigError> {
+    load_with(&Directory::new(), text, &[], &[])
+}
+
+/// The problems of a file with this text: `line: key: message`, with the place of the directory left out.
+fn problems(text: &str) -> Vec<String> {
+    let directory = Directory::new();
+    let error = load_with(&directory, text, &[], &[]).expect_err(text);
+    problems_of(&directory, &error)
+}
+
+fn problems_of(directory: &Directory, error: &ConfigError) -> Vec<String> {
+    let prefix = format!("{}/", directory.path().display());
+    let line = |problem: &crate::config::Problem| problem.to_string().replace(&prefix, "");
+    error.problems().iter().map(line).collect()
+}
+
+/// The text has this one problem.
+#[track_caller]
+fn assert_problem(text: &str, expected: &str) {
+    let problems = problems(text);
+    let [problem] = &problems[..] else {
+        panic!("one problem, not {problems:#?} of\n{text}");
+    };
+    let problem = problem.strip_prefix("spillover.toml:").expect(problem);
+    assert!(problem.contains(expected), "{problem} is not {expected}");
+}
+
+/// A good pool with this in it.
+fn with_pool(text: &str) -> String {
+    POOL.replace("[[pools]]\n", &format!("[[pools]]\n{text}\n"))
+}
+
+/// A good pool with this in its backend.
+fn with_backend(text: &str) -> String {
+    format!("{POOL}{text}\n")
+}
