@@ -95,6 +95,7 @@ async fn labels_that_differ_only_in_case() {
     let gateway = gateway!().backend("east", 1, URL).backend("EAST", 2, URL);
     let twice = "set more than once";
     let places = [
+        ("BACKEND_EAST_AUTH and BACKEND_east_AUTH: ", twice),
         ("BACKEND_EAST_PRIORITY and BACKEND_east_PRIORITY: ", twice),
         ("BACKEND_EAST_URL and BACKEND_east_URL: ", twice),
     ];
@@ -159,6 +160,7 @@ async fn names_are_read_in_any_case_and_values_are_trimmed() {
         .envs([
             ("backend_East-Us_url", &*url),
             ("BACKEND_EAST-US_Priority", " 1 "),
+            ("BACKEND_EAST-US_auth", " Passthrough"),
             ("Expose_Backend_Url", "TRUE"),
         ])
         .start()

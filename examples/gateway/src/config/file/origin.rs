@@ -47,9 +47,10 @@ impl Origin {
         self.wrong.push(path);
     }
 
-    /// Whether this, or what it stands in, is known to be wrong.
+    /// Whether this, or what it stands in, or something in it is known to be wrong.
     pub(in crate::config) fn is_wrong(&self, path: &Path) -> bool {
-        self.wrong.iter().any(|wrong| path.is_under(wrong))
+        let mut wrong = self.wrong.iter();
+        wrong.any(|wrong| path.is_under(wrong) || wrong.is_under(path))
     }
 
     /// Where to correct it: `spillover.toml:12: pools[0].backends[1].url`, or the flag or variable.

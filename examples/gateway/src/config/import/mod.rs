@@ -38,5 +38,8 @@ pub(crate) fn import(xml: &str) -> Result<Imported, String> {
                 .to_owned(),
         );
     }
+    if policy.backends.iter().all(|backend| backend.url.is_none()) {
+        return Err("the policy has no backend whose \"url\" is a plain URL".to_owned());
+    }
     Ok(write::write(policy))
 }

@@ -42,21 +42,10 @@ impl Policy {
         let name = node.tag_name().name();
         match name {
             // What the gateway does by itself.
-            "policies"
-            | "inbound"
-            | "backend"
-            | "outbound"
-            | "on-error"
-            | "base"
-            | "choose"
-            | "when"
-            | "otherwise"
-            | "retry"
-            | "value"
-            | "cache-lookup-value"
-            | "cache-store-value"
-            | "cache-remove-value"
-            | "set-backend-service" => {}
+            "policies" | "inbound" | "backend" | "outbound" | "on-error" | "base" | "choose"
+            | "when" | "otherwise" | "retry" | "value" | "cache-lookup-value"
+            | "cache-store-value" | "cache-remove-value" => {}
+            "set-backend-service" if node.attribute("backend-id").is_none() => {}
             "set-variable" => self.variable(attribute("name"), attribute("value"), line),
             "authentication-managed-identity" => self.auth = PolicyAuth::ManagedIdentity,
             "set-header" => self.header(&attribute("name").to_ascii_lowercase(), line),

@@ -109,15 +109,15 @@ fn a_policy_becomes_a_configuration() {
     assert_eq!(
         notes,
         [
-            "line 32: not taken over: <rate-limit>",
-            "line 18: west: its key is not copied: set the variable KEY_OF_WEST to it",
-            "line 18: west: not taken over: \"acceptablePriorities\"",
-            "line 23: east-2: has no plain \"priority\", so it has that of the default, 1",
-            "line 24: not taken over: a backend whose \"url\" is no plain URL",
+            "line 30: not taken over: <rate-limit>",
+            "line 19: west: its key is not copied: set the variable KEY_OF_WEST to it",
+            "line 19: west: not taken over: \"acceptablePriorities\"",
+            "line 24: east-2: has no plain \"priority\", so it has that of the default, 1",
+            "line 25: not taken over: a backend whose \"url\" is no plain URL",
         ]
     );
     for note in [
-        "# line 32: not taken over: <rate-limit>",
+        "# line 30: not taken over: <rate-limit>",
         "# not taken over: \"acceptablePriorities\"",
     ] {
         assert!(toml.contains(note), "{toml}");

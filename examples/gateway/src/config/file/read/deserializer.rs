@@ -47,6 +47,19 @@ impl<'de> Deserializer<'de> for &'de Node {
         visitor.visit_newtype_struct(self)
     }
 
+    /// A table; a list could pass for the values of its keys, in their order.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Mistake> {
+        match &self.kind {
+            Kind::Table(entries) => visitor.visit_map(Table::new(entries)),
+            _ => Err(Mistake::invalid_type(Unexpected::Other("value"), &visitor)),
+        }
+    }
+
     /// A word, or a table with one key.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
@@ -72,7 +85,7 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        tuple_struct map identifier ignored_any
     }
 }
 

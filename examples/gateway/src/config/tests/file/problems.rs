@@ -229,7 +229,7 @@ fn wrong_types_and_values() {
             "credential.header.name: not set",
         ),
         (
-            POOL.replace("\"entra\"", "{ api_key = 'a\\u00e9b' }"),
+            POOL.replace("\"entra\"", "{ api_key = 'schlüssel' }"),
             "expected",
         ),
         (
