@@ -56,7 +56,10 @@ async fn a_file_is_served() {
         let ignored = gateway
             .wait_for_line(|line| line["variable"] == "BACKEND_OLD_URL")
             .await;
-        assert!(ignored["message"].as_str().is_some());
+        assert_eq!(
+            ignored["message"],
+            "ignored: the backends are those of the file"
+        );
         let exit = gateway.stop().await;
         assert!(!exit.stderr.contains("s3cret-value"), "{}", exit.stderr);
     }

@@ -158,11 +158,13 @@ impl Source for InService {
 
 /// Says what the gateway goes by.
 fn announce(config: &Config) {
+    let why = if config.files.is_empty() {
+        "ignored: it is no setting of a backend that has a URL"
+    } else {
+        "ignored: the backends are those of the file"
+    };
     for variable in config.ignored() {
-        tracing::info!(
-            variable,
-            "ignored: it is no setting of a backend that has a URL"
-        );
+        tracing::info!(variable, "{why}");
     }
     for backend in config.pools.iter().flat_map(|pool| &pool.backends) {
         let credential = match backend.credential {

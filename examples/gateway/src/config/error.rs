@@ -4,7 +4,7 @@ use super::order::natural;
 
 /// Everything that is wrong with the configuration, one [`Problem`] a line.
 ///
-/// It holds names and expectations, never the value of a variable or flag.
+/// It holds names and expectations, never a value that was set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<Problem>,
@@ -57,7 +57,7 @@ impl Problem {
         Self::new(place, format!("expected {expected}"))
     }
 
-    /// The variable or flag to correct, as it was spelled where it exists.
+    /// The variable or flag to correct, as it was spelled where it exists; or file, line and key.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place

@@ -26,6 +26,9 @@ const ENVIRONMENT: &str = "  \
                                    an APIKEY, a token of Entra ID, or what the client
                                    sends. Default: key with an APIKEY, else entra
   BACKEND_<LABEL>_DEPLOYMENT_NAME  replaces the deployment in the path
+  CLIENT_KEYS                      NAME:SHA256,...: the keys of which a client must show
+                                   one; spillover hash-key prints the digests. Default:
+                                   everybody may come in
   RUST_LOG                         what is logged, such as info or warn
 
   Any label will do. Every flag has a variable; where both are set, the flag wins.
@@ -48,6 +51,10 @@ const EXAMPLES: &str = "  \
   The same by flags, with the keys still in the environment:
     spillover --backend 1,url=https://first.openai.azure.com,priority=1 \\
               --backend 2,url=https://second.openai.azure.com,priority=2
+
+  By a file, which can say more:
+    spillover check --config spillover.toml
+    spillover --config spillover.toml
 
   Wait up to two seconds when every backend is closed, listen on port 9000:
     spillover --when-exhausted wait:2s --listen 127.0.0.1:9000";

@@ -1,9 +1,14 @@
-//! What the gateway is told: environment variables and command line flags become one checked [`Config`].
+//! What the gateway is told: environment variables, command line flags and a file in TOML become one checked [`Config`].
 //!
+//! * Variables and flags are enough for one pool of backends. A file has the backends, and whatever else there is to say;
+//!   the other variables and flags win over it.
 //! * A flag wins over the variable of the same name; what is overridden is not looked at.
 //! * Names are read in any case, values are trimmed, an empty value counts as not set.
-//! * Whatever is wrong is reported at once, in a [`ConfigError`] that names the variable or flag and what was expected
-//!   there. It never holds a value: that may be a key put in the wrong place.
+//! * Whatever is wrong is reported at once, in a [`ConfigError`] that names the variable or flag, or the line and the key of
+//!   the file, and what was expected there. It never holds a value: that may be a key put in the wrong place.
+//!
+//! The file becomes the tables of a document, as far as they can be read; the environment becomes a document of the same
+//! kind; flags and variables replace parts of it; and one check makes the configuration of either.
 //!
 //! ```
 //! use clap::Parser;

@@ -43,6 +43,17 @@ impl<'a> Overrides<'a> {
             });
             origin.override_by(root.key("admin").key("address"), place);
         }
+        let keys = variables
+            .find("CLIENT_KEYS", None)
+            .and_then(|set| set.map(|set| set.read_at(values::client_keys)).transpose());
+        if let Some((keys, place)) = problems.keep(keys) {
+            let path = root.key("clients").key("keys");
+            for index in 0..keys.len() {
+                origin.override_by(path.index(index), &*place);
+                origin.override_by(path.index(index).key("name"), &*place);
+            }
+            document.clients.keys = keys;
+        }
         let log_format = variables.read("LOG_FORMAT", flags.log_format.as_ref(), LogFormat::parse);
         if let Some(log_format) = problems.keep(log_format) {
             document.log_format = log_format;

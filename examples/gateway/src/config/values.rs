@@ -5,7 +5,7 @@ use std::time::Duration;
 use spillover_core::{Backend, BackendBuilder, Credential};
 use tower_spillover::select::WhenExhausted;
 
-use super::file::{CredentialTable, Secret};
+use super::file::{ClientKeyTable, CredentialTable, Secret};
 
 pub(super) fn timeout(text: &str) -> Result<Duration, &'static str> {
     const EXPECTED: &str = "a number of seconds from 0.001 to 86400, such as 100 or 2.5";
@@ -53,6 +53,46 @@ pub(super) fn priority(text: &str) -> Result<u32, &'static str> {
 pub(super) fn api_key(text: &str) -> Result<CredentialTable, &'static str> {
     Credential::api_key(text).map_err(|invalid| invalid.expected())?;
     Ok(CredentialTable::ApiKey(Secret::Inline(text.to_owned())))
+}
+
+/// A digest in hexadecimal digits.
+pub(super) fn sha256(digits: &str) -> Result<[u8; 32], &'static str> {
+    const EXPECTED: &str = "64 hexadecimal digits, as spillover hash-key prints them";
+    if digits.len() != 64 {
+        return Err(EXPECTED);
+    }
+    let mut digest = [0; 32];
+    for (position, digit) in digits.chars().enumerate() {
+        let digit = digit
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok());
+        // The first of two digits is the higher one.
+        digest[position / 2] = digest[position / 2] << 4 | digit.ok_or(EXPECTED)?;
+    }
+    Ok(digest)
+}
+
+/// Clients' keys: names, each with the digest of its key.
+pub(super) fn client_keys(text: &str) -> Result<Vec<ClientKeyTable>, &'static str> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty())
+        .map(client_key)
+        .collect()
+}
+
+fn client_key(pair: &str) -> Result<ClientKeyTable, &'static str> {
+    const EXPECTED: &str =
+        "NAME:SHA256,..., names and the digests of their keys, which spillover hash-key prints";
+    let (name, digits) = pair.rsplit_once(':').ok_or(EXPECTED)?;
+    let (name, digits) = (name.trim(), digits.trim());
+    label(name).map_err(|_| EXPECTED)?;
+    sha256(digits).map_err(|_| EXPECTED)?;
+    Ok(ClientKeyTable {
+        name: Some(name.to_owned()),
+        sha256: Some(digits.to_owned()),
+        ..ClientKeyTable::default()
+    })
 }
 
 pub(super) fn label(text: &str) -> Result<String, &'static str> {

@@ -63,11 +63,7 @@ impl Check<'_> {
 
     fn sha256(&mut self, path: &Path, table: &ClientKeyTable) -> Option<[u8; 32]> {
         match (&table.sha256, &table.secret) {
-            (Some(digits), None) => {
-                let digest = digest(digits)
-                    .ok_or("64 hexadecimal digits, as spillover hash-key prints them");
-                self.keep(&path.key("sha256"), digest)
-            }
+            (Some(digits), None) => self.keep(&path.key("sha256"), values::sha256(digits)),
             (None, Some(secret)) => {
                 let path = path.key("secret");
                 let secret = self.secret(&path, secret)?;
@@ -129,17 +125,4 @@ fn origin(text: &str) -> Result<HeaderValue, &'static str> {
         return Err(EXPECTED);
     }
     HeaderValue::from_str(text).map_err(|_| EXPECTED)
-}
-
-fn digest(digits: &str) -> Option<[u8; 32]> {
-    if digits.len() != 64 {
-        return None;
-    }
-    let mut digest = [0; 32];
-    for (position, digit) in digits.chars().enumerate() {
-        let digit = u8::try_from(digit.to_digit(16)?).ok()?;
-        // The first of two digits is the higher one.
-        digest[position / 2] = digest[position / 2] << 4 | digit;
-    }
-    Some(digest)
 }

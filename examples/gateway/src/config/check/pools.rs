@@ -24,13 +24,13 @@ impl Check<'_> {
                 self.problem(&path.key("name"), message);
             }
             let takes_all = |pool: &PoolTable| pool.routes.is_empty();
-            if let Some(other) = before.iter().position(takes_all) {
-                if !self.origin.is_wrong(&list.index(other).key("routes")) {
-                    self.problem(
-                        &path,
-                        format!("no request gets here: pools[{other}] has no routes, so it takes all; expected it last"),
-                    );
-                }
+            if let Some(other) = before.iter().position(takes_all)
+                && !self.origin.is_wrong(&list.index(other).key("routes"))
+            {
+                let message = format!(
+                    "no request gets here: pools[{other}] has no routes, so it takes all; expected it last"
+                );
+                self.problem(&path, message);
             }
             pools.push(self.pool(&path, table));
         }

@@ -74,6 +74,7 @@ fn the_help_names_every_variable_and_fits_a_terminal() {
         "BACKEND_<LABEL>_DEPLOYMENT_NAME",
         "[env: SPILLOVER_CONFIG]",
         "[env: ADMIN_LISTEN]",
+        "CLIENT_KEYS",
         "[env: HTTP_TIMEOUT_SECONDS] [default: 100]",
         "[env: LISTEN] [default: 127.0.0.1:8080]",
         "[env: PORT]",

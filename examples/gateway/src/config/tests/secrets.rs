@@ -42,6 +42,10 @@ fn an_error_prints_no_value_wherever_a_key_was_put() {
         "WHEN_EXHAUSTED",
         "EXPOSE_BACKEND_URL",
         "LOG_FORMAT",
+        "ADMIN_LISTEN",
+        "CLIENT_KEYS",
+        "SPILLOVER_CONFIG",
+        "BACKEND_1_AUTH",
     ] {
         for value in [SECRET.to_owned(), format!("{SECRET}/é\n{SECRET}")] {
             let result = config(&[], &[(name, &value)]);
@@ -61,6 +65,8 @@ fn an_error_prints_no_value_of_a_flag() {
         "--when-exhausted=wait:hunter2",
         "--expose-backend-url=hunter2",
         "--log-format=hunter2",
+        "--admin-listen=hunter2",
+        "--config=hunter2",
         "--backend=hunter2",
         "--backend=hunter2=",
         "--backend=apikey=hunter2",
@@ -92,6 +98,7 @@ fn name() -> impl Strategy<Value = String> {
         "Priority",
         "APIKEY",
         "apikey",
+        "AUTH",
         "DEPLOYMENT_NAME",
         "PRIORTY",
         "PORT",
@@ -108,6 +115,9 @@ fn name() -> impl Strategy<Value = String> {
         "WHEN_EXHAUSTED",
         "EXPOSE_BACKEND_URL",
         "LOG_FORMAT",
+        "ADMIN_LISTEN",
+        "CLIENT_KEYS",
+        "SPILLOVER_CONFIG",
     ]);
     prop_oneof![
         6 => (label, key).prop_map(|(label, key)| format!("BACKEND_{label}_{key}")),

@@ -32,7 +32,7 @@ impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let largest = [("GiB", Self::GIB), ("MiB", Self::MIB), ("KiB", Self::KIB)]
             .into_iter()
-            .find(|(_, bytes)| self.0 != 0 && self.0 % bytes == 0);
+            .find(|&(_, bytes)| self.0 != 0 && self.0.is_multiple_of(bytes));
         match largest {
             Some((unit, bytes)) => write!(f, "{}{unit}", self.0 / bytes),
             None => write!(f, "{}B", self.0),

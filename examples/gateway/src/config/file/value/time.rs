@@ -34,7 +34,7 @@ impl Serialize for Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_zero() || self.0.subsec_nanos() % 1_000_000 != 0 {
+        if self.0.is_zero() || !self.0.subsec_nanos().is_multiple_of(1_000_000) {
             return write!(f, "{}", humantime::format_duration(self.0));
         }
         let mut rest = self.0.as_millis();

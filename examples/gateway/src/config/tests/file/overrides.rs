@@ -96,3 +96,31 @@ fn what_overrides_is_named_where_it_is_wrong() {
     let without_file = super::super::with_backend(&[], &variables);
     super::super::assert_problem_at(without_file, "ADMIN_LISTEN", "has this address");
 }
+
+#[test]
+fn keys_of_clients_by_a_variable() {
+    let digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let directory = Directory::new();
+    let in_file = format!("clients.keys = [{{ name = 'a', secret = 'x' }}]\n{POOL}");
+    let keys = format!(" team-a: {digest}, a:b:{},", digest.replace('9', "0"));
+    for text in [&*in_file, POOL] {
+        let config = load_with(&directory, text, &[], &[("CLIENT_KEYS", &keys)]).unwrap();
+        let names: Vec<_> = config.clients.keys.iter().map(|key| &*key.name).collect();
+        assert_eq!(names, ["team-a", "a:b"]);
+        assert_eq!(config.clients.keys[0].sha256[..2], [0x9f, 0x86]);
+        assert!(config.clients.keys[0].pools.is_empty());
+    }
+    for (keys, expected) in [
+        ("team-a".to_owned(), "expected NAME:SHA256"),
+        (format!("a b:{digest}"), "expected NAME:SHA256"),
+        ("a:hunter2".to_owned(), "expected NAME:SHA256"),
+        (format!("a:{digest},b:{digest}"), "the same key as keys[0]"),
+        (
+            format!("a:{digest},a:{}", digest.replace('9', "0")),
+            "keys[0] has this name",
+        ),
+    ] {
+        let result = super::super::with_backend(&[], &[("CLIENT_KEYS", &keys)]);
+        super::super::assert_problem_at(result, "CLIENT_KEYS", expected);
+    }
+}
