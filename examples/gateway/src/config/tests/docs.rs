@@ -4,7 +4,10 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::{directory::Directory, file::load_with};
+use super::{
+    directory::Directory,
+    file::{load_with, variables_of},
+};
 use crate::config;
 
 const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs");
@@ -62,15 +65,11 @@ fn every_example_is_good() {
 fn good(example: &str) -> Result<(), config::ConfigError> {
     let directory = Directory::new();
     let mut text = example.to_owned();
-    let mut variables = Vec::new();
     for (number, quoted) in example.split('"').skip(1).step_by(2).enumerate() {
         if quoted.starts_with("/etc/") || quoted.starts_with("/run/") {
             let file = directory.write(&number.to_string(), format!("secret-{number}\n"));
             text = text.replace(&format!("\"{quoted}\""), &format!("\"{file}\""));
         }
     }
-    for name in example.split("env = \"").skip(1) {
-        variables.push((name.split('"').next().unwrap(), "key"));
-    }
-    load_with(&directory, &text, &[], &variables).map(drop)
+    load_with(&directory, &text, &[], &variables_of(example)).map(drop)
 }

@@ -1,6 +1,9 @@
 use proptest::{prelude::*, sample::select};
 
-use super::{directory::Directory, file::load_with};
+use super::{
+    directory::Directory,
+    file::{load_with, variables_of},
+};
 use crate::config::{Config, CredentialSource, Imported, import};
 
 /// Written as API Management takes it: quotes and brackets in expressions stand for themselves.
@@ -53,10 +56,8 @@ const POLICY: &str = r#"<policies>
 </policies>
 "#;
 
-const VARIABLES: [(&str, &str); 2] = [("KEY_OF_WEST", "k"), ("BACKENDS_KEY", "k")];
-
 fn load(toml: &str) -> Config {
-    let config = load_with(&Directory::new(), toml, &[], &VARIABLES);
+    let config = load_with(&Directory::new(), toml, &[], &variables_of(toml));
     config.unwrap_or_else(|error| panic!("{error}\n{toml}"))
 }
 

@@ -51,6 +51,14 @@ pub(super) fn load_with(
     read(directory, text, flags, variables).map(|(config, _)| config)
 }
 
+/// All variables that a file names, with a value for each.
+pub(super) fn variables_of(text: &str) -> Vec<(&str, &str)> {
+    let names = text.split("env = \"").skip(1);
+    names
+        .filter_map(|name| Some((name.split('"').next()?, "key")))
+        .collect()
+}
+
 fn load(text: &str) -> Result<Config, ConfigError> {
     load_with(&Directory::new(), text, &[], &[])
 }
