@@ -130,19 +130,19 @@ impl Config {
         let mut problems = Problems::default();
 
         let source = Source::find(flags, &variables, &mut problems);
-        let Some(Source {
+        // Where nothing can be read, what is wrong with the rest is still to be found.
+        let is_readable = source.is_some();
+        let Source {
             mut document,
             mut origin,
             ignored,
-        }) = source
-        else {
-            problems.into_result()?;
-            return Err(ConfigError::from(Problem::new(
-                "--config",
-                "nothing can be read",
-            )));
-        };
+        } = source.unwrap_or_default();
         Overrides::new(flags, &variables).apply(&mut document, &mut origin, &mut problems);
+        if !is_readable {
+            problems.into_result()?;
+            let problem = Problem::new("--config", "nothing can be read");
+            return Err(problem.into());
+        }
         document.fill_in();
         let check = Check::new(&origin, &variables, &mut problems);
         let config = check.document(&document, ignored);

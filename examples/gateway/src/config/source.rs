@@ -11,6 +11,7 @@ use super::{
 };
 
 /// What the gateway is told, and where: by a file, or without one by the environment.
+#[derive(Default)]
 pub(super) struct Source {
     pub(super) document: Document,
     pub(super) origin: Origin,

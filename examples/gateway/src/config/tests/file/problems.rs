@@ -324,6 +324,23 @@ fn no_toml() {
 }
 
 #[test]
+fn what_is_wrong_beside_a_broken_file_is_reported_too() {
+    let directory = Directory::new();
+    let error = load_with(&directory, "pools = [", &[], &[("LISTEN", "8080")]).unwrap_err();
+    let lines = problems_of(&directory, &error);
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("LISTEN: expected")),
+        "{lines:?}"
+    );
+    assert!(
+        lines.iter().any(|line| line.contains("no TOML")),
+        "{lines:?}"
+    );
+}
+
+#[test]
 fn an_empty_file_has_no_pool() {
     assert_eq!(
         problems(""),
