@@ -4,10 +4,12 @@
 
 use std::{
     io,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    thread,
     time::Duration,
 };
 
@@ -16,9 +18,19 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use spillover_gateway::{config::Connections, serve::RequestBody};
-use spillover_tests::e2e::{Client, Serving, Wire, soon};
-use tokio::time::{Instant, sleep};
+use hyper_util::client::legacy::connect::HttpConnector;
+use spillover_gateway::{
+    App, Settings,
+    config::{Connections, Listener, Shutdown},
+    serve::{RequestBody, Server},
+};
+use spillover_tests::e2e::{Client, Serving, Wire, healthy, soon};
+use tokio::{
+    runtime,
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep},
+};
+use tower_spillover::{Backend, Pool, select::WhenExhausted};
 
 /// Short, and longer than a busy machine holds a test up.
 const SHORT: Duration = Duration::from_millis(400);
@@ -153,6 +165,49 @@ async fn a_body_that_stops_coming_is_given_up() {
     let stuck = futures_util::StreamExt::chain(stuck, stream::pending());
     let answer = client.post("/", Body::from_stream(stuck)).await;
     assert_eq!(answer.status, 408);
+}
+
+/// The whole gateway: that the client is slow is no fault of the backend.
+#[tokio::test]
+async fn a_body_that_stops_coming_is_no_fault_of_the_backend() {
+    let backend = healthy().await;
+    let built = Backend::builder("only").url(backend.url()).priority(1);
+    let app = App::new(Settings {
+        pool: Pool::new([built.build().unwrap()]).unwrap(),
+        http_timeout: Duration::from_secs(100),
+        when_exhausted: WhenExhausted::Reject,
+        expose_backend_url: false,
+    });
+    let limits = with(|set| set.body_timeout = SHORT);
+    let (stop, mut stopped) = mpsc::channel::<()>(1);
+    let (tell, address) = oneshot::channel();
+    let served = thread::spawn(move || {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(async {
+            let listeners = [Listener {
+                address: SocketAddr::from(([127, 0, 0, 1], 0)).into(),
+                tls: None,
+            }];
+            let server = Server::bind(&listeners, limits, Shutdown::default());
+            let server = server.await.unwrap();
+            tell.send(server.addresses().unwrap()[0]).unwrap();
+            let service = || app.over(HttpConnector::new());
+            let stop = async || stopped.recv().await.unwrap_or_default();
+            server.run(service, stop).await.unwrap();
+        });
+    });
+    let address = soon(address).await.unwrap();
+
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 10\r\n\r\n";
+    let said = Wire::exchange(address, &format!("{head}half")).await;
+    assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+    assert!(said.contains(r#""code":"request_timeout""#), "{said}");
+    let answer = Client::http1(address)
+        .post("/v1/chat/completions", "{}")
+        .await;
+    assert_eq!((answer.status, answer.backend()), (200, "only"));
+    stop.send(()).await.unwrap();
+    served.join().unwrap();
 }
 
 #[tokio::test]

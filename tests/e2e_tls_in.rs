@@ -131,10 +131,11 @@ async fn the_versions_are_1_3_and_1_2() {
     let version = stream.get_ref().1.protocol_version();
     assert_eq!(version, Some(ProtocolVersion::TLSv1_2));
 
-    // A client hello as TLS 1.1 has it (RFC 4346 section 7.4.1.2), with one cipher suite and no extensions.
-    let mut hello = vec![0x16, 3, 1, 0, 45, 1, 0, 0, 41, 3, 2];
+    // A client hello as TLS 1.1 has it (RFC 4346 section 7.4.1.2), with one cipher suite, and one signature algorithm.
+    let mut hello = vec![0x16, 3, 1, 0, 55, 1, 0, 0, 51, 3, 2];
     hello.extend([7; 32]);
     hello.extend([0, 0, 2, 0xc0, 0x13, 1, 0]);
+    hello.extend([0, 8, 0, 13, 0, 4, 0, 2, 4, 3]);
     let mut client = Wire::connect(serving.address()).await;
     client.send(&hello).await;
     let said = client.read_bytes_to_end().await;
