@@ -268,18 +268,22 @@ async fn a_client_that_does_not_read_loses_its_connection() {
     until(&held, 1).await;
     until(&held, 0).await;
 
-    // By HTTP/2: the preface, settings with the largest window, the same for the connection, and a request.
-    let mut client = Wire::connect(serving.address()).await;
-    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-    client
-        .send(b"\0\0\x06\x04\0\0\0\0\0\0\x04\x7f\xff\xff\xff")
-        .await;
-    client.send(b"\0\0\x04\x08\0\0\0\0\0\x7f\0\0\0").await;
-    client
-        .send(b"\0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84\x41\x01g")
-        .await;
-    until(&held, 1).await;
-    until(&held, 0).await;
+    // By HTTP/2: settings with the largest window, the same for the connection, and a request. And with a window that is
+    // never opened again, on a socket that takes all that fits in.
+    let settings: [&[u8]; 2] = [
+        b"\0\0\x06\x04\0\0\0\0\0\0\x04\x7f\xff\xff\xff\0\0\x04\x08\0\0\0\0\0\x7f\0\0\0",
+        b"\0\0\0\x04\0\0\0\0\0",
+    ];
+    for settings in settings {
+        let mut client = Wire::connect(serving.address()).await;
+        client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+        client.send(settings).await;
+        client
+            .send(b"\0\0\x06\x01\x05\0\0\0\x01\x82\x86\x84\x41\x01g")
+            .await;
+        until(&held, 1).await;
+        until(&held, 0).await;
+    }
 }
 
 #[tokio::test]
@@ -352,7 +356,7 @@ async fn what_is_left_of_a_body_is_no_request() {
     client.send(format!("{head}{}", "x".repeat(1_000))).await;
     assert!(client.read_head().await.starts_with(OK));
     sleep(2 * SHORT).await;
-    let _ = client.try_send(GET).await;
+    client.try_send(GET).await;
     let rest = client.read_bytes_to_end().await;
     assert_eq!(String::from_utf8_lossy(&rest), "answer");
     assert_eq!(seen.load(Relaxed), 1);

@@ -1,6 +1,6 @@
 //! Bytes on a socket, for what no HTTP library would send or show.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -90,8 +90,8 @@ impl Wire {
     }
 
     /// Writes `bytes`, unless the other side does not read any more.
-    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        soon(self.stream.write_all(bytes.as_ref())).await
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = soon(self.stream.write_all(bytes.as_ref())).await;
     }
 
     fn new(stream: TcpStream) -> Self {

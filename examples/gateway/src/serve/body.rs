@@ -131,15 +131,12 @@ impl error::Error for BodyTimeout {}
 #[derive(Debug)]
 pub struct ResponseBody<B> {
     inner: B,
-    _in_flight: InFlight,
+    in_flight: InFlight,
 }
 
 impl<B> ResponseBody<B> {
     pub(super) fn new(inner: B, in_flight: InFlight) -> Self {
-        Self {
-            inner,
-            _in_flight: in_flight,
-        }
+        Self { inner, in_flight }
     }
 }
 
@@ -151,7 +148,12 @@ impl<B: Body + Unpin> Body for ResponseBody<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.inner).poll_frame(cx)
+        self.in_flight.ask();
+        let frame = Pin::new(&mut self.inner).poll_frame(cx);
+        if matches!(frame, Poll::Ready(Some(Ok(_)))) {
+            self.in_flight.hand_over();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

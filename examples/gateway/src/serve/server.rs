@@ -147,7 +147,7 @@ async fn leave(enter: &watch::Sender<Phase>, delay: Duration) {
     }
     tracing::info!("stopping: no new connections, finishing the requests under way");
     enter.send_replace(Phase::Draining);
-    pending().await
+    pending::<()>().await;
 }
 
 fn acceptor(listener: &Listener) -> Result<Option<Arc<Acceptor>>, StartError> {

@@ -19,6 +19,9 @@ pub(in crate::serve) struct Activity {
     is_reading: AtomicBool,
     written: AtomicU32,
     is_write_blocked: AtomicBool,
+    /// Frames of responses over HTTP/2, and those after which nobody has asked for more.
+    handed: AtomicU32,
+    unasked: AtomicU32,
     is_http2: AtomicBool,
     is_leaving: AtomicBool,
     waiting: AtomicWaker,
@@ -63,6 +66,16 @@ impl Activity {
         self.written.fetch_add(1, Relaxed);
     }
 
+    /// How many frames of responses were handed over. Over HTTP/1.1 it says nothing.
+    pub(super) fn handed(&self) -> u32 {
+        self.handed.load(Relaxed)
+    }
+
+    /// Whether a response waits because its client lets it have no more of the window (RFC 9113 section 5.2).
+    pub(super) fn is_window_closed(&self) -> bool {
+        self.unasked.load(Relaxed) > 0
+    }
+
     pub(super) fn is_http2(&self) -> bool {
         self.is_http2.load(Relaxed)
     }
@@ -99,6 +112,7 @@ impl Activity {
 #[derive(Debug)]
 pub(in crate::serve) struct InFlight {
     activity: Arc<Activity>,
+    is_unasked: bool,
 }
 
 impl InFlight {
@@ -107,6 +121,25 @@ impl InFlight {
         activity.responding.fetch_add(1, Relaxed);
         Self {
             activity: Arc::clone(activity),
+            is_unasked: false,
+        }
+    }
+
+    /// Somebody asks for more of the response.
+    pub(in crate::serve) fn ask(&mut self) {
+        if self.is_unasked {
+            self.is_unasked = false;
+            self.activity.unasked.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// Some of the response was handed over. Nobody asks for more before there is room for it.
+    pub(in crate::serve) fn hand_over(&mut self) {
+        // By HTTP/1.1 there is the socket to tell.
+        if self.activity.is_http2() {
+            self.is_unasked = true;
+            self.activity.unasked.fetch_add(1, Relaxed);
+            self.activity.handed.fetch_add(1, Relaxed);
         }
     }
 
@@ -117,6 +150,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        self.ask();
         self.activity.responding.fetch_sub(1, Relaxed);
     }
 }

@@ -99,9 +99,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = match ready!(this.response.poll(cx)) {
-            Ok(response) => response,
-        };
+        let Ok(mut response) = ready!(this.response.poll(cx));
         let in_flight = this.in_flight.take().expect("polled after completion");
         let is_tunnel = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         if *this.is_http1 && in_flight.activity().is_leaving() && !is_tunnel {

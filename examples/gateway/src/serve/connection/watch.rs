@@ -18,8 +18,16 @@ pub(super) struct Watch {
     /// When a head was begun that is not complete, if one is known to be.
     head_since: Option<Instant>,
     idle_since: Option<Instant>,
-    written: u32,
-    blocked_since: Option<Instant>,
+    writing: Progress,
+    /// Within the windows of HTTP/2.
+    handing: Progress,
+}
+
+/// Whether something goes on that is stuck now and then.
+#[derive(Debug, Default)]
+struct Progress {
+    count: u32,
+    stuck_since: Option<Instant>,
 }
 
 /// What is to be done with a connection.
@@ -55,8 +63,8 @@ impl Watch {
             requests: activity.requests(),
             head_since: None,
             idle_since: None,
-            written: activity.written(),
-            blocked_since: None,
+            writing: Progress::default(),
+            handing: Progress::default(),
         }
     }
 
@@ -111,19 +119,26 @@ impl Watch {
     }
 
     fn is_stalled(&mut self, now: Instant, activity: &Activity, timeout: Duration) -> bool {
-        if !activity.is_write_blocked() {
-            self.blocked_since = None;
-            return false;
+        let is_blocked = activity.is_write_blocked();
+        let blocked = self.writing.stuck(is_blocked, activity.written(), now);
+        let is_closed = activity.is_window_closed();
+        let closed = self.handing.stuck(is_closed, activity.handed(), now);
+        blocked.max(closed) >= timeout
+    }
+}
+
+impl Progress {
+    /// For how long it has been stuck, with no more than `count` done.
+    fn stuck(&mut self, is_stuck: bool, count: u32, now: Instant) -> Duration {
+        if !is_stuck {
+            self.stuck_since = None;
+            return Duration::ZERO;
         }
-        let written = activity.written();
-        match self.blocked_since {
-            Some(since) if written == self.written => now - since >= timeout,
-            _ => {
-                self.written = written;
-                self.blocked_since = Some(now);
-                false
-            }
+        if count != self.count {
+            self.count = count;
+            self.stuck_since = None;
         }
+        now - *self.stuck_since.get_or_insert(now)
     }
 }
 
