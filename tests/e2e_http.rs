@@ -15,7 +15,7 @@ use spillover_testing::MockUpstream;
 use spillover_tests::{
     e2e::{
         Answer, Authority, Client, Gateway, GatewayBuilder, RefusingPort, TlsUpstream, Wire,
-        WireUpstream, answer, healthy, request, serve_app, soon,
+        WireUpstream, answer, healthy, request, soon,
     },
     gateway,
 };
@@ -23,7 +23,6 @@ use tokio::{
     net::TcpListener,
     sync::{Notify, mpsc},
 };
-use tower_spillover::{Backend, Pool};
 
 const EXPECTING: &str = "POST /v1/files HTTP/1.1\r\nhost: gateway\r\ncontent-length: 8\r\n\
     expect: 100-continue\r\n\r\n";
@@ -259,12 +258,13 @@ async fn http_2_is_spoken_without_tls_to_a_backend_that_is_known_to_speak_it() {
     });
     let throttling = healthy().await;
     throttling.handle().push(answer(429, &[]));
-    let backends = [
+    let file = format!(
+        "[[pools]]\n{}{}http2 = true\n",
         backend("first", 1, throttling.url()),
         backend("known", 2, url),
-    ];
-    let pool = Pool::new(backends).unwrap();
-    let address = serve_app(pool, |app| app.with_http2_prior_knowledge([false, true])).await;
+    );
+    let gateway = gateway!().config(&file).start().await;
+    let address = gateway.address();
 
     for client in [Client::http1(address), Client::http2(address)] {
         let answer = client.send(with_trailers("question")).await;
@@ -315,9 +315,10 @@ async fn trailers_pass_to_a_client_of_http_1_that_takes_them() {
         .await;
 }
 
-fn backend(label: &str, priority: u32, url: String) -> Backend {
-    let backend = Backend::builder(label).url(url).priority(priority);
-    backend.build().expect("a valid backend")
+fn backend(name: &str, priority: u32, url: String) -> String {
+    format!(
+        "[[pools.backends]]\nname = {name:?}\npriority = {priority}\nurl = {url:?}\ncredential = \"passthrough\"\n"
+    )
 }
 
 /// A body that goes on until it is told otherwise, and tells when nobody wants it any more.
@@ -404,11 +405,14 @@ async fn a_stream_that_the_backend_resets_before_its_answer_moves_on() {
         }
     });
     let next = healthy().await;
-    let backends = [backend("resetting", 1, url), backend("next", 2, next.url())];
-    let pool = Pool::new(backends).unwrap();
-    let address = serve_app(pool, |app| app.with_http2_prior_knowledge([true, false])).await;
+    let file = format!(
+        "[[pools]]\n{}http2 = true\n{}",
+        backend("resetting", 1, url),
+        backend("next", 2, next.url()),
+    );
+    let gateway = gateway!().config(&file).start().await;
 
-    let client = Client::http2(address);
+    let client = gateway.http2();
     let answer = client.post("/v1/files", "question").await;
     assert_eq!((answer.status, answer.backend()), (200, "next"));
     assert_eq!(answer.text(), "question");

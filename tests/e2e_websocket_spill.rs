@@ -5,13 +5,11 @@ use std::time::Duration;
 use spillover_testing::upstream::Behavior;
 use spillover_tests::{
     e2e::{
-        Gateway, RefusingPort, WebSocket, WebSocketUpstream, Wire, WireUpstream, answer, behaving,
-        healthy, serve_app, soon,
+        Client, Gateway, RefusingPort, WebSocket, WebSocketUpstream, Wire, WireUpstream, answer,
+        behaving, healthy, soon,
     },
     gateway,
 };
-use tokio::time::Instant;
-use tower_spillover::{Backend, Pool, Scope};
 
 const REALTIME: &str = "/v1/realtime?model=gpt-realtime";
 
@@ -277,17 +275,21 @@ async fn an_open_one_takes_a_place_at_its_backend() {
         WebSocketUpstream::start().await,
         WebSocketUpstream::start().await,
     );
-    let builder = |label: &str, priority, url| {
-        let backend = Backend::builder(label).url(url).priority(priority);
-        backend.max_concurrency(2).build().unwrap()
+    let backend = |name: &str, priority, url: String| {
+        format!(
+            "[[pools.backends]]\nname = {name:?}\npriority = {priority}\nurl = {url:?}\nmax_concurrency = 2\n\
+             credential = \"passthrough\"\n"
+        )
     };
-    let backends = [
-        builder("first", 1, first.url()),
-        builder("next", 2, next.url()),
-    ];
-    let pool = Pool::new(backends).unwrap();
-    let address = serve_app(pool.clone(), |app| app).await;
-    let in_flight = || pool.snapshot(Scope::WHOLE, Instant::now())[0].in_flight();
+    let file = format!(
+        "admin = {{ address = \"127.0.0.1:0\" }}\n[[pools]]\n{}{}",
+        backend("first", 1, first.url()),
+        backend("next", 2, next.url())
+    );
+    let gateway = gateway!().config(&file).start().await;
+    let (address, admin) = (gateway.address(), Client::http1(gateway.admin().await));
+    let in_flight =
+        async || admin.get("/status").await.json()["pools"][0]["backends"][0]["in_flight"].clone();
     let open = async || {
         let socket = WebSocket::try_open(address, REALTIME, &[]).await;
         socket.unwrap()
@@ -299,11 +301,11 @@ async fn an_open_one_takes_a_place_at_its_backend() {
     for socket in &mut sockets {
         socket.ask("here").await;
     }
-    assert_eq!(in_flight(), 2);
+    assert_eq!(in_flight().await, 2);
     let [one, ..] = sockets;
     one.close().await;
     soon(async {
-        while in_flight() > 1 {
+        while in_flight().await != 1 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })

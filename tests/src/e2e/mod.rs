@@ -7,7 +7,6 @@
     reason = "it panics wherever the test is to fail"
 )]
 
-mod app;
 mod client;
 mod gateway;
 mod serving;
@@ -18,9 +17,8 @@ mod websocket;
 mod wire;
 
 pub use self::{
-    app::serve_app,
     client::{Answer, Client, request},
-    gateway::{Exit, Gateway, GatewayBuilder},
+    gateway::{Exit, Files, Gateway, GatewayBuilder},
     serving::Serving,
     soon::soon,
     tls::{Authority, Identity, TlsUpstream},

@@ -2,7 +2,7 @@ use std::{ffi::OsStr, process::Stdio};
 
 use tokio::process::Command;
 
-use super::{Exit, Gateway};
+use super::{Exit, Files, Gateway};
 
 /// Sets a gateway up. Its environment has nothing but what it is given here: a free port to listen on and a JSON log, to
 /// begin with.
@@ -10,6 +10,7 @@ use super::{Exit, Gateway};
 #[must_use]
 pub struct GatewayBuilder {
     command: Command,
+    files: Option<Files>,
 }
 
 impl GatewayBuilder {
@@ -24,7 +25,10 @@ impl GatewayBuilder {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        Self { command }
+        Self {
+            command,
+            files: None,
+        }
     }
 
     /// Adds a backend by its two required variables. It gets the credentials of the client, unless it has a key.
@@ -45,6 +49,20 @@ impl GatewayBuilder {
     pub fn key(self, label: &str, key: &str) -> Self {
         self.env(format!("BACKEND_{label}_APIKEY"), key)
             .env(format!("BACKEND_{label}_AUTH"), "key")
+    }
+
+    /// Gives it a configuration file with this text. Others can be written beside it, by [`Gateway::files`].
+    pub fn config(self, text: &str) -> Self {
+        self.config_beside(Files::new(), text)
+    }
+
+    /// The same, beside files that are there.
+    pub fn config_beside(mut self, files: Files, text: &str) -> Self {
+        files.write(Files::CONFIG, text);
+        self.command
+            .env("SPILLOVER_CONFIG", files.path(Files::CONFIG));
+        self.files = Some(files);
+        self
     }
 
     /// Sets a variable.
@@ -73,7 +91,7 @@ impl GatewayBuilder {
 
     /// Starts it, and waits until it listens.
     pub async fn start(mut self) -> Gateway {
-        Gateway::start(&mut self.command).await
+        Gateway::start(&mut self.command, self.files).await
     }
 
     /// Runs it to its end.

@@ -2,10 +2,11 @@
 
 mod builder;
 mod exit;
+mod files;
 mod log;
 mod process;
 
-pub use self::{builder::GatewayBuilder, exit::Exit, process::Gateway};
+pub use self::{builder::GatewayBuilder, exit::Exit, files::Files, process::Gateway};
 
 /// A gateway to be set up and started: a [`GatewayBuilder`] for the program that cargo built beside the test.
 #[macro_export]

@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
-use super::{Exit, log::Log};
+use super::{Exit, Files, log::Log};
 use crate::e2e::{Answer, Client, soon};
 
 /// A gateway that listens. It is killed when this is dropped.
@@ -18,10 +18,11 @@ pub struct Gateway {
     stderr: Log,
     address: SocketAddr,
     client: Client,
+    files: Option<Files>,
 }
 
 impl Gateway {
-    pub(super) async fn start(command: &mut Command) -> Self {
+    pub(super) async fn start(command: &mut Command, files: Option<Files>) -> Self {
         let mut child = command.spawn().expect("the program can be run");
         let stdout = Log::read(child.stdout.take().expect("it is piped"));
         let stderr = Log::read(child.stderr.take().expect("it is piped"));
@@ -36,7 +37,22 @@ impl Gateway {
             stderr,
             address,
             client: Client::http1(address),
+            files,
         }
+    }
+
+    /// The directory of its configuration file.
+    pub fn files(&self) -> &Files {
+        self.files
+            .as_ref()
+            .expect("it was given a configuration file")
+    }
+
+    /// Where its admin listener is.
+    pub async fn admin(&self) -> SocketAddr {
+        let line = self.wait_for_line(|line| line["message"] == "admin").await;
+        let address = line["address"].as_str().expect("an address");
+        address.parse().expect("an address")
     }
 
     /// Where it listens.

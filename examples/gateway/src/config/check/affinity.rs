@@ -12,13 +12,14 @@ impl Check<'_> {
         if table.keys.is_empty() && !self.origin.is_wrong(&path) {
             self.problem(
                 &path,
-                "not set; expected a list of { header = \"...\" }, { body = \"...\" } or { cookie = \"...\" }",
+                "not set; expected a list of \"id\", { header = \"...\" }, { body = \"...\" } or { cookie = \"...\" }",
             );
         }
         let mut keys = Vec::new();
         for (index, key) in table.keys.iter().enumerate() {
             let path = path.index(index);
             keys.extend(match key {
+                AffinityKeyTable::Id => Some(AffinityKey::Id),
                 AffinityKeyTable::Header(name) => {
                     let name = name.parse::<HeaderName>();
                     let name = name.map_err(|_| "the name of a header field");

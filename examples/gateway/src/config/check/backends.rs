@@ -88,7 +88,7 @@ impl Check<'_> {
             model,
             request_headers,
             response_headers,
-            is_http2: false,
+            is_http2: table.http2,
             ca,
         })
     }

@@ -18,6 +18,9 @@ pub(crate) struct AffinityTable {
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "AffinityKey")]
 pub(crate) enum AffinityKeyTable {
+    /// The id of what a backend made before, such as a response, a file, a thread or a batch: in the path, or in a field of a
+    /// JSON body that names one.
+    Id,
     /// The name of a header field.
     Header(String),
     /// The name of a field of a JSON body, whose value is a string.

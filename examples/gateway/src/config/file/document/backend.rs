@@ -32,6 +32,9 @@ pub(crate) struct BackendTable {
     pub(crate) model: Option<String>,
     /// How many requests it has at one time. Beyond it, requests go to others.
     pub(crate) max_concurrency: Limit<NonZeroU32>,
+    /// Whether it is spoken to in HTTP/2 from the first byte on, also without TLS, as gRPC servers mostly are. With TLS both
+    /// sides agree on a protocol without it.
+    pub(crate) http2: bool,
     /// The file of who may have issued its certificate, in PEM format. Default: those that the platform trusts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ca: Option<PathBuf>,
@@ -54,6 +57,7 @@ impl Default for BackendTable {
             deployment: None,
             model: None,
             max_concurrency: Limit::Off,
+            http2: false,
             ca: None,
             request_headers: HeadersTable::default(),
             response_headers: HeadersTable::default(),

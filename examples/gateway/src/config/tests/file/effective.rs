@@ -27,7 +27,7 @@ idle_timeout = "10m"
 body_timeout = "1m"
 write_timeout = "1m"
 head_size = "64KiB"
-head_fields = 128
+head_fields = 100
 
 [shutdown]
 delay = "0s"
@@ -71,6 +71,7 @@ priority = 1
 weight = 1
 credential = "entra"
 max_concurrency = "off"
+http2 = false
 "#
     );
 }

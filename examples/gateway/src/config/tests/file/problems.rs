@@ -150,7 +150,7 @@ fn wrong_types_and_values() {
         (with_pool("affinity = {}"), "affinity.keys: not set"),
         (
             with_pool("affinity.keys = [{ query = 'x' }]"),
-            "expected one of: header, body, cookie",
+            "expected one of: id, header, body, cookie",
         ),
         (
             with_pool("affinity.keys = [{ header = 'a b' }]"),
