@@ -6,7 +6,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread,
@@ -340,26 +340,28 @@ async fn a_connection_that_was_asleep_serves_on() {
     }
 }
 
-/// What is left of a body is never taken for a request.
+/// What is left of a body is never taken for a request, whatever becomes of the body.
 #[tokio::test]
 async fn what_is_left_of_a_body_is_no_request() {
-    let seen = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&seen);
-    let answer = move |request: Request<RequestBody>| {
-        count.fetch_add(1, Relaxed);
-        drop(request);
-        async { Response::new(Body::from("answer")) }
-    };
-    let serving = Serving::start(Connections::default(), answer).await;
-    let mut client = Wire::connect(serving.address()).await;
-    let head = "POST / HTTP/1.1\r\nhost: gateway\r\ncontent-length: 500000\r\n\r\n";
-    client.send(format!("{head}{}", "x".repeat(1_000))).await;
-    assert!(client.read_head().await.starts_with(OK));
-    sleep(2 * SHORT).await;
-    client.try_send(GET).await;
-    let rest = client.read_bytes_to_end().await;
-    assert_eq!(String::from_utf8_lossy(&rest), "answer");
-    assert_eq!(seen.load(Relaxed), 1);
+    for is_kept in [false, true] {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let requests = Arc::clone(&seen);
+        let answer = move |request: Request<RequestBody>| {
+            requests.lock().unwrap().push(is_kept.then_some(request));
+            async { Response::new(Body::from("answer")) }
+        };
+        let limits = with(|set| set.idle_timeout = 4 * SHORT);
+        let serving = Serving::start(limits, answer).await;
+        let mut client = Wire::connect(serving.address()).await;
+        let head = "POST / HTTP/1.1\r\nhost: gateway\r\ncontent-length: 500000\r\n\r\n";
+        client.send(format!("{head}{}", "x".repeat(1_000))).await;
+        assert!(client.read_head().await.starts_with(OK));
+        sleep(2 * SHORT).await;
+        client.try_send(GET).await;
+        let rest = client.read_bytes_to_end().await;
+        assert_eq!(String::from_utf8_lossy(&rest), "answer");
+        assert_eq!(seen.lock().unwrap().len(), 1);
+    }
 }
 
 #[tokio::test]

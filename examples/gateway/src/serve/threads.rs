@@ -121,9 +121,11 @@ where
         drop(entrances);
         tasks.close();
         Ok(tokio::select! {
+            biased;
+            // Connections see that, too, and end: all at once is not to be taken for well.
+            () = phases.reached(Phase::Ended) => false,
             () = tasks.wait() => true,
             () = sleep(deadline) => false,
-            () = phases.reached(Phase::Ended) => false,
         })
     })
 }
