@@ -364,24 +364,23 @@ async fn what_is_left_of_a_body_is_no_request() {
     }
 }
 
+/// Closed with bytes of the request unread, the connection would be reset.
 #[tokio::test]
 async fn an_answer_before_the_end_of_the_body_arrives() {
-    let answer = |request: Request<RequestBody>| {
+    let answer = |request: Request<RequestBody>| async {
+        sleep(SHORT).await;
         drop(request);
-        async {
-            Response::builder()
-                .status(401)
-                .body(Body::from("who are you?"))
-                .unwrap()
-        }
+        let response = Response::builder().status(401);
+        response.body(Body::from("who are you?")).unwrap()
     };
     let serving = Serving::start(Connections::default(), answer).await;
     let mut client = Wire::connect(serving.address()).await;
     let head = "POST / HTTP/1.1\r\nhost: gateway\r\ncontent-length: 500000\r\n\r\n";
     client.send(head).await;
-    // More than the gateway reads of it, and less than the sockets hold.
+    // More than the gateway reads of it, and less than the sockets hold; and more of it after the answer.
     client.send("x".repeat(300_000)).await;
-    sleep(SHORT).await;
+    sleep(2 * SHORT).await;
+    client.send("x".repeat(100_000)).await;
     let said = client.read_to_end().await;
     assert!(said.starts_with("HTTP/1.1 401 "), "{said}");
     assert!(said.ends_with("who are you?"), "{said}");
