@@ -27,7 +27,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-const GET: &str = "GET / HTTP/1.1\r\nhost: gateway\r\n\r\n";
+const GET: &str = "GET /v1/models HTTP/1.1\r\nhost: gateway\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\n";
 
 /// For what is not to be waited for.

@@ -117,7 +117,7 @@ async fn a_connection_field_cannot_take_the_backends_key_away() {
         .key("only", "of-the-backend")
         .start()
         .await;
-    let request = "GET / HTTP/1.1\r\nhost: gateway\r\nconnection: close, api-key, host\r\n\r\n";
+    let request = "GET /v1/models HTTP/1.1\r\nhost: gateway\r\nconnection: close, api-key, host\r\n\r\n";
     Wire::exchange(gateway.address(), request).await;
     assert_eq!(last(&backend).headers["api-key"], "of-the-backend");
     assert_eq!(last(&backend).headers["host"], backend.addr().to_string());
@@ -142,14 +142,14 @@ async fn the_clients_credentials_pass_to_a_backend_without_a_key() {
 #[tokio::test]
 async fn the_url_of_the_backend_is_named_only_on_demand() {
     let backend = healthy().await;
-    let silent = in_front_of(&backend).await.get("/").await;
+    let silent = in_front_of(&backend).await.get("/v1/models").await;
     assert_eq!(silent.backend(), "only");
     assert_eq!(silent.header("x-openai-backendurl"), None);
 
     let gateway = gateway!()
         .backend("only", 1, backend.url())
         .env("EXPOSE_BACKEND_URL", "true");
-    let open = gateway.start().await.get("/").await;
+    let open = gateway.start().await.get("/v1/models").await;
     assert_eq!(open.backend(), "only");
     assert_eq!(open.header("x-openai-backendurl"), Some(&*backend.url()));
 }

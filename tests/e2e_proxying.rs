@@ -26,8 +26,6 @@ async fn path_and_query_arrive_untouched() {
     let gateway = in_front_of(&backend).await;
 
     for target in [
-        "/",
-        "/?",
         "/v1/chat/completions?",
         "//evil.example/x",
         "/a//b/./../c/",
@@ -56,7 +54,7 @@ async fn the_base_path_of_the_backend_comes_first() {
         .await;
     for (target, arrives) in [
         ("/v1/models?x=1", "/base/v1/models?x=1"),
-        ("/", "/base/"),
+        ("/x", "/base/x"),
         ("/../x", "/base/../x"),
     ] {
         assert_eq!(gateway.get(target).await.status, 200);
@@ -68,7 +66,7 @@ async fn the_base_path_of_the_backend_comes_first() {
 async fn host_is_the_backends() {
     let backend = healthy().await;
     let gateway = in_front_of(&backend).await;
-    assert_eq!(gateway.get("/").await.status, 200);
+    assert_eq!(gateway.get("/v1/models").await.status, 200);
     let headers = last(&backend).headers;
     let hosts: Vec<_> = headers.get_all("host").iter().collect();
     assert_eq!(hosts, [&backend.addr().to_string()]);

@@ -241,7 +241,7 @@ async fn a_clients_key_reaches_no_backend_that_has_its_own() {
             .backend("only", 1, backend.url())
             .env("RUST_LOG", "trace");
         if has_own {
-            gateway = gateway.env("BACKEND_only_APIKEY", "s3cret-of-the-backend");
+            gateway = gateway.key("only", "s3cret-of-the-backend");
         }
         let gateway = gateway.start().await;
         let protocols =

@@ -47,10 +47,7 @@ impl<S: Source> Reloader<S> {
         loop {
             let is_asked = tokio::select! {
                 _ = self.hang_up.recv() => true,
-                () = watch.changed() => {
-                    self.settle(&mut watch).await;
-                    false
-                }
+                () = watch.changed() => self.settle(&mut watch).await,
             };
             // Directories are watched, where other things happen as well.
             let now = Fingerprint::of(&self.files);
@@ -66,15 +63,18 @@ impl<S: Source> Reloader<S> {
         }
     }
 
-    /// Waits until nothing changes any more: files are written in parts, and several at once.
-    async fn settle(&mut self, watch: &mut Watch) {
-        let begun = Instant::now();
-        while Instant::now() - begun < LONGEST_SETTLING {
+    /// Waits until nothing changes any more: files are written in parts, and several at once. Returns whether it was asked
+    /// meanwhile not to wait.
+    async fn settle(&mut self, watch: &mut Watch) -> bool {
+        let end = Instant::now() + LONGEST_SETTLING;
+        while Instant::now() < end {
             tokio::select! {
+                _ = self.hang_up.recv() => return true,
                 () = watch.changed() => {}
-                () = sleep(SETTLED_AFTER) => return,
+                () = sleep(SETTLED_AFTER) => break,
             }
         }
+        false
     }
 
     fn reload(&mut self) {

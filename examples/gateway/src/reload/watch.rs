@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::{sync::Notify, time::sleep};
 
 /// Notices that files may have changed.
@@ -51,7 +51,12 @@ impl Watch {
 }
 
 fn watch(files: &[PathBuf], changed: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
-    let mut watcher = notify::recommended_watcher(move |_| changed.notify_one())?;
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        // To read them, as is done to see whether they changed, is an event as well.
+        if !event.is_ok_and(|event| event.kind.is_access()) {
+            changed.notify_one();
+        }
+    })?;
     let directories: BTreeSet<&Path> = files.iter().map(|file| directory(file)).collect();
     for directory in directories {
         watcher.watch(directory, RecursiveMode::NonRecursive)?;
