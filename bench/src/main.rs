@@ -8,6 +8,7 @@ mod peer;
 mod report;
 mod scenario;
 mod suite;
+mod tls;
 
 use std::{io, process::ExitCode};
 
@@ -18,7 +19,7 @@ use tokio::runtime;
 #[derive(Parser)]
 enum Cli {
     /// Plays the backends.
-    Backend,
+    Backend(backend::Args),
     /// Proxies, and does nothing else.
     Floor(floor::Args),
     /// Runs scenarios: all, or those that are named.
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> io::Result<()> {
     let single = || runtime::Builder::new_current_thread().enable_all().build();
     match cli {
-        Cli::Backend => single()?.block_on(backend::run()),
+        Cli::Backend(args) => single()?.block_on(backend::run(&args)),
         Cli::Floor(args) => floor::run(&args),
         Cli::Run(args) => single()?.block_on(suite::run(&args)),
     }

@@ -15,6 +15,7 @@ use crate::{
     measure::{Metric, Process, Sample},
     report::{Report, Table},
     scenario::{self, Contender, Scenario},
+    tls,
 };
 
 #[derive(clap::Args)]
@@ -50,6 +51,7 @@ impl Args {
 /// Runs, and reports.
 pub(crate) async fn run(args: &Args) -> io::Result<()> {
     let temp = Temp::new()?;
+    tls::Files::in_directory(&temp.path).issue()?;
     let _backends = start_backends(&temp.path).await?;
     let mut report = Report::begin(args.times(), args.repetitions);
     for scenario in scenario::all() {
@@ -67,7 +69,7 @@ pub(crate) async fn run(args: &Args) -> io::Result<()> {
 
 async fn start_backends(temp: &Path) -> io::Result<Process> {
     let mut command = Command::new(env::current_exe()?);
-    command.arg("backend");
+    command.arg("backend").arg(temp);
     let log = temp.join("backend.log");
     Process::start(&command, LOAD_CORE, backend::address(backend::FINE), &log).await
 }
@@ -97,6 +99,8 @@ async fn measure_once(
     let first_backend = contender.setup.backends.first();
     let target = Target {
         process: &process,
+        peer: contender.peer,
+        setup: &contender.setup,
         path: contender.path,
         first_backend: first_backend.map_or(backend::FINE, |upstream| upstream.port),
         temp,

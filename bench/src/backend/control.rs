@@ -8,7 +8,10 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokio::time::{Duration, Instant};
 
-use super::{ports::address, state::State};
+use super::{
+    ports::{Transport, address},
+    state::State,
+};
 
 /// Lets a port throttle for [`THROTTLE`] from now.
 pub(crate) async fn throttle(port: u16) -> io::Result<()> {
@@ -17,6 +20,10 @@ pub(crate) async fn throttle(port: u16) -> io::Result<()> {
 
 /// How many requests a port has refused.
 pub(crate) async fn refusals(port: u16) -> io::Result<f64> {
+    if Transport::of(port) != Transport::Clear {
+        // Those that speak TLS refuse nothing.
+        return Ok(0.0);
+    }
     let refusals = ask(port, REFUSALS_PATH).await?;
     refusals.parse().map_err(io::Error::other)
 }

@@ -5,47 +5,77 @@ mod ports;
 mod state;
 mod stream;
 
-use std::{convert::Infallible, io, sync::Arc};
+use std::{convert::Infallible, io, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
 use tokio::{
     net::TcpListener,
     time::{Duration, Instant},
 };
+use tokio_rustls::TlsAcceptor;
 
 pub(crate) use self::{
     control::{refusals, reopened_after, throttle},
-    ports::{BRIEFLY_THROTTLED, FINE, STREAM, THROTTLED, TOO_LARGE, UNAVAILABLE, address},
+    ports::{
+        BRIEFLY_THROTTLED, FINE, STREAM, THROTTLED, TLS, TLS_HTTP2, TOO_LARGE, Transport,
+        UNAVAILABLE, address,
+    },
     stream::{CHUNK, CHUNKS},
 };
 use self::{ports::Mode, state::State, stream::Stream};
+use crate::tls;
 
 type Body = Either<Full<Bytes>, Stream>;
 
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Where the certificate is
+    directory: PathBuf,
+}
+
 /// Plays every backend.
-pub(crate) async fn run() -> io::Result<()> {
+pub(crate) async fn run(args: &Args) -> io::Result<()> {
+    let files = tls::Files::in_directory(&args.directory);
     for (port, mode) in ports::all() {
+        let tls = match Transport::of(port) {
+            Transport::Clear => None,
+            Transport::Tls => Some(files.acceptor(&["http/1.1"])?),
+            Transport::TlsHttp2 => Some(files.acceptor(&["h2", "http/1.1"])?),
+        };
         let listener = TcpListener::bind(address(port)).await?;
-        tokio::spawn(serve(listener, mode));
+        tokio::spawn(serve(listener, tls, mode));
     }
     std::future::pending().await
 }
 
-async fn serve(listener: TcpListener, mode: Mode) {
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, mode: Mode) {
     let state = Arc::new(State::default());
     while let Ok((connection, _)) = listener.accept().await {
-        let state = state.clone();
+        let (tls, state) = (tls.clone(), state.clone());
         let service = service_fn(move |request| answer(mode, state.clone(), request));
         tokio::spawn(async move {
             let _ = connection.set_nodelay(true);
-            let connection = TokioIo::new(connection);
-            // A proxy that goes away is no error of the backend.
-            let _ = http1::Builder::new()
-                .serve_connection(connection, service)
+            let Some(tls) = tls else {
+                let connection = TokioIo::new(connection);
+                // A proxy that goes away is no error of the backend.
+                let _ = http1::Builder::new()
+                    .serve_connection(connection, service)
+                    .await;
+                return;
+            };
+            let Ok(connection) = tls.accept(connection).await else {
+                return;
+            };
+            let server = auto::Builder::new(TokioExecutor::new());
+            let _ = server
+                .serve_connection(TokioIo::new(connection), service)
                 .await;
         });
     }

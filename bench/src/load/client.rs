@@ -14,6 +14,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
 };
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::peer::LISTEN;
 
@@ -30,6 +31,18 @@ pub(super) fn pooled() -> Client<HttpConnector, Body> {
 pub(super) async fn connect() -> io::Result<http1::SendRequest<Body>> {
     let stream = TokioIo::new(TcpStream::connect(LISTEN).await?);
     let (sender, connection) = http1::handshake(stream).await.map_err(io::Error::other)?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+/// One connection over TLS.
+pub(super) async fn connect_tls(connector: &TlsConnector) -> io::Result<http1::SendRequest<Body>> {
+    let stream = TcpStream::connect(LISTEN).await?;
+    stream.set_nodelay(true)?;
+    let stream = connector.connect(LISTEN.ip().into(), stream).await?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(io::Error::other)?;
     tokio::spawn(connection);
     Ok(sender)
 }

@@ -11,6 +11,7 @@ use tokio::{
 use super::{
     Target, Times,
     client::{Body, connect_http2, is_complete, post},
+    count::Count,
     request_body,
 };
 use crate::measure::{Metric, Sample, Window};
@@ -38,12 +39,6 @@ pub(super) async fn run(
     Ok(sample)
 }
 
-#[derive(Default)]
-struct Count {
-    answered: f64,
-    lost: f64,
-}
-
 /// Each sender has one request under way.
 async fn drive(
     senders: &[SendRequest<Body>],
@@ -60,13 +55,7 @@ async fn drive(
             repeat(sender, path, &body, Instant::now() + time).await
         });
     }
-    let mut all = Count::default();
-    while let Some(count) = tasks.join_next().await {
-        let count = count??;
-        all.answered += count.answered;
-        all.lost += count.lost;
-    }
-    Ok(all)
+    Count::of_all(tasks).await
 }
 
 async fn repeat(

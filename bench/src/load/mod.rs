@@ -2,10 +2,13 @@
 
 mod client;
 mod closed;
+mod count;
+mod handshakes;
 mod http2;
 mod idle;
 mod payload;
 mod rate;
+mod reload;
 mod streams;
 mod throttle;
 mod wrk;
@@ -15,7 +18,10 @@ use std::{io, path::Path};
 use bytes::Bytes;
 use tokio::time::Duration;
 
-use crate::measure::{Process, Sample};
+use crate::{
+    measure::{Process, Sample},
+    peer::{Peer, Setup},
+};
 
 /// A kind of load.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +30,12 @@ pub(crate) enum Load {
     Closed { connections: usize, body: usize },
     /// The same in HTTP/2, with as many streams on each connection.
     Http2 { connections: usize, streams: usize },
+    /// Each request has a TLS connection of its own.
+    Handshakes { at_once: usize },
     /// Requests come when they come, however long the answers take.
     Rate { per_second: u32 },
+    /// The same, while the proxy is set up anew every second.
+    Reload { per_second: u32 },
     /// Streams of server-sent events.
     Streams { at_once: usize },
     /// Connections that have been used once.
@@ -44,6 +54,8 @@ pub(crate) struct Times {
 /// What the load goes through.
 pub(crate) struct Target<'a> {
     pub(crate) process: &'a Process,
+    pub(crate) peer: Peer,
+    pub(crate) setup: &'a Setup,
     pub(crate) path: &'static str,
     /// The backend that is to be used first.
     pub(crate) first_backend: u16,
@@ -61,7 +73,9 @@ impl Load {
                 connections,
                 streams,
             } => http2::run(target, times, connections, streams).await,
+            Self::Handshakes { at_once } => handshakes::run(target, times, at_once).await,
             Self::Rate { per_second } => rate::run(target, times, per_second).await,
+            Self::Reload { per_second } => reload::run(target, times, per_second).await,
             Self::Streams { at_once } => streams::run(target, times, at_once).await,
             Self::Idle { connections } => idle::run(target, connections).await,
             Self::Throttle { connections } => throttle::run(target, connections).await,

@@ -26,6 +26,7 @@ pub(super) async fn wrk(
     let file = target.temp.join("request.json");
     fs::write(&script, include_str!("../../wrk.lua"))?;
     fs::write(&file, body)?;
+    let scheme = if target.setup.is_tls { "https" } else { "http" };
     let output = Command::new("wrk")
         .args(["--threads", "1", "--timeout", "30s"])
         .arg("--connections")
@@ -34,7 +35,7 @@ pub(super) async fn wrk(
         .arg(format!("{}s", time.as_secs()))
         .arg("--script")
         .arg(script)
-        .arg(format!("http://{LISTEN}{}", target.path))
+        .arg(format!("{scheme}://{LISTEN}{}", target.path))
         .arg("--")
         .arg(file)
         .stdin(Stdio::null())

@@ -64,25 +64,41 @@ impl Process {
         Err(io::Error::new(io::ErrorKind::TimedOut, message))
     }
 
-    /// The CPU time used so far.
+    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
+        let pid = Pid::from_child(&self.child);
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// The CPU time used so far, by children that have ended as well.
     pub(crate) fn cpu(&self) -> io::Result<Duration> {
-        self.pids()?.into_iter().map(procfs::cpu).sum()
+        loop {
+            let times = self.pids()?.into_iter().map(procfs::cpu);
+            match times.sum() {
+                // It has ended since the parent was asked, who now knows its time.
+                Err(error) if procfs::has_ended(&error) => {}
+                sum => return sum,
+            }
+        }
     }
 
     /// The resident memory, in KiB.
     pub(crate) fn memory(&self) -> io::Result<u64> {
-        let of = |pid| procfs::memory(pid, "VmRSS");
-        self.pids()?.into_iter().map(of).sum()
+        self.sum_memory("VmRSS")
     }
 
     /// The highest resident memory since [`forget_peak`](Self::forget_peak), in KiB.
     pub(crate) fn peak_memory(&self) -> io::Result<u64> {
-        let of = |pid| procfs::memory(pid, "VmHWM");
-        self.pids()?.into_iter().map(of).sum()
+        self.sum_memory("VmHWM")
     }
 
     pub(crate) fn forget_peak(&self) -> io::Result<()> {
-        self.pids()?.into_iter().try_for_each(procfs::forget_peak)
+        let forgotten = self.pids()?.into_iter().map(procfs::forget_peak);
+        unless_ended(forgotten).collect()
+    }
+
+    fn sum_memory(&self, field: &str) -> io::Result<u64> {
+        let of = |pid| procfs::memory(pid, field);
+        unless_ended(self.pids()?.into_iter().map(of)).sum()
     }
 
     /// It and its children: nginx works in one.
@@ -104,6 +120,16 @@ impl Drop for Process {
         }
         let _ = self.child.wait();
     }
+}
+
+/// Without the processes that have ended meanwhile.
+fn unless_ended<T>(
+    results: impl Iterator<Item = io::Result<T>>,
+) -> impl Iterator<Item = io::Result<T>> {
+    results.filter(|result| {
+        let error = result.as_ref().err();
+        !error.is_some_and(procfs::has_ended)
+    })
 }
 
 /// A process that was killed may need a moment to be gone.

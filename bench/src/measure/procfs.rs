@@ -2,7 +2,9 @@
 
 use std::{fs, io, time::Duration};
 
-/// User and system time since the process began.
+use rustix::io::Errno;
+
+/// User and system time since the process began, with that of its children that have ended.
 pub(super) fn cpu(pid: i32) -> io::Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let ticks = ticks(&stat).ok_or_else(|| unreadable("stat"))?;
@@ -12,7 +14,11 @@ pub(super) fn cpu(pid: i32) -> io::Result<Duration> {
 /// Resident memory, in KiB: now (`VmRSS`) or at its highest (`VmHWM`).
 pub(super) fn memory(pid: i32, field: &str) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    kibibytes(&status, field).ok_or_else(|| unreadable("status"))
+    match kibibytes(&status, field) {
+        // It has ended, but its parent has not noticed.
+        None if status.contains("State:\tZ") => Ok(0),
+        memory => memory.ok_or_else(|| unreadable("status")),
+    }
 }
 
 /// Lets `VmHWM` begin anew.
@@ -26,13 +32,19 @@ pub(super) fn children(pid: i32) -> io::Result<Vec<i32>> {
     children.collect::<Result<_, _>>().map_err(io::Error::other)
 }
 
+/// Whether there is no such process any more.
+pub(super) fn has_ended(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::NOENT | Errno::SRCH))
+}
+
 fn ticks(stat: &str) -> Option<u64> {
-    // The name may hold spaces and parentheses; `state` comes after it, `utime` is the 12th from there.
+    // The name may hold spaces and parentheses; `state` comes after it, `utime`, `stime`, `cutime` and
+    // `cstime` are the 12th to the 15th from there.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ').skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+    let mut next = || fields.next()?.parse::<u64>().ok();
+    Some(next()? + next()? + next()? + next()?)
 }
 
 fn kibibytes(status: &str, field: &str) -> Option<u64> {
@@ -56,8 +68,8 @@ mod tests {
 
     #[test]
     fn times_are_found_behind_any_name() {
-        let stat = "17 (a) b (c) S 1 17 17 0 -1 4194304 1 0 0 0 250 50 7 9 20 0 3 0 100 1 1";
-        assert_eq!(ticks(stat), Some(300));
+        let stat = "17 (a) b (c) S 1 17 17 0 -1 4194304 1 0 0 0 250 50 7 3 20 0 3 0 100 1 1";
+        assert_eq!(ticks(stat), Some(310));
         assert_eq!(ticks("17 (a) S 1"), None);
     }
 

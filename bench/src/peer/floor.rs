@@ -1,16 +1,22 @@
-use std::{io, process::Command};
+use std::{io, path::Path, process::Command};
 
 use super::{LISTEN, Setup};
-use crate::backend;
+use crate::backend::{self, Transport};
 
-pub(super) fn command(setup: &Setup) -> io::Result<Command> {
-    let [upstream] = setup.backends[..] else {
-        return Err(io::Error::other("it has one backend"));
-    };
+pub(super) fn command(setup: &Setup, temp: &Path) -> io::Result<Command> {
+    // It does not choose: of several backends that are alike it has the first.
+    let upstream = setup.backends.first();
+    let upstream = upstream.ok_or_else(|| io::Error::other("it has no backend"))?;
     let mut command = Command::new(std::env::current_exe()?);
     command
         .arg("floor")
         .arg(LISTEN.to_string())
         .arg(backend::address(upstream.port).to_string());
+    if setup.is_tls {
+        command.arg("--tls-in").arg(temp);
+    }
+    if Transport::of(upstream.port) != Transport::Clear {
+        command.arg("--tls-out").arg(temp);
+    }
     Ok(command)
 }

@@ -11,6 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rustix::process::Signal;
+
 use crate::measure::Process;
 
 /// A proxy.
@@ -35,10 +37,10 @@ impl Peer {
     /// Starts it in front of its backends, on [`LISTEN`].
     pub(crate) async fn start(self, setup: &Setup, temp: &Path) -> io::Result<Process> {
         let mut command = match self {
-            Self::Floor => floor::command(setup)?,
+            Self::Floor => floor::command(setup, temp)?,
             Self::Nginx => nginx::command(setup, temp)?,
             Self::Haproxy => haproxy::command(setup, temp)?,
-            Self::Spillover => spillover::command(setup)?,
+            Self::Spillover => spillover::command(setup, temp)?,
         };
         if let Some(workers) = setup.workers {
             command.env("TOKIO_WORKER_THREADS", workers.to_string());
@@ -51,6 +53,26 @@ impl Peer {
         let process = Process::start(&command, cores, LISTEN, &log).await;
         process.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.name())))
     }
+
+    /// Lets it serve by another setup, and does not wait until it does. The floor cannot.
+    pub(crate) fn reload(self, process: &Process, setup: &Setup, temp: &Path) -> io::Result<()> {
+        let signal = match self {
+            Self::Floor => return Ok(()),
+            Self::Nginx => {
+                nginx::configuration(setup, temp)?;
+                Signal::HUP
+            }
+            Self::Haproxy => {
+                haproxy::configuration(setup, temp)?;
+                Signal::USR2
+            }
+            Self::Spillover => {
+                spillover::configuration(setup, temp)?;
+                Signal::HUP
+            }
+        };
+        process.signal(signal)
+    }
 }
 
 /// How a proxy is set up.
@@ -60,8 +82,23 @@ pub(crate) struct Setup {
     pub(crate) backends: Vec<Upstream>,
     /// Clients speak HTTP/2.
     pub(crate) is_http2: bool,
+    /// Clients speak TLS.
+    pub(crate) is_tls: bool,
+    /// It is going to be set up anew while it runs.
+    pub(crate) is_reloaded: bool,
     /// How many threads Tokio has; with more than one it runs on both cores.
     pub(crate) workers: Option<usize>,
+}
+
+impl Setup {
+    /// The same, with weights of 1 and 2 in turn. In every other one they are swapped.
+    pub(crate) fn reweighted(&self, generation: u32) -> Self {
+        let mut setup = self.clone();
+        for (upstream, turn) in setup.backends.iter_mut().zip(generation..) {
+            upstream.weight = 1 + turn % 2;
+        }
+        setup
+    }
 }
 
 /// A backend of a proxy.
@@ -69,6 +106,7 @@ pub(crate) struct Setup {
 pub(crate) struct Upstream {
     pub(crate) port: u16,
     pub(crate) priority: u32,
+    pub(crate) weight: u32,
 }
 
 /// Where the proxy listens.
@@ -80,7 +118,7 @@ pub(crate) fn sibling(name: &str) -> io::Result<PathBuf> {
 }
 
 /// Fills in a configuration file.
-fn configure(template: &str, values: &[(&str, &str)], file: &Path) -> io::Result<()> {
+fn fill_in(template: &str, values: &[(&str, &str)], file: &Path) -> io::Result<()> {
     let mut text = template.to_owned();
     for (name, value) in values {
         text = text.replace(&format!("@{name}@"), value);

@@ -1,26 +1,50 @@
-use std::{fmt::Write, io, path::Path, process::Command};
+use std::{
+    fmt::Write,
+    io,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use super::{LISTEN, Setup, configure};
-use crate::backend;
+use super::{LISTEN, Setup, fill_in};
+use crate::{
+    backend::{self, FINE, Transport},
+    tls,
+};
 
 pub(super) fn command(setup: &Setup, temp: &Path) -> io::Result<Command> {
-    let listen = if setup.is_http2 {
-        format!("{LISTEN} http2")
-    } else {
-        LISTEN.to_string()
-    };
-    let temp_name = temp.to_string_lossy();
-    let values = [
-        ("TEMP", &*temp_name),
-        ("LISTEN", &listen),
-        ("SERVERS", &servers(setup)),
-    ];
-    let file = temp.join("nginx.conf");
-    configure(include_str!("../../nginx.conf"), &values, &file)?;
-
+    let file = configuration(setup, temp)?;
     let mut command = Command::new("nginx");
     command.arg("-p").arg(temp).arg("-c").arg(file);
     Ok(command)
+}
+
+pub(super) fn configuration(setup: &Setup, temp: &Path) -> io::Result<PathBuf> {
+    let first = setup.backends.first();
+    let transport = Transport::of(first.map_or(FINE, |upstream| upstream.port));
+    let values = [
+        ("TEMP", &*temp.to_string_lossy()),
+        ("LISTEN", &listen(setup, temp)),
+        ("SERVERS", &servers(setup)),
+        ("SCHEME", transport.scheme()),
+    ];
+    let file = temp.join("nginx.conf");
+    fill_in(include_str!("../../nginx.conf"), &values, &file)?;
+    Ok(file)
+}
+
+fn listen(setup: &Setup, temp: &Path) -> String {
+    if setup.is_http2 {
+        return format!("listen {LISTEN} http2;");
+    }
+    if setup.is_tls {
+        let files = tls::Files::in_directory(temp);
+        let (certificate, key) = (files.certificate(), files.key());
+        let (certificate, key) = (certificate.display(), key.display());
+        return format!(
+            "listen {LISTEN} ssl; ssl_certificate {certificate}; ssl_certificate_key {key};"
+        );
+    }
+    format!("listen {LISTEN};")
 }
 
 fn servers(setup: &Setup) -> String {
@@ -34,7 +58,11 @@ fn servers(setup: &Setup) -> String {
         } else {
             ""
         };
-        let _ = writeln!(servers, "        server {address}{fails}{role};");
+        let weight = match upstream.weight {
+            1 => String::new(),
+            weight => format!(" weight={weight}"),
+        };
+        let _ = writeln!(servers, "        server {address}{weight}{fails}{role};");
     }
     servers
 }

@@ -22,11 +22,10 @@ impl Contender {
             name: peer.name().to_owned(),
             peer,
             setup: Setup {
-                backends: vec![Upstream {
-                    port: FINE,
-                    priority: 1,
-                }],
+                backends: vec![upstream(FINE, 1)],
                 is_http2: false,
+                is_tls: false,
+                is_reloaded: false,
                 workers: None,
             },
             path: MODEL_IN_BODY,
@@ -37,20 +36,30 @@ impl Contender {
 
     /// In front of these backends, one per priority.
     pub(super) fn tiers(mut self, ports: &[u16]) -> Self {
-        let tier = |(&port, priority)| Upstream { port, priority };
+        let tier = |(&port, priority)| upstream(port, priority);
         self.setup.backends = ports.iter().zip(1..).map(tier).collect();
         self
     }
 
     /// In front of so many backends of one priority.
     pub(super) fn backends(mut self, count: u16) -> Self {
-        let upstream = |port| Upstream { port, priority: 1 };
-        self.setup.backends = (FINE..FINE + count).map(upstream).collect();
+        let upstreams = (FINE..FINE + count).map(|port| upstream(port, 1));
+        self.setup.backends = upstreams.collect();
         self
     }
 
     pub(super) fn http2(mut self) -> Self {
         self.setup.is_http2 = true;
+        self
+    }
+
+    pub(super) fn tls(mut self) -> Self {
+        self.setup.is_tls = true;
+        self
+    }
+
+    pub(super) fn reloaded(mut self) -> Self {
+        self.setup.is_reloaded = true;
         self
     }
 
@@ -78,6 +87,14 @@ impl Contender {
     pub(super) fn unable(mut self, why: &'static str) -> Self {
         self.is_able = false;
         self.note(why)
+    }
+}
+
+fn upstream(port: u16, priority: u32) -> Upstream {
+    Upstream {
+        port,
+        priority,
+        weight: 1,
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod contender;
 mod many;
+mod reload;
 mod steady;
+mod tls;
 mod trouble;
 
 pub(crate) use self::contender::Contender;
@@ -23,6 +25,10 @@ pub(crate) fn all() -> Vec<Scenario> {
         steady::fixed_rate(),
         steady::body_1mib(),
         steady::http2(),
+        tls::tls_in(),
+        tls::tls_handshakes(),
+        tls::tls_out(),
+        tls::http2_out(),
         steady::backends(),
         steady::two_cores(),
         many::sse(),
@@ -30,5 +36,6 @@ pub(crate) fn all() -> Vec<Scenario> {
         trouble::priority_1_throttled(),
         trouble::failover_1mib(),
         trouble::throttle_begins(),
+        reload::reload(),
     ]
 }
