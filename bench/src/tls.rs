@@ -77,3 +77,35 @@ impl<'a> Files<'a> {
         CertificateDer::from_pem_file(self.certificate()).map_err(io::Error::other)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::{CipherSuite, pki_types::ServerName};
+    use tokio_rustls::TlsConnector;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_connects_trusts_who_accepts() {
+        let directory = std::env::temp_dir().join("spillover-bench-tls");
+        fs::create_dir_all(&directory).unwrap();
+        let files = Files::in_directory(&directory);
+        files.issue().unwrap();
+        let acceptor = files.acceptor(&["h2", "http/1.1"]).unwrap();
+        let mut config = files.client().unwrap();
+        fs::remove_dir_all(&directory).unwrap();
+
+        config.alpn_protocols = vec![b"http/1.1".into()];
+        let connector = TlsConnector::from(Arc::new(config));
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let (near, far) = tokio::io::duplex(1 << 14);
+        let (client, server) = tokio::join!(connector.connect(name, near), acceptor.accept(far));
+        server.unwrap();
+        let client = client.unwrap();
+        let (_, session) = client.get_ref();
+        assert_eq!(session.alpn_protocol(), Some(&b"http/1.1"[..]));
+        // What OpenSSL takes as well.
+        let suite = session.negotiated_cipher_suite().unwrap().suite();
+        assert_eq!(suite, CipherSuite::TLS13_AES_256_GCM_SHA384);
+    }
+}

@@ -74,6 +74,12 @@ mod tests {
     }
 
     #[test]
+    fn who_has_ended_is_told_from_what_cannot_be_read() {
+        assert!(has_ended(&cpu(i32::MAX).unwrap_err()));
+        assert!(!has_ended(&unreadable("stat")));
+    }
+
+    #[test]
     fn memory_is_found_by_its_name() {
         let status = "Name:\tx\nVmHWM:\t   5120 kB\nVmRSS:\t    404 kB\n";
         assert_eq!(kibibytes(status, "VmRSS"), Some(404));

@@ -129,3 +129,32 @@ fn fill_in(template: &str, values: &[(&str, &str)], file: &Path) -> io::Result<(
 /// The load generator and the backends have the other one.
 const PROXY_CORE: &str = "0";
 const BOTH_CORES: &str = "0,1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_swapped_in_turn() {
+        let upstream = |port| Upstream {
+            port,
+            priority: 1,
+            weight: 1,
+        };
+        let setup = Setup {
+            backends: vec![upstream(1), upstream(2)],
+            is_http2: false,
+            is_tls: false,
+            is_reloaded: true,
+            workers: None,
+        };
+        let weights = |generation| {
+            let backends = setup.reweighted(generation).backends;
+            backends.iter().map(|upstream| upstream.weight).collect()
+        };
+        let [first, second, third]: [Vec<u32>; 3] = [1, 2, 3].map(weights);
+        assert_eq!(first, [2, 1]);
+        assert_eq!(second, [1, 2]);
+        assert_eq!(third, first);
+    }
+}

@@ -46,7 +46,8 @@ pub(super) fn http2_out() -> Scenario {
         contenders: vec![
             to_http2(Peer::Floor),
             to_http2(Peer::Nginx).unable("Speaks no HTTP/2 to backends in this version."),
-            to_http2(Peer::Haproxy),
+            to_http2(Peer::Haproxy)
+                .note("Keeps 64 connections to the backend; the floor and the gateway have one."),
             to_http2(Peer::Spillover),
         ],
     }
