@@ -47,14 +47,14 @@ impl ReloadStatus {
         Some((reason.clone(), now - *at))
     }
 
-    pub(super) fn accepted(&self, now: Instant) {
+    pub(crate) fn accepted(&self, now: Instant) {
         let mut inner = self.lock();
         inner.generation += 1;
         inner.accepted = now;
         inner.refused = None;
     }
 
-    pub(super) fn refused(&self, reason: String, now: Instant) {
+    pub(crate) fn refused(&self, reason: String, now: Instant) {
         self.lock().refused = Some((reason, now));
     }
 
