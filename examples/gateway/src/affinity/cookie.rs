@@ -28,16 +28,15 @@ impl NewCookie {
 }
 
 /// The value of a request's cookie.
-pub(super) fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let fields = headers.get_all(COOKIE).into_iter();
-    let mut pairs = fields
-        .filter_map(|field| field.to_str().ok())
-        .flat_map(|field| field.split(';'));
-    let value = pairs.find_map(|pair| {
-        let (key, value) = pair.split_once('=')?;
-        (key.trim() == name).then(|| value.trim())
-    });
-    value.filter(|value| !value.is_empty())
+    // Browsers send bytes as they were set, and not all of those are ASCII.
+    let mut pairs = fields.flat_map(|field| field.as_bytes().split(|&byte| byte == b';'));
+    pairs.find_map(|pair| {
+        let (key, value) = pair.split_at(memchr::memchr(b'=', pair)?);
+        let value = value[1..].trim_ascii();
+        (key.trim_ascii() == name.as_bytes() && !value.is_empty()).then_some(value)
+    })
 }
 
 #[cfg(test)]
@@ -49,10 +48,20 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(COOKIE, HeaderValue::from_static("a=1; ab=2;c"));
         headers.append(COOKIE, HeaderValue::from_static("b= 3 ; empty="));
-        assert_eq!(find(&headers, "a"), Some("1"));
-        assert_eq!(find(&headers, "b"), Some("3"));
+        assert_eq!(find(&headers, "a"), Some(&b"1"[..]));
+        assert_eq!(find(&headers, "b"), Some(&b"3"[..]));
         assert_eq!(find(&headers, "c"), None);
         assert_eq!(find(&headers, "empty"), None);
+    }
+
+    #[test]
+    fn others_may_be_anything() {
+        let mut headers = HeaderMap::new();
+        let field = "name=Zo\u{eb}; =; ;; a=x=y;home=1".as_bytes();
+        headers.append(COOKIE, HeaderValue::from_bytes(field).unwrap());
+        assert_eq!(find(&headers, "home"), Some(&b"1"[..]));
+        assert_eq!(find(&headers, "a"), Some(&b"x=y"[..]));
+        assert_eq!(find(&headers, ""), None);
     }
 
     #[test]

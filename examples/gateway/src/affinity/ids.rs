@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, header::CONTENT_ENCODING};
 use quick_cache::sync::Cache;
 use spillover_core::{Affinity, Selected};
 
@@ -28,6 +28,9 @@ impl KnownIds {
 
     /// Notes who made what has this id.
     pub(super) fn note(&self, id: &str, selected: &Selected) {
+        if id.len() > LONGEST {
+            return;
+        }
         let home = Affinity::to(selected.backend().label());
         self.homes.insert(id.into(), home);
     }
@@ -38,9 +41,9 @@ impl KnownIds {
         request.method() == Method::POST && segments.any(|segment| MAKERS.contains(&segment))
     }
 
-    /// Whether it was, by this response.
+    /// Whether it was, by this response, and the id can be read there.
     pub(super) fn has_made<B>(response: &Response<B>) -> bool {
-        response.status().is_success()
+        response.status().is_success() && !response.headers().contains_key(CONTENT_ENCODING)
     }
 }
 
@@ -85,3 +88,6 @@ const MAKERS: [&str; 10] = [
 ];
 
 const CAPACITY: usize = 100_000;
+
+/// With the capacity it bounds the memory that ids take, whatever backends call them. Those of OpenAI have up to 80 bytes.
+const LONGEST: usize = 256;

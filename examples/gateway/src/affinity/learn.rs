@@ -91,14 +91,22 @@ impl<B: From<Bytes>> From<Bytes> for LearnBody<B> {
 /// The first id in the beginning of a JSON object or of a stream of events. What is made comes with its own id before those of
 /// its parts.
 fn first_id(beginning: &[u8]) -> Option<&str> {
-    let after = memmem::find(beginning, br#""id""#)? + br#""id""#.len();
-    let rest = beginning[after..].trim_ascii_start();
+    let mut keys = memmem::find_iter(beginning, KEY);
+    keys.find_map(|at| id_after(&beginning[at + KEY.len()..]))
+}
+
+/// The string that a key has; the rest begins after the key.
+fn id_after(rest: &[u8]) -> Option<&str> {
+    let rest = rest.trim_ascii_start();
     let rest = rest.strip_prefix(b":")?.trim_ascii_start();
     let rest = rest.strip_prefix(b"\"")?;
     let end = memchr::memchr(b'"', rest)?;
     let id = str::from_utf8(&rest[..end]).ok()?;
     (!id.is_empty()).then_some(id)
 }
+
+/// With its quotes: within a string they would be escaped.
+const KEY: &[u8] = br#""id""#;
 
 /// An id comes early.
 const LIMIT: usize = 4096;
@@ -109,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_first_id_is_that_of_the_whole() {
-        let cases: [(&str, Option<&str>); 7] = [
+        let cases: [(&str, Option<&str>); 9] = [
             (
                 r#"{"id":"resp_1","output":[{"id":"msg_1"}]}"#,
                 Some("resp_1"),
@@ -121,6 +129,8 @@ mod tests {
             ),
             (r#"{"id":"resp"#, None),
             (r#"{"id":7}"#, None),
+            (r#"{"object":"id","id":"x"}"#, Some("x")),
+            (r#"{"said":"the \"id\": \"no\"","id":"yes"}"#, Some("yes")),
             (r#"{"id":""}"#, None),
             ("", None),
         ];

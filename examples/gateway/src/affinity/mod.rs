@@ -4,6 +4,8 @@ mod cookie;
 mod future;
 mod ids;
 mod learn;
+#[cfg(test)]
+mod tests;
 
 use std::{
     convert::Infallible,
@@ -11,7 +13,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header::ACCEPT_ENCODING};
 use spillover_core::Affinity;
 use tower::{Layer, Service};
 use tower_spillover::select::{Draw, ThreadDraw};
@@ -81,6 +83,11 @@ where
             request.extensions_mut().insert(affinity);
         }
         let learns = config.keys.contains(&AffinityKey::Id) && KnownIds::may_make(&request);
+        if learns {
+            // SDKs ask for compression, and an id is not read from that.
+            let plain = HeaderValue::from_static("identity");
+            request.headers_mut().insert(ACCEPT_ENCODING, plain);
+        }
         let ids = learns.then(|| self.layer.ids.clone());
         ResponseFuture::new(self.inner.call(request), cookie, ids)
     }
