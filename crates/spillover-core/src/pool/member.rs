@@ -69,15 +69,16 @@ impl Member {
 
     pub(super) fn snapshot(&self, scope: Scope, now: Tick) -> BackendSnapshot {
         let scope = self.scope(scope);
-        BackendSnapshot::new(
-            self.backend.clone(),
-            self.state.condition(scope, now),
-            self.state.cause(scope, now),
-            self.state.counts(),
-            self.state.in_flight(),
-            self.state.latency(now),
-            self.state.throttled_scopes(now),
-        )
+        BackendSnapshot {
+            backend: self.backend.clone(),
+            condition: self.state.condition(scope, now),
+            cause: self.state.cause(scope, now),
+            counts: self.state.counts(),
+            in_flight: self.state.in_flight(),
+            latency: self.state.latency(now),
+            throttled_scopes: self.state.throttled_scopes(now),
+            longest_throttle: self.state.longest_throttle(now),
+        }
     }
 
     /// What the scope of a request is here.

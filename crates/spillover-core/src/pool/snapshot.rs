@@ -6,36 +6,17 @@ use crate::Backend;
 /// The state of one backend at one instant.
 #[derive(Clone, Debug)]
 pub struct BackendSnapshot {
-    backend: Backend,
-    condition: Condition,
-    cause: Option<Cause>,
-    counts: Counts,
-    in_flight: u32,
-    latency: Option<Duration>,
-    throttled_scopes: usize,
+    pub(super) backend: Backend,
+    pub(super) condition: Condition,
+    pub(super) cause: Option<Cause>,
+    pub(super) counts: Counts,
+    pub(super) in_flight: u32,
+    pub(super) latency: Option<Duration>,
+    pub(super) throttled_scopes: usize,
+    pub(super) longest_throttle: Option<(Duration, Cause)>,
 }
 
 impl BackendSnapshot {
-    pub(super) fn new(
-        backend: Backend,
-        condition: Condition,
-        cause: Option<Cause>,
-        counts: Counts,
-        in_flight: u32,
-        latency: Option<Duration>,
-        throttled_scopes: usize,
-    ) -> Self {
-        Self {
-            backend,
-            condition,
-            cause,
-            counts,
-            in_flight,
-            latency,
-            throttled_scopes,
-        }
-    }
-
     /// The backend.
     #[must_use]
     pub fn backend(&self) -> &Backend {
@@ -64,6 +45,13 @@ impl BackendSnapshot {
     #[must_use]
     pub fn throttled_scopes(&self) -> usize {
         self.throttled_scopes
+    }
+
+    /// For how long and why it is throttled for the one of these scopes that opens last.
+    #[must_use]
+    pub fn longest_throttle(&self) -> Option<(Duration, &Cause)> {
+        let (left, cause) = self.longest_throttle.as_ref()?;
+        Some((*left, cause))
     }
 
     /// How many requests are at it: chosen for, and not [released](crate::Selected::release).

@@ -134,6 +134,12 @@ impl State {
         self.known.throttles.count(now)
     }
 
+    /// For how long and why it is throttled for the scope that opens last.
+    pub(super) fn longest_throttle(&self, now: Tick) -> Option<(Duration, Cause)> {
+        let (until, cause) = self.known.throttles.longest(now)?;
+        Some((now.until(until.get()), cause))
+    }
+
     /// Holds the backend whatever its state, without being its probe.
     pub(super) fn hold(&self, scope: Scope, now: Tick) -> Claim {
         Claim::new(scope, self.guess.failing.health(now), now)

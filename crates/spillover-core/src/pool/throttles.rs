@@ -54,6 +54,17 @@ impl Throttles {
         refused.count()
     }
 
+    /// Until when and why the scope is refused that opens last.
+    pub(super) fn longest(&self, now: Tick) -> Option<(Tick, Cause)> {
+        if self.latest.load(Relaxed) <= now.get() {
+            return None;
+        }
+        let entries = self.lock();
+        let refused = entries.iter().filter(|entry| entry.until > now);
+        let last = refused.max_by_key(|entry| entry.until)?;
+        Some((last.until, last.cause.clone()))
+    }
+
     /// Why requests of this scope are refused.
     pub(super) fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
         let entries = self.lock();

@@ -2,6 +2,8 @@
 
 mod metrics;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 

@@ -74,13 +74,31 @@ struct Backend {
     #[serde(skip_serializing_if = "Option::is_none")]
     closed_for_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    cause: Option<String>,
+    cause: Option<Cause>,
     /// Deployments, models and clients for which it is.
     throttled_scopes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    longest_throttle: Option<Throttle>,
     in_flight: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<f64>,
     attempts: Attempts,
+}
+
+/// Of these, the one that ends last.
+#[derive(Debug, Serialize)]
+struct Throttle {
+    for_ms: u64,
+    cause: Cause,
+}
+
+/// What it was refused for.
+#[derive(Debug, Serialize)]
+struct Cause {
+    class: &'static str,
+    /// In the backend's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -168,11 +186,12 @@ impl Backend {
             weight: backend.weight(),
             condition,
             closed_for_ms: closed_for.map(|closed_for| closed_for.as_millis() as u64),
-            cause: snapshot.cause().map(|cause| match cause.message() {
-                Some(message) => format!("{:?}: {message}", cause.class()),
-                None => format!("{:?}", cause.class()),
-            }),
+            cause: snapshot.cause().map(Cause::of),
             throttled_scopes: snapshot.throttled_scopes(),
+            longest_throttle: snapshot.longest_throttle().map(|(left, cause)| Throttle {
+                for_ms: left.as_millis() as u64,
+                cause: Cause::of(cause),
+            }),
             in_flight: snapshot.in_flight(),
             latency_ms: snapshot
                 .latency()
@@ -188,8 +207,17 @@ impl Backend {
     }
 }
 
+impl Cause {
+    fn of(cause: &spillover_core::Cause) -> Self {
+        Self {
+            class: cause.class().as_str(),
+            message: cause.message().map(ToOwned::to_owned),
+        }
+    }
+}
+
 /// Its word, and for how long it stays so.
-pub(super) fn condition(condition: Condition) -> (&'static str, Option<Duration>) {
+fn condition(condition: Condition) -> (&'static str, Option<Duration>) {
     match condition {
         Condition::Throttled(left) => ("throttled", Some(left)),
         Condition::Failing(left) => ("failing", Some(left)),
