@@ -59,6 +59,8 @@ pub(crate) enum ErrorKind {
     Timeout,
     BadRequest,
     SlowRequest,
+    /// Says a thing twice.
+    Ambiguous,
     TooLarge,
     NoPool,
     MethodNotAllowed,
@@ -108,7 +110,7 @@ impl ErrorKind {
             Self::RateLimit | Self::Quota => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::BAD_GATEWAY,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::BadRequest | Self::Ambiguous => StatusCode::BAD_REQUEST,
             Self::SlowRequest => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoPool => StatusCode::NOT_FOUND,
@@ -127,6 +129,7 @@ impl ErrorKind {
             Self::Timeout => ("server_error", "gateway_timeout"),
             Self::BadRequest => ("invalid_request_error", "incomplete_request"),
             Self::SlowRequest => ("invalid_request_error", "request_timeout"),
+            Self::Ambiguous => ("invalid_request_error", "duplicate_field"),
             Self::TooLarge => ("invalid_request_error", "request_too_large"),
             Self::NoPool => ("invalid_request_error", "not_found"),
             Self::MethodNotAllowed => ("invalid_request_error", "method_not_allowed"),
@@ -144,7 +147,7 @@ impl ErrorKind {
             Self::Timeout => "timeout_error",
             Self::TooLarge => "request_too_large",
             Self::NoPool => "not_found_error",
-            Self::BadRequest | Self::SlowRequest | Self::MethodNotAllowed => {
+            Self::BadRequest | Self::SlowRequest | Self::Ambiguous | Self::MethodNotAllowed => {
                 "invalid_request_error"
             }
             Self::Unauthorized => "authentication_error",
@@ -158,7 +161,7 @@ impl ErrorKind {
             Self::RateLimit | Self::Quota | Self::TooLarge => 8,
             Self::Unavailable => 14,
             Self::Timeout => 4,
-            Self::BadRequest | Self::SlowRequest => 3,
+            Self::BadRequest | Self::SlowRequest | Self::Ambiguous => 3,
             Self::NoPool | Self::MethodNotAllowed => 12,
             Self::Unauthorized => 16,
             Self::Forbidden => 7,

@@ -69,3 +69,73 @@ impl fmt::Display for NotReady {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use spillover_core::{Backend, Outcome, Pool, Query, Weighted};
+
+    use super::*;
+    use crate::config::PoolConfig;
+
+    struct Subject {
+        pool: Pool,
+        health: Health,
+        _sites: watch::Sender<Arc<Site>>,
+    }
+
+    fn subject(labels: &[&str]) -> Subject {
+        let backend = |label: &&str| Backend::builder(*label).url("https://b.example").build();
+        let backends: Vec<_> = labels.iter().map(|label| backend(label).unwrap()).collect();
+        let pool = Pool::new(backends.iter().cloned()).unwrap();
+        let config = PoolConfig::new("chat", backends);
+        let sites = watch::Sender::new(Arc::new(Site::of_pool(config, pool.clone())));
+        Subject {
+            pool,
+            health: Health::new(sites.subscribe()),
+            _sites: sites,
+        }
+    }
+
+    impl Subject {
+        /// The next backend in turn goes this way.
+        fn record(&self, outcome: &Outcome, now: Instant) {
+            let selected = self
+                .pool
+                .select_by(&Weighted::default(), &Query::new(), now, 0);
+            selected.unwrap().record(outcome, now);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_is_ready_until_every_backend_has_failed_from_the_start() {
+        let now = Instant::now();
+        let subject = subject(&["a", "b"]);
+        let failing = Outcome::failing(Duration::from_secs(10));
+        assert_eq!(subject.health.readiness(now), Ok(()));
+        subject.record(&failing, now);
+        assert_eq!(subject.health.readiness(now), Ok(()));
+        subject.record(&failing, now);
+        let error = subject.health.readiness(now).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no backend of the pool chat was ever usable"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_has_served_or_throttled_was_usable() {
+        let now = Instant::now();
+        for first in [
+            Outcome::success(),
+            Outcome::throttled(Duration::from_millis(100)),
+        ] {
+            let subject = subject(&["a"]);
+            subject.record(&first, now);
+            let later = now + Duration::from_secs(1);
+            subject.record(&Outcome::failing(Duration::from_secs(10)), later);
+            assert_eq!(subject.health.readiness(later), Ok(()));
+        }
+    }
+}

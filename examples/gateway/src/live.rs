@@ -95,3 +95,96 @@ impl<M, S> fmt::Debug for Live<M, S> {
         f.debug_struct("Live").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        convert::Infallible,
+        future::{Ready, ready},
+        sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    };
+
+    use spillover_core::{Backend, Pool};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::config::PoolConfig;
+
+    fn site(pool: &str) -> Arc<Site> {
+        let backend = Backend::builder("b").url("https://upstream.example");
+        let backend = backend.build().unwrap();
+        let config = PoolConfig::new(pool, [backend.clone()]);
+        Arc::new(Site::of_pool(config, Pool::new([backend]).unwrap()))
+    }
+
+    /// Answers with the name of the site's pool.
+    #[derive(Clone)]
+    struct Named(String);
+
+    impl Service<()> for Named {
+        type Response = String;
+        type Error = Infallible;
+        type Future = Ready<Result<String, Infallible>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            ready(Ok(self.0.clone()))
+        }
+    }
+
+    fn named(site: &Arc<Site>) -> Named {
+        Named(site.pools()[0].name().to_string())
+    }
+
+    async fn ask<S: Service<(), Response = String, Error = Infallible>>(service: &mut S) -> String {
+        let Ok(name) = service.ready().await.unwrap().call(()).await;
+        name
+    }
+
+    #[tokio::test]
+    async fn the_newest_site_serves_the_next_request() {
+        let sites = watch::Sender::new(site("one"));
+        let mut live = Live::new(sites.subscribe(), named);
+        let mut other = live.clone();
+        assert_eq!(ask(&mut live).await, "one");
+        sites.send_replace(site("two"));
+        assert_eq!(ask(&mut live).await, "two");
+        assert_eq!(ask(&mut live.clone()).await, "two");
+        sites.send_replace(site("three"));
+        sites.send_replace(site("four"));
+        assert_eq!(ask(&mut other).await, "four");
+        drop(sites);
+        assert_eq!(ask(&mut live).await, "two");
+    }
+
+    #[tokio::test]
+    async fn clones_have_one_service_for_each_site() {
+        let sites = watch::Sender::new(site("one"));
+        let made = AtomicUsize::new(0);
+        let live = Live::new(sites.subscribe(), |site: &Arc<Site>| {
+            made.fetch_add(1, Relaxed);
+            named(site)
+        });
+        let mut clones: Vec<_> = (0..5).map(|_| live.clone()).collect();
+        sites.send_replace(site("two"));
+        for clone in &mut clones {
+            assert_eq!(ask(clone).await, "two");
+            assert_eq!(ask(clone).await, "two");
+        }
+        assert_eq!(made.load(Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn one_that_is_ready_serves_by_its_site() {
+        let sites = watch::Sender::new(site("one"));
+        let mut live = Live::new(sites.subscribe(), named);
+        live.ready().await.unwrap();
+        sites.send_replace(site("two"));
+        let Ok(name) = live.call(()).await;
+        assert_eq!(name, "one");
+        assert_eq!(ask(&mut live).await, "two");
+    }
+}

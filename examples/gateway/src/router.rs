@@ -96,3 +96,88 @@ fn other_key<ReqBody, ResBody: From<Bytes>>(request: &Request<ReqBody>) -> Respo
         message: "This key does not open the pool that the request is for.".into(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, Full};
+    use sha2::{Digest, Sha256};
+    use spillover_core::{Backend, Pool};
+    use spillover_testing::Probe;
+    use tower::{ServiceBuilder, ServiceExt};
+    use wildmatch::WildMatch;
+
+    use super::*;
+    use crate::{
+        clients::{ClientsLayer, KeyRing},
+        config::{self, PoolConfig, Route},
+    };
+
+    /// A site whose only pool, `chat`, takes the deployments that begin with `gpt`.
+    fn site() -> Arc<Site> {
+        let backend = Backend::builder("b").url("https://upstream.example");
+        let backend = backend.build().unwrap();
+        let mut config = PoolConfig::new("chat", [backend.clone()]);
+        config.routes = vec![Route {
+            model: Some(WildMatch::new("gpt*")),
+            ..Route::default()
+        }];
+        Arc::new(Site::of_pool(config, Pool::new([backend]).unwrap()))
+    }
+
+    fn router() -> Router<Probe<(), Full<Bytes>, Infallible>> {
+        Router::new(site(), |pool| {
+            let name = Bytes::copy_from_slice(pool.name().as_bytes());
+            Probe::new(move |_| {
+                let name = name.clone();
+                async move { Ok(Response::new(Full::new(name))) }
+            })
+        })
+    }
+
+    async fn text(response: Response<Full<Bytes>>) -> (u16, String) {
+        let status = response.status().as_u16();
+        let Ok(body) = response.into_body().collect().await;
+        (status, String::from_utf8(body.to_bytes().into()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_request_goes_to_its_pool_or_is_told_that_there_is_none() {
+        let send = |path: &str| router().oneshot(Request::post(path).body(()).unwrap());
+        let Ok(response) = send("/openai/deployments/gpt-4o/chat/completions").await;
+        assert_eq!(text(response).await, (200, "chat".to_owned()));
+        let Ok(response) = send("/openai/deployments/o3/chat/completions").await;
+        let (status, body) = text(response).await;
+        assert_eq!(status, 404);
+        assert!(body.contains("not_found"), "{body}");
+        let Ok(response) = send("/v1/messages").await;
+        let (status, body) = text(response).await;
+        assert_eq!(status, 404);
+        assert!(body.contains("not_found_error"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_key_opens_its_pools_only() {
+        let key = |pool: &str| config::ClientKey {
+            name: pool.into(),
+            sha256: sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(pool))
+                .into(),
+            pools: vec![pool.into()],
+            requests_per_minute: None,
+        };
+        let keys = KeyRing::new(&config::Clients {
+            keys: vec![key("chat"), key("other")],
+            cors: None,
+        });
+        let service = ServiceBuilder::new()
+            .layer(ClientsLayer::new(keys))
+            .service(router());
+        for (key, expected) in [("chat", 200), ("other", 403)] {
+            let request = Request::post("/openai/deployments/gpt-4o/chat/completions")
+                .header("api-key", key)
+                .body(())
+                .unwrap();
+            let Ok(response) = service.clone().oneshot(request).await;
+            assert_eq!(text(response).await.0, expected);
+        }
+    }
+}

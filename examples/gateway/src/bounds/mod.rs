@@ -29,7 +29,11 @@ pub(crate) struct BoundsLayer {
 
 /// In the request's extensions: when its response has to be at its end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline(pub(crate) Instant);
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    /// What the request had in all.
+    pub(crate) total: Duration,
+}
 
 impl BoundsLayer {
     pub(crate) fn new(body: Option<u64>, total: Option<Duration>) -> Self {
@@ -76,8 +80,8 @@ where
             return ResponseFuture::answer(too_large(&request, limit));
         }
         if let Some(total) = total {
-            let deadline = Deadline(Instant::now() + total);
-            request.extensions_mut().insert(deadline);
+            let at = Instant::now() + total;
+            request.extensions_mut().insert(Deadline { at, total });
         }
         let request = request.map(|body| BoundedBody::new(body, limit));
         ResponseFuture::inner(self.inner.call(request))

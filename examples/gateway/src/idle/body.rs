@@ -70,6 +70,10 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         match Pin::new(&mut this.inner).poll_frame(cx) {
+            Poll::Ready(Some(_)) if this.deadline.is_some_and(|at| Instant::now() >= at) => {
+                // A client that takes it slowly never finds the next chunk missing.
+                Poll::Ready(Some(Err(Over::Total.into())))
+            }
             Poll::Ready(frame) => {
                 this.waiting_since = None;
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
@@ -166,5 +170,30 @@ mod tests {
         let slower = drip(Duration::from_secs(4));
         let (chunks, after, _) = read(IdleBody::new(slower, limit, None)).await;
         assert_eq!((chunks, after.as_secs()), (0, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_its_time_has_no_more_than_others() {
+        let chunks = stream::repeat_with(|| Ok(Frame::data(Bytes::from_static(b"x"))));
+        let ready: StreamBody<_> =
+            StreamBody::new(chunks.map(|chunk: Result<_, Infallible>| chunk));
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let mut body = IdleBody::new(ready, None, Some(deadline));
+        for _ in 0..5 {
+            assert!(body.frame().await.unwrap().is_ok());
+            sleep(Duration::from_secs(1)).await;
+        }
+        let error = body.frame().await.unwrap().unwrap_err();
+        assert!(error.to_string().contains("in total"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_ask_is_not_waited_for() {
+        let limit = Some(Duration::from_secs(3));
+        let mut body = IdleBody::new(drip(Duration::from_secs(2)), limit, None);
+        for _ in 0..3 {
+            assert!(body.frame().await.unwrap().is_ok());
+            sleep(Duration::from_secs(60)).await;
+        }
     }
 }

@@ -57,7 +57,10 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let deadline = request.extensions().get().map(|&Deadline(at)| at);
+        let deadline = request
+            .extensions()
+            .get()
+            .map(|deadline: &Deadline| deadline.at);
         ResponseFuture::new(self.inner.call(request), self.limit, deadline)
     }
 }

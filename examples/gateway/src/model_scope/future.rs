@@ -99,6 +99,9 @@ where
             if let Err(error) = result {
                 return Poll::Ready(Ok(incomplete(&head, error.into())));
             }
+            if scan.is_ambiguous() {
+                return Poll::Ready(Ok(ambiguous(&head)));
+            }
             if let (false, Some(model)) = (has_scope, scan.model()) {
                 head.extensions.insert(Scope::of(model));
             }
@@ -116,5 +119,12 @@ fn incomplete<B: From<Bytes>>(head: &Parts, error: BoxError) -> Response<B> {
     Dialect::of(&head.uri, &head.headers).response(&GatewayError {
         kind: ErrorKind::BadRequest,
         message: "The request body ended before it was complete.".into(),
+    })
+}
+
+fn ambiguous<B: From<Bytes>>(head: &Parts) -> Response<B> {
+    Dialect::of(&head.uri, &head.headers).response(&GatewayError {
+        kind: ErrorKind::Ambiguous,
+        message: "The request body has more than one field model.".into(),
     })
 }

@@ -13,7 +13,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, Method, Request, Response,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+};
 use http_body::Body;
 use tower::{BoxError, Layer, Service};
 use tower_spillover::Scope;
@@ -26,7 +29,7 @@ pub(crate) use self::{
 };
 use crate::bounds::announced_length;
 
-/// Puts the [`Scope`] of a request into its extensions: the `model` in a JSON body of up to [`LIMIT`] bytes, the model that the
+/// Puts the [`Scope`] of a request into its extensions: the `model` in a JSON body that is not too large, the model that the
 /// query names where no body is looked into, else the path.
 ///
 /// A path with a deployment says it already; such requests pass through. A body is read as far as its `model`, and goes on
@@ -78,7 +81,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let is_in_path = Scope::of_path(request.uri().path()).is_some();
         let is_wanted = !is_in_path || self.wanted.is_kept_of_deployments();
-        let is_in_body = is_wanted && has_model(&request);
+        let is_in_body = is_wanted && has_model(&request, self.wanted.limit());
         if !is_in_path {
             let uri = request.uri();
             let scope = uri
@@ -99,10 +102,17 @@ where
     }
 }
 
-fn has_model<B>(request: &Request<B>) -> bool {
+fn has_model<B>(request: &Request<B>, limit: u64) -> bool {
     request.method() == Method::POST
         && is_json(request.headers())
-        && announced_length(request.headers()).is_none_or(|length| length <= LIMIT)
+        && is_plain(request.headers())
+        && announced_length(request.headers()).is_none_or(|length| length <= limit)
+}
+
+/// Whether the body is as it is read: compressed, it may hold the bytes of a model by chance.
+fn is_plain(headers: &HeaderMap) -> bool {
+    let encoding = headers.get(CONTENT_ENCODING);
+    encoding.is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -116,12 +126,9 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 const JSON: &[u8] = b"application/json";
 
-/// Chat requests are smaller.
-const LIMIT: u64 = 1 << 20;
-
 #[cfg(test)]
 mod tests {
-    use http::header::CONTENT_LENGTH;
+    use http::{HeaderValue, header::CONTENT_LENGTH};
 
     use super::*;
 
@@ -134,8 +141,16 @@ mod tests {
                 .body(())
                 .unwrap()
         };
-        assert!(has_model(&request("Application/JSON; charset=utf-8", "9")));
-        assert!(!has_model(&request("multipart/form-data", "9")));
-        assert!(!has_model(&request("application/json", "9999999")));
+        let has_model = |request| has_model(&request, 10);
+        let kind = "Application/JSON; charset=utf-8";
+        assert!(has_model(request(kind, "10")));
+        assert!(!has_model(request("multipart/form-data", "9")));
+        assert!(!has_model(request(kind, "11")));
+        for (encoding, is_read) in [("gzip", false), ("Identity", true)] {
+            let mut request = request(kind, "9");
+            let encoding = HeaderValue::from_static(encoding);
+            request.headers_mut().insert(CONTENT_ENCODING, encoding);
+            assert_eq!(has_model(request), is_read);
+        }
     }
 }

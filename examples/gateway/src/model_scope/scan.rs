@@ -1,9 +1,11 @@
+use std::ops::Range;
+
 use memchr::memchr2;
 
 use super::wanted::{self, Found, Wanted};
 
 /// Looks for the strings of the wanted fields of a request in JSON, chunk by chunk: those of the object that is the body. The
-/// first of a name counts.
+/// first of a name counts; a second model is told where that matters.
 ///
 /// It is no parser: what it makes of a text that is not JSON has no meaning, for no backend takes that.
 #[derive(Debug)]
@@ -18,9 +20,9 @@ pub(super) struct Scan {
     kept_at: usize,
     /// Bytes of the chunks before.
     passed: usize,
+    /// Of each wanted field that was seen.
     found: Vec<wanted::Text>,
-    /// Fields of which nothing was seen yet.
-    left: usize,
+    is_ambiguous: bool,
     is_done: bool,
 }
 
@@ -43,7 +45,6 @@ struct Text {
 impl Scan {
     pub(super) fn new(wanted: Wanted) -> Self {
         Self {
-            left: wanted.len(),
             wanted,
             depth: 0,
             place: Place::Key,
@@ -52,6 +53,7 @@ impl Scan {
             kept_at: 0,
             passed: 0,
             found: Vec::new(),
+            is_ambiguous: false,
             is_done: false,
         }
     }
@@ -77,7 +79,17 @@ impl Scan {
     pub(super) fn model(&self) -> Option<&str> {
         let mut found = self.found.iter();
         let model = found.find(|found| found.field == 0)?;
-        Some(&model.text)
+        model.text.as_deref()
+    }
+
+    /// Whether there is more than one model where only one may be.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.is_ambiguous
+    }
+
+    /// How many bytes are to be looked at.
+    pub(super) fn limit(&self) -> u64 {
+        self.wanted.limit()
     }
 
     /// Whether it is to be told what was found.
@@ -114,11 +126,8 @@ impl Scan {
     /// Notes the string that was kept; the next byte is at `end`.
     fn end_kept(&mut self, end: usize) {
         if let Place::Wanted(field) = self.place {
-            if let Ok(text) = serde_json::from_slice(&self.kept) {
-                let place = self.kept_at..end;
-                self.found.push(wanted::Text { field, text, place });
-            }
-            self.see();
+            let text = serde_json::from_slice(&self.kept).ok();
+            self.see(field, text, self.kept_at..end);
             return;
         }
         let name = &self.kept[1..self.kept.len() - 1];
@@ -128,15 +137,24 @@ impl Scan {
         } else {
             self.wanted.find(name)
         };
-        let is_new = |field: &usize| self.found.iter().all(|found| found.field != *field);
-        self.place = field.filter(is_new).map_or(Place::Value, Place::Wanted);
+        let is_seen = |field| self.found.iter().any(|found| found.field == field);
+        self.place = match field {
+            Some(field) if !is_seen(field) => Place::Wanted(field),
+            Some(0) if self.wanted.is_model_decisive() => {
+                self.is_ambiguous = true;
+                self.is_done = true;
+                Place::Value
+            }
+            _ => Place::Value,
+        };
     }
 
-    /// Notes that a wanted field was there.
-    fn see(&mut self) {
+    /// Notes what a wanted field has.
+    fn see(&mut self, field: usize, text: Option<String>, place: Range<usize>) {
         self.place = Place::Value;
-        self.left -= 1;
-        self.is_done = self.left == 0;
+        self.found.push(wanted::Text { field, text, place });
+        let is_all = self.found.len() == self.wanted.len();
+        self.is_done = is_all && !self.wanted.is_model_decisive();
     }
 
     fn step(&mut self, byte: u8, at: usize) {
@@ -155,8 +173,10 @@ impl Scan {
                 });
             }
             // What is no string is nothing that is wanted.
-            _ if self.depth == 1 && matches!(self.place, Place::Wanted(_)) => {
-                self.see();
+            _ if self.depth == 1
+                && let Place::Wanted(field) = self.place =>
+            {
+                self.see(field, None, at..at);
                 if !self.is_done {
                     self.step(byte, at);
                 }
@@ -231,6 +251,33 @@ mod tests {
             assert_eq!(found.field("user"), None);
             assert_eq!(found.field("late"), None);
         }
+    }
+
+    #[test]
+    fn a_second_model_is_told_where_the_model_decides() {
+        let scan = |text: &str, is_routed| {
+            let mut scan = Scan::new(Wanted::new(["user"], is_routed, false));
+            for byte in text.as_bytes().chunks(1) {
+                scan.look(byte);
+            }
+            (scan.model().map(str::to_owned), scan.is_ambiguous())
+        };
+        let a = Some("a".to_owned());
+        let twice = r#"{"model": "a", "user": "u", "n": [], "mod\u0065l": "b"}"#;
+        assert_eq!(scan(twice, true), (a.clone(), true));
+        assert_eq!(scan(twice, false), (a.clone(), false));
+        let nested = r#"{"model": "a", "user": "u", "n": {"model": "b"}, "models": ["model"]}"#;
+        assert_eq!(scan(nested, true), (a, false));
+        let numbers = r#"{"model": 1, "model": 2, "model": 3}"#;
+        assert_eq!(scan(numbers, true), (None, true));
+        assert_eq!(scan(numbers, false), (None, false));
+    }
+
+    #[test]
+    fn the_model_may_be_a_wanted_field_too() {
+        let mut scan = Scan::new(Wanted::new(["model"], false, false));
+        assert!(scan.look(br#"{"model": "a","#));
+        assert_eq!(scan.into_found().field("model"), Some("a"));
     }
 
     fn value() -> impl Strategy<Value = Value> {

@@ -7,6 +7,7 @@ pub(crate) struct Wanted {
     fields: Arc<[Box<str>]>,
     is_kept: bool,
     is_kept_of_deployments: bool,
+    is_model_decisive: bool,
 }
 
 impl Wanted {
@@ -17,14 +18,33 @@ impl Wanted {
         is_replaced: bool,
     ) -> Self {
         let mut fields: Vec<Box<str>> = fields.into_iter().map(Into::into).collect();
+        let has_fields = !fields.is_empty();
+        // It is looked for anyway.
+        fields.retain(|field| **field != *MODEL);
         fields.sort_unstable();
         fields.dedup();
-        let is_kept_of_deployments = is_replaced || !fields.is_empty();
+        let is_kept_of_deployments = is_replaced || has_fields;
         Self {
             fields: fields.into(),
             is_kept: is_routed || is_kept_of_deployments,
             is_kept_of_deployments,
+            is_model_decisive: is_routed || is_replaced,
         }
+    }
+
+    /// Bodies of more bytes are not read, and of others not more of them.
+    pub(super) fn limit(&self) -> u64 {
+        if self.is_model_decisive {
+            LIMIT_OF_DECISIVE
+        } else {
+            LIMIT
+        }
+    }
+
+    /// Whether the model says where a request goes, or is replaced: then a body is read to its end, and there must not be a
+    /// second one. Which of two is the model, the backend may see otherwise.
+    pub(super) fn is_model_decisive(&self) -> bool {
+        self.is_model_decisive
     }
 
     /// How many fields there are, with the model.
@@ -34,7 +54,7 @@ impl Wanted {
 
     /// The number of a field; 0 is the model.
     pub(super) fn find(&self, name: &[u8]) -> Option<usize> {
-        if name == b"model" {
+        if name == MODEL.as_bytes() {
             return Some(0);
         }
         let mut fields = self.fields.iter();
@@ -65,11 +85,12 @@ struct Inner {
     texts: Vec<Text>,
 }
 
-/// A string that a field has.
+/// What a field has.
 #[derive(Debug)]
 pub(super) struct Text {
     pub(super) field: usize,
-    pub(super) text: String,
+    /// `None` where it is no string.
+    pub(super) text: Option<String>,
     /// Where it stands, with its quotes.
     pub(super) place: Range<usize>,
 }
@@ -82,21 +103,30 @@ impl Found {
     }
 
     pub(crate) fn model(&self) -> Option<&str> {
-        self.text(0).map(|found| found.text.as_str())
+        self.text(0).map(|(text, _)| text)
     }
 
     /// Where the model stands in the body, with its quotes.
     pub(crate) fn place(&self) -> Option<Range<usize>> {
-        self.text(0).map(|found| found.place.clone())
+        self.text(0).map(|(_, place)| place.clone())
     }
 
     /// The string that this field has.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         let field = self.inner.wanted.find(name.as_bytes())?;
-        self.text(field).map(|found| found.text.as_str())
+        self.text(field).map(|(text, _)| text)
     }
 
-    fn text(&self, field: usize) -> Option<&Text> {
-        self.inner.texts.iter().find(|text| text.field == field)
+    fn text(&self, field: usize) -> Option<(&str, &Range<usize>)> {
+        let found = self.inner.texts.iter().find(|text| text.field == field)?;
+        Some((found.text.as_deref()?, &found.place))
     }
 }
+
+const MODEL: &str = "model";
+
+/// Most chat requests are smaller, and what a larger one is to be taken for is a guess that costs little.
+const LIMIT: u64 = 1 << 20;
+
+/// As much as is kept for another attempt by default: chats with images in them are large.
+const LIMIT_OF_DECISIVE: u64 = 32 << 20;

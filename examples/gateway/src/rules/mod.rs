@@ -1,6 +1,8 @@
 //! Makes of a request what its backend wants besides the layers of the library: fields, the model in the body, a token.
 
 mod body;
+#[cfg(test)]
+mod tests;
 
 use std::{
     convert::Infallible,
@@ -10,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, Request, Response,
+    HeaderMap, HeaderName, HeaderValue, Request, Response,
     header::{AUTHORIZATION, CONTENT_LENGTH},
 };
 use http_body::Body;
@@ -69,14 +71,20 @@ impl Rules {
         self.headers.is_empty() && self.model.is_none() && self.tokens.is_none()
     }
 
+    /// The field with the token, where there is to be one.
+    fn bearer(&self) -> Result<Option<HeaderValue>, Missing> {
+        self.tokens.as_ref().map(Tokens::bearer).transpose()
+    }
+
     fn apply<B: Body<Data = Bytes>>(
         &self,
         request: Request<B>,
-    ) -> Result<Request<SplicedBody<B>>, Missing> {
+        bearer: Option<HeaderValue>,
+    ) -> Request<SplicedBody<B>> {
         let (mut head, body) = request.into_parts();
         self.headers.apply(&mut head.headers);
-        if let Some(tokens) = &self.tokens {
-            head.headers.insert(AUTHORIZATION, tokens.bearer()?);
+        if let Some(bearer) = bearer {
+            head.headers.insert(AUTHORIZATION, bearer);
         }
         let place = head.extensions.get::<Found>().and_then(Found::place);
         let body = match (&self.model, place) {
@@ -87,16 +95,30 @@ impl Rules {
             }
             _ => SplicedBody::unchanged(body),
         };
-        Ok(Request::from_parts(head, body))
+        Request::from_parts(head, body)
     }
 }
 
+/// Makes the head say what the body has become.
 fn grow(headers: &mut HeaderMap, by: i64) {
     let length = announced_length(headers).and_then(|length| length.checked_add_signed(by));
-    if let Some(length) = length {
-        headers.insert(CONTENT_LENGTH, length.into());
+    match length {
+        Some(length) => headers.insert(CONTENT_LENGTH, length.into()),
+        // Where it says nothing that is understood here, the body itself does.
+        None => headers.remove(CONTENT_LENGTH),
+    };
+    for digest in &DIGESTS {
+        headers.remove(digest);
     }
 }
+
+/// Of the content that it was (RFC 9530, RFC 3230, RFC 1864).
+const DIGESTS: [HeaderName; 4] = [
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("content-md5"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("repr-digest"),
+];
 
 impl<S> Layer<S> for RulesLayer {
     type Service = BackendRules<S>;
@@ -137,12 +159,12 @@ where
             let request = request.map(SplicedBody::unchanged);
             return ResponseFuture::inner(self.inner.call(request));
         };
-        let dialect = Dialect::of(request.uri(), request.headers());
-        let backend = selected.map(|selected| selected.backend().label().to_owned());
-        match rules.apply(request) {
-            Ok(request) => ResponseFuture::inner(self.inner.call(request)),
+        match rules.bearer() {
+            Ok(bearer) => ResponseFuture::inner(self.inner.call(rules.apply(request, bearer))),
             Err(missing) => {
+                let backend = selected.map(|selected| selected.backend().label());
                 tracing::warn!(backend, error = %missing, "attempt failed");
+                let dialect = Dialect::of(request.uri(), request.headers());
                 ResponseFuture::answer(without_token().into_response(dialect))
             }
         }

@@ -1,11 +1,11 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Response, request::Parts};
 use spillover_core::{Class, Exhausted, Pool, StatusClassifier};
 use tower::retry::budget::TpsBudget;
 use tower_spillover::{
     retry::ReplayLimits,
-    select::ThreadDraw,
+    select::{ThreadDraw, WhenExhausted},
     stack::{SpilloverBody, SpilloverLayer},
 };
 
@@ -175,17 +175,27 @@ fn spillover(config: &PoolConfig, pool: Pool) -> Spillover {
             if let Some(max) = limits.max_attempts {
                 retry = retry.max_attempts(max.get());
             }
-            match timeouts.retry_deadline.or(timeouts.total) {
+            // An attempt that began after the request was over would find no time left.
+            let deadlines = [timeouts.retry_deadline, timeouts.total];
+            match deadlines.into_iter().flatten().min() {
                 Some(deadline) => retry.deadline(deadline),
                 None => retry,
             }
         })
         .select(|select| {
-            let select = select.when_exhausted(config.when_exhausted);
+            let select = select.when_exhausted(within(config.when_exhausted, timeouts.total));
             select.with_exhausted_response(all_closed as AllClosed)
         })
         .tracker(|tracker| tracker.cooldowns(config.cooldowns))
         .peek(|peek| peek.max_wait(timeouts.first_event))
+}
+
+/// A wait that is over when the request is.
+fn within(when_exhausted: WhenExhausted, total: Option<Duration>) -> WhenExhausted {
+    match (when_exhausted, total) {
+        (WhenExhausted::Wait(longest), Some(total)) => WhenExhausted::Wait(longest.min(total)),
+        _ => when_exhausted,
+    }
 }
 
 /// Says to a client what keeps the backend closed that opens first, in the words of that backend.

@@ -51,13 +51,11 @@ fn takes<B>(route: &Route, request: &Request<B>, model: Option<&str>) -> bool {
 
 /// Without its port, in lower case.
 fn host<B>(request: &Request<B>) -> String {
-    let authority = match request.uri().authority() {
-        Some(authority) => Some(authority.as_str()),
-        None => request
-            .headers()
-            .get(HOST)
-            .and_then(|host| host.to_str().ok()),
-    };
+    if let Some(host) = request.uri().host() {
+        return host.to_ascii_lowercase();
+    }
+    let field = request.headers().get(HOST);
+    let authority = field.and_then(|host| host.to_str().ok());
     let authority = authority.unwrap_or_default();
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let host = match authority.rsplit_once(':') {
@@ -134,5 +132,24 @@ mod tests {
         assert_eq!(choose("/v2", "team.a.example"), None);
         assert_eq!(choose("/v1", "a.example"), None);
         assert_eq!(choose("/v1", "[::1]"), None);
+        assert_eq!(choose("http://u@team.a.example:80/v1", "other"), Some(0));
+        assert_eq!(choose("http://team.a.example@b/v1", "team.a.example"), None);
+    }
+
+    #[test]
+    fn an_address_is_a_host_with_or_without_a_port() {
+        let route = Route {
+            host: pattern("[::1]"),
+            ..Route::default()
+        };
+        let routes = Routes {
+            of_pools: vec![vec![route]],
+        };
+        let choose = |uri, host| routes.choose(&request(uri, host), None);
+        assert_eq!(choose("/", "[::1]"), Some(0));
+        assert_eq!(choose("/", "[::1]:8080"), Some(0));
+        assert_eq!(choose("http://[::1]:80/", "other"), Some(0));
+        assert_eq!(choose("/", "[::2]"), None);
+        assert_eq!(choose("/", ""), None);
     }
 }

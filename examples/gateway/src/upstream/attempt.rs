@@ -13,7 +13,7 @@ pub(super) struct Attempt {
     selected: Option<Selected>,
     tried: Option<Tried>,
     dialect: Dialect,
-    deadline: Option<Instant>,
+    deadline: Option<Deadline>,
 }
 
 impl Attempt {
@@ -23,7 +23,7 @@ impl Attempt {
             selected: extensions.get::<Selected>().cloned(),
             tried: extensions.get::<Tried>().cloned(),
             dialect: Dialect::of(request.uri(), request.headers()),
-            deadline: extensions.get().map(|&Deadline(at)| at),
+            deadline: extensions.get().copied(),
         };
         if let (Some(progress), Some(selected), Some(tried)) = (
             extensions.get::<Progress>(),
@@ -37,7 +37,7 @@ impl Attempt {
 
     /// Of the request as a whole.
     pub(super) fn time_left(&self) -> Option<Duration> {
-        Some(self.deadline? - Instant::now())
+        Some(self.deadline?.at - Instant::now())
     }
 
     /// Of the backend in its pool.
@@ -55,9 +55,16 @@ impl Attempt {
         self.dialect
     }
 
-    /// Whose fault it is that the time is over: the client's, if the rest of its request is still awaited.
+    /// Whose fault it is that the time is over: the client's, if the rest of its request is still awaited; nobody's, if most
+    /// of the request's time was spent before this attempt.
     pub(super) fn time_out(&self, after: Duration) -> UpstreamError {
+        let is_over = |deadline: Deadline| Instant::now() >= deadline.at;
+        let is_rest = |deadline: Deadline| is_over(deadline) && after * 2 < deadline.total;
         match &self.tried {
+            Some(tried) if self.deadline.is_some_and(is_rest) => {
+                tried.set_request_failed();
+                UpstreamError::timeout(after)
+            }
             Some(tried) if tried.is_awaiting_body() => {
                 tried.set_request_failed();
                 UpstreamError::slow_request(after)
