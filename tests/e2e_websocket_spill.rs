@@ -5,7 +5,7 @@ use std::time::Duration;
 use spillover_testing::upstream::Behavior;
 use spillover_tests::{
     e2e::{
-        Client, Gateway, RefusingPort, WebSocket, WebSocketUpstream, Wire, WireUpstream, answer,
+        Gateway, RefusingPort, WebSocket, WebSocketUpstream, Wire, WireUpstream, answer,
         behaving, healthy, soon,
     },
     gateway,
@@ -287,7 +287,7 @@ async fn an_open_one_takes_a_place_at_its_backend() {
         backend("next", 2, next.url())
     );
     let gateway = gateway!().config(&file).start().await;
-    let (address, admin) = (gateway.address(), Client::http1(gateway.admin().await));
+    let (address, admin) = (gateway.address(), gateway.admin().await);
     let in_flight =
         async || admin.get("/status").await.json()["pools"][0]["backends"][0]["in_flight"].clone();
     let open = async || {

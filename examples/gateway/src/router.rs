@@ -159,8 +159,7 @@ mod tests {
     async fn a_key_opens_its_pools_only() {
         let key = |pool: &str| config::ClientKey {
             name: pool.into(),
-            sha256: sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(pool))
-                .into(),
+            sha256: Sha256::digest(pool).into(),
             pools: vec![pool.into()],
             requests_per_minute: None,
         };

@@ -1,10 +1,11 @@
 //! A client of the gateway that does nothing of its own: no retries, no redirects, no headers.
 
-use std::net::SocketAddr;
+use std::{convert::Infallible, net::SocketAddr};
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, Uri, Version};
+use futures_util::stream;
+use http::{HeaderMap, HeaderValue, Request, Response, Uri, Version, header::CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper_util::{
@@ -79,6 +80,27 @@ impl Client {
 pub fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
     let request = Request::builder().method(method).uri(path);
     request.body(body.into()).expect("a method and a path")
+}
+
+/// A POST of JSON.
+pub fn json(path: &str, body: impl Into<Body>) -> Request<Body> {
+    let mut request = request("POST", path, body);
+    let json = HeaderValue::from_static("application/json");
+    request.headers_mut().insert(CONTENT_TYPE, json);
+    request
+}
+
+/// The same request, with another header field.
+pub fn with(mut request: Request<Body>, name: &'static str, value: &str) -> Request<Body> {
+    let value = value.parse().expect("a header value");
+    request.headers_mut().append(name, value);
+    request
+}
+
+/// A body that comes in chunks, and says nothing of its length.
+pub fn chunked(chunks: impl IntoIterator<Item = impl Into<Bytes>>) -> Body {
+    let chunks: Vec<_> = chunks.into_iter().map(|chunk| Ok(chunk.into())).collect();
+    Body::from_stream(stream::iter(chunks as Vec<Result<Bytes, Infallible>>))
 }
 
 /// A whole answer.

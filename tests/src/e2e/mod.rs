@@ -11,16 +11,18 @@ mod client;
 mod gateway;
 mod serving;
 mod soon;
+mod table;
 mod tls;
 mod upstream;
 mod websocket;
 mod wire;
 
 pub use self::{
-    client::{Answer, Client, request},
+    client::{Answer, Client, chunked, json, request, with},
     gateway::{Exit, Files, Gateway, GatewayBuilder},
     serving::Serving,
-    soon::soon,
+    soon::{eventually, soon},
+    table::{backend, pool},
     tls::{Authority, Identity, TlsUpstream},
     upstream::{RefusingPort, answer, behaving, healthy},
     websocket::{Echo, WebSocket, WebSocketUpstream},

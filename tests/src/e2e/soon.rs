@@ -1,6 +1,6 @@
 use std::{panic::Location, time::Duration};
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// What `future` comes to. A test that would hang fails here instead: nothing takes this long, on the slowest machine.
 #[track_caller]
@@ -13,5 +13,19 @@ pub fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
         }
     }
 }
+
+/// Waits until `is_so` holds, by asking again and again.
+#[track_caller]
+pub fn eventually<F: Future<Output = bool>>(
+    mut is_so: impl FnMut() -> F,
+) -> impl Future<Output = ()> {
+    soon(async move {
+        while !is_so().await {
+            sleep(PAUSE).await;
+        }
+    })
+}
+
+const PAUSE: Duration = Duration::from_millis(10);
 
 const LIMIT: Duration = Duration::from_secs(30);

@@ -48,13 +48,6 @@ impl Gateway {
             .expect("it was given a configuration file")
     }
 
-    /// Where its admin listener is.
-    pub async fn admin(&self) -> SocketAddr {
-        let line = self.wait_for_line(|line| line["message"] == "admin").await;
-        let address = line["address"].as_str().expect("an address");
-        address.parse().expect("an address")
-    }
-
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -88,6 +81,13 @@ impl Gateway {
     /// A client that speaks HTTP/2 from the first byte on, over one connection.
     pub fn http2(&self) -> Client {
         Client::http2(self.address)
+    }
+
+    /// A client of its admin listener.
+    pub async fn admin(&self) -> Client {
+        let line = self.wait_for_line(|line| line["message"] == "admin").await;
+        let address = line["address"].as_str().expect("an address");
+        Client::http1(address.parse().expect("an address"))
     }
 
     /// What it has logged so far. A line that was waited for is there, and all before it.
