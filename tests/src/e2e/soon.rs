@@ -16,9 +16,7 @@ pub fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
 
 /// Waits until `is_so` holds, by asking again and again.
 #[track_caller]
-pub fn eventually<F: Future<Output = bool>>(
-    mut is_so: impl FnMut() -> F,
-) -> impl Future<Output = ()> {
+pub fn eventually(mut is_so: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
     soon(async move {
         while !is_so().await {
             sleep(PAUSE).await;

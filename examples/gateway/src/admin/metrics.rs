@@ -127,12 +127,12 @@ impl Families {
         );
         registry.register(
             "client_requests",
-            "Requests of a client, by the name of its key",
+            "Requests of a client that were let in, by the name of its key",
             self.requests,
         );
         registry.register(
             "client_rate_limited",
-            "Of those, refused because the key allows so many a minute",
+            "Requests of a client that were refused because its key allows so many a minute",
             self.rate_limited,
         );
         registry.register(
