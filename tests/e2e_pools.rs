@@ -229,8 +229,8 @@ async fn header_fields_are_set_and_removed_both_ways() {
         response_headers.set = { x-backend = "only", x-pool = "backend" }
         response_headers.remove = ["x-powered-by"]
     "#;
-    let text = pool("only", "response_headers.set = { x-pool = \"pool\" }")
-        + &backend("only", &mock.url(), rest);
+    let rest_of_pool = "limits.body = \"9B\"\nresponse_headers.set = { x-pool = \"pool\" }";
+    let text = pool("only", rest_of_pool) + &backend("only", &mock.url(), rest);
     let gateway = gateway!()
         .config(&text)
         .env("A_SECRET", "s3cret")
@@ -259,7 +259,14 @@ async fn header_fields_are_set_and_removed_both_ways() {
     ] {
         assert_eq!(answer.header(name), expected, "{name}");
     }
-    for line in gateway.wait_for_requests(1).await {
+    // A response of the gateway's own is one of the pool.
+    let refused = gateway.post(CHAT, "0123456789").await;
+    assert_eq!(
+        (refused.status, refused.header("x-pool")),
+        (413, Some("pool"))
+    );
+    assert_eq!(refused.header("x-backend"), None);
+    for line in gateway.wait_for_requests(2).await {
         assert!(!line.to_string().contains("s3cret"), "{line}");
     }
 }

@@ -131,9 +131,9 @@ impl App {
             let router = Router::new(Arc::clone(site), |pool| {
                 let names = Arc::clone(pool.names());
                 ServiceBuilder::new()
-                    .layer(pool.bounds_layer())
                     .layer(pool.affinity_layer())
                     .map_response(move |response| names.add(dialect::render(response)))
+                    .layer(pool.bounds_layer())
                     .layer(pool.spillover_layer())
                     .layer(pool.rules_layer())
                     .layer(pool.idle_layer())

@@ -47,6 +47,26 @@ fn a_snapshot_tells_how_many_scopes_are_throttled() {
 }
 
 #[test]
+fn a_snapshot_tells_the_throttle_that_ends_last() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    let longest = |now| {
+        let snapshot = pool.snapshot(Scope::WHOLE, now).remove(0);
+        let (left, cause) = snapshot.longest_throttle()?;
+        Some((left, cause.message().map(str::to_owned)))
+    };
+    assert_eq!(longest(now), None);
+    for (name, seconds) in [("small", 1), ("large", 3), ("medium", 2)] {
+        let outcome = throttled(SECOND * seconds).with_message(name);
+        select(&pool, Scope::of(name), now).record(&outcome, now);
+    }
+    let large = Some("large".to_owned());
+    assert_eq!(longest(now), Some((3 * SECOND, large.clone())));
+    assert_eq!(longest(now + 2 * SECOND), Some((SECOND, large)));
+    assert_eq!(longest(now + 3 * SECOND), None);
+}
+
+#[test]
 fn a_refusal_without_a_scope_closes_all() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
