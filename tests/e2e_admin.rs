@@ -94,7 +94,7 @@ async fn the_status_says_who_is_closed_and_why_and_no_secret() {
             "credential = { api_key = \"s3cret\" }\nrequest_headers.set = { x-more = \"s3cret\" }",
         )
     };
-    let pools = format!("[[clients.keys]]\nname = \"alice\"\nsecret = \"s3cret-key\"\n")
+    let pools = "[[clients.keys]]\nname = \"alice\"\nsecret = \"s3cret-key\"\n".to_owned()
         + &pool("chat", "")
         + &secret("throttled", &throttled.url(), "priority = 1")
         + &secret("failing", &failing.url(), "priority = 2")
@@ -135,7 +135,7 @@ async fn the_status_says_who_is_closed_and_why_and_no_secret() {
 /// The samples of a text of metrics, of which every line is what the format allows.
 async fn metrics(admin: &Client) -> BTreeMap<String, f64> {
     let answer = admin.get("/metrics").await;
-    let kind = answer.header("content-type").unwrap();
+    let kind = answer.header("content-type").expect("a type");
     assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
     let text = answer.text();
     let samples = text.strip_suffix("# EOF\n").expect("it has an end");
@@ -144,16 +144,16 @@ async fn metrics(admin: &Client) -> BTreeMap<String, f64> {
     for line in samples.lines() {
         if let Some(comment) = line.strip_prefix("# ") {
             let mut words = comment.splitn(3, ' ');
-            let (what, name, rest) = (words.next(), words.next().unwrap(), words.next());
+            let (what, name, rest) = (words.next(), words.next().expect("a name"), words.next());
             match what {
-                Some("TYPE") => drop(types.insert(name, rest.unwrap())),
-                Some("HELP") => assert!(!rest.unwrap().is_empty(), "{line}"),
+                Some("TYPE") => drop(types.insert(name, rest.expect("a type"))),
+                Some("HELP") => assert!(!rest.expect("a text").is_empty(), "{line}"),
                 _ => panic!("{line}"),
             }
             continue;
         }
-        let (sample, value) = line.rsplit_once(' ').unwrap();
-        let name = sample.split('{').next().unwrap();
+        let (sample, value) = line.rsplit_once(' ').expect("a value");
+        let name = sample.split('{').next().expect("a name");
         assert!(name.starts_with("spillover_"), "{line}");
         let family = name.strip_suffix("_total").unwrap_or(name);
         let expected = if name == family { "gauge" } else { "counter" };

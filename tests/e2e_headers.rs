@@ -117,7 +117,8 @@ async fn a_connection_field_cannot_take_the_backends_key_away() {
         .key("only", "of-the-backend")
         .start()
         .await;
-    let request = "GET /v1/models HTTP/1.1\r\nhost: gateway\r\nconnection: close, api-key, host\r\n\r\n";
+    let request =
+        "GET /v1/models HTTP/1.1\r\nhost: gateway\r\nconnection: close, api-key, host\r\n\r\n";
     Wire::exchange(gateway.address(), request).await;
     assert_eq!(last(&backend).headers["api-key"], "of-the-backend");
     assert_eq!(last(&backend).headers["host"], backend.addr().to_string());

@@ -5,8 +5,8 @@ use std::time::Duration;
 use spillover_testing::upstream::Behavior;
 use spillover_tests::{
     e2e::{
-        Gateway, RefusingPort, WebSocket, WebSocketUpstream, Wire, WireUpstream, answer,
-        behaving, healthy, soon,
+        Gateway, RefusingPort, WebSocket, WebSocketUpstream, Wire, WireUpstream, answer, behaving,
+        healthy, soon,
     },
     gateway,
 };

@@ -93,7 +93,7 @@ mod tests {
         let sites = watch::Sender::new(Arc::new(Site::of_pool(config, pool.clone())));
         Subject {
             pool,
-            health: Health::new(sites.subscribe()),
+            health: Health::new(sites.subscribe(), None),
             _sites: sites,
         }
     }
