@@ -12,7 +12,9 @@ use crate::{
     clients::warn_if_open,
     command,
     config::{self, Cli, Command, Config, CredentialSource, ListenAddr},
-    demo, log,
+    demo,
+    entra::Unusable,
+    log,
     reload::{ReloadStatus, Reloader, Source},
     serve::{Server, Signals, StartError, one_thread},
     tls::Acceptor,
@@ -41,6 +43,7 @@ pub fn main() -> ExitCode {
         Some(Command::Import(args)) => command::import_policy(args).map_err(Stop::from),
         Some(Command::Schema) => command::print(&config::schema()).map_err(Stop::from),
         Some(Command::HashKey(args)) => command::hash_key(args.generate).map_err(Stop::from),
+        Some(Command::Health(args)) => command::health(args).map_err(Stop::from),
         Some(Command::Completions(args)) => command::completions(args.shell).map_err(Stop::from),
         Some(Command::Man) => command::manual().map_err(Stop::from),
         None => match Config::load(&cli) {
@@ -198,6 +201,12 @@ fn refuse(error: &impl fmt::Display) -> ExitCode {
 }
 
 fn fail(error: &io::Error) -> ExitCode {
+    // Half an identity in the environment comes to light when the gateway wants to be somebody.
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    if let Some(Unusable { .. }) = cause {
+        eprintln!("spillover: bad configuration\n  {error}");
+        return ExitCode::from(2);
+    }
     eprintln!("spillover: {error}");
     ExitCode::FAILURE
 }

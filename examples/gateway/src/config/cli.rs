@@ -64,6 +64,9 @@ pub enum Command {
     /// Print the SHA-256 of a client's key, which is read from standard input
     HashKey(HashKeyArgs),
 
+    /// Ask a gateway that runs whether it is up; the exit code is 0 if so, else 1
+    Health(HealthArgs),
+
     /// Print a script that completes commands and flags in a shell
     Completions(CompletionsArgs),
 
@@ -95,6 +98,18 @@ pub struct HashKeyArgs {
     /// Make a new key, and print it as well
     #[arg(long)]
     pub generate: bool,
+}
+
+/// The arguments of `spillover health`.
+#[derive(Args, Clone, Debug)]
+pub struct HealthArgs {
+    /// Its admin address, or another where it listens in clear text
+    #[arg(value_name = "HOST:PORT")]
+    pub address: String,
+
+    /// Ask whether it is ready for requests
+    #[arg(long)]
+    pub ready: bool,
 }
 
 /// The arguments of `spillover completions`.

@@ -70,7 +70,9 @@ use self::{
     variables::Variables,
 };
 pub use self::{
-    cli::{CheckArgs, Cli, Command, CompletionsArgs, DemoArgs, HashKeyArgs, ImportArgs},
+    cli::{
+        CheckArgs, Cli, Command, CompletionsArgs, DemoArgs, HashKeyArgs, HealthArgs, ImportArgs,
+    },
     error::{ConfigError, Problem},
     listen::ListenAddr,
     log_format::LogFormat,

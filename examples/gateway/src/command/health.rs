@@ -1,0 +1,53 @@
+use std::{
+    io::{self, Read, Write},
+    net::{TcpStream, ToSocketAddrs},
+    time::Duration,
+};
+
+use super::print;
+use crate::config::HealthArgs;
+
+/// Asks a gateway whether it is up, or ready. That it is not is an error, as it is when nobody answers.
+///
+/// For containers, whose engine can only run a program: there is no shell in them, and no client.
+pub(crate) fn health(args: &HealthArgs) -> io::Result<()> {
+    let path = if args.ready { "/readyz" } else { "/healthz" };
+    let answer = get(&args.address, path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", args.address)))?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    if !is_ok(head) {
+        let said = if body.is_empty() { "no answer" } else { body };
+        return Err(io::Error::other(said.trim_end().to_owned()));
+    }
+    print(body)
+}
+
+fn get(address: &str, path: &str) -> io::Result<String> {
+    let mut stream = connect(address)?;
+    stream.set_read_timeout(Some(LIMIT))?;
+    stream.set_write_timeout(Some(LIMIT))?;
+    // Not of version 1.1: the body comes as it is then, and ends with the connection.
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(MOST_BYTES).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+fn connect(address: &str) -> io::Result<TcpStream> {
+    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in address.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, LIMIT) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// RFC 9112 section 4.
+fn is_ok(head: &str) -> bool {
+    head.starts_with("HTTP/1.") && head.split(' ').nth(1) == Some("200")
+}
+
+const LIMIT: Duration = Duration::from_secs(5);
+const MOST_BYTES: u64 = 64 * 1024;
