@@ -1,0 +1,81 @@
+use serde_json::Value;
+
+use crate::{read, repository};
+
+fn manifest(path: &str) -> Value {
+    toml::from_str(&read(path)).expect("TOML")
+}
+
+/// What is copied from the repository.
+fn copied() -> Vec<String> {
+    let dockerfile = read("Dockerfile");
+    let copies = dockerfile
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY "));
+    let copies = copies.filter(|copy| !copy.starts_with("--from="));
+    let sources = copies.flat_map(|copy| {
+        let mut paths: Vec<_> = copy.split(' ').collect();
+        paths.pop();
+        paths
+    });
+    sources.map(str::to_owned).collect()
+}
+
+#[test]
+fn what_it_copies_is_there_and_in_its_context() {
+    let context = read(".dockerignore");
+    for path in copied() {
+        assert!(repository().join(&path).exists(), "{path}");
+        assert!(
+            context.lines().any(|line| line == format!("!{path}")),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn it_copies_every_member_of_the_workspace() {
+    let workspace = manifest("Cargo.toml");
+    for member in workspace["workspace"]["members"].as_array().unwrap() {
+        let directory = member.as_str().unwrap().split('/').next().unwrap();
+        assert!(copied().iter().any(|path| path == directory), "{member}");
+    }
+}
+
+#[test]
+fn it_builds_the_gateway_with_a_compiler_that_can() {
+    let (dockerfile, gateway) = (read("Dockerfile"), manifest("examples/gateway/Cargo.toml"));
+    let package = gateway["package"]["name"].as_str().unwrap();
+    assert!(dockerfile.contains(&format!("--package {package} ")));
+    assert!(dockerfile.contains(" --features mimalloc "));
+    assert!(gateway["features"]["mimalloc"].is_array());
+    let program = gateway["bin"][0]["name"].as_str().unwrap();
+    assert!(dockerfile.contains(&format!("/release/{program}\" /{program}")));
+
+    let least = manifest("Cargo.toml")["workspace"]["package"]["rust-version"].take();
+    let line = dockerfile
+        .lines()
+        .find_map(|line| line.strip_prefix("ARG RUST_VERSION="));
+    let version = line.expect("a version of Rust");
+    assert!(
+        minor(version) >= minor(least.as_str().unwrap()),
+        "{version} < {least}"
+    );
+}
+
+#[test]
+fn the_image_runs_as_a_user_without_a_name() {
+    let dockerfile = read("Dockerfile");
+    let mut users = dockerfile
+        .lines()
+        .filter_map(|line| line.strip_prefix("USER "));
+    let (user, group) = users.next_back().unwrap().split_once(':').unwrap();
+    for id in [user, group] {
+        assert!(id.parse::<u32>().expect("a number") > 0, "{id}");
+    }
+}
+
+fn minor(version: &str) -> u32 {
+    let minor = version.strip_prefix("1.").expect("Rust 1");
+    minor.parse().expect("a number")
+}
