@@ -1,1 +1,262 @@
-//! x
+//! A gateway that is somebody: its backends get tokens of Entra ID, from an identity endpoint as App Service and Container
+//! Apps have it (<https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>).
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use axum::{Router, body::Body, extract::Request};
+use http::{HeaderValue, Response, StatusCode};
+use serde_json::{Value, json};
+use spillover_testing::MockUpstream;
+use spillover_tests::{
+    e2e::{Client, Gateway, GatewayBuilder, healthy, request, soon},
+    gateway,
+};
+use tokio::{net::TcpListener, task::JoinSet, time::sleep};
+
+/// Gives `token-1`, `token-2` and so on to whom knows its secret.
+struct Endpoint {
+    url: String,
+    desk: Arc<Desk>,
+    _serving: JoinSet<()>,
+}
+
+struct Desk {
+    is_down: AtomicBool,
+    given: AtomicU64,
+    valid_for: Duration,
+}
+
+const SECRET: &str = "853b9a84-5bfa-4b22-a3f3-0b9a43d9ad8a";
+
+impl Endpoint {
+    /// One whose tokens live for this long.
+    async fn start(valid_for: Duration) -> Self {
+        let desk = Arc::new(Desk {
+            is_down: AtomicBool::new(false),
+            given: AtomicU64::new(0),
+            valid_for,
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/msi/token", listener.local_addr().unwrap());
+        let shared = Arc::clone(&desk);
+        let router = Router::new().fallback(async move |request| shared.answer(&request));
+        let mut serving = JoinSet::new();
+        serving.spawn(async { axum::serve(listener, router).await.unwrap() });
+        Self {
+            url,
+            desk,
+            _serving: serving,
+        }
+    }
+
+    fn set_down(&self, is_down: bool) {
+        self.desk.is_down.store(is_down, Relaxed);
+    }
+
+    /// A gateway on a platform that has this endpoint, with operators who can ask it.
+    fn gateway(&self) -> GatewayBuilder {
+        gateway!().envs([
+            ("IDENTITY_ENDPOINT", &*self.url),
+            ("IDENTITY_HEADER", SECRET),
+            ("ADMIN_LISTEN", "127.0.0.1:0"),
+        ])
+    }
+}
+
+impl Desk {
+    fn answer(&self, request: &Request) -> Response<Body> {
+        assert_eq!(request.headers()["x-identity-header"], SECRET);
+        let query = request.uri().query().unwrap_or_default();
+        assert!(
+            query.contains("resource=https%3A%2F%2Fcognitiveservices.azure.com"),
+            "{query}"
+        );
+        if self.is_down.load(Relaxed) {
+            let mut response = Response::new(Body::from("token-0"));
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            return response;
+        }
+        let number = self.given.fetch_add(1, Relaxed) + 1;
+        let token = json!({
+            "access_token": format!("token-{number}"),
+            "expires_on": (now() + self.valid_for).as_secs().to_string(),
+            "resource": "https://cognitiveservices.azure.com",
+            "token_type": "Bearer",
+        });
+        Response::new(token.to_string().into())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the protocol has dates")]
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn status(gateway: &Gateway) -> Value {
+    let line = gateway
+        .wait_for_line(|line| line["message"] == "admin")
+        .await;
+    let address = line["address"].as_str().unwrap().parse().unwrap();
+    Client::http1(address).get("/status").await.json()
+}
+
+/// What the last request of the backend had as its credential.
+fn credential(backend: &MockUpstream) -> HeaderValue {
+    let request = backend.handle().last_request().expect("a request");
+    let mut values = request.headers.get_all("authorization").iter();
+    let value = values.next().expect("a credential");
+    assert!(values.next().is_none(), "more than one");
+    value.clone()
+}
+
+/// Nothing that it wrote or told names a credential.
+async fn assert_discreet(gateway: Gateway) {
+    let told = status(&gateway).await.to_string();
+    let exit = gateway.stop().await;
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+    for secret in ["token-", SECRET, "of-the-client"] {
+        assert!(!told.contains(secret), "{told}");
+        assert!(!exit.stderr.contains(secret), "{}", exit.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_backend_gets_a_token_and_no_credential_of_the_client() {
+    let (endpoint, backend) = (Endpoint::start(HOUR).await, healthy().await);
+    let gateway = endpoint
+        .gateway()
+        .env("BACKEND_ours_AUTH", "entra")
+        .backend("ours", 1, backend.url())
+        .start()
+        .await;
+
+    let mut request = request("GET", "/v1/models", Body::empty());
+    for name in ["authorization", "api-key", "x-api-key"] {
+        let value = HeaderValue::from_static("of-the-client");
+        request.headers_mut().insert(name, value);
+    }
+    assert_eq!(gateway.send(request).await.status, 200);
+    assert_eq!(credential(&backend), "Bearer token-1");
+    let arrived = backend.handle().last_request().unwrap();
+    assert!(!arrived.headers.contains_key("api-key"));
+    assert!(!arrived.headers.contains_key("x-api-key"));
+
+    let entra = status(&gateway).await["entra"].take();
+    assert_eq!(entra["source"], "managed identity");
+    assert!(
+        entra["valid_for_seconds"].as_u64().unwrap() > 3000,
+        "{entra}"
+    );
+    assert_discreet(gateway).await;
+}
+
+#[tokio::test]
+async fn while_no_token_comes_others_serve_and_afterwards_it_is_first_again() {
+    let endpoint = Endpoint::start(HOUR).await;
+    endpoint.set_down(true);
+    let (first, second) = (healthy().await, healthy().await);
+    let gateway = endpoint
+        .gateway()
+        .env("BACKEND_first_AUTH", "entra")
+        .backend("first", 1, first.url())
+        .backend("second", 2, second.url())
+        .start()
+        .await;
+
+    let answer = gateway.get("/v1/models").await;
+    assert_eq!((answer.status, answer.backend()), (200, "second"));
+    assert_eq!(first.handle().stats().received, 0);
+    let attempt = gateway
+        .wait_for_line(|line| line["message"] == "attempt failed")
+        .await;
+    assert_eq!(attempt["backend"], "first");
+    let error = attempt["error"].as_str().unwrap();
+    assert!(
+        error.starts_with("no Entra ID token came yet") && error.contains("503"),
+        "{error}"
+    );
+    let status = status(&gateway).await;
+    let error = status["entra"]["last_error"].as_str().unwrap();
+    assert!(error.contains("503 Service Unavailable"), "{error}");
+    assert_eq!(status["entra"]["valid_for_seconds"], 0);
+    assert_eq!(status["pools"][0]["backends"][0]["condition"], "failing");
+
+    endpoint.set_down(false);
+    gateway
+        .wait_for_line(|line| line["message"] == "Entra ID token acquired")
+        .await;
+    let back = async {
+        while gateway.get("/v1/models").await.backend() != "first" {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    soon(back).await;
+    assert_eq!(credential(&first), "Bearer token-1");
+    assert_discreet(gateway).await;
+}
+
+#[tokio::test]
+async fn a_token_is_replaced_before_it_expires() {
+    let (endpoint, backend) = (
+        Endpoint::start(Duration::from_secs(8)).await,
+        healthy().await,
+    );
+    let gateway = endpoint
+        .gateway()
+        .env("BACKEND_ours_AUTH", "entra")
+        .backend("ours", 1, backend.url())
+        .start()
+        .await;
+
+    let replaced = async {
+        loop {
+            assert_eq!(gateway.get("/v1/models").await.status, 200);
+            if credential(&backend) != "Bearer token-1" {
+                return;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    soon(replaced).await;
+    assert_discreet(gateway).await;
+}
+
+#[tokio::test]
+async fn half_an_identity_is_a_bad_configuration() {
+    let file = "AZURE_FEDERATED_TOKEN_FILE";
+    for (set, missing) in [
+        ("AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"),
+        (file, "AZURE_TENANT_ID"),
+        ("IDENTITY_ENDPOINT", "IDENTITY_HEADER"),
+    ] {
+        let exit = gateway!()
+            .env("BACKEND_ours_AUTH", "entra")
+            .backend("ours", 1, "https://name.openai.azure.com")
+            .env(set, SECRET)
+            .run()
+            .await;
+        assert_eq!(exit.code, Some(2), "{exit:?}");
+        let said = format!("spillover: bad configuration\n  {missing}: not set, but {set} is\n");
+        assert!(exit.stderr.ends_with(&said), "{}", exit.stderr);
+        assert!(!exit.stderr.contains(SECRET), "{}", exit.stderr);
+    }
+}
+
+#[tokio::test]
+async fn who_needs_no_token_needs_no_identity() {
+    let backend = healthy().await;
+    let gateway = gateway!()
+        .backend("theirs", 1, backend.url())
+        .env("AZURE_CLIENT_SECRET", SECRET)
+        .start()
+        .await;
+    assert_eq!(gateway.get("/v1/models").await.status, 200);
+}
