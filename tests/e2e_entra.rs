@@ -42,12 +42,15 @@ impl Endpoint {
             given: AtomicU64::new(0),
             valid_for,
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/msi/token", listener.local_addr().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!(
+            "http://{}/msi/token",
+            listener.local_addr().expect("it is bound")
+        );
         let shared = Arc::clone(&desk);
         let router = Router::new().fallback(async move |request| shared.answer(&request));
         let mut serving = JoinSet::new();
-        serving.spawn(async { axum::serve(listener, router).await.unwrap() });
+        serving.spawn(async { axum::serve(listener, router).await.expect("it serves") });
         Self {
             url,
             desk,
@@ -95,7 +98,8 @@ impl Desk {
 
 #[expect(clippy::disallowed_methods, reason = "the protocol has dates")]
 fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.expect("it is after 1970")
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -104,7 +108,10 @@ async fn status(gateway: &Gateway) -> Value {
     let line = gateway
         .wait_for_line(|line| line["message"] == "admin")
         .await;
-    let address = line["address"].as_str().unwrap().parse().unwrap();
+    let address = line["address"]
+        .as_str()
+        .and_then(|address| address.parse().ok());
+    let address = address.expect("an address");
     Client::http1(address).get("/status").await.json()
 }
 

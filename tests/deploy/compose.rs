@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{Container, Taken, read, yaml::yaml};
+use crate::{Container, Taken, plain::Plain, read, yaml::yaml};
 
 const FILE: &str = "deploy/compose/compose.yaml";
 
@@ -13,12 +13,12 @@ fn service() -> Value {
 async fn taken() -> Taken {
     let (compose, mut container) = (yaml(FILE), Container::default());
     let service = &compose["services"]["spillover"];
-    for (name, value) in service["environment"].as_object().unwrap() {
-        let value = value.as_str().unwrap();
+    for (name, value) in service["environment"].map() {
+        let value = value.text();
         container.env.insert(name.clone(), value.to_owned());
     }
-    for secret in service["secrets"].as_array().unwrap() {
-        let name = secret.as_str().unwrap();
+    for secret in service["secrets"].list() {
+        let name = secret.text();
         assert!(compose["secrets"][name]["file"].is_string(), "{name}");
         container
             .files
@@ -41,10 +41,10 @@ async fn its_configuration_is_taken_and_fits() {
     let test = &service["healthcheck"]["test"];
     assert_eq!(test[3], format!("127.0.0.1:{admin}"));
 
-    let grace = service["stop_grace_period"].as_str().unwrap();
+    let grace = service["stop_grace_period"].text();
     let grace = humantime::parse_duration(grace).unwrap();
     taken.assert_stops_before(grace);
-    let memory = service["mem_limit"].as_str().unwrap();
+    let memory = service["mem_limit"].text();
     let memory: u64 = memory.strip_suffix('m').unwrap().parse().unwrap();
     taken.assert_fits(memory << 20);
 }
@@ -53,14 +53,14 @@ async fn its_configuration_is_taken_and_fits() {
 fn the_healthcheck_runs_what_is_in_the_image() {
     let dockerfile = read("Dockerfile");
     let test = service()["healthcheck"]["test"].take();
-    let program = test[1].as_str().unwrap();
+    let program = test[1].text();
     assert_eq!(test[0], "CMD", "there is no shell");
     assert!(
         dockerfile.contains(&format!("ENTRYPOINT [\"{program}\"]")),
         "{program}"
     );
     assert_eq!(test[2], "health");
-    let limit = humantime::parse_duration(service()["healthcheck"]["timeout"].as_str().unwrap());
+    let limit = humantime::parse_duration(service()["healthcheck"]["timeout"].text());
     assert!(
         limit.unwrap() > Duration::from_secs(5),
         "it gives up by itself"
@@ -70,7 +70,7 @@ fn the_healthcheck_runs_what_is_in_the_image() {
 #[test]
 fn it_may_do_nothing_that_it_need_not() {
     let service = service();
-    assert!(!service["user"].as_str().unwrap().starts_with('0'));
+    assert!(!service["user"].text().starts_with('0'));
     assert_eq!(service["read_only"], true);
     assert_eq!(service["cap_drop"][0], "ALL");
     assert_eq!(service["security_opt"][0], "no-new-privileges:true");

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::{Container, Taken, health::paths_that_answer, read};
+use crate::{Container, Taken, health::paths_that_answer, plain::Plain, read};
 
 fn template() -> Value {
     serde_json::from_str(&read("deploy/container-apps/template.json")).expect("JSON")
@@ -10,7 +10,7 @@ fn template() -> Value {
 
 fn app() -> Value {
     let template = template();
-    let mut resources = template["resources"].as_array().unwrap().iter();
+    let mut resources = template["resources"].list().iter();
     let app = resources.find(|resource| resource["type"] == "Microsoft.App/containerApps");
     app.expect("there is one")["properties"].clone()
 }
@@ -18,15 +18,15 @@ fn app() -> Value {
 async fn taken() -> Taken {
     let (app, mut container) = (app(), Container::default());
     let gateway = &app["template"]["containers"][0];
-    for variable in gateway["env"].as_array().unwrap() {
-        let [name, value] = ["name", "value"].map(|key| variable[key].as_str().unwrap().to_owned());
+    for variable in gateway["env"].list() {
+        let [name, value] = ["name", "value"].map(|key| variable[key].text().to_owned());
         container.env.insert(name, value);
     }
     let (volume, mount) = (&app["template"]["volumes"][0], &gateway["volumeMounts"][0]);
     assert_eq!(volume["name"], mount["volumeName"]);
-    let directory = mount["mountPath"].as_str().unwrap();
-    for file in volume["secrets"].as_array().unwrap() {
-        let secrets = app["configuration"]["secrets"].as_array().unwrap();
+    let directory = mount["mountPath"].text();
+    for file in volume["secrets"].list() {
+        let secrets = app["configuration"]["secrets"].list();
         let secret = secrets
             .iter()
             .find(|secret| secret["name"] == file["secretRef"]);
@@ -34,7 +34,7 @@ async fn taken() -> Taken {
             Some("[parameters('configuration')]") => read("deploy/container-apps/spillover.toml"),
             _ => "key".to_owned(),
         };
-        let path = file["path"].as_str().unwrap();
+        let path = file["path"].text();
         container.files.insert(format!("{directory}/{path}"), text);
     }
     container.check().await
@@ -46,8 +46,8 @@ async fn its_configuration_is_taken_and_fits() {
     let gateway = &app["template"]["containers"][0];
     assert_eq!(app["configuration"]["ingress"]["targetPort"], taken.port());
     let grace = &app["template"]["terminationGracePeriodSeconds"];
-    taken.assert_stops_before(Duration::from_secs(grace.as_u64().unwrap()));
-    let memory = gateway["resources"]["memory"].as_str().unwrap();
+    taken.assert_stops_before(Duration::from_secs(grace.number()));
+    let memory = gateway["resources"]["memory"].text();
     let memory: u64 = memory.strip_suffix("Gi").unwrap().parse().unwrap();
     taken.assert_fits(memory << 30);
 }
@@ -55,24 +55,20 @@ async fn its_configuration_is_taken_and_fits() {
 #[tokio::test]
 async fn what_is_probed_is_there() {
     let (app, taken) = (app(), taken().await);
-    let probes = app["template"]["containers"][0]["probes"]
-        .as_array()
-        .unwrap();
+    let probes = app["template"]["containers"][0]["probes"].list();
     for probe in probes {
         assert_eq!(probe["httpGet"]["port"], taken.admin_port());
         // https://learn.microsoft.com/azure/container-apps/health-probes
-        assert!(probe["failureThreshold"].as_u64().unwrap() <= 10);
+        assert!(probe["failureThreshold"].number() <= 10);
     }
-    let paths = probes
-        .iter()
-        .map(|probe| probe["httpGet"]["path"].as_str().unwrap());
+    let paths = probes.iter().map(|probe| probe["httpGet"]["path"].text());
     paths_that_answer(paths).await;
 }
 
 #[test]
 fn every_parameter_is_used_and_there() {
     let (template, text) = (template(), read("deploy/container-apps/template.json"));
-    let parameters = template["parameters"].as_object().unwrap();
+    let parameters = template["parameters"].map();
     let used: Vec<_> = text
         .split("parameters('")
         .skip(1)

@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::{read, repository};
+use crate::{plain::Plain, read, repository};
 
 fn manifest(path: &str) -> Value {
     toml::from_str(&read(path)).expect("TOML")
@@ -36,8 +36,8 @@ fn what_it_copies_is_there_and_in_its_context() {
 #[test]
 fn it_copies_every_member_of_the_workspace() {
     let workspace = manifest("Cargo.toml");
-    for member in workspace["workspace"]["members"].as_array().unwrap() {
-        let directory = member.as_str().unwrap().split('/').next().unwrap();
+    for member in workspace["workspace"]["members"].list() {
+        let directory = member.text().split('/').next().unwrap();
         assert!(copied().iter().any(|path| path == directory), "{member}");
     }
 }
@@ -45,11 +45,11 @@ fn it_copies_every_member_of_the_workspace() {
 #[test]
 fn it_builds_the_gateway_with_a_compiler_that_can() {
     let (dockerfile, gateway) = (read("Dockerfile"), manifest("examples/gateway/Cargo.toml"));
-    let package = gateway["package"]["name"].as_str().unwrap();
+    let package = gateway["package"]["name"].text();
     assert!(dockerfile.contains(&format!("--package {package} ")));
     assert!(dockerfile.contains(" --features mimalloc "));
     assert!(gateway["features"]["mimalloc"].is_array());
-    let program = gateway["bin"][0]["name"].as_str().unwrap();
+    let program = gateway["bin"][0]["name"].text();
     assert!(dockerfile.contains(&format!("/release/{program}\" /{program}")));
 
     let least = manifest("Cargo.toml")["workspace"]["package"]["rust-version"].take();
@@ -57,10 +57,7 @@ fn it_builds_the_gateway_with_a_compiler_that_can() {
         .lines()
         .find_map(|line| line.strip_prefix("ARG RUST_VERSION="));
     let version = line.expect("a version of Rust");
-    assert!(
-        minor(version) >= minor(least.as_str().unwrap()),
-        "{version} < {least}"
-    );
+    assert!(minor(version) >= minor(least.text()), "{version} < {least}");
 }
 
 #[test]

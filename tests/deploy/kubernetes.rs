@@ -2,7 +2,7 @@ use std::{fs, time::Duration};
 
 use serde_json::Value;
 
-use crate::{Container, Taken, health::paths_that_answer, repository, yaml::yaml};
+use crate::{Container, Taken, health::paths_that_answer, plain::Plain, repository, yaml::yaml};
 
 fn manifest(name: &str) -> Value {
     yaml(&format!("deploy/kubernetes/{name}.yaml"))
@@ -15,14 +15,14 @@ fn pod() -> Value {
 async fn taken() -> Taken {
     let (pod, mut container) = (pod(), Container::default());
     let gateway = &pod["spec"]["containers"][0];
-    for variable in gateway["env"].as_array().unwrap() {
-        let [name, value] = ["name", "value"].map(|key| variable[key].as_str().unwrap().to_owned());
+    for variable in gateway["env"].list() {
+        let [name, value] = ["name", "value"].map(|key| variable[key].text().to_owned());
         container.env.insert(name, value);
     }
     let (config, secret) = (manifest("config-map"), manifest("secret.example"));
-    for mount in gateway["volumeMounts"].as_array().unwrap() {
+    for mount in gateway["volumeMounts"].list() {
         assert!(mount["subPath"].is_null(), "it would not change any more");
-        let mut volumes = pod["spec"]["volumes"].as_array().unwrap().iter();
+        let mut volumes = pod["spec"]["volumes"].list().iter();
         let volume = volumes.find(|volume| volume["name"] == mount["name"]);
         let volume = volume.expect("each mount has a volume");
         let (name, files) = if volume["configMap"].is_object() {
@@ -33,9 +33,9 @@ async fn taken() -> Taken {
             ("keys", &secret["stringData"])
         };
         assert_eq!(volume["name"], name);
-        let directory = mount["mountPath"].as_str().unwrap();
-        for (file, text) in files.as_object().unwrap() {
-            let text = text.as_str().unwrap().to_owned();
+        let directory = mount["mountPath"].text();
+        for (file, text) in files.map() {
+            let text = text.text().to_owned();
             container.files.insert(format!("{directory}/{file}"), text);
         }
     }
@@ -47,7 +47,7 @@ async fn its_configuration_is_taken_and_fits() {
     let (pod, taken) = (pod(), taken().await);
     let gateway = &pod["spec"]["containers"][0];
     for (name, port) in [("http", taken.port()), ("admin", taken.admin_port())] {
-        let mut ports = gateway["ports"].as_array().unwrap().iter();
+        let mut ports = gateway["ports"].list().iter();
         assert!(
             ports.any(|of| of["name"] == name && of["containerPort"] == port),
             "{name}"
@@ -59,8 +59,8 @@ async fn its_configuration_is_taken_and_fits() {
     assert_eq!(service["spec"]["ports"][0]["targetPort"], "http");
 
     let grace = &pod["spec"]["terminationGracePeriodSeconds"];
-    taken.assert_stops_before(Duration::from_secs(grace.as_u64().unwrap()));
-    let memory = gateway["resources"]["limits"]["memory"].as_str().unwrap();
+    taken.assert_stops_before(Duration::from_secs(grace.number()));
+    let memory = gateway["resources"]["limits"]["memory"].text();
     let memory: u64 = memory.strip_suffix("Mi").unwrap().parse().unwrap();
     taken.assert_fits(memory << 20);
 }
@@ -75,7 +75,7 @@ async fn what_is_probed_and_scraped_is_there() {
         assert_eq!(get["port"], "admin", "{probe}");
         paths.push(get["path"].clone());
     }
-    paths_that_answer(paths.iter().map(|path| path.as_str().unwrap())).await;
+    paths_that_answer(paths.iter().map(|path| path.text())).await;
 }
 
 #[test]
@@ -98,9 +98,9 @@ fn a_pod_goes_only_when_another_is_there() {
     let deployment = manifest("deployment");
     let update = &deployment["spec"]["strategy"]["rollingUpdate"];
     assert_eq!(update["maxUnavailable"], 0);
-    let replicas = deployment["spec"]["replicas"].as_u64().unwrap();
-    let least = manifest("pod-disruption-budget")["spec"]["minAvailable"].as_u64();
-    assert!(least.unwrap() < replicas, "no node could be drained");
+    let replicas = deployment["spec"]["replicas"].number();
+    let least = manifest("pod-disruption-budget")["spec"]["minAvailable"].number();
+    assert!(least < replicas, "no node could be drained");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn they_all_mean_the_same_pods() {
 #[test]
 fn everything_but_the_example_is_applied() {
     let resources = manifest("kustomization")["resources"].take();
-    let resources: Vec<_> = resources.as_array().unwrap().to_vec();
+    let resources: Vec<_> = resources.list().to_vec();
     let files = fs::read_dir(repository().join("deploy/kubernetes")).unwrap();
     let mut files: Vec<_> = files
         .map(|file| file.unwrap().file_name().into_string().unwrap())

@@ -7,6 +7,7 @@ mod container_apps;
 mod dockerfile;
 mod health;
 mod kubernetes;
+mod plain;
 mod systemd;
 mod yaml;
 
