@@ -38,6 +38,14 @@ impl Activity {
         self.responding.load(Relaxed) > 0
     }
 
+    /// Whether a request has come, and nothing is left to do for it.
+    pub(super) fn is_done(&self) -> bool {
+        self.requests() > 0
+            && !self.is_responding()
+            && !self.is_reading()
+            && !self.is_write_blocked()
+    }
+
     /// Whether there is more of a request body to come. Over HTTP/2 it says nothing.
     pub(super) fn is_reading(&self) -> bool {
         self.is_reading.load(Relaxed)

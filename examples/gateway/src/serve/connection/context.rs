@@ -5,6 +5,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::Duration;
 use tokio_util::task::TaskTracker;
 
+use super::crowd::Crowd;
 use crate::config::Connections;
 
 /// What the connections of a thread share.
@@ -13,6 +14,7 @@ pub(in crate::serve) struct Context<S> {
     pub(super) stack: S,
     pub(super) connections: Connections,
     pub(super) tasks: TaskTracker,
+    pub(super) crowd: Crowd,
     pub(super) http1: http1::Builder,
     pub(super) http2: http2::Builder<TokioExecutor>,
 }
@@ -25,6 +27,7 @@ impl<S> Context<S> {
             http2: http2(&connections),
             connections,
             tasks,
+            crowd: Crowd::default(),
         }
     }
 }

@@ -1,4 +1,4 @@
-use std::{convert::Infallible, future::poll_fn, pin::Pin, task::Poll};
+use std::{convert::Infallible, future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 
 use ::http::{Request, Response};
 use http_body::Body;
@@ -23,6 +23,8 @@ type Http1<S> = UpgradeableConnection<TokioIo<Io>, ConnectionService<S>>;
 enum Event {
     Ended(hyper::Result<()>),
     Phase(Phase),
+    /// It has nothing to do, as too many others.
+    Crowded,
     Look(Instant),
 }
 
@@ -41,6 +43,8 @@ where
 {
     /// Serves requests until there is none for a while; then it returns what is left of the connection.
     pub(super) async fn http1(&mut self, io: Io) -> Option<Io> {
+        let context = Arc::clone(&self.context);
+        let mut crowd = context.crowd.member();
         let mut watch = Watch::new(&self.context.connections, &self.peer.activity);
         watch.begin_head(Instant::now());
         // What comes after that is told of, and not only looked at.
@@ -56,6 +60,9 @@ where
                     if let Poll::Ready(ended) = Pin::new(&mut http1).poll(cx) {
                         return Poll::Ready(Event::Ended(ended));
                     }
+                    if crowd.is_too_many(self.peer.activity.is_done()) {
+                        return Poll::Ready(Event::Crowded);
+                    }
                     if let Poll::Ready(phase) = later.as_mut().poll(cx) {
                         return Poll::Ready(Event::Phase(phase));
                     }
@@ -63,7 +70,8 @@ where
                 })
                 .await
             };
-            let now = match event {
+            let activity = &self.peer.activity;
+            let (now, verdict) = match event {
                 Event::Ended(ended) => {
                     self.end(http1, ended).await;
                     return None;
@@ -86,10 +94,13 @@ where
                     Pin::new(&mut http1).graceful_shutdown();
                     continue;
                 }
-                Event::Look(now) => now,
+                Event::Crowded => (Instant::now(), Verdict::Idle),
+                Event::Look(now) => {
+                    let verdict = watch.look(now, activity, &self.context.connections);
+                    (now, verdict)
+                }
             };
-            let activity = &self.peer.activity;
-            match watch.look(now, activity, &self.context.connections) {
+            match verdict {
                 // What is left of a request body would be taken for the head of the next request.
                 Verdict::GoOn => {}
                 Verdict::Idle if activity.is_reading() => {}

@@ -5,6 +5,7 @@
 
 mod activity;
 mod context;
+mod crowd;
 mod fingerprint;
 mod http1;
 mod http2;
