@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower::{BoxError, Service};
 use tower_spillover::Scope;
 
-use super::{ReadBody, Wanted, scan::Scan};
+use super::{ReadBody, Wanted, of_path, scan::Scan};
 use crate::dialect::{Dialect, ErrorKind, GatewayError};
 
 pin_project! {
@@ -102,8 +102,9 @@ where
             if scan.is_ambiguous() {
                 return Poll::Ready(Ok(ambiguous(&head)));
             }
-            if let (false, Some(model)) = (has_scope, scan.model()) {
-                head.extensions.insert(Scope::of(model));
+            if !has_scope {
+                let scope = scan.model().map_or_else(|| of_path(&head.uri), Scope::of);
+                head.extensions.insert(scope);
             }
             if scan.is_kept() {
                 head.extensions.insert(scan.into_found());

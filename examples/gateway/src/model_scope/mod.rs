@@ -14,7 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, Method, Request, Response,
+    HeaderMap, Method, Request, Response, Uri,
     header::{CONTENT_ENCODING, CONTENT_TYPE},
 };
 use http_body::Body;
@@ -82,17 +82,13 @@ where
         let is_in_path = Scope::of_path(request.uri().path()).is_some();
         let is_wanted = !is_in_path || self.wanted.is_kept_of_deployments();
         let is_in_body = is_wanted && has_model(&request, self.wanted.limit());
-        if !is_in_path {
-            let uri = request.uri();
-            let scope = uri
-                .query()
-                .filter(|_| !is_in_body)
-                .and_then(query::scope)
-                // An upload, a list, a body that is too large to be read here: what is limited there is not what chats are.
-                .unwrap_or_else(|| Scope::of(uri.path()));
-            request.extensions_mut().insert(scope);
-        }
         if !is_in_body {
+            if !is_in_path {
+                let uri = request.uri();
+                let scope = uri.query().and_then(query::scope);
+                let scope = scope.unwrap_or_else(|| of_path(uri));
+                request.extensions_mut().insert(scope);
+            }
             return ResponseFuture::call(self.inner.call(request.map(ReadBody::unread)));
         }
         // The ready service goes along; the clone that stays behind is not ready.
@@ -100,6 +96,11 @@ where
         let inner = mem::replace(&mut self.inner, clone);
         ResponseFuture::read(inner, request, self.wanted.clone(), is_in_path)
     }
+}
+
+/// Of an upload, a list, a body that is too large to be read here: what is limited there is not what chats are.
+fn of_path(uri: &Uri) -> Scope {
+    Scope::of(uri.path())
 }
 
 fn has_model<B>(request: &Request<B>, limit: u64) -> bool {
