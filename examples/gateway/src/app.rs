@@ -82,12 +82,15 @@ impl App {
         }
     }
 
-    /// Serves by another configuration from the next request on. What is known of backends that stay is kept, and their
-    /// connections are.
-    pub(crate) fn reload(&self, config: &Config) -> io::Result<()> {
-        let site = Site::new(config, Some(&self.site()))?;
+    /// What it would serve by with another configuration. What is known of backends that stay is kept, and their connections
+    /// are. It reads files.
+    pub(crate) fn prepare(&self, config: &Config) -> io::Result<Site> {
+        Site::new(config, Some(&self.site()))
+    }
+
+    /// Serves by this from the next request on.
+    pub(crate) fn serve_by(&self, site: Site) {
         self.sites.send_replace(Arc::new(site));
-        Ok(())
     }
 
     /// What it serves by now.

@@ -25,6 +25,7 @@ mod live;
 mod log;
 mod main_job;
 mod model_scope;
+mod read_files;
 mod ready;
 mod reload;
 mod router;

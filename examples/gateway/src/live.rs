@@ -1,5 +1,8 @@
 //! A service that goes by the newest site.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -17,7 +20,8 @@ use crate::site::Site;
 pub(crate) struct Live<M, S> {
     sites: watch::Receiver<Arc<Site>>,
     maker: Arc<Maker<M, S>>,
-    service: S,
+    /// `None` before the first request: who only waits for one keeps no site that nobody else goes by any more.
+    service: Option<S>,
 }
 
 struct Maker<M, S> {
@@ -36,15 +40,16 @@ where
         Self {
             sites,
             maker: Arc::new(Maker {
-                newest: Mutex::new((site, service.clone())),
+                newest: Mutex::new((site, service)),
                 make,
             }),
-            service,
+            service: None,
         }
     }
 
+    /// The service of the newest site.
     #[cold]
-    fn renew(&mut self) {
+    fn renew(&mut self) -> &mut S {
         let site = self.sites.borrow_and_update().clone();
         let mut newest = self
             .maker
@@ -54,7 +59,7 @@ where
         if !Arc::ptr_eq(&newest.0, &site) {
             *newest = (Arc::clone(&site), (self.maker.make)(&site));
         }
-        self.service = newest.1.clone();
+        self.service.insert(newest.1.clone())
     }
 }
 
@@ -69,23 +74,26 @@ where
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         // Here and not in `call`: it is the new service that must be ready then. Without a sender there is nothing new.
-        if self.sites.has_changed().unwrap_or(false) {
-            self.renew();
-        }
-        self.service.poll_ready(cx)
+        let is_changed = self.sites.has_changed().unwrap_or(false);
+        let service = match &mut self.service {
+            Some(service) if !is_changed => service,
+            _ => self.renew(),
+        };
+        service.poll_ready(cx)
     }
 
     fn call(&mut self, request: R) -> S::Future {
-        self.service.call(request)
+        let service = self.service.as_mut();
+        service.expect("it was polled ready").call(request)
     }
 }
 
-impl<M, S: Clone> Clone for Live<M, S> {
+impl<M, S> Clone for Live<M, S> {
     fn clone(&self) -> Self {
         Self {
             sites: self.sites.clone(),
             maker: Arc::clone(&self.maker),
-            service: self.service.clone(),
+            service: None,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! From the command line to the exit code.
 
-use std::{fmt, io, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
+use std::{fmt, io, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
+use rustls::ServerConfig;
 use spillover_core::Backend;
 use tokio::{net::TcpListener, time::Instant};
 
@@ -15,8 +16,10 @@ use crate::{
     demo,
     entra::Unusable,
     log,
-    reload::{ReloadStatus, Reloader, Source},
+    read_files::ReadFiles,
+    reload::{HangUp, ReloadStatus, Reloader, Source},
     serve::{Server, Signals, StartError, one_thread},
+    site::Site,
     tls::Acceptor,
 };
 
@@ -46,13 +49,16 @@ pub fn main() -> ExitCode {
         Some(Command::Health(args)) => command::health(args).map_err(Stop::from),
         Some(Command::Completions(args)) => command::completions(args.shell).map_err(Stop::from),
         Some(Command::Man) => command::manual().map_err(Stop::from),
-        None => match Config::load(&cli) {
-            Ok(config) => {
-                log::init(config.log_format());
-                runtime.block_on(run(cli, config))
+        None => {
+            let mut files = ReadFiles::default();
+            match Config::read(&cli, &mut files) {
+                Ok(config) => {
+                    log::init(config.log_format());
+                    runtime.block_on(run(cli, config, files))
+                }
+                Err(error) => return refuse(&error),
             }
-            Err(error) => return refuse(&error),
-        },
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -61,9 +67,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli, config: Config) -> Result<(), Stop> {
-    // Before anything else: a signal that comes while the gateway starts must not be lost.
+async fn run(cli: Cli, config: Config, files: ReadFiles) -> Result<(), Stop> {
+    // Before anything else: a signal that comes while the gateway starts must not be lost, nor end it that is not for that.
     let mut signals = Signals::new()?;
+    let hang_up = HangUp::new()?;
     announce(&config);
     let app = App::from_config(&config)?;
     let (connections, shutdown) = (config.connections.clone(), config.shutdown.clone());
@@ -89,14 +96,13 @@ async fn run(cli: Cli, config: Config) -> Result<(), Stop> {
         // Without one, the backends that need it are passed over until it comes; the log says so.
         let _ = tokens.first(FIRST_TOKEN_WITHIN).await;
     }
-    let files = config.files.clone();
     let in_service = InService {
         cli,
         app: app.clone(),
         acceptors: server.acceptors(),
-        config,
+        started: config,
     };
-    tokio::spawn(Reloader::new(in_service, files, reload)?.run());
+    tokio::spawn(Reloader::new(in_service, files, reload, hang_up).run());
     let service = || app.over_tcp();
     Ok(server.run(service, async || signals.next().await).await?)
 }
@@ -128,43 +134,65 @@ async fn bind(listen: &ListenAddr) -> io::Result<TcpListener> {
     })
 }
 
-/// The configuration by which the gateway serves.
+/// What goes by the configuration.
 struct InService {
     cli: Cli,
     app: App,
     acceptors: Vec<Arc<Acceptor>>,
+    /// What was set when the gateway started: some of it stays.
+    started: Config,
+}
+
+/// A configuration that is good, with all that it takes.
+struct Ready {
     config: Config,
+    site: Site,
+    /// Of the acceptors, in their order.
+    tls: Vec<Option<ServerConfig>>,
 }
 
 impl Source for InService {
-    fn reload(&mut self) -> Result<Vec<PathBuf>, String> {
-        let config = Config::load(&self.cli).map_err(|error| error.to_string())?;
-        // All of them are looked at before anything changes.
-        for acceptor in &self.acceptors {
-            acceptor.reload().map_err(|error| error.to_string())?;
+    type Ready = Ready;
+
+    fn read(&self, files: &mut ReadFiles) -> Result<Ready, String> {
+        let config = Config::read(&self.cli, files).map_err(|error| error.to_string())?;
+        let of_acceptor = |acceptor: &Arc<Acceptor>| {
+            let mut listeners = config.listeners.iter();
+            // Files that it names no more may be gone. What it names instead counts when the gateway is started again.
+            let is_meant =
+                listeners.any(|listener| listener.tls.as_ref() == Some(acceptor.files()));
+            is_meant.then(|| acceptor.read()).transpose()
+        };
+        let tls: Result<_, _> = self.acceptors.iter().map(of_acceptor).collect();
+        let tls = tls.map_err(|error| error.to_string())?;
+        let site = self.app.prepare(&config);
+        let site = site.map_err(|error| error.to_string())?;
+        Ok(Ready { config, site, tls })
+    }
+
+    fn serve_by(&self, Ready { config, site, tls }: Ready) {
+        for (acceptor, tls) in self.acceptors.iter().zip(tls) {
+            if let Some(tls) = tls {
+                acceptor.serve_by(tls);
+            }
         }
-        self.app
-            .reload(&config)
-            .map_err(|error| error.to_string())?;
+        self.app.serve_by(site);
         announce(&config);
-        for key in self.config.needs_restart(&config) {
+        for key in self.started.needs_restart(&config) {
             tracing::warn!(
                 key,
                 "changed, which takes effect when the gateway is started again"
             );
         }
-        let files = config.files.clone();
-        self.config = config;
-        Ok(files)
     }
 }
 
 /// Says what the gateway goes by.
 fn announce(config: &Config) {
-    let why = if config.files.is_empty() {
-        "ignored: it is no setting of a backend that has a URL"
-    } else {
+    let why = if config.has_file {
         "ignored: the backends are those of the file"
+    } else {
+        "ignored: it is no setting of a backend that has a URL"
     };
     for variable in config.ignored() {
         tracing::info!(variable, "{why}");

@@ -31,7 +31,7 @@ pub(crate) fn connector(settings: &ConnectSettings) -> io::Result<Connector> {
     let tls = match &settings.ca {
         _ if !settings.needs_tls => tls.with_root_certificates(RootCertStore::empty()),
         Some(ca) => {
-            let authorities = tls::authorities(ca).map_err(io::Error::other)?;
+            let authorities = tls::authorities(&ca.file, &ca.pem).map_err(io::Error::other)?;
             tls.with_root_certificates(authorities)
         }
         None => tls.with_native_roots().map_err(|error| {

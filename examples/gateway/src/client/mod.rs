@@ -3,7 +3,7 @@
 mod connector;
 mod pooled;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use http_body::Body;
 use hyper_util::{
@@ -15,7 +15,7 @@ pub(crate) use self::{
     connector::{Connector, TCP_KEEPALIVE, TCP_KEEPALIVE_INTERVAL, WSS, connector, with_scheme},
     pooled::{BackendClient, Clients},
 };
-use crate::config::Timeouts;
+use crate::config::{Authorities, Timeouts};
 
 /// One client for all backends that are connected to alike: it pools connections by scheme and authority.
 pub(crate) type Client<C, B> = legacy::Client<C, B>;
@@ -28,7 +28,7 @@ pub(crate) struct ConnectSettings {
     /// Whether a backend is reached by TLS. Certificates are needed only there.
     pub(crate) needs_tls: bool,
     /// Certificates of who may have issued a backend's; without it the platform's count.
-    pub(crate) ca: Option<PathBuf>,
+    pub(crate) ca: Option<Authorities>,
     /// Speaks HTTP/2 from the first byte on, also without TLS, where the protocol cannot be agreed on (RFC 9113 section 3.3).
     pub(crate) is_http2: bool,
 }

@@ -55,14 +55,14 @@ mod tests;
 mod values;
 mod variables;
 
-use std::{env, ffi::OsString, path::PathBuf, time::Duration};
+use std::{env, ffi::OsString, time::Duration};
 
 use spillover_core::Backend;
 use tower_spillover::select::WhenExhausted;
 
 pub(crate) use self::checked::{
-    AffinityConfig, AffinityKey, BackendConfig, ClientKey, Clients, Cors, CredentialSource,
-    HeaderRules, PoolConfig, PoolLimits, Route, Timeouts,
+    AffinityConfig, AffinityKey, Authorities, BackendConfig, ClientKey, Clients, Cors,
+    CredentialSource, HeaderRules, PoolConfig, PoolLimits, Route, Timeouts,
 };
 pub use self::checked::{ClientCertificate, Connections, Listener, Shutdown, Tls};
 use self::{
@@ -81,6 +81,7 @@ pub(crate) use self::{
     file::schema,
     import::{Imported, import},
 };
+use crate::read_files::ReadFiles;
 
 /// The configuration of the gateway, checked; see the [module](self).
 #[derive(Clone, Debug)]
@@ -94,8 +95,8 @@ pub struct Config {
     pub(crate) shutdown: Shutdown,
     /// There is at least one.
     pub(crate) pools: Vec<PoolConfig>,
-    /// What was read besides the environment: when it changes, the configuration may have changed.
-    pub(crate) files: Vec<PathBuf>,
+    /// Whether there is a file, and not only the environment.
+    pub(crate) has_file: bool,
     ignored: Vec<String>,
 }
 
@@ -118,7 +119,13 @@ impl Config {
         cli: &Cli,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
-        let (config, _) = Self::with_document(cli, variables)?;
+        let (config, _) = Self::with_document(cli, variables, &mut ReadFiles::default())?;
+        Ok(config)
+    }
+
+    /// As by [`load`](Self::load). What is read besides the environment is noted: when it changes, so may what comes of it.
+    pub(crate) fn read(cli: &Cli, files: &mut ReadFiles) -> Result<Self, ConfigError> {
+        let (config, _) = Self::with_document(cli, env::vars_os(), files)?;
         Ok(config)
     }
 
@@ -126,12 +133,13 @@ impl Config {
     fn with_document(
         cli: &Cli,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
+        files: &mut ReadFiles,
     ) -> Result<(Self, Document), ConfigError> {
         let flags = cli.flags();
         let variables = Variables::new(variables);
         let mut problems = Problems::default();
 
-        let source = Source::find(flags, &variables, &mut problems);
+        let source = Source::find(flags, &variables, files, &mut problems);
         // Where nothing can be read, what is wrong with the rest is still to be found.
         let is_readable = source.is_some();
         let Source {
@@ -146,7 +154,7 @@ impl Config {
             return Err(problem.into());
         }
         document.fill_in();
-        let check = Check::new(&origin, &variables, &mut problems);
+        let check = Check::new(&origin, &variables, files, &mut problems);
         let config = check.document(&document, ignored);
 
         problems.into_result()?;
@@ -159,7 +167,8 @@ impl Config {
     ///
     /// As by [`load`](Self::load).
     pub(crate) fn effective(cli: &Cli) -> Result<String, ConfigError> {
-        let (config, document) = Self::with_document(cli, env::vars_os())?;
+        let (config, document) =
+            Self::with_document(cli, env::vars_os(), &mut ReadFiles::default())?;
         Ok(document.print(&config.ignored))
     }
 

@@ -9,6 +9,7 @@ use super::{
     order::natural,
     variables::{Spellings, Variables},
 };
+use crate::read_files::ReadFiles;
 
 /// What the gateway is told, and where: by a file, or without one by the environment.
 #[derive(Default)]
@@ -24,10 +25,13 @@ impl Source {
     pub(super) fn find(
         flags: &Flags,
         variables: &Variables,
+        files: &mut ReadFiles,
         problems: &mut Problems,
     ) -> Option<Self> {
         match path(flags, variables) {
-            Ok(Some((path, place))) => Self::of_file(path, &place, flags, variables, problems),
+            Ok(Some((path, place))) => {
+                Self::of_file(path, &place, flags, variables, files, problems)
+            }
             Ok(None) => Some(Self::of_environment(flags, variables, problems)),
             Err(problem) => {
                 problems.add(problem);
@@ -41,6 +45,7 @@ impl Source {
         place: &str,
         flags: &Flags,
         variables: &Variables,
+        files: &mut ReadFiles,
         problems: &mut Problems,
     ) -> Option<Self> {
         for (number, flag) in (1..).zip(&flags.backend) {
@@ -50,7 +55,7 @@ impl Source {
                 problems.add(Problem::new(format!("--backend #{number}"), message));
             }
         }
-        let File { document, origin } = File::read(path, place, problems)?;
+        let File { document, origin } = File::read(path, place, files, problems)?;
         let of_backends = variables.with_prefix(backends::key::PREFIX);
         let mut ignored: Vec<_> = of_backends
             .flat_map(|(_, spellings)| Spellings::places(spellings))

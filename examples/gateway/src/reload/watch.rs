@@ -1,153 +1,111 @@
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode},
 };
-use tokio::{sync::Notify, time::sleep};
+use tokio::sync::Notify;
+
+use super::places::Places;
 
 /// Notices that files may have changed.
 ///
-/// Their directories are watched, not they: editors and Kubernetes put another file, or another directory behind a link, in
-/// the place of the old one.
-#[derive(Debug)]
+/// Directories are watched, and not files: editors and Kubernetes put another file, or another link, in the place of the old
+/// one. What is not seen from there, such as a directory further up that was moved, or files on other machines, is found by
+/// a look every now and then.
+#[derive(Debug, Default)]
 pub(super) struct Watch {
     changed: Arc<Notify>,
-    /// `None` where the system has no watches to give: then it is time to look every now and then.
-    watcher: Option<RecommendedWatcher>,
-    is_needed: bool,
+    /// It watches for as long as it is there.
+    _watcher: Option<RecommendedWatcher>,
+    is_in_vain: bool,
 }
 
 impl Watch {
-    pub(super) fn new(files: &[PathBuf]) -> Self {
-        let changed = Arc::new(Notify::new());
-        let watcher = watch(files, Arc::clone(&changed));
+    /// Tells `changed`, and says in the log what cannot be watched if it `may_tell`.
+    pub(super) fn new<'a>(
+        files: impl Iterator<Item = &'a Path>,
+        changed: Arc<Notify>,
+        may_tell: bool,
+    ) -> Self {
+        let places = Places::of(files);
+        let (watcher, failed) = match places.directories.is_empty() {
+            true => (None, None),
+            false => watch(places, Arc::clone(&changed)),
+        };
+        if let Some(error) = failed.as_ref().filter(|_| may_tell) {
+            tracing::warn!(%error, "files cannot be watched, and are looked at every 5 s");
+        }
         Self {
-            watcher: watcher
-                .inspect_err(|error| {
-                    tracing::warn!(%error, "files cannot be watched, and are looked at every 5 s");
-                })
-                .ok(),
             changed,
-            is_needed: !files.is_empty(),
+            _watcher: watcher,
+            is_in_vain: failed.is_some(),
         }
     }
 
     /// Waits for a change.
-    pub(super) async fn changed(&mut self) {
-        if self.watcher.is_none() && self.is_needed {
-            sleep(LOOK_EVERY).await;
-            return;
-        }
+    pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Lets the next wait end at once.
-    pub(super) fn look_again(&self) {
-        self.changed.notify_one();
+    /// How often there may be a change that nobody tells of.
+    pub(super) fn look_every(&self) -> Duration {
+        match self.is_in_vain {
+            true => LOOK_EVERY,
+            false => LOOK_AT_LEAST_EVERY,
+        }
+    }
+
+    /// Whether there are files that are not watched.
+    pub(super) fn is_in_vain(&self) -> bool {
+        self.is_in_vain
+    }
+
+    /// Who is told of changes.
+    pub(super) fn teller(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
     }
 }
 
-fn watch(files: &[PathBuf], changed: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
-    let mut watcher = notify::recommended_watcher(move |event| {
-        if may_change(&event) {
+/// As far as it can be, and why no further.
+fn watch(
+    places: Places,
+    changed: Arc<Notify>,
+) -> (Option<RecommendedWatcher>, Option<notify::Error>) {
+    let Places {
+        directories,
+        entries,
+    } = places;
+    let watched = directories.clone();
+    let tell = move |event: notify::Result<Event>| {
+        // Other files are nobody's business, and to read them, as is done to see whether they changed, is no change.
+        let is_of_none = event.is_ok_and(|event| {
+            is_reading(event.kind)
+                || !event.need_rescan()
+                    && !event
+                        .paths
+                        .iter()
+                        .any(|path| entries.contains(path) || watched.contains(path))
+        });
+        if !is_of_none {
             changed.notify_one();
         }
-    })?;
-    let directories: BTreeSet<&Path> = files.iter().map(|file| directory(file)).collect();
-    for directory in directories {
-        watcher.watch(directory, RecursiveMode::NonRecursive)?;
-    }
-    Ok(watcher)
+    };
+    let mut watcher = match notify::recommended_watcher(tell) {
+        Ok(watcher) => watcher,
+        Err(error) => return (None, Some(error)),
+    };
+    let failed = directories
+        .iter()
+        .filter_map(|directory| watcher.watch(directory, RecursiveMode::NonRecursive).err())
+        .last();
+    (Some(watcher), failed)
 }
 
-/// That a file is read is no change: the gateway itself reads them. An error may be the loss of one that is.
-fn may_change(event: &notify::Result<Event>) -> bool {
-    let kind = event.as_ref().map(|event| event.kind);
-    match kind {
-        Ok(EventKind::Access(access)) => access == AccessKind::Close(AccessMode::Write),
-        _ => true,
-    }
-}
-
-fn directory(file: &Path) -> &Path {
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
+fn is_reading(kind: EventKind) -> bool {
+    let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+    kind.is_access() && kind != written
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-
-#[cfg(test)]
-mod tests {
-    use std::{env, fs, process};
-
-    use tokio::time::timeout;
-
-    use super::*;
-
-    /// A directory of this test, with a file in it.
-    struct Place(PathBuf);
-
-    impl Place {
-        fn new(name: &str) -> Self {
-            let place = env::temp_dir().join(format!("spillover-watch-{name}-{}", process::id()));
-            fs::create_dir_all(&place).unwrap();
-            fs::write(place.join("file"), "1").unwrap();
-            Self(place)
-        }
-
-        fn file(&self) -> PathBuf {
-            self.0.join("file")
-        }
-    }
-
-    impl Drop for Place {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_write_is_noticed_and_so_is_another_file_in_the_place() {
-        let place = Place::new("write");
-        let mut watch = Watch::new(&[place.file()]);
-        let mut change = async || timeout(Duration::from_secs(20), watch.changed()).await;
-        fs::write(place.file(), "2").unwrap();
-        assert!(change().await.is_ok());
-        fs::write(place.0.join("new"), "3").unwrap();
-        fs::rename(place.0.join("new"), place.file()).unwrap();
-        assert!(change().await.is_ok());
-    }
-
-    #[test]
-    fn to_read_a_file_is_no_change() {
-        let place = Place::new("read");
-        let (tell, told) = std::sync::mpsc::channel();
-        let mut watcher = notify::recommended_watcher(move |event| {
-            let _ = tell.send(may_change(&event));
-        })
-        .unwrap();
-        watcher
-            .watch(&place.0, RecursiveMode::NonRecursive)
-            .unwrap();
-        fs::read(place.file()).unwrap();
-        fs::write(place.file(), "2").unwrap();
-        // They come in their order: those of the read before those of the write.
-        let mut seen = Vec::new();
-        while !seen.ends_with(&[true]) {
-            seen.push(told.recv_timeout(Duration::from_secs(20)).unwrap());
-        }
-        assert!(
-            seen.iter().rev().skip(1).all(|is_change| !is_change),
-            "{seen:?}"
-        );
-        assert!(seen.len() > 1, "the read was not seen at all");
-    }
-}
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(60);

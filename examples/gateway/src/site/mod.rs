@@ -36,9 +36,9 @@ pub(crate) struct Site {
 impl Site {
     /// Sets it up. What the site before knows of backends that stay is known here, too.
     pub(crate) fn new(config: &Config, before: Option<&Self>) -> io::Result<Self> {
-        let tokens = before.and_then(|before| before.tokens.clone());
-        let tokens = match tokens {
-            None if config.wants_tokens() => Some(start_tokens()?),
+        let tokens = match before.and_then(|before| before.tokens.clone()) {
+            _ if !config.wants_tokens() => None,
+            None => Some(start_tokens()?),
             tokens => tokens,
         };
         let mut pools = Vec::new();

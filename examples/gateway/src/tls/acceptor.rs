@@ -38,8 +38,18 @@ impl Acceptor {
     ///
     /// [`TlsError`] names the first file that is not as expected. Then nothing has changed.
     pub fn reload(&self) -> Result<(), TlsError> {
-        self.config.store(Arc::new(read(&self.files)?));
+        self.serve_by(self.read()?);
         Ok(())
+    }
+
+    /// Reads the files again, and changes nothing.
+    pub(crate) fn read(&self) -> Result<ServerConfig, TlsError> {
+        read(&self.files)
+    }
+
+    /// Goes by what was read, for handshakes to come.
+    pub(crate) fn serve_by(&self, config: ServerConfig) {
+        self.config.store(Arc::new(config));
     }
 
     /// The files that were read.
@@ -72,7 +82,7 @@ fn read(files: &Tls) -> Result<ServerConfig, TlsError> {
 }
 
 fn verifier(client: &ClientCertificate) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let authorities = files::authorities(&client.ca)?;
+    let authorities = files::authorities(&client.ca, &files::read(&client.ca)?)?;
     let provider = ring::default_provider().into();
     let builder = WebPkiClientVerifier::builder_with_provider(authorities.into(), provider);
     let builder = match client.is_required {

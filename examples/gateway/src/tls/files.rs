@@ -1,6 +1,6 @@
 //! What is in the files.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use rustls::{
     CertificateError, Error, RootCertStore,
@@ -11,11 +11,11 @@ use rustls::{
 };
 
 use super::TlsError;
-use crate::config::Tls;
+use crate::{config::Tls, read_files::ReadFiles};
 
 /// The certificate of a server, and those that lead to the root.
 pub(super) fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let chain = certificates(file)?;
+    let chain = certificates(file, &read(file)?)?;
     let leaf = ParsedCertificate::try_from(&chain[0])
         .map_err(|_| TlsError::new(file, "a certificate first that is valid X.509"))?;
     // No client would trust one that has ended. The rest of what is checked here needs the client's roots: none is given,
@@ -43,10 +43,10 @@ pub(super) fn key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_slice(&read(file)?).map_err(|_| TlsError::new(file, KEY))
 }
 
-/// The certificates of who may have issued others.
-pub(crate) fn authorities(file: &Path) -> Result<RootCertStore, TlsError> {
+/// The certificates of who may have issued others, in the file and what is in it.
+pub(crate) fn authorities(file: &Path, pem: &[u8]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(file)? {
+    for certificate in certificates(file, pem)? {
         roots
             .add(certificate)
             .map_err(|_| TlsError::new(file, "certificates that are valid X.509"))?;
@@ -65,17 +65,17 @@ pub(super) fn refused(files: &Tls, error: &Error) -> TlsError {
 }
 
 /// There is at least one.
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let pem = read(file)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+fn certificates(file: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
         _ => Err(TlsError::new(file, "certificates in PEM format")),
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(file).map_err(|error| TlsError::unreadable(file, error))
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
+    let content = ReadFiles::default().read(file);
+    content.map_err(|error| TlsError::unreadable(file, error))
 }
 
 const KEY: &str = "a private key in PEM format, RSA, ECDSA or Ed25519, without a passphrase";

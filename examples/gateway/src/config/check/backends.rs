@@ -57,7 +57,7 @@ impl Check<'_> {
             .required(&path_of_credential, &table.credential, CREDENTIAL)
             .and_then(|credential| self.credential(&path_of_credential, credential));
         let ca = table.ca.as_ref();
-        let ca = ca.map(|file| self.readable(&path.key("ca"), file));
+        let ca = ca.and_then(|file| self.authorities(&path.key("ca"), file));
         let request_headers = self.headers(&path.key("request_headers"), &table.request_headers);
         let response_headers = self.headers(&path.key("response_headers"), &table.response_headers);
 

@@ -1,20 +1,32 @@
-use std::{
-    fs::File,
-    path::{self, PathBuf},
-};
+use std::path::{self, PathBuf};
 
 use super::Check;
-use crate::config::file::Path;
+use crate::config::{Authorities, file::Path};
 
 impl Check<'_> {
     /// A file that somebody will read: it must be there.
     pub(super) fn readable(&mut self, path: &Path, file: &path::Path) -> PathBuf {
-        let resolved = self.origin.resolve(file);
-        if let Err(error) = File::open(&resolved) {
-            self.problem(path, format!("{} cannot be read: {error}", name(file)));
+        self.content(path, file);
+        self.origin.resolve(file)
+    }
+
+    /// The certificates in a file.
+    pub(super) fn authorities(&mut self, path: &Path, file: &path::Path) -> Option<Authorities> {
+        let pem = self.content(path, file)?;
+        Some(Authorities {
+            file: self.origin.resolve(file),
+            pem: pem.into(),
+        })
+    }
+
+    fn content(&mut self, path: &Path, file: &path::Path) -> Option<Vec<u8>> {
+        match self.files.read(&self.origin.resolve(file)) {
+            Ok(content) => Some(content),
+            Err(error) => {
+                self.problem(path, format!("{} cannot be read: {error}", name(file)));
+                None
+            }
         }
-        self.files.push(resolved.clone());
-        resolved
     }
 }
 

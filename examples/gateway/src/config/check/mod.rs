@@ -14,7 +14,7 @@ mod routes;
 mod secrets;
 mod statuses;
 
-use std::{borrow::Cow, path::PathBuf};
+use std::borrow::Cow;
 
 use super::{
     Config, Problem,
@@ -22,6 +22,7 @@ use super::{
     file::{Document, Origin, Path},
     variables::Variables,
 };
+use crate::read_files::ReadFiles;
 
 /// Checks a document.
 pub(super) struct Check<'a> {
@@ -29,17 +30,18 @@ pub(super) struct Check<'a> {
     variables: &'a Variables,
     problems: &'a mut Problems,
     /// Every file that was read or will be.
-    files: Vec<PathBuf>,
+    files: &'a mut ReadFiles,
 }
 
 impl<'a> Check<'a> {
     pub(super) fn new(
         origin: &'a Origin,
         variables: &'a Variables,
+        files: &'a mut ReadFiles,
         problems: &'a mut Problems,
     ) -> Self {
         Self {
-            files: origin.path().map(Into::into).into_iter().collect(),
+            files,
             origin,
             variables,
             problems,
@@ -62,7 +64,7 @@ impl<'a> Check<'a> {
             shutdown: self.shutdown(&root.key("shutdown"), &document.shutdown),
             clients: self.clients(&root.key("clients"), &document.clients, &document.pools),
             pools: self.pools(&root.key("pools"), &document.pools),
-            files: self.files,
+            has_file: self.origin.path().is_some(),
             ignored,
         }
     }

@@ -1,7 +1,7 @@
 use std::path;
 
 use super::{Check, files};
-use crate::config::file::{Path, Secret, Size, read_text};
+use crate::config::file::{Path, Secret, read_text};
 
 impl Check<'_> {
     /// The text of a secret, from wherever it is.
@@ -49,9 +49,7 @@ impl Check<'_> {
     fn secret_of_file(&mut self, path: &Path, file: &path::Path) -> Option<String> {
         let name = files::name(file);
         let file = self.origin.resolve(file);
-        let text = read_text(&file, MOST_BYTES);
-        self.files.push(file);
-        match text {
+        match read_text(&file, MOST_BYTES, self.files) {
             Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
             Err(error) => {
                 self.problem(path, format!("{name} cannot be read: {error}"));
@@ -62,4 +60,4 @@ impl Check<'_> {
 }
 
 /// Tokens are long, but not that long.
-const MOST_BYTES: u64 = 64 * Size::KIB;
+const MOST_BYTES: usize = 64 * 1024;

@@ -12,7 +12,7 @@ pub(crate) use self::{
     affinity::{AffinityConfig, AffinityKey},
     client::{ClientKey, Clients, Cors},
     headers::HeaderRules,
-    pool::{BackendConfig, CredentialSource, PoolConfig, PoolLimits, Timeouts},
+    pool::{Authorities, BackendConfig, CredentialSource, PoolConfig, PoolLimits, Timeouts},
     route::Route,
 };
 pub use self::{

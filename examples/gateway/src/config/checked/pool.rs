@@ -1,4 +1,4 @@
-use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{fmt, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use spillover_core::{Backend, Cooldowns, StatusClassifier};
 use tower_spillover::select::WhenExhausted;
@@ -53,7 +53,20 @@ pub(crate) struct BackendConfig {
     /// Speaks HTTP/2 from the first byte on.
     pub(crate) is_http2: bool,
     /// Certificates of who may have issued the backend's, in PEM format; without it the platform's count.
-    pub(crate) ca: Option<PathBuf>,
+    pub(crate) ca: Option<Authorities>,
+}
+
+/// A file of certificates, and what was in it: with that changed it is another.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Authorities {
+    pub(crate) file: PathBuf,
+    pub(crate) pem: Arc<[u8]>,
+}
+
+impl fmt::Debug for Authorities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.file.fmt(f)
+    }
 }
 
 impl From<Backend> for BackendConfig {

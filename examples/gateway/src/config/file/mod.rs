@@ -22,6 +22,7 @@ pub(super) use self::{
     value::{ClassWord, CredentialHeader, CredentialTable, Exhausted, Limit, Secret, Size, Time},
 };
 use super::{Problem, error::Problems};
+use crate::read_files::ReadFiles;
 
 /// A file that could be read, at least in part.
 pub(super) struct File {
@@ -31,8 +32,13 @@ pub(super) struct File {
 
 impl File {
     /// Reads the file at `path`, which `place` names: a flag or a variable. `None` if nothing of it can be read.
-    pub(super) fn read(path: PathBuf, place: &str, problems: &mut Problems) -> Option<Self> {
-        let text = match read_text(&path, MOST_BYTES) {
+    pub(super) fn read(
+        path: PathBuf,
+        place: &str,
+        files: &mut ReadFiles,
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let text = match read_text(&path, MOST_BYTES, files) {
             Ok(text) => text,
             Err(reason) => {
                 let message = format!("the file cannot be read: {reason}");
@@ -65,4 +71,4 @@ impl File {
 }
 
 /// More than any configuration has.
-const MOST_BYTES: u64 = 8 * Size::MIB;
+const MOST_BYTES: usize = 8 * 1024 * 1024;

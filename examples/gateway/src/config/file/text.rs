@@ -1,15 +1,19 @@
-use std::{
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
+use std::{io, path::Path};
+
+use crate::read_files::{ReadFiles, too_long};
 
 /// The text of a file that is not longer than this many bytes.
-pub(in crate::config) fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(most + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > most {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is too long"));
+pub(in crate::config) fn read_text(
+    path: &Path,
+    most: usize,
+    files: &mut ReadFiles,
+) -> io::Result<String> {
+    let text = files.read(path)?;
+    if text.len() > most {
+        return Err(too_long());
     }
-    Ok(text)
+    String::from_utf8(text).map_err(|_| {
+        let reason = "stream did not contain valid UTF-8";
+        io::Error::new(io::ErrorKind::InvalidData, reason)
+    })
 }

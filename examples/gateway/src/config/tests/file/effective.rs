@@ -1,7 +1,10 @@
 use clap::Parser;
 
 use super::{POOL, load_with, read};
-use crate::config::{Cli, Config, tests::directory::Directory};
+use crate::{
+    config::{Cli, Config, tests::directory::Directory},
+    read_files::ReadFiles,
+};
 
 fn effective(directory: &Directory, text: &str, variables: &[(&str, &str)]) -> String {
     let (config, document) = read(directory, text, &[], variables).unwrap();
@@ -135,7 +138,7 @@ fn the_environment_prints_as_a_file_too() {
         ("BACKEND_2_PRIORITY", "2"),
     ];
     let variables = variables.map(|(name, value)| (name.into(), value.into()));
-    let (_, document) = Config::with_document(&cli, variables).unwrap();
+    let (_, document) = Config::with_document(&cli, variables, &mut ReadFiles::default()).unwrap();
     let printed = document.print(&[]);
     assert!(printed.contains("address = \"127.0.0.1:9\""), "{printed}");
     assert!(printed.contains("api_key = \"[redacted]\""), "{printed}");

@@ -9,10 +9,15 @@ mod secrets;
 mod settings;
 mod together;
 
+use std::path::PathBuf;
+
 use clap::Parser;
 
 use super::directory::Directory;
-use crate::config::{Cli, Config, ConfigError, Document};
+use crate::{
+    config::{Cli, Config, ConfigError, Document},
+    read_files::ReadFiles,
+};
 
 /// A pool that is good.
 const POOL: &str = r#"
@@ -38,7 +43,15 @@ fn read(
     let variables = variables
         .iter()
         .map(|(name, value)| (name.into(), value.into()));
-    Config::with_document(&cli(&flags), variables)
+    Config::with_document(&cli(&flags), variables, &mut ReadFiles::default())
+}
+
+/// Which files are read for a file with this text, whether it is good or not.
+fn files_for(directory: &Directory, text: &str) -> Vec<PathBuf> {
+    let path = directory.write("spillover.toml", text);
+    let mut files = ReadFiles::default();
+    let _ = Config::with_document(&cli(&["--config", &path]), [], &mut files);
+    files.paths().map(Into::into).collect()
 }
 
 /// The configuration of a file with this text, in this directory.

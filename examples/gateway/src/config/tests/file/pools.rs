@@ -171,7 +171,8 @@ fn what_a_backend_says() {
     assert_eq!(backend.backend.deployment(), Some("gpt-4o"));
     assert_eq!(backend.backend.max_concurrency(), NonZeroU32::new(5));
     assert_eq!(backend.model.as_deref(), Some("gpt-4o-2024"));
-    assert_eq!(backend.ca, Some(directory.path().join("ca.pem")));
+    let ca = backend.ca.as_ref().unwrap();
+    assert_eq!(ca.file, directory.path().join("ca.pem"));
     assert_eq!(backend.request_headers.set[0].1, "b");
     assert_eq!(backend.request_headers.remove, ["x-c"]);
     assert_eq!(backend.response_headers.remove, ["x-d"]);

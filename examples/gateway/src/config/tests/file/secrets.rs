@@ -1,4 +1,4 @@
-use super::{POOL, assert_problem, load_with, problems_of};
+use super::{POOL, assert_problem, files_for, load_with, problems_of};
 use crate::config::{Config, ConfigError, tests::directory::Directory};
 
 fn with_key(secret: &str) -> String {
@@ -26,11 +26,19 @@ fn a_secret_is_in_a_variable_a_file_or_the_text() {
         let config = load_with(&directory, &with_key(&secret), &[], &variables);
         assert_eq!(key_of(config), expected);
     }
-    let config = load_with(&directory, &with_key("{ file = 'key' }"), &[], &[]).unwrap();
-    assert_eq!(
-        config.files,
-        [directory.path().join("spillover.toml"), file.into()]
+}
+
+#[test]
+fn what_a_configuration_depends_on_is_known_also_when_it_is_bad() {
+    let directory = Directory::new();
+    let (key, config) = (
+        directory.path().join("key"),
+        directory.path().join("spillover.toml"),
     );
+    // When the file is there, the configuration may be good.
+    let text = with_key("{ file = 'key' }");
+    assert_eq!(files_for(&directory, &text), [key, config.clone()]);
+    assert_eq!(files_for(&directory, "no TOML"), [config]);
 }
 
 #[test]

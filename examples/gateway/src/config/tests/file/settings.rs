@@ -1,6 +1,6 @@
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{POOL, load, load_with};
+use super::{POOL, files_for, load, load_with};
 use crate::config::{
     Clients, Connections, Cors, ListenAddr, Listener, LogFormat, Shutdown,
     tests::directory::Directory,
@@ -60,8 +60,9 @@ fn listeners_and_the_files_of_tls() {
     let client = tls.client.as_ref().unwrap();
     assert_eq!((&client.ca, client.is_required), (&file("ca.pem"), true));
     assert_eq!(config.listeners[1].tls.as_ref().unwrap().client, None);
+    let files = files_for(&directory, &text);
     for name in ["spillover.toml", "cert.pem", "key.pem", "ca.pem"] {
-        assert!(config.files.contains(&file(name)), "{name} is watched");
+        assert!(files.contains(&file(name)), "{name} is watched");
     }
 }
 

@@ -1,0 +1,675 @@
+//! The configuration changes while the gateway serves: nothing is lost by that but what was taken out.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::{
+    fs, net::SocketAddr, os::unix::fs::symlink, path::Path, process::Command, sync::Arc,
+    time::Duration,
+};
+
+use axum::body::Body;
+use http::{Request, Response};
+use rustix::process::Signal;
+use serde_json::Value;
+use spillover_testing::{MockUpstream, upstream::Behavior};
+use spillover_tests::{
+    e2e::{
+        Answer, Authority, Client, Files, Gateway, TlsUpstream, Wire, WireUpstream, answer,
+        behaving, healthy, soon,
+    },
+    gateway,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::sleep,
+};
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{ClientConfig, pki_types::ServerName},
+};
+
+const ASK: &str =
+    "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-length: 2\r\n\r\n{}";
+
+/// One pool of backends, which are described each by a line.
+fn pool(backends: &[String]) -> String {
+    let admin = "[admin]\naddress = \"127.0.0.1:0\"\n";
+    format!("{admin}[[pools]]\n{}", backends.concat())
+}
+
+fn backend(name: &str, priority: u32, url: &str) -> String {
+    backend_with(name, priority, url, "credential = \"passthrough\"")
+}
+
+fn backend_with(name: &str, priority: u32, url: &str, more: &str) -> String {
+    format!("[[pools.backends]]\nname = {name:?}\nurl = {url:?}\npriority = {priority}\n{more}\n")
+}
+
+async fn ask(gateway: &Gateway) -> Answer {
+    gateway.post("/v1/chat/completions", "{}").await
+}
+
+async fn status(gateway: &Gateway) -> Value {
+    let admin = Client::http1(gateway.admin().await);
+    admin.get("/status").await.json()
+}
+
+async fn metric(gateway: &Gateway, name: &str) -> String {
+    let admin = Client::http1(gateway.admin().await);
+    let metrics = admin.get("/metrics").await;
+    let mut lines = metrics.text().lines();
+    let value = lines.find_map(|line| line.strip_prefix(&format!("{name} ")));
+    value.unwrap().to_owned()
+}
+
+/// Waits until it goes by its configuration of this number.
+async fn in_service(gateway: &Gateway, generation: u64) {
+    gateway
+        .wait_for_line(|line| line["generation"] == generation)
+        .await;
+}
+
+/// Waits until it has refused so many.
+async fn refused(gateway: &Gateway, count: usize) -> Vec<Value> {
+    let is_refusal = |line: &Value| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.starts_with("configuration refused")
+    };
+    soon(async {
+        loop {
+            let mut lines = gateway.lines();
+            lines.retain(is_refusal);
+            if lines.len() >= count {
+                break lines;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+}
+
+async fn change(gateway: &Gateway, text: &str, generation: u64) {
+    gateway.files().write(Files::CONFIG, text);
+    in_service(gateway, generation).await;
+}
+
+async fn hang_up(gateway: &Gateway, generation: u64) {
+    gateway.signal(Signal::HUP);
+    in_service(gateway, generation).await;
+}
+
+#[tokio::test]
+async fn a_backend_that_throttles_stays_closed_for_as_long_as_it_said() {
+    let throttled = behaving(answer(429, &[("retry-after", "50")])).await;
+    let open = healthy().await;
+    let (a, b) = (
+        backend("a", 1, &throttled.url()),
+        backend("b", 2, &open.url()),
+    );
+    let gateway = gateway!()
+        .config(&pool(&[a.clone(), b.clone()]))
+        .start()
+        .await;
+    assert_eq!(ask(&gateway).await.backend(), "b");
+    let closed_for = async || {
+        let status = status(&gateway).await;
+        let backend = &status["pools"][0]["backends"][0];
+        assert_eq!(backend["condition"], "throttled", "{backend}");
+        backend["closed_for_ms"].as_u64().unwrap()
+    };
+    let before = closed_for().await;
+
+    hang_up(&gateway, 2).await;
+    let c = backend("c", 3, &open.url());
+    change(&gateway, &pool(&[a, b, c]), 3).await;
+    let after = closed_for().await;
+    assert!(after <= before && after > 10_000, "{before} ms, {after} ms");
+    assert_eq!(ask(&gateway).await.backend(), "b");
+    assert_eq!(throttled.handle().stats().received, 1);
+}
+
+#[tokio::test]
+async fn a_stream_goes_on_while_its_backend_is_taken_out() {
+    let (upstream, other) = (WireUpstream::bind().await, healthy().await);
+    let a = backend("a", 1, &upstream.url());
+    let gateway = gateway!().config(&pool(&[a])).start().await;
+    let mut client = Wire::connect(gateway.address()).await;
+    client.send(ASK).await;
+    let mut server = upstream.accept().await;
+    server.read_until("\r\n\r\n{}").await;
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    server.send(head).await;
+    server.send("B\r\ndata: one\n\n\r\n").await;
+    client.read_until("data: one\n\n").await;
+
+    change(&gateway, &pool(&[backend("b", 1, &other.url())]), 2).await;
+    assert_eq!(ask(&gateway).await.backend(), "b");
+    server.send("B\r\ndata: two\n\n\r\n").await;
+    client.read_until("data: two\n\n").await;
+    server.send("0\r\n\r\n").await;
+    client.read_until("0\r\n\r\n").await;
+
+    // The connection of the client is kept, and goes by the new configuration.
+    client.send(ASK).await;
+    let head = client.read_head().await;
+    assert!(head.contains("x-spillover-backend: b\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn connections_to_backends_that_stay_are_used_again() {
+    let (stays, comes) = (healthy().await, healthy().await);
+    let a = backend("a", 1, &stays.url());
+    // Each thread has connections of its own.
+    let gateway = gateway!()
+        .env("TOKIO_WORKER_THREADS", "1")
+        .config(&pool(std::slice::from_ref(&a)));
+    let gateway = gateway.start().await;
+    assert_eq!(ask(&gateway).await.backend(), "a");
+    let b = backend("b", 2, &comes.url());
+    change(&gateway, &pool(&[a, b]), 2).await;
+    hang_up(&gateway, 3).await;
+    assert_eq!(ask(&gateway).await.backend(), "a");
+    assert_eq!(stays.handle().stats().connections, 1);
+}
+
+#[tokio::test]
+async fn requests_under_way_count_after_a_reload() {
+    let (busy, other) = (behaving(Behavior::stall()).await, healthy().await);
+    let limited = |priority| {
+        let more = "max_concurrency = 1\ncredential = \"passthrough\"";
+        backend_with("a", priority, &busy.url(), more)
+    };
+    let text = |of_b| pool(&[limited(1), backend("b", of_b, &other.url())]);
+    let gateway = gateway!().config(&text(2)).start().await;
+    let mut client = Wire::connect(gateway.address()).await;
+    client.send(ASK).await;
+    soon(busy.handle().wait_for(|stats| stats.received == 1)).await;
+
+    change(&gateway, &text(3), 2).await;
+    assert_eq!(ask(&gateway).await.backend(), "b");
+    let in_flight = async || status(&gateway).await["pools"][0]["backends"][0]["in_flight"].clone();
+    assert_eq!(in_flight().await, 1);
+    drop(client);
+    soon(async {
+        while in_flight().await != 0 {
+            sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bad_file_is_refused_and_the_old_one_stays() {
+    let (one, other) = (healthy().await, healthy().await);
+    let good = pool(&[backend("a", 1, &one.url())]);
+    let gateway = gateway!().config(&good).start().await;
+    assert_eq!(
+        metric(&gateway, "spillover_configuration_refused").await,
+        "0"
+    );
+
+    let bad = pool(&[backend("b", 1, &other.url()).replace("priority", "prority")]);
+    gateway.files().write(Files::CONFIG, &bad);
+    let lines = refused(&gateway, 1).await;
+    let expected = "pools[0].backends[0].prority: an unknown key; did you mean priority?";
+    let said = |reason: &Value| reason.as_str().unwrap().contains(expected);
+    assert!(said(&lines[0]["reason"]), "{lines:?}");
+    let configuration = status(&gateway).await["configuration"].clone();
+    assert!(said(&configuration["refused"]["reason"]), "{configuration}");
+    assert_eq!(configuration["generation"], 1);
+    assert_eq!(
+        metric(&gateway, "spillover_configuration_refused").await,
+        "1"
+    );
+    assert_eq!(ask(&gateway).await.backend(), "a");
+
+    // Asked again it refuses again, and a file that is gone is none better.
+    gateway.signal(Signal::HUP);
+    refused(&gateway, 2).await;
+    fs::remove_file(gateway.files().path(Files::CONFIG)).unwrap();
+    refused(&gateway, 3).await;
+    assert_eq!(ask(&gateway).await.backend(), "a");
+
+    change(&gateway, &bad.replace("prority", "priority"), 2).await;
+    assert_eq!(ask(&gateway).await.backend(), "b");
+    let configuration = status(&gateway).await["configuration"].clone();
+    assert!(configuration.get("refused").is_none(), "{configuration}");
+    assert_eq!(
+        metric(&gateway, "spillover_configuration_refused").await,
+        "0"
+    );
+    let generation = metric(&gateway, "spillover_configuration_generation").await;
+    assert_eq!(generation, "2");
+}
+
+#[tokio::test]
+async fn a_secret_that_comes_after_the_file_that_names_it_is_seen() {
+    let upstream = healthy().await;
+    let gateway = gateway!().config(&pool(&[backend("a", 1, &upstream.url())]));
+    let gateway = gateway.start().await;
+    let more = "credential = { api_key = { file = \"keys/of-b\" } }";
+    let text = pool(&[backend_with("b", 1, &upstream.url(), more)]);
+    gateway.files().write(Files::CONFIG, &text);
+    refused(&gateway, 1).await;
+    // Neither is there yet.
+    fs::create_dir(gateway.files().path("keys")).unwrap();
+    gateway.files().write("keys/of-b", "key");
+    in_service(&gateway, 2).await;
+    assert_eq!(ask(&gateway).await.backend(), "b");
+}
+
+#[tokio::test]
+async fn a_key_that_is_rotated_is_used_and_what_the_old_one_did_is_forgotten() {
+    let upstream = MockUpstream::builder()
+        .api_key("new")
+        .start()
+        .await
+        .unwrap();
+    let other = behaving(answer(500, &[])).await;
+    let files = Files::new();
+    files.write("key", "old\n");
+    let more = "credential = { api_key = { file = \"key\" } }";
+    let text = pool(&[
+        backend_with("a", 1, &upstream.url(), more),
+        backend("b", 2, &other.url()),
+    ]);
+    let gateway = gateway!().config_beside(files, &text).start().await;
+    assert_eq!(ask(&gateway).await.status, 500);
+    let condition = async || status(&gateway).await["pools"][0]["backends"][0]["condition"].clone();
+    assert_eq!(condition().await, "failing");
+
+    gateway.files().write("key", "new\n");
+    in_service(&gateway, 2).await;
+    assert_eq!(condition().await, "open");
+    let body = r#"{"messages": [], "model": "gpt-4o"}"#;
+    let answer = gateway.post("/v1/chat/completions", body).await;
+    assert_eq!((answer.status, answer.backend()), (200, "a"));
+    let used = upstream.handle().last_request().unwrap();
+    assert_eq!(used.headers["api-key"], "new");
+}
+
+/// As the kubelet updates the volume of a `ConfigMap` or a secret: another directory, and one link to it exchanged.
+fn publish(mount: &Path, number: u32, files: &[(&str, &str)]) {
+    let directory = format!("..{number}");
+    fs::create_dir(mount.join(&directory)).unwrap();
+    for (name, text) in files {
+        fs::write(mount.join(&directory).join(name), text).unwrap();
+        // They stay as they are.
+        let _ = symlink(Path::new("..data").join(name), mount.join(name));
+    }
+    symlink(&directory, mount.join("..data_tmp")).unwrap();
+    fs::rename(mount.join("..data_tmp"), mount.join("..data")).unwrap();
+    if let Some(before) = number.checked_sub(1) {
+        let _ = fs::remove_dir_all(mount.join(format!("..{before}")));
+    }
+}
+
+#[tokio::test]
+async fn volumes_of_kubernetes_are_seen_to_change() {
+    let upstream = healthy().await;
+    let files = Files::new();
+    let (config, keys) = (files.path("config"), files.path("keys"));
+    fs::create_dir(&config).unwrap();
+    fs::create_dir(&keys).unwrap();
+    let key = keys.join("key");
+    let more = format!("credential = {{ api_key = {{ file = {key:?} }} }}");
+    let text = |name| pool(&[backend_with(name, 1, &upstream.url(), &more)]);
+    publish(&keys, 1, &[("key", "one")]);
+    publish(&config, 1, &[("spillover.toml", &text("a"))]);
+    // As an image has it that wants its file in another place.
+    symlink(config.join("spillover.toml"), files.path("link.toml")).unwrap();
+    let path = files.path("link.toml");
+    let gateway = gateway!().env("SPILLOVER_CONFIG", path).start().await;
+    let used = async || {
+        let answer = ask(&gateway).await;
+        let request = upstream.handle().last_request().unwrap();
+        let key = request.headers["api-key"].to_str().unwrap().to_owned();
+        (answer.backend().to_owned(), key)
+    };
+    assert_eq!(used().await, ("a".into(), "one".into()));
+    publish(&config, 2, &[("spillover.toml", &text("b"))]);
+    in_service(&gateway, 2).await;
+    assert_eq!(used().await, ("b".into(), "one".into()));
+    publish(&keys, 2, &[("key", "two")]);
+    in_service(&gateway, 3).await;
+    assert_eq!(used().await, ("b".into(), "two".into()));
+    // The same in another directory is no change, and the one after that is seen.
+    publish(&keys, 3, &[("key", "two")]);
+    sleep(Duration::from_millis(600)).await;
+    publish(&keys, 4, &[("key", "three")]);
+    in_service(&gateway, 4).await;
+    assert_eq!(used().await, ("b".into(), "three".into()));
+}
+
+#[tokio::test]
+async fn a_link_to_a_directory_is_exchanged() {
+    let upstream = healthy().await;
+    let files = Files::new();
+    for (release, name) in [("one", "a"), ("two", "b"), ("three", "c")] {
+        fs::create_dir(files.path(release)).unwrap();
+        let text = pool(&[backend(name, 1, &upstream.url())]);
+        fs::write(files.path(release).join("spillover.toml"), text).unwrap();
+    }
+    let link = |release| {
+        symlink(release, files.path("new")).unwrap();
+        fs::rename(files.path("new"), files.path("current")).unwrap();
+    };
+    link("one");
+    let path = files.path("current/spillover.toml");
+    let gateway = gateway!().env("SPILLOVER_CONFIG", path).start().await;
+    for (number, release, name) in [(2, "two", "b"), (3, "three", "c")] {
+        link(release);
+        in_service(&gateway, number).await;
+        assert_eq!(ask(&gateway).await.backend(), name);
+    }
+}
+
+#[tokio::test]
+async fn files_that_go_and_come_back_are_no_change_and_still_watched() {
+    let upstream = healthy().await;
+    let files = Files::new();
+    let directory = files.path("etc");
+    let write = |name: &str| {
+        fs::create_dir_all(&directory).unwrap();
+        let text = pool(&[backend(name, 1, &upstream.url())]);
+        fs::write(directory.join("spillover.toml"), text).unwrap();
+    };
+    write("a");
+    let path = directory.join("spillover.toml");
+    let gateway = gateway!().env("SPILLOVER_CONFIG", path).start().await;
+    fs::remove_dir_all(&directory).unwrap();
+    write("a");
+    sleep(Duration::from_millis(600)).await;
+    assert_eq!(status(&gateway).await["configuration"]["generation"], 1);
+    write("b");
+    in_service(&gateway, 2).await;
+    // For longer now.
+    fs::remove_dir_all(&directory).unwrap();
+    refused(&gateway, 1).await;
+    assert_eq!(ask(&gateway).await.backend(), "b");
+    write("c");
+    in_service(&gateway, 3).await;
+    assert_eq!(ask(&gateway).await.backend(), "c");
+}
+
+#[tokio::test]
+async fn a_relative_path_is_watched() {
+    let upstream = healthy().await;
+    let files = Files::new();
+    let text = |name| pool(&[backend(name, 1, &upstream.url())]);
+    files.write(Files::CONFIG, &text("a"));
+    let here = std::env::current_dir().unwrap();
+    let up = here.components().count() - 1;
+    let path = files.path(Files::CONFIG);
+    let path = format!("{}{}", "../".repeat(up), &path.to_str().unwrap()[1..]);
+    let gateway = gateway!().args(["--config", &path]).start().await;
+    files.write(Files::CONFIG, &text("b"));
+    in_service(&gateway, 2).await;
+    assert_eq!(ask(&gateway).await.backend(), "b");
+}
+
+async fn connect(address: SocketAddr, config: &Arc<ClientConfig>) -> TlsStream<TcpStream> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let connector = TlsConnector::from(Arc::clone(config));
+    let host = ServerName::try_from("localhost").unwrap();
+    soon(connector.connect(host, stream)).await.unwrap()
+}
+
+fn certificate(stream: &TlsStream<TcpStream>) -> &[u8] {
+    &stream.get_ref().1.peer_certificates().unwrap()[0]
+}
+
+#[tokio::test]
+async fn a_certificate_is_replaced_together_with_the_rest_or_not_at_all() {
+    let (authority, upstream) = (Authority::new(), healthy().await);
+    let files = Files::new();
+    let directory = files.path("");
+    let first = authority.issue("localhost");
+    first.write(&directory);
+    let listener =
+        "[[listeners]]\n[listeners.tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n";
+    let plain = "[[listeners]]\naddress = \"127.0.0.1:0\"\n";
+    let text = |name| listener.to_owned() + plain + &pool(&[backend(name, 1, &upstream.url())]);
+    let gateway = gateway!().config_beside(files, &text("a")).start().await;
+    let plain = gateway
+        .wait_for_line(|line| line["message"] == "listening" && line["tls"] == false)
+        .await;
+    let plain = Client::http1(plain["address"].as_str().unwrap().parse().unwrap());
+    let config = Arc::new(authority.client_config(None, &["http/1.1"]));
+    let mut kept = connect(gateway.address(), &config).await;
+    let mut ask_kept = async || {
+        kept.write_all(ASK.as_bytes()).await.unwrap();
+        let mut said = vec![0; 4096];
+        let read = soon(kept.read(&mut said)).await.unwrap();
+        let said = String::from_utf8_lossy(&said[..read]).into_owned();
+        assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
+        said
+    };
+    ask_kept().await;
+
+    let second = authority.issue("localhost");
+    second.write(&directory);
+    in_service(&gateway, 2).await;
+    let new = connect(gateway.address(), &config).await;
+    assert_eq!(certificate(&new), second.certificate());
+    ask_kept().await;
+
+    // The certificate is good, and something else is not.
+    let before = gateway.lines().len();
+    authority.issue("localhost").write(&directory);
+    gateway.files().write(Files::CONFIG, "no TOML");
+    refused(&gateway, 1).await;
+    gateway.signal(Signal::HUP);
+    refused(&gateway, 2).await;
+    let new = connect(gateway.address(), &config).await;
+    assert_eq!(certificate(&new), second.certificate());
+
+    // Everything is good but a key.
+    fs::write(directory.join("key.pem"), "no key").unwrap();
+    gateway.files().write(Files::CONFIG, &text("b"));
+    let lines = refused(&gateway, 3).await;
+    let reason = lines.last().unwrap()["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("key.pem: expected a private key"),
+        "{reason}"
+    );
+    assert_eq!(plain.get("/v1/models").await.backend(), "a");
+    let new = connect(gateway.address(), &config).await;
+    assert_eq!(certificate(&new), second.certificate());
+
+    let third = authority.issue("localhost");
+    third.write(&directory);
+    let is_third = |line: &Value| line["generation"].as_u64() >= Some(3);
+    gateway.wait_for_line(is_third).await;
+    let new = connect(gateway.address(), &config).await;
+    assert_eq!(certificate(&new), third.certificate());
+    assert!(ask_kept().await.contains("x-spillover-backend: b\r\n"));
+    assert!(gateway.lines().len() > before);
+
+    // Other files than at the start: that is said, and the old ones may be gone.
+    let moved = text("c").replace("cert.pem", "other.pem");
+    fs::rename(directory.join("cert.pem"), directory.join("other.pem")).unwrap();
+    gateway.files().write(Files::CONFIG, &moved);
+    gateway
+        .wait_for_line(|line| line["key"] == "listeners")
+        .await;
+    assert_eq!(plain.get("/v1/models").await.backend(), "c");
+    let new = connect(gateway.address(), &config).await;
+    assert_eq!(certificate(&new), third.certificate());
+}
+
+#[tokio::test]
+async fn who_a_backend_must_be_is_another_when_that_file_changes() {
+    let (old, new) = (Authority::new(), Authority::new());
+    let answer = |_| async { Response::new(Body::from("answer")) };
+    let upstream = TlsUpstream::start(&new, &["http/1.1"], answer).await;
+    let files = Files::new();
+    fs::copy(old.file(), files.path("ca.pem")).unwrap();
+    let more = "credential = \"passthrough\"\nca = \"ca.pem\"";
+    let text = pool(&[backend_with("a", 1, &upstream.url(), more)]);
+    let gateway = gateway!().config_beside(files, &text).start().await;
+    assert_eq!(ask(&gateway).await.status, 502);
+    fs::copy(new.file(), gateway.files().path("ca.pem")).unwrap();
+    in_service(&gateway, 2).await;
+    assert_eq!(ask(&gateway).await.status, 200);
+    let connections = upstream.connections();
+
+    // Who is trusted no more is asked no more, also over a connection that is there.
+    fs::copy(old.file(), gateway.files().path("ca.pem")).unwrap();
+    in_service(&gateway, 3).await;
+    assert_eq!(ask(&gateway).await.status, 502);
+    assert!(upstream.connections() > connections);
+}
+
+#[tokio::test]
+async fn keys_come_and_go_for_connections_that_stay() {
+    let upstream = healthy().await;
+    let with_keys = |keys: &[&str]| {
+        let keys = keys
+            .iter()
+            .map(|key| format!("[[clients.keys]]\nname = {key:?}\nsecret = {key:?}\n"));
+        keys.collect::<String>() + &pool(&[backend("a", 1, &upstream.url())])
+    };
+    let gateway = gateway!().config(&with_keys(&["one"])).start().await;
+    let http2 = gateway.http2();
+    let asked = async |key: &str| {
+        let request = || {
+            let request = Request::post("/v1/chat/completions").header("api-key", key);
+            request.body(Body::from("{}")).unwrap()
+        };
+        let statuses = (
+            http2.send(request()).await.status,
+            gateway.send(request()).await.status,
+        );
+        assert_eq!(statuses.0, statuses.1);
+        statuses.0
+    };
+    assert_eq!((asked("one").await, asked("two").await), (200, 401));
+    change(&gateway, &with_keys(&["one", "two"]), 2).await;
+    assert_eq!((asked("one").await, asked("two").await), (200, 200));
+    change(&gateway, &with_keys(&["two"]), 3).await;
+    assert_eq!((asked("one").await, asked("two").await), (401, 200));
+}
+
+#[tokio::test]
+async fn pools_and_priorities_change() {
+    let (one, other) = (healthy().await, healthy().await);
+    let both = |first, second| {
+        pool(&[
+            backend("a", first, &one.url()),
+            backend("b", second, &other.url()),
+        ])
+    };
+    let gateway = gateway!().config(&both(1, 2)).start().await;
+    assert_eq!(ask(&gateway).await.backend(), "a");
+    change(&gateway, &both(2, 1), 2).await;
+    assert_eq!(ask(&gateway).await.backend(), "b");
+
+    let special = "[[pools]]\nname = \"special\"\nroutes = [{ path_prefix = \"/special\" }]\n";
+    let special = special.to_owned() + &backend("c", 1, &one.url());
+    let text = both(1, 2).replace(
+        "[[pools]]\n",
+        &(special + "[[pools]]\nname = \"default\"\n"),
+    );
+    change(&gateway, &text, 3).await;
+    assert_eq!(gateway.get("/special/x").await.backend(), "c");
+    assert_eq!(ask(&gateway).await.backend(), "a");
+    change(&gateway, &both(1, 2), 4).await;
+    assert_eq!(gateway.get("/special/x").await.backend(), "a");
+}
+
+#[tokio::test]
+async fn what_needs_a_restart_is_said_for_as_long_as_it_does() {
+    let upstream = healthy().await;
+    let text = pool(&[backend("a", 1, &upstream.url())]);
+    let gateway = gateway!().config(&text).start().await;
+    let said = || {
+        let is_said = |line: &&Value| {
+            let message = line["message"].as_str().unwrap_or_default();
+            message.contains("when the gateway is started again")
+        };
+        gateway.lines().iter().filter(is_said).count()
+    };
+    let changed = "[connections]\nmax = 5\n".to_owned() + &text.replace("\"a\"", "\"b\"");
+    change(&gateway, &changed, 2).await;
+    gateway
+        .wait_for_line(|line| line["key"] == "connections")
+        .await;
+    assert_eq!(ask(&gateway).await.backend(), "b");
+    hang_up(&gateway, 3).await;
+    hang_up(&gateway, 4).await;
+    assert!(said() >= 2);
+    // As it was at the start: nothing is to be said.
+    change(&gateway, &text, 5).await;
+    let before = said();
+    hang_up(&gateway, 6).await;
+    hang_up(&gateway, 7).await;
+    assert_eq!(said(), before);
+}
+
+#[tokio::test]
+async fn a_storm_of_signals_without_a_change_loses_nothing() {
+    let upstream = healthy().await;
+    let gateway = gateway!().config(&pool(&[backend("a", 1, &upstream.url())]));
+    let gateway = gateway.start().await;
+    for _ in 0..100 {
+        gateway.signal(Signal::HUP);
+        assert_eq!(ask(&gateway).await.status, 200);
+    }
+    in_service(&gateway, 3).await;
+    let exit = gateway.stop().await;
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+}
+
+#[tokio::test]
+async fn a_change_while_the_gateway_starts_is_seen() {
+    // It waits for a first token, which does not come.
+    let identity = behaving(Behavior::stall()).await;
+    let (upstream, files) = (healthy().await, Files::new());
+    let b = backend("b", 1, &upstream.url());
+    let a = backend_with("a", 1, &upstream.url(), "credential = \"entra\"");
+    files.write(Files::CONFIG, &pool(&[a]));
+    let gateway = gateway!()
+        .env("SPILLOVER_CONFIG", files.path(Files::CONFIG))
+        .env("IDENTITY_ENDPOINT", identity.url())
+        .env("IDENTITY_HEADER", "header");
+    let change = async {
+        soon(identity.handle().wait_for(|stats| stats.received == 1)).await;
+        files.write(Files::CONFIG, &pool(&[b]));
+    };
+    let (gateway, ()) = tokio::join!(gateway.start(), change);
+    in_service(&gateway, 2).await;
+    assert_eq!(ask(&gateway).await.backend(), "b");
+    let status = status(&gateway).await;
+    assert!(status.get("entra").is_none(), "{status}");
+}
+
+#[tokio::test]
+async fn a_secret_that_nobody_writes_holds_no_request_up() {
+    let upstream = healthy().await;
+    let text = pool(&[backend("a", 1, &upstream.url())]);
+    let gateway = gateway!().config(&text).start().await;
+    let pipe = gateway.files().path("pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let more = format!("credential = {{ api_key = {{ file = {pipe:?} }} }}");
+    let text = pool(&[backend_with("b", 1, &upstream.url(), &more)]);
+    gateway.files().write(Files::CONFIG, &text);
+    gateway
+        .wait_for_line(|line| {
+            let message = line["message"].as_str().unwrap_or_default();
+            message.starts_with("the files of the configuration cannot be read")
+        })
+        .await;
+    assert_eq!(ask(&gateway).await.backend(), "a");
+    let exit = gateway.stop().await;
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+}
