@@ -103,30 +103,23 @@ async fn hang_up(gateway: &Gateway, generation: u64) {
 #[tokio::test]
 async fn a_backend_that_throttles_stays_closed_for_as_long_as_it_said() {
     let throttled = behaving(answer(429, &[("retry-after", "50")])).await;
-    let open = healthy().await;
-    let (a, b) = (
-        backend("a", 1, &throttled.url()),
-        backend("b", 2, &open.url()),
-    );
-    let gateway = gateway!()
-        .config(&pool(&[a.clone(), b.clone()]))
-        .start()
-        .await;
-    assert_eq!(ask(&gateway).await.backend(), "b");
-    let closed_for = async || {
-        let status = status(&gateway).await;
-        let backend = &status["pools"][0]["backends"][0];
-        assert_eq!(backend["condition"], "throttled", "{backend}");
-        backend["closed_for_ms"].as_u64().unwrap()
+    let a = |weight| {
+        let more = format!("weight = {weight}\ncredential = \"passthrough\"");
+        let backend = backend_with("a", 1, &throttled.url(), &more);
+        pool(&["when_exhausted = \"reject\"\n".into(), backend])
     };
-    let before = closed_for().await;
-
+    let gateway = gateway!().config(&a(1)).start().await;
+    let reopens_in = async || {
+        let answer = ask(&gateway).await;
+        assert_eq!(answer.status, 429);
+        let wait = answer.header("retry-after-ms").unwrap();
+        wait.parse::<u64>().unwrap()
+    };
+    let before = reopens_in().await;
     hang_up(&gateway, 2).await;
-    let c = backend("c", 3, &open.url());
-    change(&gateway, &pool(&[a, b, c]), 3).await;
-    let after = closed_for().await;
-    assert!(after <= before && after > 10_000, "{before} ms, {after} ms");
-    assert_eq!(ask(&gateway).await.backend(), "b");
+    change(&gateway, &a(2), 3).await;
+    let after = reopens_in().await;
+    assert!(after < before && after > 10_000, "{before} ms, {after} ms");
     assert_eq!(throttled.handle().stats().received, 1);
 }
 
