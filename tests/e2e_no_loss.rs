@@ -37,9 +37,12 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
-/// Requests a second. Without optimizations two cores, which are shared with the clients and the backends here, have
-/// enough to do with less.
-const RATE: u64 = if cfg!(debug_assertions) { 300 } else { 1_000 };
+/// Requests a second.
+const RATE: u64 = 1_000;
+
+/// A machine that has others to serve may not bring about that rate: it is not to be measured here how it fails then. Fewer
+/// than so many are under way at one time.
+const MOST_UNDER_WAY: usize = 500;
 
 const REPLY: &str = "None of these words is lost.";
 
@@ -274,15 +277,22 @@ async fn send(
         if stop.load(Relaxed) {
             break;
         }
+        // Before it is decided where to: whoever was seen to be gone by then gets nothing.
+        let now = Instant::now();
         let count = instances.len();
         let mut in_turn = (0..count).map(|at| &instances[(number as usize + at) % count]);
         let instance = in_turn.find(|instance| instance.is_ready.load(Relaxed));
         let instance = instance.expect("one of them is always ready");
         instance.sent.fetch_add(1, Relaxed);
-        under_way.spawn(served(Arc::clone(instance), number));
+        instance.under_way.fetch_add(1, Relaxed);
+        under_way.spawn(served(Arc::clone(instance), number, now));
         sent.fetch_add(1, Relaxed);
         while let Some(ended) = under_way.try_join_next() {
             failures.extend(ended.unwrap().err());
+        }
+        if under_way.len() >= MOST_UNDER_WAY {
+            let ended = under_way.join_next().await;
+            failures.extend(ended.unwrap().unwrap().err());
         }
     }
     failures.extend(
@@ -296,9 +306,7 @@ async fn send(
 }
 
 /// Sends a request of the kind that is due, and reads the whole answer.
-async fn served(instance: Arc<Instance>, number: u64) -> Result<(), Failure> {
-    let sent = Instant::now();
-    instance.under_way.fetch_add(1, Relaxed);
+async fn served(instance: Arc<Instance>, number: u64, sent: Instant) -> Result<(), Failure> {
     let served = timeout(Duration::from_secs(25), ask(&instance, number)).await;
     instance.under_way.fetch_sub(1, Relaxed);
     let served = served.unwrap_or_else(|_| Err("no answer".into()));
@@ -428,13 +436,12 @@ async fn a_gateway_that_is_killed_loses_no_more_than_it_has() {
 
     let instance = &instances[0];
     let sent_before = instance.sent.load(Relaxed);
-    killed.signal(Signal::KILL);
-    // Those of before that have not ended by now are among them.
     let under_way = instance.under_way.load(Relaxed);
+    killed.signal(Signal::KILL);
     instance.until_ready(false).await;
     let seen = Instant::now();
-    let sent_since = instance.sent.load(Relaxed) - sent_before;
     assert_eq!(killed.exit().await.code, None);
+    let sent_since = instance.sent.load(Relaxed) - sent_before;
     let _again = start(&files, Some(instance.address)).await;
     instance.until_ready(true).await;
     load.reach(5 * RATE).await;
