@@ -75,5 +75,5 @@ fn names(path: &Path) -> Vec<OsString> {
     names.collect()
 }
 
-/// As many as Linux follows (path_resolution(7)).
+/// As many as Linux follows (`path_resolution(7)`).
 const MOST_LINKS: u32 = 40;
