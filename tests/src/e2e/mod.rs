@@ -9,6 +9,7 @@
 
 mod client;
 mod gateway;
+pub mod reload;
 mod serving;
 mod soon;
 mod table;
