@@ -33,7 +33,7 @@ const ASK: &str =
     "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-length: 2\r\n\r\n{}";
 
 async fn metric(gateway: &Gateway, name: &str) -> String {
-    let admin = Client::http1(gateway.admin().await);
+    let admin = gateway.admin().await;
     let metrics = admin.get("/metrics").await;
     let mut lines = metrics.text().lines();
     let value = lines.find_map(|line| line.strip_prefix(&format!("{name} ")));

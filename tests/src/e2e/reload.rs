@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::{Answer, Client, Gateway, soon};
+use super::{Answer, Gateway, soon};
 
 /// One pool of backends, which are described each by a line.
 pub fn pool(backends: &[String]) -> String {
@@ -30,7 +30,7 @@ pub async fn ask(gateway: &Gateway) -> Answer {
 
 /// What the admin listener says.
 pub async fn status(gateway: &Gateway) -> Value {
-    let admin = Client::http1(gateway.admin().await);
+    let admin = gateway.admin().await;
     admin.get("/status").await.json()
 }
 

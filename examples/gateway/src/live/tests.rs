@@ -9,7 +9,7 @@ use std::{
 
 use spillover_core::{Backend, Pool};
 use tokio::sync::watch;
-use tower::{Service, service_fn};
+use tower::{Service, ServiceExt, service_fn};
 
 use super::Live;
 use crate::{config::PoolConfig, ready::call_ready, site::Site};
@@ -68,4 +68,17 @@ async fn who_waits_for_a_request_keeps_no_site() {
     assert!(old.upgrade().is_some());
     assert_eq!(call_ready(&mut busy, ()).await, Ok(0));
     assert!(old.upgrade().is_none());
+}
+
+#[tokio::test]
+async fn one_that_is_ready_serves_by_the_site_of_then() {
+    let (sites, newest) = watch::channel(site());
+    let made = AtomicU32::new(0);
+    let mut live = Live::new(newest, |site: &_| {
+        numbered(site, made.fetch_add(1, Relaxed))
+    });
+    live.ready().await.unwrap();
+    sites.send_replace(site());
+    assert_eq!(live.call(()).await, Ok(0));
+    assert_eq!(call_ready(&mut live, ()).await, Ok(1));
 }
