@@ -8,6 +8,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderValue, Request, Response, header::UPGRADE};
+use http_body_util::BodyExt;
 use hyper::upgrade;
 use hyper_util::rt::TokioIo;
 use rustix::process::Signal;
@@ -93,6 +94,30 @@ async fn a_stream_under_way_comes_to_its_end() {
         send.send("two").await.unwrap();
         drop(send);
         assert_eq!(soon(answer).await.unwrap().text(), "one and two");
+        serving.end().await;
+    }
+}
+
+/// More than a socket takes at once, in one piece: the server has no more to ask its service for.
+const LONG: usize = 32 << 20;
+
+#[tokio::test]
+async fn what_a_client_has_not_read_yet_comes_to_its_end() {
+    for is_http2 in [false, true] {
+        let long = async |_| Response::new(Body::from(vec![b'a'; LONG]));
+        let serving = Serving::start_with(&[None], Connections::default(), NEVER, long).await;
+        let client = match is_http2 {
+            true => Client::http2(serving.address()),
+            false => Client::http1(serving.address()),
+        };
+        let response = client.open(Request::get("/").body(Body::empty()).unwrap()).await;
+        serving.stop().await;
+        closed(&serving).await;
+        // Longer than a client has that does not take leave.
+        sleep(Duration::from_millis(1_500)).await;
+        let body = soon(response.into_body().collect()).await.unwrap();
+        assert_eq!(body.to_bytes().len(), LONG);
+        drop(client);
         serving.end().await;
     }
 }
