@@ -86,8 +86,8 @@ where
                         }
                         Phase::Ended => return None,
                     }
-                    // Of a head that is not complete nobody knows yet.
-                    if !self.peer.activity.is_responding() {
+                    // Of a head that is not complete nobody knows yet. A response may be handed over, and not yet taken.
+                    if !activity.is_responding() && !activity.is_write_blocked() {
                         close(http1).await;
                         return None;
                     }

@@ -45,6 +45,7 @@ where
         let mut http2 = pin!(http2);
         let mut phase = Phase::Serving;
         let mut farewell = None;
+        let mut written = 0;
         loop {
             let event = {
                 let mut later = pin!(self.phases.after(phase));
@@ -82,6 +83,11 @@ where
                     Verdict::Stalled => {
                         tracing::debug!("a client has stopped reading: connection closed");
                         return;
+                    }
+                    // The last of a response may be on its way. An idle client that pings is given no time for that.
+                    _ if phase == Phase::Draining && activity.written() != written => {
+                        written = activity.written();
+                        farewell = Some(now);
                     }
                     // A client that does not take leave is left.
                     _ if farewell.is_some_and(|since| now - since >= FAREWELL) => return,
