@@ -10,11 +10,15 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use serde_json::Value;
 use spillover_gateway::{
     config::{ClientCertificate, Connections, Listener, Shutdown, Tls},
     serve::{ClientFingerprint, RequestBody, Server, StartError},
 };
-use spillover_tests::e2e::{Authority, Client, Identity, Serving, Wire, soon};
+use spillover_tests::{
+    e2e::{Authority, Client, Identity, Serving, Wire, healthy, soon},
+    gateway,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -70,7 +74,7 @@ async fn connect(
 async fn ask(address: SocketAddr, config: ClientConfig) -> io::Result<String> {
     let stream = connect(address, &Arc::new(config)).await?;
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-    let request = Request::get("https://localhost/")
+    let request = Request::get("https://localhost/v1/models")
         .body(Empty::<Bytes>::new())
         .unwrap();
     let response = if is_http2 {
@@ -226,6 +230,39 @@ async fn a_new_certificate_counts_for_new_connections() {
     assert_eq!(error.file(), Some(&*tls.key));
     assert_eq!(certificate().await, second.certificate());
     ask_kept().await;
+}
+
+/// The whole gateway, by a file.
+#[tokio::test]
+async fn the_log_has_the_certificate_of_a_client() {
+    let (authority, directory) = (Authority::new(), Directory::new("logged"));
+    let Tls {
+        certificate, key, ..
+    } = authority.issue("localhost").write(&directory.0);
+    let ca = authority.file();
+    let file = directory.0.join("spillover.toml");
+    let listener = format!(
+        "[[listeners]]\ntls = {{ certificate = {certificate:?}, key = {key:?}, client_ca = {ca:?}, \
+         client_certificate = \"optional\" }}\n"
+    );
+    let backend = healthy().await;
+    let pool = format!(
+        "[[pools]]\n[[pools.backends]]\nname = \"a\"\nurl = {:?}\ncredential = \"passthrough\"\n",
+        backend.url()
+    );
+    fs::write(&file, listener + &pool).unwrap();
+    let gateway = gateway!().args(["--config", file.to_str().unwrap()]);
+    let gateway = gateway.start().await;
+
+    let client = authority.issue("a client");
+    for client in [None, Some(&client)] {
+        let config = authority.client_config(client, &[]);
+        ask(gateway.address(), config).await.unwrap();
+    }
+    let lines = gateway.wait_for_requests(2).await;
+    assert_eq!(lines[0]["client_certificate"], Value::Null);
+    let logged = lines[1]["client_certificate"].as_str().unwrap();
+    assert_eq!(logged.len(), 64, "{logged}");
 }
 
 #[tokio::test]

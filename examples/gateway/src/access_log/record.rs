@@ -7,11 +7,14 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 use tower_spillover::{Selected, Tried};
 
+use crate::serve::ClientFingerprint;
+
 /// What is known of a request so far. Dropped, it becomes a line of the log.
 #[derive(Debug)]
 pub(super) struct Record {
     method: Method,
     uri: Uri,
+    certificate: Option<ClientFingerprint>,
     begun: Instant,
     status: Option<StatusCode>,
     progress: Progress,
@@ -83,6 +86,7 @@ impl Record {
         Self {
             method: request.method().clone(),
             uri: request.uri().clone(),
+            certificate: request.extensions().get().cloned(),
             begun: Instant::now(),
             status: None,
             progress,
@@ -121,6 +125,7 @@ impl Drop for Record {
             path = self.uri.path(),
             status = self.status.map(|status| status.as_u16()),
             client = known.client.as_deref(),
+            client_certificate = self.certificate.as_ref().map(ClientFingerprint::as_str),
             pool = known.pool.as_deref(),
             backend = latest.map(|(selected, _)| selected.backend().label()),
             attempts = latest.map_or(0, |(_, tried)| tried.attempts()),
