@@ -98,6 +98,29 @@ async fn a_file_that_is_not_there() {
 }
 
 #[tokio::test]
+async fn certificates_that_are_none_are_refused_by_check_as_at_the_start() {
+    let none = file("none.pem", "no certificate");
+    let pool = "[[pools]]\n".to_owned() + &backend("a", 1, "https://a.example");
+    let tls = format!("[[listeners]]\ntls = {{ certificate = {none:?}, key = {none:?} }}\n");
+    for (name, text) in [
+        ("ca.toml", format!("{pool}ca = {none:?}\n")),
+        ("tls.toml", tls + &pool),
+    ] {
+        let path = file(name, &text);
+        for args in [&["--config", &path][..], &["check", "--config", &path]] {
+            let exit = gateway!()
+                .env("KEY", "k")
+                .args(args.iter().copied())
+                .run()
+                .await;
+            assert_eq!((exit.code, &*exit.stdout), (Some(2), ""), "{exit:?}");
+            let expected = format!("{none}: expected certificates in PEM format");
+            assert!(exit.stderr.contains(&expected), "{exit:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn check_prints_the_effective_configuration() {
     let text = "[[pools]]\n".to_owned() + &backend("a", 7, "https://a.example");
     let path = file(

@@ -20,7 +20,7 @@ use crate::{
     reload::{HangUp, ReloadStatus, Reloader, Source},
     serve::{Server, Signals, StartError, one_thread},
     site::Site,
-    tls::Acceptor,
+    tls::{self, Acceptor, TlsError},
 };
 
 /// Runs the gateway.
@@ -40,7 +40,9 @@ pub fn main() -> ExitCode {
             Err(error) => return refuse(&error),
         },
         Some(Command::Check(_)) => match Config::effective(&cli) {
-            Ok(text) => command::print(&text).map_err(Stop::from),
+            Ok((config, text)) => check_files(&config)
+                .map_err(Stop::from)
+                .and_then(|()| Ok(command::print(&text)?)),
             Err(error) => return refuse(&error),
         },
         Some(Command::Import(args)) => command::import_policy(args).map_err(Stop::from),
@@ -72,6 +74,7 @@ async fn run(cli: Cli, config: Config, files: ReadFiles) -> Result<(), Stop> {
     let mut signals = Signals::new()?;
     let hang_up = HangUp::new()?;
     announce(&config);
+    check_files(&config)?;
     let app = App::from_config(&config)?;
     let (connections, shutdown) = (config.connections.clone(), config.shutdown.clone());
     let server = Server::bind(&config.listeners, connections, shutdown).await?;
@@ -107,6 +110,18 @@ async fn run(cli: Cli, config: Config, files: ReadFiles) -> Result<(), Stop> {
     Ok(server.run(service, async || signals.next().await).await?)
 }
 
+/// Whether the certificates and keys that the configuration names are some.
+fn check_files(config: &Config) -> Result<(), TlsError> {
+    for tls in config.listeners.iter().filter_map(|it| it.tls.as_ref()) {
+        Acceptor::load(tls)?;
+    }
+    let mut backends = config.pools.iter().flat_map(|pool| &pool.backends);
+    backends.try_for_each(|backend| match &backend.ca {
+        Some(ca) => tls::authorities(ca).map(drop),
+        None => Ok(()),
+    })
+}
+
 /// Why the gateway cannot go on.
 enum Stop {
     Config(StartError),
@@ -116,6 +131,12 @@ enum Stop {
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
         Self::Other(error)
+    }
+}
+
+impl From<TlsError> for Stop {
+    fn from(error: TlsError) -> Self {
+        Self::Config(StartError::Tls(error))
     }
 }
 

@@ -161,15 +161,16 @@ impl Config {
         Ok((config, document))
     }
 
-    /// What the gateway would go by, as a file with every default; secrets print as `[redacted]`.
+    /// What the gateway would go by, and that as a file with every default; secrets print as `[redacted]`.
     ///
     /// # Errors
     ///
     /// As by [`load`](Self::load).
-    pub(crate) fn effective(cli: &Cli) -> Result<String, ConfigError> {
+    pub(crate) fn effective(cli: &Cli) -> Result<(Self, String), ConfigError> {
         let (config, document) =
             Self::with_document(cli, env::vars_os(), &mut ReadFiles::default())?;
-        Ok(document.print(&config.ignored))
+        let text = document.print(&config.ignored);
+        Ok((config, text))
     }
 
     /// Whether a backend gets tokens of Entra ID.
