@@ -74,20 +74,23 @@ pub(super) fn sha256(digits: &str) -> Result<[u8; 32], &'static str> {
 
 /// Clients' keys: names, each with the digest of its key.
 pub(super) fn client_keys(text: &str) -> Result<Vec<ClientKeyTable>, &'static str> {
-    text.split(',')
-        .map(str::trim)
+    let pairs = text.split(',').map(str::trim);
+    let keys: Vec<_> = pairs
         .filter(|pair| !pair.is_empty())
         .map(client_key)
-        .collect()
+        .collect::<Result<_, _>>()?;
+    // None at all would let everybody in.
+    if keys.is_empty() {
+        return Err(CLIENT_KEYS);
+    }
+    Ok(keys)
 }
 
 fn client_key(pair: &str) -> Result<ClientKeyTable, &'static str> {
-    const EXPECTED: &str =
-        "NAME:SHA256,..., names and the digests of their keys, which spillover hash-key prints";
-    let (name, digits) = pair.rsplit_once(':').ok_or(EXPECTED)?;
+    let (name, digits) = pair.rsplit_once(':').ok_or(CLIENT_KEYS)?;
     let (name, digits) = (name.trim(), digits.trim());
-    label(name).map_err(|_| EXPECTED)?;
-    sha256(digits).map_err(|_| EXPECTED)?;
+    label(name).map_err(|_| CLIENT_KEYS)?;
+    sha256(digits).map_err(|_| CLIENT_KEYS)?;
     Ok(ClientKeyTable {
         name: Some(name.to_owned()),
         sha256: Some(digits.to_owned()),
@@ -116,5 +119,7 @@ fn probe(text: &str, builder: BackendBuilder) -> Result<String, &'static str> {
     }
 }
 
+const CLIENT_KEYS: &str =
+    "NAME:SHA256,..., names and the digests of their keys, which spillover hash-key prints";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const PROBE_URL: &str = "https://probe.invalid";

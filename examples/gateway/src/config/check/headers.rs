@@ -23,7 +23,16 @@ impl Check<'_> {
             };
             // It may be a secret: it is not printed.
             value.set_sensitive(true);
-            rules.set.extend(name.map(|name| (name, value)));
+            let Some(name) = name else {
+                continue;
+            };
+            if rules.set.iter().any(|(set, _)| *set == name) {
+                self.problem(
+                    &path,
+                    "set twice, as case does not matter; expected one of them",
+                );
+            }
+            rules.set.push((name, value));
         }
         let path_of_remove = path.key("remove");
         for (index, name) in table.remove.iter().enumerate() {

@@ -59,7 +59,7 @@ fn the_tools_can_be_left_out_and_all_but_the_tools() {
     assert_eq!(only("prod"), Ok(vec!["client secret"]));
     let machine = find(&[("AZURE_TOKEN_CREDENTIALS", "prod")]);
     assert_eq!(machine, Ok(vec!["managed identity of the machine"]));
-    let problem = "AZURE_TOKEN_CREDENTIALS: expected prod or dev, found test";
+    let problem = "AZURE_TOKEN_CREDENTIALS: expected prod or dev";
     assert_eq!(only("test"), Err(problem.to_owned()));
 }
 
@@ -95,6 +95,6 @@ fn secrets_are_sent_over_tls_only() {
         CLIENT,
         TENANT,
     ]);
-    let problem = "AZURE_AUTHORITY_HOST: expected an https URL, found http://login.example";
+    let problem = "AZURE_AUTHORITY_HOST: expected an https URL";
     assert_eq!(http, Err(problem.to_owned()));
 }

@@ -112,6 +112,7 @@ fn keys_of_clients_by_a_variable() {
     }
     for (keys, expected) in [
         ("team-a".to_owned(), "expected NAME:SHA256"),
+        (" , ".to_owned(), "expected NAME:SHA256"),
         (format!("a b:{digest}"), "expected NAME:SHA256"),
         ("a:hunter2".to_owned(), "expected NAME:SHA256"),
         (format!("a:{digest},b:{digest}"), "the same key as keys[0]"),

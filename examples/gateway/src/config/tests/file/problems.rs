@@ -194,6 +194,10 @@ fn wrong_types_and_values() {
             "set.content-length: expected a field that is about",
         ),
         (
+            with_pool("response_headers.set = { X-A = 'a', x-a = 'b' }"),
+            "set.x-a: set twice, as case does not matter",
+        ),
+        (
             with_pool("response_headers.remove = ['host']"),
             "remove[0]: expected a field that is about",
         ),
