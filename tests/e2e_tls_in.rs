@@ -15,8 +15,9 @@ use spillover_gateway::{
     config::{ClientCertificate, Connections, Listener, Shutdown, Tls},
     serve::{ClientFingerprint, RequestBody, Server, StartError},
 };
+use spillover_testing::upstream::MockUpstream;
 use spillover_tests::{
-    e2e::{Authority, Client, Identity, Serving, Wire, healthy, soon},
+    e2e::{Authority, Client, Files, Gateway, Identity, Serving, Wire, healthy, soon},
     gateway,
 };
 use tokio::{
@@ -232,32 +233,44 @@ async fn a_new_certificate_counts_for_new_connections() {
     ask_kept().await;
 }
 
-/// The whole gateway, by a file.
-#[tokio::test]
-async fn the_log_has_the_certificate_of_a_client() {
-    let (authority, directory) = (Authority::new(), Directory::new("logged"));
+/// The whole gateway, by a file, on all addresses of this machine.
+async fn asking(authority: &Authority, certificate_of_client: &str) -> (Gateway, MockUpstream) {
+    let files = Files::new();
     let Tls {
         certificate, key, ..
-    } = authority.issue("localhost").write(&directory.0);
+    } = authority.issue("localhost").write(&files.path(""));
     let ca = authority.file();
-    let file = directory.0.join("spillover.toml");
-    let listener = format!(
-        "[[listeners]]\ntls = {{ certificate = {certificate:?}, key = {key:?}, client_ca = {ca:?}, \
-         client_certificate = \"optional\" }}\n"
-    );
     let backend = healthy().await;
-    let pool = format!(
-        "[[pools]]\n[[pools.backends]]\nname = \"a\"\nurl = {:?}\ncredential = \"passthrough\"\n",
+    let text = format!(
+        "[[listeners]]\ntls = {{ certificate = {certificate:?}, key = {key:?}, client_ca = {ca:?}, \
+         client_certificate = {certificate_of_client:?} }}\n\
+         [[pools]]\n[[pools.backends]]\nname = \"a\"\nurl = {:?}\ncredential = \"passthrough\"\n",
         backend.url()
     );
-    fs::write(&file, listener + &pool).unwrap();
-    let gateway = gateway!().args(["--config", file.to_str().unwrap()]);
-    let gateway = gateway.start().await;
+    let gateway = gateway!().env("LISTEN", "0.0.0.0:0");
+    (gateway.config_beside(files, &text).start().await, backend)
+}
+
+#[tokio::test]
+async fn who_asks_for_certificates_is_not_open_to_everybody() {
+    let authority = Authority::new();
+    for (certificate, is_open) in [("required", false), ("optional", true)] {
+        let (gateway, _backend) = asking(&authority, certificate).await;
+        let warned = gateway.stop().await.stderr.contains("no client keys");
+        assert_eq!(warned, is_open, "{certificate}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_the_certificate_of_a_client() {
+    let authority = Authority::new();
+    let (gateway, _backend) = asking(&authority, "optional").await;
+    let address = SocketAddr::from(([127, 0, 0, 1], gateway.address().port()));
 
     let client = authority.issue("a client");
     for client in [None, Some(&client)] {
         let config = authority.client_config(client, &[]);
-        ask(gateway.address(), config).await.unwrap();
+        ask(address, config).await.unwrap();
     }
     let lines = gateway.wait_for_requests(2).await;
     assert_eq!(lines[0]["client_certificate"], Value::Null);

@@ -20,8 +20,9 @@ impl Health {
         Self { sites, phases }
     }
 
-    /// Whether requests may come: unless the gateway is on its way out, or there is a pool of which no backend was ever usable. That others are throttled, or
-    /// failed after they had served, is no reason to send requests elsewhere: another instance has the same backends.
+    /// Whether requests may come: unless the gateway is on its way out, or there is a pool of which no backend was ever usable.
+    /// That others are throttled, or failed after they had served, is no reason to send requests elsewhere: another instance
+    /// has the same backends.
     pub(crate) fn readiness(&self, now: Instant) -> Result<(), NotReady> {
         if self
             .phases

@@ -20,7 +20,7 @@ use crate::{
     reload::{HangUp, ReloadStatus, Reloader, Source},
     serve::{Server, Signals, StartError, one_thread},
     site::Site,
-    tls::{self, Acceptor, TlsError},
+    tls::{Acceptor, TlsError},
 };
 
 /// Runs the gateway.
@@ -40,9 +40,10 @@ pub fn main() -> ExitCode {
             Err(error) => return refuse(&error),
         },
         Some(Command::Check(_)) => match Config::effective(&cli) {
-            Ok((config, text)) => check_files(&config)
-                .map_err(Stop::from)
-                .and_then(|()| Ok(command::print(&text)?)),
+            Ok((config, text)) => runtime
+                .block_on(command::check(&config))
+                .and_then(|()| command::print(&text))
+                .map_err(Stop::from),
             Err(error) => return refuse(&error),
         },
         Some(Command::Import(args)) => command::import_policy(args).map_err(Stop::from),
@@ -74,12 +75,14 @@ async fn run(cli: Cli, config: Config, files: ReadFiles) -> Result<(), Stop> {
     let mut signals = Signals::new()?;
     let hang_up = HangUp::new()?;
     announce(&config);
-    check_files(&config)?;
     let app = App::from_config(&config)?;
     let (connections, shutdown) = (config.connections.clone(), config.shutdown.clone());
     let server = Server::bind(&config.listeners, connections, shutdown).await?;
     let app = app.with_phases(server.phases());
-    warn_if_open(&server.addresses()?, app.site().keys());
+    let addresses = config.listeners.iter().zip(server.addresses()?);
+    let addresses = addresses.filter(|(listener, _)| !listener.requires_certificates());
+    let addresses: Vec<_> = addresses.map(|(_, address)| address).collect();
+    warn_if_open(&addresses, app.site().keys());
     let started = Instant::now();
     let reload = ReloadStatus::new(started);
     if let Some(listen) = &config.admin {
@@ -110,18 +113,6 @@ async fn run(cli: Cli, config: Config, files: ReadFiles) -> Result<(), Stop> {
     Ok(server.run(service, async || signals.next().await).await?)
 }
 
-/// Whether the certificates and keys that the configuration names are some.
-fn check_files(config: &Config) -> Result<(), TlsError> {
-    for tls in config.listeners.iter().filter_map(|it| it.tls.as_ref()) {
-        Acceptor::load(tls)?;
-    }
-    let mut backends = config.pools.iter().flat_map(|pool| &pool.backends);
-    backends.try_for_each(|backend| match &backend.ca {
-        Some(ca) => tls::authorities(ca).map(drop),
-        None => Ok(()),
-    })
-}
-
 /// Why the gateway cannot go on.
 enum Stop {
     Config(StartError),
@@ -131,12 +122,6 @@ enum Stop {
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
         Self::Other(error)
-    }
-}
-
-impl From<TlsError> for Stop {
-    fn from(error: TlsError) -> Self {
-        Self::Config(StartError::Tls(error))
     }
 }
 
@@ -250,9 +235,12 @@ fn refuse(error: &impl fmt::Display) -> ExitCode {
 }
 
 fn fail(error: &io::Error) -> ExitCode {
-    // Half an identity in the environment comes to light when the gateway wants to be somebody.
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
-    if let Some(Unusable { .. }) = cause {
+    // Half an identity in the environment comes to light when the gateway wants to be somebody, what is in a file when it is
+    // needed.
+    let is_configuration = error
+        .get_ref()
+        .is_some_and(|cause| cause.is::<Unusable>() || cause.is::<TlsError>());
+    if is_configuration {
         eprintln!("spillover: bad configuration\n  {error}");
         return ExitCode::from(2);
     }

@@ -1,5 +1,6 @@
 //! What `spillover` does besides serving: each command reads something and prints something.
 
+mod check;
 mod hash_key;
 mod health;
 mod import;
@@ -9,7 +10,7 @@ use std::io::{self, Write};
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-pub(crate) use self::{hash_key::hash_key, health::health, import::import_policy};
+pub(crate) use self::{check::check, hash_key::hash_key, health::health, import::import_policy};
 use crate::config::Cli;
 
 /// Prints a script that completes commands and flags.

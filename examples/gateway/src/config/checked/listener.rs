@@ -11,6 +11,14 @@ pub struct Listener {
     pub tls: Option<Tls>,
 }
 
+impl Listener {
+    /// Whether clients without a certificate are turned away.
+    pub(crate) fn requires_certificates(&self) -> bool {
+        let client = self.tls.as_ref().and_then(|tls| tls.client.as_ref());
+        client.is_some_and(|client| client.is_required)
+    }
+}
+
 /// Files in PEM format. They are read when the listener starts, and again when they change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
