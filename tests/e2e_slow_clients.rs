@@ -90,6 +90,21 @@ async fn half_a_head_is_told_to_come_in_time() {
     assert!(said.contains("HTTP/1.1 408 "), "{said}");
 }
 
+/// It came with its head, so that the connection goes on.
+#[tokio::test]
+async fn half_a_head_is_told_so_after_a_body_that_nobody_read() {
+    let unread = async |_| Response::new(Body::from("answer"));
+    let serving = Serving::start(with(|set| set.head_timeout = SHORT), unread).await;
+    let mut client = Wire::connect(serving.address()).await;
+    client
+        .send("POST / HTTP/1.1\r\nhost: gateway\r\ncontent-length: 4\r\n\r\nbody")
+        .await;
+    client.read_until("answer").await;
+    client.send("GET / HTTP/1.1\r\nhost:").await;
+    let said = client.read_to_end().await;
+    assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
+}
+
 #[tokio::test]
 async fn a_head_that_comes_byte_by_byte_is_told_so_too() {
     let serving = serving(with(|set| set.head_timeout = SHORT)).await;

@@ -30,6 +30,7 @@ pub struct RequestBody {
 impl RequestBody {
     pub(super) fn new(inner: Incoming, timeout: Duration, activity: Arc<Activity>) -> Self {
         activity.set_reading(!inner.is_end_stream());
+        activity.take_body();
         Self {
             inner,
             timeout,
@@ -103,6 +104,12 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.activity.drop_body();
     }
 }
 

@@ -17,6 +17,8 @@ pub(in crate::serve) struct Activity {
     requests: AtomicU32,
     responding: AtomicU32,
     is_reading: AtomicBool,
+    /// Request bodies that somebody has.
+    bodies: AtomicU32,
     written: AtomicU32,
     is_write_blocked: AtomicBool,
     /// Frames of responses over HTTP/2, and those after which nobody has asked for more.
@@ -49,6 +51,19 @@ impl Activity {
     /// Whether there is more of a request body to come. Over HTTP/2 it says nothing.
     pub(super) fn is_reading(&self) -> bool {
         self.is_reading.load(Relaxed)
+    }
+
+    /// Whether there is more of a request body to come that nobody will ask for. Over HTTP/2 it says nothing.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.is_reading() && self.bodies.load(Relaxed) == 0
+    }
+
+    pub(in crate::serve) fn take_body(&self) {
+        self.bodies.fetch_add(1, Relaxed);
+    }
+
+    pub(in crate::serve) fn drop_body(&self) {
+        self.bodies.fetch_sub(1, Relaxed);
     }
 
     pub(in crate::serve) fn set_reading(&self, is_reading: bool) {

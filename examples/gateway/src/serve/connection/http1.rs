@@ -53,6 +53,7 @@ where
             self.peer.activity.leave();
         }
         let mut http1 = self.begin(io);
+        let mut was_abandoned = false;
         loop {
             let event = {
                 let mut later = std::pin::pin!(self.phases.after(phase));
@@ -100,11 +101,16 @@ where
                     (now, verdict)
                 }
             };
+            // Of a body that is dropped hyper throws the rest away when it is polled next, or ends the connection.
+            let is_abandoned = verdict == Verdict::Idle && activity.is_abandoned();
+            let is_drained = was_abandoned && is_abandoned;
+            was_abandoned = is_abandoned;
             match verdict {
-                // What is left of a request body would be taken for the head of the next request.
                 Verdict::GoOn => {}
-                Verdict::Idle if activity.is_reading() => {}
+                // What is left of a request body would be taken for the head of the next request.
+                Verdict::Idle if activity.is_reading() && !is_drained => {}
                 Verdict::Idle => {
+                    activity.set_reading(false);
                     let io = take(http1)?;
                     if io.ahead().is_empty() {
                         return Some(io);
