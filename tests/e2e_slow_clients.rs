@@ -106,6 +106,22 @@ async fn half_a_head_is_told_so_after_a_body_that_nobody_read() {
 }
 
 #[tokio::test]
+async fn the_rest_of_a_body_that_nobody_read_is_no_request() {
+    let unread = async |_| Response::new(Body::from("answer"));
+    let serving = Serving::start(Connections::default(), unread).await;
+    for pause in [Duration::ZERO, 4 * SHORT] {
+        let mut client = Wire::connect(serving.address()).await;
+        let len = 4 + GET.len();
+        let head = format!("POST / HTTP/1.1\r\nhost: gateway\r\ncontent-length: {len}\r\n\r\n");
+        client.send(head + "body").await;
+        client.read_until("answer").await;
+        sleep(pause).await;
+        client.try_send(GET).await;
+        assert_eq!(client.read_bytes_to_end().await, b"");
+    }
+}
+
+#[tokio::test]
 async fn a_head_that_comes_byte_by_byte_is_told_so_too() {
     let serving = serving(with(|set| set.head_timeout = SHORT)).await;
     let mut client = Wire::connect(serving.address()).await;
