@@ -38,6 +38,15 @@ async fn variables_that_kubernetes_injects_are_ignored_with_a_line_of_the_log() 
 }
 
 #[tokio::test]
+async fn a_filter_that_is_set_to_nothing_hides_nothing() {
+    let gateway = gateway!().env("RUST_LOG", " ");
+    let gateway = gateway.backend("only", 1, healthy().await.url());
+    let gateway = gateway.start().await;
+    gateway.get("/v1/models").await;
+    gateway.wait_for_requests(1).await;
+}
+
+#[tokio::test]
 async fn a_request_is_one_line_of_the_log() {
     let (first, next) = (behaving(answer(500, &[])).await, healthy().await);
     let gateway = gateway!()

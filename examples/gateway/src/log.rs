@@ -1,14 +1,21 @@
 //! Structured logs: text for people, JSON for machines.
 
-use std::io::{self, IsTerminal};
+use std::{
+    env,
+    io::{self, IsTerminal},
+};
 
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::LogFormat;
 
-/// Sends events to standard error. `RUST_LOG` filters them; the default is `info`.
+/// Sends events to standard error. `RUST_LOG` filters them; the default is `info`. Set to nothing it counts as not set, and would
+/// else hide nearly all of them.
 pub(crate) fn init(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
+    let set = env::var(EnvFilter::DEFAULT_ENV).ok();
+    let set = set.filter(|set| !set.trim().is_empty());
+    // That it can be read was checked.
+    let filter = EnvFilter::new(set.as_deref().unwrap_or(DEFAULT));
     let builder = fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

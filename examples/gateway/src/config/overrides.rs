@@ -59,6 +59,9 @@ impl<'a> Overrides<'a> {
             document.log_format = log_format;
         }
         self.apply_to_pools(document, problems);
+        // They are read where they are needed.
+        problems.keep(variables.read("RUST_LOG", None, values::log_filter));
+        problems.keep(variables.read("TOKIO_WORKER_THREADS", None, values::threads));
     }
 
     fn apply_to_pools(&self, document: &mut Document, problems: &mut Problems) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use spillover_core::{Backend, BackendBuilder, Credential};
 use tower_spillover::select::WhenExhausted;
+use tracing_subscriber::EnvFilter;
 
 use super::file::{ClientKeyTable, CredentialTable, Secret};
 
@@ -53,6 +54,19 @@ pub(super) fn priority(text: &str) -> Result<u32, &'static str> {
 pub(super) fn api_key(text: &str) -> Result<CredentialTable, &'static str> {
     Credential::api_key(text).map_err(|invalid| invalid.expected())?;
     Ok(CredentialTable::ApiKey(Secret::Inline(text.to_owned())))
+}
+
+pub(super) fn log_filter(text: &str) -> Result<(), &'static str> {
+    EnvFilter::try_new(text)
+        .map(drop)
+        .map_err(|_| "levels, such as info or info,hyper=debug")
+}
+
+pub(super) fn threads(text: &str) -> Result<(), &'static str> {
+    match text.parse() {
+        Ok(1..=1024) => Ok(()),
+        _ => Err("a whole number from 1 to 1024"),
+    }
 }
 
 /// A digest in hexadecimal digits.

@@ -138,6 +138,6 @@ pub(crate) fn one_thread() -> io::Result<Runtime> {
 /// As many as Tokio would start.
 fn threads() -> usize {
     let set = env::var("TOKIO_WORKER_THREADS");
-    let set = set.ok().and_then(|count| count.parse().ok());
+    let set = set.ok().and_then(|count| count.trim().parse().ok());
     set.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
 }

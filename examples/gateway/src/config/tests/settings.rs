@@ -185,3 +185,25 @@ proptest! {
         let _ = ListenAddr::parse(&text);
     }
 }
+
+#[test]
+fn what_libraries_read_themselves_is_checked() {
+    for (name, good, bad, expected) in [
+        (
+            "RUST_LOG",
+            "info,hyper=debug",
+            "info,=x=",
+            "expected levels",
+        ),
+        (
+            "TOKIO_WORKER_THREADS",
+            " 4 ",
+            "two",
+            "expected a whole number",
+        ),
+        ("TOKIO_WORKER_THREADS", "", "0", "expected a whole number"),
+    ] {
+        with_backend(&[], &[(name, good)]).unwrap();
+        assert_problem_at(with_backend(&[], &[(name, bad)]), name, expected);
+    }
+}
