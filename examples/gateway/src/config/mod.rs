@@ -184,7 +184,7 @@ impl Config {
         let changes = [
             ("listeners", self.listeners != newer.listeners),
             ("admin", self.admin != newer.admin),
-            ("log", self.log_format != newer.log_format),
+            ("log_format", self.log_format != newer.log_format),
             ("connections", self.connections != newer.connections),
             ("shutdown", self.shutdown != newer.shutdown),
         ];
