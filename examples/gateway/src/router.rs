@@ -55,8 +55,10 @@ where
         let extensions = request.extensions();
         let found = extensions.get::<Found>();
         let model = found.and_then(Found::model);
-        let Some(index) = self.site.routes().choose(&request, model) else {
-            return ResponseFuture::answer(no_pool(&request));
+        let index = match self.site.routes().choose(&request, model) {
+            Ok(Some(index)) => index,
+            Ok(None) => return ResponseFuture::answer(no_pool(&request)),
+            Err(_) => return ResponseFuture::answer(two_pools(&request)),
         };
         let name = self.site.pools()[index].name();
         if let Some(progress) = extensions.get::<Progress>() {
@@ -89,6 +91,14 @@ fn no_pool<ReqBody, ResBody: From<Bytes>>(request: &Request<ReqBody>) -> Respons
     })
 }
 
+fn two_pools<ReqBody, ResBody: From<Bytes>>(request: &Request<ReqBody>) -> Response<ResBody> {
+    let dialect = Dialect::of(request.uri(), request.headers());
+    dialect.response(&GatewayError {
+        kind: ErrorKind::Ambiguous,
+        message: "The path or the query can be read as one for another pool.".into(),
+    })
+}
+
 fn other_key<ReqBody, ResBody: From<Bytes>>(request: &Request<ReqBody>) -> Response<ResBody> {
     let dialect = Dialect::of(request.uri(), request.headers());
     dialect.response(&GatewayError {
@@ -99,17 +109,19 @@ fn other_key<ReqBody, ResBody: From<Bytes>>(request: &Request<ReqBody>) -> Respo
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use http_body_util::{BodyExt, Full};
     use sha2::{Digest, Sha256};
     use spillover_core::{Backend, Pool};
     use spillover_testing::Probe;
-    use tower::{ServiceBuilder, ServiceExt};
+    use tower::{Layer, ServiceBuilder, ServiceExt};
     use wildmatch::WildMatch;
 
     use super::*;
     use crate::{
         clients::{ClientsLayer, KeyRing},
         config::{self, PoolConfig, Route},
+        model_scope::{ModelScopeLayer, Wanted},
     };
 
     /// A site whose only pool, `chat`, takes the deployments that begin with `gpt`.
@@ -132,6 +144,21 @@ mod tests {
                 async move { Ok(Response::new(Full::new(name))) }
             })
         })
+    }
+
+    /// What is found in this body.
+    fn found(body: &'static str) -> Found {
+        let (send, found) = std::sync::mpsc::channel();
+        let inner: Probe<_, Full<Bytes>, Infallible> = Probe::new(move |request: Request<_>| {
+            send.send(request.extensions().get::<Found>().cloned())
+                .unwrap();
+            async { Ok(Response::new(Full::default())) }
+        });
+        let service = ModelScopeLayer::new(Wanted::new([], true, false)).layer(inner);
+        let request = Request::post("/").header("content-type", "application/json");
+        let request = request.body(Full::<Bytes>::from(body)).unwrap();
+        let Ok(_) = service.oneshot(request).now_or_never().unwrap();
+        found.recv().unwrap().unwrap()
     }
 
     async fn text(response: Response<Full<Bytes>>) -> (u16, String) {
@@ -177,6 +204,51 @@ mod tests {
                 .unwrap();
             let Ok(response) = service.clone().oneshot(request).await;
             assert_eq!(text(response).await.0, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_target_that_a_backend_may_take_for_another_pools_gets_nowhere() {
+        let send = |method: &str, target: &str| {
+            let found = found(r#"{"model":"gpt-4o"}"#);
+            let request = Request::builder().method(method).uri(target);
+            let request = request.extension(found).body(()).unwrap();
+            router().oneshot(request)
+        };
+        for (method, target, expected) in [
+            ("POST", "/v1/chat/completions", 200),
+            ("POST", "/v1//chat/./completions", 200),
+            ("POST", "/openai/Deployments/o3/chat/completions", 404),
+            ("POST", "/openai/deploy%6dents/o3/chat/completions", 400),
+            ("POST", "/openai/deployments//o3/chat/completions", 400),
+            ("POST", "/openai/deployments%2Fo3/chat/completions", 400),
+            ("POST", "/openai/deployments/gpt-4o/../o3/chat", 400),
+            ("POST", "/openai/deployments/gpt-4o/%2E%2e/o3/chat", 400),
+            ("POST", "/openai/deployments/gpt-4o/x/../chat", 200),
+            ("POST", "/openai/deployments/gpt%2D4o/chat/completions", 200),
+        ] {
+            let Ok(response) = send(method, target).await;
+            assert_eq!(response.status(), expected, "{target}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_query_names_the_model_of_what_has_no_body() {
+        for (method, target, expected) in [
+            ("GET", "/v1/realtime?model=gpt-realtime", 200),
+            ("GET", "/v1/realtime?model=o3", 404),
+            ("GET", "/v1/realtime?model=gpt-realtime&model=gpt-4o", 200),
+            ("GET", "/v1/realtime?model=gpt-realtime&model=o3", 400),
+            (
+                "GET",
+                "/v1/realtime?deployment=gpt-realtime&mod%65l=o3",
+                400,
+            ),
+            ("POST", "/v1/chat/completions?model=gpt-4o", 404),
+        ] {
+            let request = Request::builder().method(method).uri(target);
+            let Ok(response) = router().oneshot(request.body(()).unwrap()).await;
+            assert_eq!(response.status(), expected, "{target}");
         }
     }
 }

@@ -24,7 +24,7 @@ use tower_spillover::Scope;
 use self::future::ResponseFuture;
 pub(crate) use self::{
     body::ReadBody,
-    query::model as model_in_query,
+    query::models as models_in_query,
     wanted::{Found, Wanted},
 };
 use crate::bounds::announced_length;

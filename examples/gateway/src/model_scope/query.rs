@@ -7,16 +7,16 @@ use tower_spillover::Scope;
 /// (<https://platform.openai.com/docs/guides/realtime-websocket>), `deployment` at Azure
 /// (<https://learn.microsoft.com/azure/ai-services/openai/how-to/realtime-audio-websockets>).
 pub(super) fn scope(query: &str) -> Option<Scope> {
-    let (parameter, name) = find(query)?;
+    let (parameter, name) = named(query).next()?;
     Some(match parameter {
         Parameter::Model => Scope::of(&name),
         Parameter::Deployment => Scope::of_deployment(name.as_bytes()),
     })
 }
 
-/// The model or deployment that a query names.
-pub(crate) fn model(query: &str) -> Option<Cow<'_, str>> {
-    find(query).map(|(_, name)| name)
+/// The models and deployments that a query names. Which of several counts, a backend may see otherwise.
+pub(crate) fn models(query: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    named(query).map(|(_, name)| name)
 }
 
 enum Parameter {
@@ -24,12 +24,12 @@ enum Parameter {
     Deployment,
 }
 
-fn find(query: &str) -> Option<(Parameter, Cow<'_, str>)> {
-    query.split('&').find_map(|parameter| {
+fn named(query: &str) -> impl Iterator<Item = (Parameter, Cow<'_, str>)> {
+    query.split('&').filter_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
-        let parameter = match name {
-            "model" => Parameter::Model,
-            "deployment" => Parameter::Deployment,
+        let parameter = match &*Cow::from(percent_decode_str(name)) {
+            b"model" => Parameter::Model,
+            b"deployment" => Parameter::Deployment,
             _ => return None,
         };
         let value = percent_decode_str(value).decode_utf8().ok()?;
@@ -47,6 +47,7 @@ mod tests {
         assert_eq!(scope("model=gpt-4o"), Some(gpt));
         assert_eq!(scope("api-version=1&model=gpt%2D4o&x"), Some(gpt));
         assert_eq!(scope("model=&x=1&model=gpt-4o"), Some(gpt));
+        assert_eq!(scope("%6dodel=gpt-4o"), Some(gpt));
         let deployment = Scope::of_path("/openai/deployments/gpt-4o/chat/completions");
         assert_eq!(scope("api-version=1&deployment=gpt-4o"), deployment);
     }

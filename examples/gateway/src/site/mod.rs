@@ -2,6 +2,7 @@
 
 mod names;
 mod pool;
+mod resolved;
 mod routes;
 
 use std::{collections::HashMap, env, io, sync::Arc};

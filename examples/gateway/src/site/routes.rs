@@ -1,9 +1,10 @@
 use std::{borrow::Cow, sync::Arc};
 
-use http::{Request, header::HOST};
+use http::{Method, Request, header::HOST};
+use percent_encoding::percent_decode_str;
 
-use super::PoolSite;
-use crate::{config::Route, model_scope::model_in_query};
+use super::{PoolSite, resolved::resolved};
+use crate::{config::Route, model_scope::models_in_query};
 
 /// Which pool gets a request: the first that has a route for it, or no routes at all.
 #[derive(Debug)]
@@ -20,15 +21,60 @@ impl Routes {
     }
 
     /// The index of the pool for a request with this `model` in its body.
-    pub(crate) fn choose<B>(&self, request: &Request<B>, model: Option<&str>) -> Option<usize> {
+    ///
+    /// A path that a backend may take for another one must be of the same pool as that: else a key for a cheap pool would
+    /// open a dear deployment.
+    pub(crate) fn choose<B>(
+        &self,
+        request: &Request<B>,
+        model: Option<&str>,
+    ) -> Result<Option<usize>, Ambiguous> {
+        let path = request.uri().path();
+        let chosen = self.choose_at(path, request, model)?;
+        // Where there is one pool for everything, it does not matter.
+        let is_any = || self.of_pools.first().is_some_and(Vec::is_empty);
+        match resolved(path) {
+            Some(path) if !is_any() && self.choose_at(&path, request, model)? != chosen => {
+                Err(Ambiguous)
+            }
+            _ => Ok(chosen),
+        }
+    }
+
+    fn choose_at<B>(
+        &self,
+        path: &str,
+        request: &Request<B>,
+        model: Option<&str>,
+    ) -> Result<Option<usize>, Ambiguous> {
+        let deployment = deployment(path);
+        if let Some(model) = deployment.as_deref().or(model) {
+            return Ok(self.find(path, request, Some(model)));
+        }
+        // That of a WebSocket. What has a body has its model there, whatever the query says.
+        let query = request.uri().query();
+        let query = query.filter(|_| *request.method() == Method::GET);
+        let mut models = query.into_iter().flat_map(models_in_query);
+        let chosen = self.find(path, request, models.next().as_deref());
+        if models.any(|model| self.find(path, request, Some(&model)) != chosen) {
+            return Err(Ambiguous);
+        }
+        Ok(chosen)
+    }
+
+    fn find<B>(&self, path: &str, request: &Request<B>, model: Option<&str>) -> Option<usize> {
         self.of_pools.iter().position(|routes| {
-            routes.is_empty() || routes.iter().any(|route| takes(route, request, model))
+            let mut any = routes.iter();
+            routes.is_empty() || any.any(|route| takes(route, path, request, model))
         })
     }
 }
 
-fn takes<B>(route: &Route, request: &Request<B>, model: Option<&str>) -> bool {
-    let path = request.uri().path();
+/// The request is for one pool or another, depending on who reads its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ambiguous;
+
+fn takes<B>(route: &Route, path: &str, request: &Request<B>, model: Option<&str>) -> bool {
     let is_host = || match &route.host {
         Some(pattern) => pattern.matches(&host(request)),
         None => true,
@@ -38,12 +84,7 @@ fn takes<B>(route: &Route, request: &Request<B>, model: Option<&str>) -> bool {
         None => true,
     };
     let is_model = || match &route.model {
-        Some(pattern) => {
-            let in_query = || request.uri().query().and_then(model_in_query);
-            let name = deployment(path).or(model).map(Cow::Borrowed);
-            name.or_else(in_query)
-                .is_some_and(|name| pattern.matches(&name))
-        }
+        Some(pattern) => model.is_some_and(|model| pattern.matches(model)),
         None => true,
     };
     is_path() && is_host() && is_model()
@@ -71,11 +112,12 @@ fn is_below(path: &str, prefix: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The segment after `deployments`, as in the paths of Azure OpenAI.
-fn deployment(path: &str) -> Option<&str> {
+/// The segment after `deployments`, as in the paths of Azure OpenAI, whose case does not count.
+fn deployment(path: &str) -> Option<Cow<'_, str>> {
     let mut segments = path.split('/');
-    segments.find(|&segment| segment == "deployments")?;
-    segments.next().filter(|deployment| !deployment.is_empty())
+    segments.find(|segment| segment.eq_ignore_ascii_case("deployments"))?;
+    let deployment = segments.next().filter(|segment| !segment.is_empty())?;
+    Some(percent_decode_str(deployment).decode_utf8_lossy())
 }
 
 #[cfg(test)]
@@ -105,7 +147,7 @@ mod tests {
         let routes = Routes {
             of_pools: vec![vec![model("gpt-4*"), path], vec![model("o?")], vec![]],
         };
-        let choose = |uri, model| routes.choose(&request(uri, "h"), model);
+        let choose = |uri, model| routes.choose(&request(uri, "h"), model).unwrap();
         assert_eq!(choose("/v1/chat", Some("gpt-4o-mini")), Some(0));
         assert_eq!(choose("/anthropic/v1/messages", None), Some(0));
         assert_eq!(choose("/anthropics", None), Some(2));
@@ -126,7 +168,7 @@ mod tests {
         let routes = Routes {
             of_pools: vec![vec![route]],
         };
-        let choose = |uri, host| routes.choose(&request(uri, host), None);
+        let choose = |uri, host| routes.choose(&request(uri, host), None).unwrap();
         assert_eq!(choose("/v1/x", "Team.A.example:8443"), Some(0));
         assert_eq!(choose("http://team.a.example/v1", "other"), Some(0));
         assert_eq!(choose("/v2", "team.a.example"), None);
@@ -145,7 +187,7 @@ mod tests {
         let routes = Routes {
             of_pools: vec![vec![route]],
         };
-        let choose = |uri, host| routes.choose(&request(uri, host), None);
+        let choose = |uri, host| routes.choose(&request(uri, host), None).unwrap();
         assert_eq!(choose("/", "[::1]"), Some(0));
         assert_eq!(choose("/", "[::1]:8080"), Some(0));
         assert_eq!(choose("http://[::1]:80/", "other"), Some(0));

@@ -1,0 +1,49 @@
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+/// The path as a backend may see it that decodes escapes, follows `..` and takes many slashes for one (RFC 3986 sections 6.2.2
+/// and 5.2.4). `None` when there is nothing of that in it, as in most.
+pub(super) fn resolved(path: &str) -> Option<String> {
+    let is_plain = !path.contains(['%', '\\']) && !path.contains("//") && !path.contains("/.");
+    if is_plain {
+        return None;
+    }
+    let decoded: Cow<'_, str> = percent_decode_str(path).decode_utf8_lossy();
+    let mut segments = Vec::new();
+    for segment in decoded.split(['/', '\\']) {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            _ => segments.push(segment),
+        }
+    }
+    Some(format!("/{}", segments.join("/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn most_paths_are_what_they_seem() {
+        for path in ["/", "*", "/v1/chat/completions", "/v1/files/a.b", "/v1/"] {
+            assert_eq!(resolved(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn others_are_seen_in_two_ways() {
+        for (path, expected) in [
+            ("//v1/x", "/v1/x"),
+            ("/a/./b/../c", "/a/c"),
+            ("/../..", "/"),
+            ("/%61/%2e%2E/b%2Fc", "/b/c"),
+            ("/a\\..\\b", "/b"),
+        ] {
+            assert_eq!(resolved(path).as_deref(), Some(expected), "{path}");
+        }
+    }
+}
