@@ -122,7 +122,8 @@ impl AffinityLayer {
             }
             AffinityKey::BodyField(name) => {
                 let found = request.extensions().get::<Found>()?;
-                found.field(name).map(Affinity::of)
+                let value = found.field(name).filter(|value| !value.is_empty());
+                value.map(Affinity::of)
             }
             AffinityKey::Cookie(name) => cookie::find(request.headers(), name).map(Affinity::of),
         }

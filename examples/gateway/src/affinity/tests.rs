@@ -114,6 +114,7 @@ async fn the_first_key_that_a_request_has_counts() {
     assert_eq!(find(&all[1..], r#"{"user":"u"}"#).await, of("u"));
     assert_eq!(find(&all[1..], r#"{"user":7}"#).await, of("c"));
     assert_eq!(find(&[("x-session", ""), all[1]], "").await, of("c"));
+    assert_eq!(find(&all[1..], r#"{"user":""}"#).await, of("c"));
     let (affinity, has_cookie) = find(&[], "{}").await;
     assert!(affinity.is_some() && has_cookie);
 }
