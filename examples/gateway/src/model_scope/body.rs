@@ -39,6 +39,11 @@ impl<B> ReadBody<B> {
         }
     }
 
+    /// The memory that it takes: many small chunks take more than they have.
+    fn cost(&self) -> u64 {
+        (self.length + self.others.len() * size_of::<Bytes>()) as u64
+    }
+
     fn next_kept(&mut self) -> Option<Bytes> {
         let data = self.first.take().or_else(|| self.others.pop_front())?;
         self.length -= data.len();
@@ -67,7 +72,11 @@ impl<B: Body<Data = Bytes> + Unpin> ReadBody<B> {
             };
             let is_done = scan.look(&data);
             self.keep(data);
-            if is_done || self.length as u64 > scan.limit() {
+            if is_done {
+                break;
+            }
+            if self.cost() > scan.limit() {
+                scan.give_up();
                 break;
             }
         }
@@ -131,8 +140,15 @@ mod tests {
     where
         B: Body<Data = Bytes, Error = Infallible> + Unpin,
     {
+        read_by(Wanted::default(), body).await
+    }
+
+    async fn read_by<B>(wanted: Wanted, body: B) -> (Read, SizeHint)
+    where
+        B: Body<Data = Bytes, Error = Infallible> + Unpin,
+    {
         let mut body = ReadBody::unread(body);
-        let mut scan = Scan::new(Wanted::default());
+        let mut scan = Scan::new(wanted);
         let Ok(()) = poll_fn(|cx| body.poll_scan(&mut scan, cx)).await;
         let scope = scan.model().map(Scope::of);
         let hint = body.size_hint();
@@ -186,5 +202,26 @@ mod tests {
         assert_eq!(scope, None);
         assert_eq!(body.len(), half * 5);
         assert_eq!(hint.exact(), None);
+    }
+
+    #[tokio::test]
+    async fn so_does_one_of_very_many_chunks() {
+        let length = Wanted::default().limit() as usize / 8;
+        let ((scope, body), hint) = read(chunks(vec![Bytes::from_static(b" "); length])).await;
+        assert_eq!((scope, body.len()), (None, length));
+        // What is kept of a chunk takes more than the byte that it has.
+        assert_eq!(hint.exact(), None);
+    }
+
+    #[tokio::test]
+    async fn where_the_model_decides_a_larger_body_has_none() {
+        let wanted = Wanted::new([], true, false);
+        let part = Bytes::from(vec![b'x'; 1 << 20]);
+        let parts = wanted.limit() as usize / part.len() + 1;
+        let mut all = vec![Bytes::from_static(br#"{"model":"a","x":""#)];
+        all.resize(1 + parts, part);
+        all.push(Bytes::from_static(br#"","model":"b"}"#));
+        let ((scope, _), _) = read_by(wanted, chunks(all)).await;
+        assert_eq!(scope, None);
     }
 }

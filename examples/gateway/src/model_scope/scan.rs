@@ -75,6 +75,13 @@ impl Scan {
         self.is_done
     }
 
+    /// Ends the search before its end. What the rest has, nobody knows: where the model decides, nothing was found then.
+    pub(super) fn give_up(&mut self) {
+        if self.wanted.is_model_decisive() {
+            self.found.clear();
+        }
+    }
+
     /// The model, if it was found.
     pub(super) fn model(&self) -> Option<&str> {
         let mut found = self.found.iter();
@@ -185,8 +192,8 @@ impl Scan {
             b'[' if self.depth > 0 => self.depth += 1,
             b'}' | b']' if self.depth > 1 => self.depth -= 1,
             b',' if self.depth == 1 => self.place = Place::Key,
-            // The end of the object, or something else in its place.
-            _ if self.depth == 0 => self.is_done = true,
+            // The end of the object, or something else in its place. Zeros are of UTF-16, which some backends read.
+            _ if self.depth == 0 || byte == 0 => self.is_done = true,
             b'}' | b']' => self.is_done = true,
             _ => {}
         }
@@ -271,6 +278,12 @@ mod tests {
         let numbers = r#"{"model": 1, "model": 2, "model": 3}"#;
         assert_eq!(scan(numbers, true), (None, true));
         assert_eq!(scan(numbers, false), (None, false));
+    }
+
+    #[test]
+    fn a_text_in_wider_characters_has_no_model() {
+        // Python's `json` tells UTF-16 by the zeros, and sees a string of other characters in these bytes.
+        assert_eq!(model("{\0\"\0?\",\"model\":\"a\","), None);
     }
 
     #[test]
