@@ -1,5 +1,7 @@
 //! Responses of the gateway's own, in the format that the client reads.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Uri, header::CONTENT_TYPE};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -23,6 +25,23 @@ pub(crate) struct GatewayError {
 }
 
 impl GatewayError {
+    /// The client went away, or broke off.
+    pub(crate) fn incomplete_request() -> Self {
+        Self {
+            kind: ErrorKind::BadRequest,
+            message: "The request body ended before it was complete.".into(),
+        }
+    }
+
+    /// The client was waited for so long.
+    pub(crate) fn slow_request(after: Duration) -> Self {
+        let seconds = after.as_secs_f64();
+        Self {
+            kind: ErrorKind::SlowRequest,
+            message: format!("The request body was not complete after {seconds} s."),
+        }
+    }
+
     /// A response of its status, for the layers inside, that [`render`] puts into words when it is the last one.
     pub(crate) fn into_response<B: From<Bytes>>(self, dialect: Dialect) -> Response<B> {
         let mut response = Response::new(Bytes::new().into());

@@ -12,7 +12,10 @@ use tower::{BoxError, Service};
 use tower_spillover::Scope;
 
 use super::{ReadBody, Wanted, of_path, scan::Scan};
-use crate::dialect::{Dialect, ErrorKind, GatewayError};
+use crate::{
+    dialect::{Dialect, ErrorKind, GatewayError},
+    serve::BodyTimeout,
+};
 
 pin_project! {
     /// The answer of the inner service, once the scope is known.
@@ -117,10 +120,11 @@ where
 
 fn incomplete<B: From<Bytes>>(head: &Parts, error: BoxError) -> Response<B> {
     tracing::debug!(%error, "the request body could not be read");
-    Dialect::of(&head.uri, &head.headers).response(&GatewayError {
-        kind: ErrorKind::BadRequest,
-        message: "The request body ended before it was complete.".into(),
-    })
+    let error = match error.downcast_ref::<BodyTimeout>() {
+        Some(timeout) => GatewayError::slow_request(timeout.after()),
+        None => GatewayError::incomplete_request(),
+    };
+    Dialect::of(&head.uri, &head.headers).response(&error)
 }
 
 fn ambiguous<B: From<Bytes>>(head: &Parts) -> Response<B> {

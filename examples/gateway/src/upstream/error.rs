@@ -75,18 +75,9 @@ impl UpstreamError {
                     after.as_secs_f64()
                 ),
             ),
-            Kind::RequestBody => (
-                ErrorKind::BadRequest,
-                "The request body ended before it was complete.".into(),
-            ),
+            Kind::RequestBody => return GatewayError::incomplete_request(),
             Kind::LargeRequest(error) => (ErrorKind::TooLarge, error.to_string()),
-            Kind::SlowRequest(after) => (
-                ErrorKind::SlowRequest,
-                format!(
-                    "The request body was not complete after {} s.",
-                    after.as_secs_f64()
-                ),
-            ),
+            Kind::SlowRequest(after) => return GatewayError::slow_request(after),
         };
         GatewayError { kind, message }
     }
