@@ -130,6 +130,31 @@ async fn who_is_asked_when_the_time_is_nearly_over_is_not_to_blame() {
     assert_eq!(received(&third), 0);
 }
 
+/// It has begun a stream, which is held for its first event.
+#[tokio::test]
+async fn nor_is_who_has_begun_to_answer_then() {
+    let (first, second) = (
+        behaving(Behavior::stall()).await,
+        WireUpstream::bind().await,
+    );
+    let rest =
+        "timeouts = { response_head = \"600ms\", total = \"800ms\", retry_deadline = \"10s\" }";
+    let text = pool("only", rest)
+        + &backend("first", &first.url(), "")
+        + &backend("second", &second.url(), "priority = 2");
+    let gateway = gateway!().config(&text).start().await;
+    let mut client = Wire::connect(gateway.address()).await;
+    client.send("GET /v1/x HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut second = second.accept().await;
+    second.read_head().await;
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 20\r\n\r\n";
+    second.send(head).await;
+    let said = client.read_head().await;
+    assert!(said.starts_with("HTTP/1.1 502 "), "{said}");
+    let closed = gateway.wait_for_closed(1).await;
+    assert_eq!((&closed[0]["backend"], closed.len()), (&"first".into(), 1));
+}
+
 #[tokio::test]
 async fn nobody_waits_for_a_backend_longer_than_a_request_may_take() {
     let mock = behaving(answer(429, &[("retry-after", "8")])).await;

@@ -35,6 +35,13 @@ pub(crate) struct Deadline {
     pub(crate) total: Duration,
 }
 
+impl Deadline {
+    /// Whether so much of the time is the smaller part: then most was spent before, elsewhere.
+    pub(crate) fn is_rest(&self, time: Duration) -> bool {
+        time * 2 < self.total
+    }
+}
+
 impl BoundsLayer {
     pub(crate) fn new(body: Option<u64>, total: Option<Duration>) -> Self {
         Self { body, total }

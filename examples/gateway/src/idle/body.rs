@@ -2,7 +2,7 @@ use std::{
     error::Error,
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -10,24 +10,33 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::BoxError;
+use tower_spillover::Tried;
 
 /// A response body that ends with an error when nothing comes for too long, or when its time is over.
 #[derive(Debug)]
 pub(crate) struct IdleBody<B> {
     inner: B,
     limit: Option<Duration>,
-    deadline: Option<Instant>,
+    end: Option<End>,
     waiting_since: Option<Instant>,
     /// Made with the first wait. It is set anew when it fires, not with each chunk.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
+/// When it is over in any case.
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) at: Instant,
+    /// What the request has been through, when most of its time was spent before: the backend is not to blame for the rest.
+    pub(super) late: Option<Tried>,
+}
+
 impl<B> IdleBody<B> {
-    pub(super) fn new(inner: B, limit: Option<Duration>, deadline: Option<Instant>) -> Self {
+    pub(super) fn new(inner: B, limit: Option<Duration>, end: Option<End>) -> Self {
         Self {
             inner,
             limit,
-            deadline,
+            end,
             waiting_since: None,
             timer: None,
         }
@@ -35,13 +44,13 @@ impl<B> IdleBody<B> {
 
     /// Waits until the response is over time, and says why.
     fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Over> {
-        if self.limit.is_none() && self.deadline.is_none() {
+        if self.limit.is_none() && self.end.is_none() {
             return Poll::Pending;
         }
         let now = Instant::now();
         let since = *self.waiting_since.get_or_insert(now);
         let idle = self.limit.map(|limit| (since + limit, Over::Idle(limit)));
-        let total = self.deadline.map(|deadline| (deadline, Over::Total));
+        let total = self.end.as_ref().map(|end| (end.at, Over::Total));
         let ends = idle.into_iter().chain(total);
         let Some((end, over)) = ends.min_by_key(|(end, _)| *end) else {
             return Poll::Pending;
@@ -54,6 +63,19 @@ impl<B> IdleBody<B> {
             timer.as_mut().reset(end);
         }
         Poll::Pending
+    }
+
+    fn is_late(&self) -> bool {
+        let end = self.end.as_ref();
+        end.is_some_and(|end| Instant::now() >= end.at)
+    }
+
+    fn fail(&self, over: Over) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let late = self.end.as_ref().and_then(|end| end.late.as_ref());
+        if let (Over::Total, Some(tried)) = (over, late) {
+            tried.set_request_failed();
+        }
+        Poll::Ready(Some(Err(over.into())))
     }
 }
 
@@ -70,15 +92,16 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         match Pin::new(&mut this.inner).poll_frame(cx) {
-            Poll::Ready(Some(_)) if this.deadline.is_some_and(|at| Instant::now() >= at) => {
-                // A client that takes it slowly never finds the next chunk missing.
-                Poll::Ready(Some(Err(Over::Total.into())))
-            }
+            // A client that takes it slowly never finds the next chunk missing.
+            Poll::Ready(Some(_)) if this.is_late() => this.fail(Over::Total),
             Poll::Ready(frame) => {
                 this.waiting_since = None;
                 Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
             }
-            Poll::Pending => this.poll_over(cx).map(|over| Some(Err(over.into()))),
+            Poll::Pending => {
+                let over = ready!(this.poll_over(cx));
+                this.fail(over)
+            }
         }
     }
 
@@ -134,6 +157,10 @@ mod tests {
         StreamBody::new(Box::pin(chunks))
     }
 
+    fn end(at: Instant) -> Option<End> {
+        Some(End { at, late: None })
+    }
+
     async fn read<B>(mut body: IdleBody<B>) -> (u32, Duration, String)
     where
         B: Body<Data = Bytes, Error = Infallible> + Unpin,
@@ -163,7 +190,7 @@ mod tests {
         let limit = Some(Duration::from_secs(3));
         let deadline = Instant::now() + Duration::from_secs(21);
         let slow = drip(Duration::from_secs(2));
-        let (chunks, after, error) = read(IdleBody::new(slow, limit, Some(deadline))).await;
+        let (chunks, after, error) = read(IdleBody::new(slow, limit, end(deadline))).await;
         assert_eq!((chunks, after.as_secs()), (10, 21));
         assert!(error.contains("in total"), "{error}");
 
@@ -178,7 +205,7 @@ mod tests {
         let ready: StreamBody<_> =
             StreamBody::new(chunks.map(|chunk: Result<_, Infallible>| chunk));
         let deadline = Instant::now() + Duration::from_secs(5);
-        let mut body = IdleBody::new(ready, None, Some(deadline));
+        let mut body = IdleBody::new(ready, None, end(deadline));
         for _ in 0..5 {
             assert!(body.frame().await.unwrap().is_ok());
             sleep(Duration::from_secs(1)).await;

@@ -6,9 +6,8 @@ use std::{
 
 use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
-use tokio::time::Instant;
 
-use super::IdleBody;
+use super::{IdleBody, body::End};
 
 pin_project! {
     /// The response, with bounds on its body.
@@ -16,17 +15,13 @@ pin_project! {
         #[pin]
         inner: F,
         limit: Option<Duration>,
-        deadline: Option<Instant>,
+        end: Option<End>,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, limit: Option<Duration>, deadline: Option<Instant>) -> Self {
-        Self {
-            inner,
-            limit,
-            deadline,
-        }
+    pub(super) fn new(inner: F, limit: Option<Duration>, end: Option<End>) -> Self {
+        Self { inner, limit, end }
     }
 }
 
@@ -39,11 +34,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.inner.poll(cx))?;
-        let (limit, deadline) = match response.status() {
+        let (limit, end) = match response.status() {
             // What follows is no response, and lasts for as long as both sides want.
             StatusCode::SWITCHING_PROTOCOLS => (None, None),
-            _ => (*this.limit, *this.deadline),
+            _ => (*this.limit, this.end.take()),
         };
-        Poll::Ready(Ok(response.map(|body| IdleBody::new(body, limit, deadline))))
+        Poll::Ready(Ok(response.map(|body| IdleBody::new(body, limit, end))))
     }
 }

@@ -9,10 +9,12 @@ use std::{
 };
 
 use http::{Request, Response};
+use tokio::time::Instant;
 use tower::{Layer, Service};
+use tower_spillover::Tried;
 
 pub(crate) use self::body::IdleBody;
-use self::future::ResponseFuture;
+use self::{body::End, future::ResponseFuture};
 use crate::bounds::Deadline;
 
 /// Bounds the time between two chunks of a response body, and the end of it by the [`Deadline`] of the request.
@@ -57,10 +59,14 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let deadline = request
-            .extensions()
-            .get()
-            .map(|deadline: &Deadline| deadline.at);
-        ResponseFuture::new(self.inner.call(request), self.limit, deadline)
+        let extensions = request.extensions();
+        let end = extensions.get().map(|deadline: &Deadline| {
+            let is_rest = deadline.is_rest(deadline.at - Instant::now());
+            End {
+                at: deadline.at,
+                late: extensions.get::<Tried>().filter(|_| is_rest).cloned(),
+            }
+        });
+        ResponseFuture::new(self.inner.call(request), self.limit, end)
     }
 }

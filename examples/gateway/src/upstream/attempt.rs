@@ -59,7 +59,7 @@ impl Attempt {
     /// of the request's time was spent before this attempt.
     pub(super) fn time_out(&self, after: Duration) -> UpstreamError {
         let is_over = |deadline: Deadline| Instant::now() >= deadline.at;
-        let is_rest = |deadline: Deadline| is_over(deadline) && after * 2 < deadline.total;
+        let is_rest = |deadline: Deadline| is_over(deadline) && deadline.is_rest(after);
         match &self.tried {
             Some(tried) if self.deadline.is_some_and(is_rest) => {
                 tried.set_request_failed();
