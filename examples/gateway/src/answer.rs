@@ -1,7 +1,6 @@
 //! The future of a service that answers some requests itself.
 
 use std::{
-    convert::Infallible,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -46,9 +45,9 @@ impl<F, B> ResponseFuture<F, B> {
     }
 }
 
-impl<F, B> Future for ResponseFuture<F, B>
+impl<F, B, E> Future for ResponseFuture<F, B>
 where
-    F: Future<Output = Result<Response<B>, Infallible>>,
+    F: Future<Output = Result<Response<B>, E>>,
 {
     type Output = F::Output;
 

@@ -14,7 +14,6 @@
 mod client;
 mod cors;
 mod counts;
-mod future;
 mod key_ring;
 mod layer;
 mod open;

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tower::Service;
 
-use super::{client::Client, future::ResponseFuture, key_ring::KeyRing};
-use crate::access_log::Progress;
+use super::{client::Client, key_ring::KeyRing};
+use crate::{access_log::Progress, answer::ResponseFuture};
 
 /// Lets in who has a key; see the [module](super).
 #[derive(Clone, Debug)]
@@ -38,13 +38,13 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         if self.keys.is_empty() {
-            return ResponseFuture::call(self.inner.call(request));
+            return ResponseFuture::inner(self.inner.call(request));
         }
         match self.keys.admit(&mut request) {
             Ok(client) => {
                 note(&request, &client);
                 request.extensions_mut().insert(client);
-                ResponseFuture::call(self.inner.call(request))
+                ResponseFuture::inner(self.inner.call(request))
             }
             Err(refusal) => {
                 if let Some(client) = refusal.client() {
