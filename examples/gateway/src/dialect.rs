@@ -75,6 +75,8 @@ pub(crate) enum ErrorKind {
     RateLimit,
     Quota,
     Unavailable,
+    /// The gateway itself.
+    Overloaded,
     Timeout,
     BadRequest,
     SlowRequest,
@@ -128,6 +130,7 @@ impl ErrorKind {
         match self {
             Self::RateLimit | Self::Quota => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::BAD_GATEWAY,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::BadRequest | Self::Ambiguous => StatusCode::BAD_REQUEST,
             Self::SlowRequest => StatusCode::REQUEST_TIMEOUT,
@@ -145,6 +148,7 @@ impl ErrorKind {
             Self::RateLimit => ("rate_limit_exceeded", "rate_limit_exceeded"),
             Self::Quota => ("insufficient_quota", "insufficient_quota"),
             Self::Unavailable => ("server_error", "bad_gateway"),
+            Self::Overloaded => ("server_error", "service_unavailable"),
             Self::Timeout => ("server_error", "gateway_timeout"),
             Self::BadRequest => ("invalid_request_error", "incomplete_request"),
             Self::SlowRequest => ("invalid_request_error", "request_timeout"),
@@ -163,6 +167,7 @@ impl ErrorKind {
             Self::RateLimit => "rate_limit_error",
             Self::Quota => "billing_error",
             Self::Unavailable => "api_error",
+            Self::Overloaded => "overloaded_error",
             Self::Timeout => "timeout_error",
             Self::TooLarge => "request_too_large",
             Self::NoPool => "not_found_error",
@@ -178,7 +183,7 @@ impl ErrorKind {
     fn grpc(self) -> u16 {
         match self {
             Self::RateLimit | Self::Quota | Self::TooLarge => 8,
-            Self::Unavailable => 14,
+            Self::Unavailable | Self::Overloaded => 14,
             Self::Timeout => 4,
             Self::BadRequest | Self::SlowRequest | Self::Ambiguous => 3,
             Self::NoPool | Self::MethodNotAllowed => 12,

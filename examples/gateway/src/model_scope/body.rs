@@ -7,7 +7,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::scan::Scan;
+use super::{budget::Taken, scan::Scan};
 
 /// A request body of which the beginning may have been read: it comes again, as it came, before the rest.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct ReadBody<B> {
     others: VecDeque<Bytes>,
     /// Of what was read.
     length: usize,
+    /// For the others: a body in one chunk costs nobody anything.
+    taken: Taken,
     /// `None` once it came to its end.
     rest: Option<B>,
 }
@@ -27,6 +29,7 @@ impl<B> ReadBody<B> {
             first: None,
             others: VecDeque::new(),
             length: 0,
+            taken: Taken::default(),
             rest: Some(body),
         }
     }
@@ -39,25 +42,27 @@ impl<B> ReadBody<B> {
         }
     }
 
-    /// The memory that it takes: many small chunks take more than they have.
-    fn cost(&self) -> u64 {
-        (self.length + self.others.len() * size_of::<Bytes>()) as u64
-    }
-
     fn next_kept(&mut self) -> Option<Bytes> {
-        let data = self.first.take().or_else(|| self.others.pop_front())?;
+        let data = match self.first.take() {
+            Some(first) => first,
+            None => {
+                let data = self.others.pop_front()?;
+                self.taken.give_back(cost(&data));
+                data
+            }
+        };
         self.length -= data.len();
         Some(data)
     }
 }
 
 impl<B: Body<Data = Bytes> + Unpin> ReadBody<B> {
-    /// Reads as far as what is searched for, and not beyond the limit.
+    /// Reads as far as what is searched for, and not beyond the limit. Whether there was room for that.
     pub(super) fn poll_scan(
         &mut self,
         scan: &mut Scan,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(), B::Error>> {
+    ) -> Poll<Result<bool, B::Error>> {
         while let Some(rest) = &mut self.rest {
             let Some(frame) = ready!(Pin::new(&mut *rest).poll_frame(cx)).transpose()? else {
                 self.rest = None;
@@ -71,16 +76,21 @@ impl<B: Body<Data = Bytes> + Unpin> ReadBody<B> {
                 continue;
             };
             let is_done = scan.look(&data);
+            let has_room = self.first.is_none() || self.taken.take(scan.budget(), cost(&data));
             self.keep(data);
+            if !has_room {
+                scan.give_up();
+                return Poll::Ready(Ok(false));
+            }
             if is_done {
                 break;
             }
-            if self.cost() > scan.limit() {
+            if self.length.max(self.taken.bytes()) as u64 > scan.limit() {
                 scan.give_up();
                 break;
             }
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(true))
     }
 }
 
@@ -122,6 +132,11 @@ impl<B: Body<Data = Bytes> + Unpin> Body for ReadBody<B> {
     }
 }
 
+/// The memory that a chunk takes: many small ones take more than they have.
+fn cost(chunk: &Bytes) -> usize {
+    chunk.len() + size_of::<Bytes>()
+}
+
 #[cfg(test)]
 mod tests {
     use std::{convert::Infallible, future::poll_fn};
@@ -132,7 +147,7 @@ mod tests {
     use tower_spillover::Scope;
 
     use super::*;
-    use crate::model_scope::Wanted;
+    use crate::model_scope::{Wanted, budget::Budget};
 
     type Read = (Option<Scope>, Bytes);
 
@@ -149,7 +164,7 @@ mod tests {
     {
         let mut body = ReadBody::unread(body);
         let mut scan = Scan::new(wanted);
-        let Ok(()) = poll_fn(|cx| body.poll_scan(&mut scan, cx)).await;
+        let Ok(_) = poll_fn(|cx| body.poll_scan(&mut scan, cx)).await;
         let scope = scan.model().map(Scope::of);
         let hint = body.size_hint();
         let Ok(bytes) = body.collect().await;
@@ -211,6 +226,29 @@ mod tests {
         assert_eq!((scope, body.len()), (None, length));
         // What is kept of a chunk takes more than the byte that it has.
         assert_eq!(hint.exact(), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_of_all_is_bounded() {
+        let wanted = Wanted::new([], true, false).with_budget(Budget::new(300));
+        let whole = async || {
+            let parts = [&b"{"[..], &[b' '; 200], b"}"].map(Bytes::from_static);
+            let mut body = ReadBody::unread(chunks(parts.into()));
+            let mut scan = Scan::new(wanted.clone());
+            let Ok(has_room) = poll_fn(|cx| body.poll_scan(&mut scan, cx)).await;
+            (has_room, body)
+        };
+        let (has_room, first) = whole().await;
+        assert!(has_room);
+        assert!(!whole().await.0);
+        // It goes on, and is no longer kept here.
+        let Ok(bytes) = first.collect().await;
+        assert_eq!(bytes.to_bytes().len(), 202);
+        for _ in 0..3 {
+            let (has_room, given_up) = whole().await;
+            assert!(has_room);
+            drop(given_up);
+        }
     }
 
     #[tokio::test]

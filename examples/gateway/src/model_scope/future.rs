@@ -99,8 +99,11 @@ where
                 scan,
                 has_scope,
             } = read.take().expect("it was there");
-            if let Err(error) = result {
-                return Poll::Ready(Ok(incomplete(&head, error.into())));
+            match result {
+                Err(error) => return Poll::Ready(Ok(incomplete(&head, error.into()))),
+                // Without its model it would go elsewhere.
+                Ok(false) if scan.is_model_decisive() => return Poll::Ready(Ok(no_room(&head))),
+                Ok(_) => {}
             }
             if scan.is_ambiguous() {
                 return Poll::Ready(Ok(ambiguous(&head)));
@@ -125,6 +128,14 @@ fn incomplete<B: From<Bytes>>(head: &Parts, error: BoxError) -> Response<B> {
         None => GatewayError::incomplete_request(),
     };
     Dialect::of(&head.uri, &head.headers).response(&error)
+}
+
+fn no_room<B: From<Bytes>>(head: &Parts) -> Response<B> {
+    tracing::warn!("a request was refused: too many large bodies are read at the same time");
+    Dialect::of(&head.uri, &head.headers).response(&GatewayError {
+        kind: ErrorKind::Overloaded,
+        message: "The gateway reads too many large requests at the moment. Please retry.".into(),
+    })
 }
 
 fn ambiguous<B: From<Bytes>>(head: &Parts) -> Response<B> {

@@ -1,6 +1,7 @@
 //! Tells which limits apply to a request: they are per model, and so are the cooldowns.
 
 mod body;
+mod budget;
 mod future;
 mod query;
 mod scan;

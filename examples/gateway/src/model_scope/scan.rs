@@ -2,7 +2,10 @@ use std::ops::Range;
 
 use memchr::memchr2;
 
-use super::wanted::{self, Found, Wanted};
+use super::{
+    budget::Budget,
+    wanted::{self, Found, Wanted},
+};
 
 /// Looks for the strings of the wanted fields of a request in JSON, chunk by chunk: those of the object that is the body. The
 /// first of a name counts; a second model is told where that matters.
@@ -92,6 +95,15 @@ impl Scan {
     /// Whether there is more than one model where only one may be.
     pub(super) fn is_ambiguous(&self) -> bool {
         self.is_ambiguous
+    }
+
+    pub(super) fn is_model_decisive(&self) -> bool {
+        self.wanted.is_model_decisive()
+    }
+
+    /// What is kept of all bodies is taken from here.
+    pub(super) fn budget(&self) -> &Budget {
+        self.wanted.budget()
     }
 
     /// How many bytes are to be looked at.

@@ -1,5 +1,7 @@
 use std::{ops::Range, sync::Arc};
 
+use super::budget::Budget;
+
 /// What is to be read of JSON bodies, besides the model for its limits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
@@ -8,6 +10,7 @@ pub(crate) struct Wanted {
     is_kept: bool,
     is_kept_of_deployments: bool,
     is_model_decisive: bool,
+    budget: Budget,
 }
 
 impl Wanted {
@@ -29,7 +32,18 @@ impl Wanted {
             is_kept: is_routed || is_kept_of_deployments,
             is_kept_of_deployments,
             is_model_decisive: is_routed || is_replaced,
+            budget: Budget::default(),
         }
+    }
+
+    /// Of all bodies together, only so much is kept.
+    #[cfg(test)]
+    pub(super) fn with_budget(self, budget: Budget) -> Self {
+        Self { budget, ..self }
+    }
+
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Bodies of more bytes are not read, and of others not more of them.
