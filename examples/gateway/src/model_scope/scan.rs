@@ -285,6 +285,9 @@ mod tests {
         let twice = r#"{"model": "a", "user": "u", "n": [], "mod\u0065l": "b"}"#;
         assert_eq!(scan(twice, true), (a.clone(), true));
         assert_eq!(scan(twice, false), (a.clone(), false));
+        let other = r#"{"MODEL": "b", "model": "a"}"#;
+        assert!(scan(other, true).1);
+        assert_eq!(scan(other, false), (a.clone(), false));
         let nested = r#"{"model": "a", "user": "u", "n": {"model": "b"}, "models": ["model"]}"#;
         assert_eq!(scan(nested, true), (a, false));
         let numbers = r#"{"model": 1, "model": 2, "model": 3}"#;

@@ -68,7 +68,13 @@ impl Wanted {
 
     /// The number of a field; 0 is the model.
     pub(super) fn find(&self, name: &[u8]) -> Option<usize> {
-        if name == MODEL.as_bytes() {
+        let is_model = if self.is_model_decisive {
+            // Go's `encoding/json` does not mind the case, and with it many a backend.
+            name.eq_ignore_ascii_case(MODEL.as_bytes())
+        } else {
+            name == MODEL.as_bytes()
+        };
+        if is_model {
             return Some(0);
         }
         let mut fields = self.fields.iter();
