@@ -46,12 +46,12 @@ impl Scope {
         }
     }
 
-    /// The scope that a path names: the segment after `deployments`, as in the paths of Azure OpenAI.
+    /// The scope that a path names: the segment after `deployments`, in any case, as in the paths of Azure OpenAI.
     #[must_use]
     pub fn of_path(path: &str) -> Option<Self> {
         // As bytes: every request without a scope comes by here, and to look for characters takes twice as long.
         let mut segments = path.as_bytes().split(|&byte| byte == b'/');
-        segments.find(|&segment| segment == b"deployments")?;
+        segments.find(|segment| segment.eq_ignore_ascii_case(b"deployments"))?;
         let deployment = segments.next()?;
         (!deployment.is_empty()).then(|| Self::of_deployment(deployment))
     }

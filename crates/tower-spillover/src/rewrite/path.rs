@@ -38,7 +38,7 @@ pub(super) fn rewrite(backend: &Backend, uri: &Uri) -> PathAndQuery {
     PathAndQuery::try_from(joined).unwrap_or_else(|_| original.clone())
 }
 
-/// Where the segment after the first `deployments` stands.
+/// Where the segment after the first `deployments` stands, in any case: not all backends mind it.
 fn deployment_in(path: &str) -> Option<Range<usize>> {
     let mut start = 0;
     let mut is_next = false;
@@ -47,7 +47,7 @@ fn deployment_in(path: &str) -> Option<Range<usize>> {
         if is_next {
             return (!segment.is_empty()).then_some(start..end);
         }
-        is_next = segment == "deployments";
+        is_next = segment.eq_ignore_ascii_case("deployments");
         start = end + 1;
     }
     None
@@ -97,6 +97,7 @@ mod tests {
                 "/openai/deployments/new/chat",
             ),
             ("/openai/deployments/old", "/openai/deployments/new"),
+            ("/openai/Deployments/old", "/openai/Deployments/new"),
             (
                 "/openai/deployments/old?d=old",
                 "/openai/deployments/new?d=old",

@@ -90,6 +90,8 @@ fn a_backend_with_a_deployment_of_its_own_has_one_scope_for_all_deployments() {
     let deployment = |name: &str| Scope::of_path(&format!("/deployments/{name}/chat")).unwrap();
     select(&pool, deployment("one"), now).record(&throttled(SECOND), now);
     assert!(!is_open(&pool, deployment("two"), now));
+    let in_capitals = Scope::of_path("/Deployments/three/chat");
+    assert_eq!(in_capitals, Some(deployment("three")));
     // Models that no path names are not replaced.
     assert!(is_open(&pool, Scope::of("two"), now));
 }
