@@ -125,6 +125,10 @@ async fn a_key_opens_its_pools() {
     // Nor by a second model, which the backend might take for the first.
     let both = r#"{"model":"x-mini","model":"x"}"#;
     assert_eq!(ask("k-cheap", both).await.status, 400);
+    // Nor by a path that says something else to who decodes it.
+    let hidden = json("/openai/deploy%6dents/x/chat/completions", mini);
+    let hidden = gateway.send(with(hidden, "api-key", "k-cheap")).await;
+    assert_eq!(hidden.status, 400);
     assert_eq!(dear.handle().stats().received, 1);
     let line = &gateway.wait_for_requests(4).await[3];
     assert_eq!(
