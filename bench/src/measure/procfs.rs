@@ -15,8 +15,8 @@ pub(super) fn cpu(pid: i32) -> io::Result<Duration> {
 pub(super) fn memory(pid: i32, field: &str) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     match kibibytes(&status, field) {
-        // It has ended, but its parent has not noticed.
-        None if status.contains("State:\tZ") => Ok(0),
+        // It has ended, or is about to: it has no memory any more, and a name still.
+        None if !status.contains("\nVm") => Ok(0),
         memory => memory.ok_or_else(|| unreadable("status")),
     }
 }
