@@ -1,6 +1,7 @@
 //! What the tests of the gateway and those of the whole stack of layers share.
 
 pub mod e2e;
+pub mod entra;
 pub mod grpc;
 pub mod stack;
 

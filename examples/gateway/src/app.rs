@@ -164,22 +164,26 @@ impl fmt::Debug for App {
 
 /// What the gateway is to a server.
 pub trait Gateway<B>:
-    Service<Request<B>, Response = Response<Self::Body>, Error = Infallible, Future: Send>
+    Service<Request<B>, Response = Response<Self::Body>, Error = Infallible, Future: Send + 'static>
     + Clone
     + Send
     + Sync
+    + Unpin
+    + 'static
 {
     /// Of its responses.
-    type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin;
+    type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static;
 }
 
 impl<S, B, R> Gateway<B> for S
 where
-    S: Service<Request<B>, Response = Response<R>, Error = Infallible, Future: Send>
+    S: Service<Request<B>, Response = Response<R>, Error = Infallible, Future: Send + 'static>
         + Clone
         + Send
-        + Sync,
-    R: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin,
+        + Sync
+        + Unpin
+        + 'static,
+    R: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     type Body = R;
 }

@@ -1,12 +1,10 @@
-use std::{convert::Infallible, error, fmt, future::pending, io, net, sync::Arc, time::Duration};
+use std::{error, fmt, future::pending, io, net, sync::Arc, time::Duration};
 
-use http::{Request, Response};
-use http_body::Body;
 use tokio::{net::TcpListener, sync::watch, time::sleep};
-use tower::{BoxError, Service};
 
 use super::{Phase, Phases, RequestBody, limit::ConnectionLimit, threads};
 use crate::{
+    app::Gateway,
     config::{Connections, ListenAddr, Listener, Shutdown},
     tls::{Acceptor, TlsError},
 };
@@ -84,23 +82,13 @@ impl Server {
     /// # Errors
     ///
     /// A thread cannot be started.
-    pub async fn run<S, B>(
+    pub async fn run<S>(
         self,
         service: impl Fn() -> S,
         mut stop: impl AsyncFnMut(),
     ) -> io::Result<()>
     where
-        S: Service<
-                Request<RequestBody>,
-                Response = Response<B>,
-                Error = Infallible,
-                Future: Send + 'static,
-            > + Clone
-            + Send
-            + Sync
-            + Unpin
-            + 'static,
-        B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
+        S: Gateway<RequestBody>,
     {
         for Bound { listener, tls } in &self.listeners {
             tracing::info!(address = %listener.local_addr()?, tls = tls.is_some(), "listening");

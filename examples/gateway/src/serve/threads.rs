@@ -1,7 +1,5 @@
-use std::{convert::Infallible, env, io, num::NonZero, sync::Arc, thread};
+use std::{env, io, num::NonZero, sync::Arc, thread};
 
-use http::{Request, Response};
-use http_body::Body;
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
@@ -9,7 +7,6 @@ use tokio::{
     time::{Duration, sleep},
 };
 use tokio_util::task::TaskTracker;
-use tower::{BoxError, Service};
 
 use super::{
     Phase, Phases, RequestBody,
@@ -18,7 +15,7 @@ use super::{
     limit::ConnectionLimit,
     server::Bound,
 };
-use crate::config::Connections;
+use crate::{app::Gateway, config::Connections};
 
 /// What all threads go by.
 #[derive(Debug)]
@@ -35,19 +32,9 @@ pub(super) struct Setup {
 ///
 /// Each thread takes connections from the same listeners whenever it has time. Unlike listeners of their own
 /// (`SO_REUSEPORT`) that keeps a busy thread from new connections.
-pub(super) async fn serve<S, B>(setup: Setup, service: impl Fn() -> S) -> io::Result<bool>
+pub(super) async fn serve<S>(setup: Setup, service: impl Fn() -> S) -> io::Result<bool>
 where
-    S: Service<
-            Request<RequestBody>,
-            Response = Response<B>,
-            Error = Infallible,
-            Future: Send + 'static,
-        > + Clone
-        + Send
-        + Sync
-        + Unpin
-        + 'static,
-    B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
+    S: Gateway<RequestBody>,
 {
     let mut others = Vec::new();
     for _ in 1..threads() {
@@ -71,22 +58,12 @@ where
 }
 
 /// What one thread does.
-fn work<S, B>(
+fn work<S>(
     setup: &Setup,
     service: S,
-) -> io::Result<impl Future<Output = io::Result<bool>> + Send + 'static + use<S, B>>
+) -> io::Result<impl Future<Output = io::Result<bool>> + Send + 'static + use<S>>
 where
-    S: Service<
-            Request<RequestBody>,
-            Response = Response<B>,
-            Error = Infallible,
-            Future: Send + 'static,
-        > + Clone
-        + Send
-        + Sync
-        + Unpin
-        + 'static,
-    B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
+    S: Gateway<RequestBody>,
 {
     let listeners = setup.listeners.iter();
     let listeners: Vec<_> = listeners

@@ -1,9 +1,7 @@
-mod endpoint;
 mod expiry;
 mod fake;
 mod identity;
 mod log;
-mod machine;
 mod refresh;
 mod schedule;
 mod secrets;

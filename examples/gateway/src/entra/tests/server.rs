@@ -7,8 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use azure_core::time::OffsetDateTime;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     body::{Bytes, Incoming},
@@ -40,13 +39,12 @@ struct Desk {
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) line: String,
-    pub(super) headers: HeaderMap,
     pub(super) body: String,
 }
 
 impl Server {
     pub(super) async fn start(
-        tls: Option<TlsAcceptor>,
+        tls: TlsAcceptor,
         answers: impl IntoIterator<Item = (u16, String)>,
     ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -62,13 +60,8 @@ impl Server {
             while let Ok((stream, _)) = listener.accept().await {
                 let (tls, desk) = (tls.clone(), Arc::clone(&shared));
                 serving.spawn(async move {
-                    match tls {
-                        None => serve(stream, desk).await,
-                        Some(tls) => {
-                            if let Ok(stream) = tls.accept(stream).await {
-                                serve(stream, desk).await;
-                            }
-                        }
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve(stream, desk).await;
                     }
                 });
             }
@@ -102,11 +95,19 @@ async fn answer(
     request: Request<Incoming>,
     desk: Arc<Desk>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (head, body) = request.into_parts();
-    let body = body.collect().await.expect("the whole body").to_bytes();
+    let line = format!(
+        "{} {}",
+        request.method(),
+        request.uri().path_and_query().unwrap()
+    );
+    let body = request
+        .into_body()
+        .collect()
+        .await
+        .expect("the whole body")
+        .to_bytes();
     desk.seen.lock().unwrap().push(Seen {
-        line: format!("{} {}", head.method, head.uri.path_and_query().unwrap()),
-        headers: head.headers,
+        line,
         body: String::from_utf8(body.to_vec()).unwrap(),
     });
     let mut answers = desk.answers.lock().unwrap();
@@ -119,15 +120,6 @@ async fn answer(
     let mut response = Response::new(Full::from(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     Ok(response)
-}
-
-/// As endpoints of managed identities answer.
-pub(super) fn managed_token(token: &str, seconds: i64) -> (u16, String) {
-    let expires_on = OffsetDateTime::now_utc().unix_timestamp() + seconds;
-    let body = format!(
-        r#"{{"access_token":"{token}","expires_on":"{expires_on}","resource":"r","token_type":"Bearer","client_id":"c"}}"#
-    );
-    (200, body)
 }
 
 /// As Entra ID answers.

@@ -42,7 +42,7 @@ impl Cloud {
             .unwrap();
         let tls = TlsAcceptor::from(Arc::new(config));
         Self {
-            server: Server::start(Some(tls), answers).await,
+            server: Server::start(tls, answers).await,
             trust,
         }
     }

@@ -1,21 +1,21 @@
-use std::{convert::Infallible, future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll};
 
-use ::http::{Request, Response};
-use http_body::Body;
 use hyper::server::conn::http1::UpgradeableConnection;
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::AsyncWriteExt,
     time::{Duration, Instant, timeout},
 };
-use tower::{BoxError, Service};
 
 use super::{
     Connection, ConnectionService,
     io::Io,
     watch::{Verdict, Watch},
 };
-use crate::serve::{Phase, RequestBody};
+use crate::{
+    app::Gateway,
+    serve::{Phase, RequestBody},
+};
 
 type Http1<S> = UpgradeableConnection<TokioIo<Io>, ConnectionService<S>>;
 
@@ -28,19 +28,7 @@ enum Event {
     Look(Instant),
 }
 
-impl<S, B> Connection<S>
-where
-    S: Service<
-            Request<RequestBody>,
-            Response = Response<B>,
-            Error = Infallible,
-            Future: Send + 'static,
-        > + Clone
-        + Send
-        + Unpin
-        + 'static,
-    B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
-{
+impl<S: Gateway<RequestBody>> Connection<S> {
     /// Serves requests until there is none for a while; then it returns what is left of the connection.
     pub(super) async fn http1(&mut self, io: Io) -> Option<Io> {
         let context = Arc::clone(&self.context);
@@ -157,11 +145,7 @@ where
 }
 
 /// What is left when hyper is done with a connection, or is to be.
-fn take<S, B>(http1: Http1<S>) -> Option<Io>
-where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
-    B: Body<Error: Into<BoxError>> + Unpin + 'static,
-{
+fn take<S: Gateway<RequestBody>>(http1: Http1<S>) -> Option<Io> {
     let parts = http1.into_parts()?;
     let mut io = parts.io.into_inner();
     if !parts.read_buf.is_empty() {
@@ -173,11 +157,7 @@ where
     Some(io)
 }
 
-async fn close<S, B>(http1: Http1<S>)
-where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Infallible>,
-    B: Body<Error: Into<BoxError>> + Unpin + 'static,
-{
+async fn close<S: Gateway<RequestBody>>(http1: Http1<S>) {
     if let Some(io) = take(http1) {
         io.close().await;
     }

@@ -1,17 +1,17 @@
-use std::{convert::Infallible, future::poll_fn, pin::pin, task::Poll};
+use std::{future::poll_fn, pin::pin, task::Poll};
 
-use ::http::{Request, Response};
-use http_body::Body;
 use hyper_util::rt::TokioIo;
 use tokio::time::{Duration, Instant};
-use tower::{BoxError, Service};
 
 use super::{
     Connection,
     io::Io,
     watch::{Verdict, Watch},
 };
-use crate::serve::{Phase, RequestBody};
+use crate::{
+    app::Gateway,
+    serve::{Phase, RequestBody},
+};
 
 /// What happens first.
 enum Event {
@@ -20,19 +20,7 @@ enum Event {
     Look(Instant),
 }
 
-impl<S, B> Connection<S>
-where
-    S: Service<
-            Request<RequestBody>,
-            Response = Response<B>,
-            Error = Infallible,
-            Future: Send + 'static,
-        > + Clone
-        + Send
-        + Unpin
-        + 'static,
-    B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
-{
+impl<S: Gateway<RequestBody>> Connection<S> {
     /// Serves all requests of the connection.
     pub(super) async fn http2(&mut self, io: Io) {
         let service = self.service();

@@ -14,16 +14,14 @@ mod service;
 mod socket;
 mod watch;
 
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
-use ::http::{Request, Response};
-use http_body::Body;
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsAcceptor;
-use tower::{BoxError, Service};
+use tower::BoxError;
 
 pub use self::fingerprint::ClientFingerprint;
 pub(super) use self::{
@@ -36,7 +34,7 @@ use self::{
     socket::Socket,
 };
 use super::{Phase, Phases, RequestBody, Tunnels, accept::Arrival};
-use crate::tls;
+use crate::{app::Gateway, tls};
 
 /// A connection that is served.
 #[derive(Debug)]
@@ -46,19 +44,7 @@ pub(super) struct Connection<S> {
     peer: Peer,
 }
 
-impl<S, B> Connection<S>
-where
-    S: Service<
-            Request<RequestBody>,
-            Response = Response<B>,
-            Error = Infallible,
-            Future: Send + 'static,
-        > + Clone
-        + Send
-        + Unpin
-        + 'static,
-    B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static,
-{
+impl<S: Gateway<RequestBody>> Connection<S> {
     /// It has this place until it ends.
     pub(super) fn new(
         context: Arc<Context<S>>,

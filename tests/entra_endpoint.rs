@@ -1,33 +1,61 @@
 //! The endpoint that App Service and Container Apps have for managed identities.
 //! <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
 
-use std::{env, fs, process};
-
-use super::{
-    machine::{PATIENCE, first_token},
-    server::{Server, managed_token},
+use std::{
+    fs,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
-async fn token_at(server: &Server, more: &[(&str, &str)]) -> String {
-    let endpoint = format!("http://{}/msi/token", server.address());
+use bytes::Bytes;
+use http::Response;
+use spillover_testing::{MockUpstream, upstream::Behavior};
+use spillover_tests::{e2e::healthy, entra::PATIENCE, first_token};
+
+/// An endpoint that gives each answer once, and the last one ever after.
+async fn endpoint(answers: impl IntoIterator<Item = (u16, String)>) -> MockUpstream {
+    let endpoint = healthy().await;
+    for (status, body) in answers {
+        let answer = Response::builder().status(status).body(Bytes::from(body));
+        let answer = Behavior::respond(answer.expect("a response"));
+        endpoint.handle().push(answer.clone());
+        endpoint.handle().set_behavior(answer);
+    }
+    endpoint
+}
+
+/// As endpoints of managed identities answer.
+#[expect(clippy::disallowed_methods, reason = "the protocol has dates")]
+fn managed_token(token: &str, seconds: i64) -> (u16, String) {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970");
+    let expires_on = now.as_secs().saturating_add_signed(seconds);
+    let body = format!(
+        r#"{{"access_token":"{token}","expires_on":"{expires_on}","resource":"r","token_type":"Bearer","client_id":"c"}}"#
+    );
+    (200, body)
+}
+
+async fn token_at(endpoint: &MockUpstream, more: &[(&str, &str)]) -> String {
+    let endpoint = format!("{}/msi/token", endpoint.url());
     let mut variables = vec![
         ("IDENTITY_ENDPOINT", &*endpoint),
         ("IDENTITY_HEADER", "853b9a84-5bfa-4b22-a3f3-0b9a43d9ad8a"),
     ];
     variables.extend(more);
-    first_token(&variables).await
+    first_token!(&variables).await
 }
 
 #[tokio::test]
 async fn the_identity_of_the_app_gives_tokens() {
-    let server = Server::start(None, [managed_token("managed", 86_400)]).await;
+    let server = endpoint([managed_token("managed", 86_400)]).await;
     assert_eq!(token_at(&server, &[]).await, "Bearer managed");
 
-    let seen = server.seen();
-    assert_eq!(seen.len(), 1);
+    let seen = server.handle().requests();
+    assert_eq!((seen.len(), seen[0].method.as_str()), (1, "GET"));
     assert_eq!(
-        seen[0].line,
-        "GET /msi/token?api-version=2019-08-01&resource=https%3A%2F%2Fcognitiveservices.azure.com"
+        seen[0].path_and_query(),
+        "/msi/token?api-version=2019-08-01&resource=https%3A%2F%2Fcognitiveservices.azure.com"
     );
     let header = &seen[0].headers["x-identity-header"];
     assert_eq!(header, "853b9a84-5bfa-4b22-a3f3-0b9a43d9ad8a");
@@ -35,13 +63,14 @@ async fn the_identity_of_the_app_gives_tokens() {
 
 #[tokio::test]
 async fn a_user_assigned_identity_is_chosen_by_its_client_id() {
-    let server = Server::start(None, [managed_token("assigned", 86_400)]).await;
+    let server = endpoint([managed_token("assigned", 86_400)]).await;
     let client = ("AZURE_CLIENT_ID", "7b795fb9-09d3-42f4-a494-38864f99ba3c");
     assert_eq!(token_at(&server, &[client]).await, "Bearer assigned");
-    let line = server.seen()[0].line.clone();
+    let seen = server.handle().last_request().unwrap();
+    let target = seen.path_and_query();
     assert!(
-        line.ends_with("&client_id=7b795fb9-09d3-42f4-a494-38864f99ba3c"),
-        "{line}"
+        target.ends_with("&client_id=7b795fb9-09d3-42f4-a494-38864f99ba3c"),
+        "{target}"
     );
 }
 
@@ -52,9 +81,9 @@ async fn an_endpoint_that_is_down_for_a_moment_is_asked_again() {
         (429, "slower".to_owned()),
         managed_token("back", 86_400),
     ];
-    let server = Server::start(None, answers).await;
+    let server = endpoint(answers).await;
     assert_eq!(token_at(&server, &[(PATIENCE, "5")]).await, "Bearer back");
-    assert_eq!(server.seen().len(), 3);
+    assert_eq!(server.handle().requests().len(), 3);
 }
 
 #[tokio::test]
@@ -89,7 +118,7 @@ async fn the_reason_of_the_endpoint_is_told() {
         ),
         (managed_token("no token", 3600), "it is no header value"),
     ] {
-        let server = Server::start(None, [answer]).await;
+        let server = endpoint([answer]).await;
         let said = token_at(&server, &[]).await;
         assert!(said.contains(reason), "{said}");
         assert!(!said.contains("eyJ"), "{said}");
@@ -98,7 +127,7 @@ async fn the_reason_of_the_endpoint_is_told() {
 
 #[tokio::test]
 async fn an_endpoint_that_is_gone_is_named() {
-    let said = first_token(&[
+    let said = first_token!(&[
         ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/msi/token?key=hush"),
         ("IDENTITY_HEADER", "whisper"),
     ])
@@ -118,22 +147,20 @@ async fn an_endpoint_that_is_gone_is_named() {
 async fn who_is_signed_in_with_the_tools_gives_tokens() {
     use std::os::unix::fs::PermissionsExt;
 
-    let folder = env::temp_dir().join(format!("spillover-tools-{}", process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let path = format!("{}:/usr/bin:/bin", folder.display());
+    let folder = tempfile::tempdir().unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
     let variables = [("PATH", &*path), ("AZURE_TOKEN_CREDENTIALS", "dev")];
-    let neither = first_token(&variables).await;
+    let neither = first_token!(&variables).await;
     assert_eq!(
         neither,
         "az: az not found on PATH; azd: azd not found on PATH"
     );
 
-    let az = folder.join("az");
+    let az = folder.path().join("az");
     let says = r#"{"accessToken":"mine","expires_on":4102444800,"tokenType":"Bearer"}"#;
     fs::write(&az, format!("#!/bin/sh\n[ \"$6\" = https://cognitiveservices.azure.com/.default ] && echo '{says}'\n"))
         .unwrap();
     fs::set_permissions(&az, fs::Permissions::from_mode(0o755)).unwrap();
-    let mine = first_token(&variables).await;
-    let _ = fs::remove_dir_all(&folder);
+    let mine = first_token!(&variables).await;
     assert_eq!(mine, "Bearer mine");
 }
