@@ -7,8 +7,10 @@ mod measure;
 mod peer;
 mod report;
 mod scenario;
+mod stage;
 mod suite;
 mod tls;
+mod train;
 
 use std::{io, process::ExitCode};
 
@@ -24,6 +26,8 @@ enum Cli {
     Floor(floor::Args),
     /// Runs scenarios: all, or those that are named.
     Run(suite::Args),
+    /// Lets a gateway count what it does under the load of some scenarios; `bench/pgo` runs this.
+    Train,
 }
 
 fn main() -> ExitCode {
@@ -42,5 +46,6 @@ fn run(cli: Cli) -> io::Result<()> {
         Cli::Backend(args) => single()?.block_on(backend::run(&args)),
         Cli::Floor(args) => floor::run(&args),
         Cli::Run(args) => single()?.block_on(suite::run(&args)),
+        Cli::Train => single()?.block_on(train::run()),
     }
 }

@@ -1,21 +1,16 @@
 //! Runs scenarios: the contenders in turn, several times.
 
-use std::{
-    env, fs, io,
-    path::{Path, PathBuf},
-    process::{self, Command},
-};
+use std::{fs, io, path::PathBuf};
 
 use clap::builder::PossibleValuesParser;
 use tokio::time::Duration;
 
 use crate::{
-    backend,
-    load::{Target, Times},
-    measure::{Metric, Process, Sample},
+    load::Times,
+    measure::{Metric, Sample},
     report::{Report, Table},
     scenario::{self, Contender, Scenario},
-    tls,
+    stage::Stage,
 };
 
 #[derive(clap::Args)]
@@ -50,13 +45,11 @@ impl Args {
 
 /// Runs, and reports.
 pub(crate) async fn run(args: &Args) -> io::Result<()> {
-    let temp = Temp::new()?;
-    tls::Files::in_directory(&temp.path).issue()?;
-    let _backends = start_backends(&temp.path).await?;
+    let stage = Stage::new().await?;
     let mut report = Report::begin(args.times(), args.repetitions);
     for scenario in scenario::all() {
         if args.is_wanted(&scenario) {
-            report.add(measure(&scenario, args, &temp.path).await?);
+            report.add(measure(&scenario, args, &stage).await?);
         }
     }
     let report = report.end();
@@ -67,45 +60,22 @@ pub(crate) async fn run(args: &Args) -> io::Result<()> {
     Ok(())
 }
 
-async fn start_backends(temp: &Path) -> io::Result<Process> {
-    let mut command = Command::new(env::current_exe()?);
-    command.arg("backend").arg(temp);
-    let log = temp.join("backend.log");
-    Process::start(&command, LOAD_CORE, backend::address(backend::FINE), &log).await
-}
-
-async fn measure(scenario: &Scenario, args: &Args, temp: &Path) -> io::Result<Table> {
+async fn measure(scenario: &Scenario, args: &Args, stage: &Stage) -> io::Result<Table> {
     let mut table = Table::new(scenario);
     for repetition in 1..=args.repetitions {
         for (row, contender) in scenario.contenders.iter().enumerate() {
             if !contender.is_able {
                 continue;
             }
-            let sample = measure_once(scenario, contender, args.times(), temp).await?;
+            let process = stage.start(contender).await?;
+            let sample = stage
+                .load(scenario, contender, &process, args.times())
+                .await?;
             progress(scenario, contender, repetition, &sample);
             table.add(row, sample);
         }
     }
     Ok(table)
-}
-
-async fn measure_once(
-    scenario: &Scenario,
-    contender: &Contender,
-    times: Times,
-    temp: &Path,
-) -> io::Result<Sample> {
-    let process = contender.peer.start(&contender.setup, temp).await?;
-    let first_backend = contender.setup.backends.first();
-    let target = Target {
-        process: &process,
-        peer: contender.peer,
-        setup: &contender.setup,
-        path: contender.path,
-        first_backend: first_backend.map_or(backend::FINE, |upstream| upstream.port),
-        temp,
-    };
-    scenario.load.run(&target, times).await
 }
 
 fn progress(scenario: &Scenario, contender: &Contender, repetition: usize, sample: &Sample) {
@@ -115,25 +85,3 @@ fn progress(scenario: &Scenario, contender: &Contender, repetition: usize, sampl
     let values = values.join(", ");
     eprintln!("{scenario} {repetition}: {contender}: {values}");
 }
-
-/// A directory for configurations and logs, removed at the end.
-struct Temp {
-    path: PathBuf,
-}
-
-impl Temp {
-    fn new() -> io::Result<Self> {
-        let path = env::temp_dir().join(format!("spillover-bench-{}", process::id()));
-        fs::create_dir_all(&path)?;
-        Ok(Self { path })
-    }
-}
-
-impl Drop for Temp {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
-    }
-}
-
-/// Where `bench/run` puts this process, too.
-const LOAD_CORE: &str = "1";

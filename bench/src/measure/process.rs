@@ -64,6 +64,19 @@ impl Process {
         Err(io::Error::new(io::ErrorKind::TimedOut, message))
     }
 
+    /// Asks it to end, and waits until it has.
+    pub(crate) async fn stop(mut self) -> io::Result<()> {
+        self.signal(Signal::TERM)?;
+        for _ in 0..TRIES {
+            if let Some(status) = self.child.try_wait()? {
+                let message = || io::Error::other(format!("it ended with {status}"));
+                return status.success().then_some(()).ok_or_else(message);
+            }
+            sleep(BETWEEN_TRIES).await;
+        }
+        Err(io::Error::new(io::ErrorKind::TimedOut, "it does not end"))
+    }
+
     pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
         let pid = Pid::from_child(&self.child);
         Ok(kill_process(pid, signal)?)

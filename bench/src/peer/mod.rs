@@ -78,6 +78,8 @@ impl Peer {
 /// How a proxy is set up.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
+    /// Which program the gateway is, beside this one.
+    pub(crate) gateway: &'static str,
     /// In the order in which they are to be used.
     pub(crate) backends: Vec<Upstream>,
     /// Clients speak HTTP/2.
@@ -108,6 +110,11 @@ pub(crate) struct Upstream {
     pub(crate) priority: u32,
     pub(crate) weight: u32,
 }
+
+/// The gateway, as `cargo build --release` makes it.
+pub(crate) const GATEWAY: &str = "spillover";
+/// The gateway, as `bench/pgo` makes it.
+pub(crate) const PROFILED_GATEWAY: &str = "spillover-pgo";
 
 /// Where the proxy listens.
 pub(crate) const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 20_999);
@@ -142,6 +149,7 @@ mod tests {
             weight: 1,
         };
         let setup = Setup {
+            gateway: GATEWAY,
             backends: vec![upstream(1), upstream(2)],
             is_http2: false,
             is_tls: false,

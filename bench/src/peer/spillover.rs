@@ -12,7 +12,7 @@ use crate::{
 };
 
 pub(super) fn command(setup: &Setup, temp: &Path) -> io::Result<Command> {
-    let mut command = Command::new(sibling("spillover")?);
+    let mut command = Command::new(sibling(setup.gateway)?);
     command
         // The others write no access log either.
         .env("RUST_LOG", "warn")

@@ -1,6 +1,6 @@
 use crate::{
     backend::FINE,
-    peer::{Peer, Setup, Upstream},
+    peer::{GATEWAY, PROFILED_GATEWAY, Peer, Setup, Upstream, sibling},
 };
 
 /// A row of a table: a proxy as it is set up.
@@ -22,6 +22,7 @@ impl Contender {
             name: peer.name().to_owned(),
             peer,
             setup: Setup {
+                gateway: GATEWAY,
                 backends: vec![upstream(FINE, 1)],
                 is_http2: false,
                 is_tls: false,
@@ -71,6 +72,17 @@ impl Contender {
     pub(super) fn deployment_in_path(mut self) -> Self {
         self.path = DEPLOYMENT_IN_PATH;
         self
+    }
+
+    /// The gateway that `bench/pgo` built.
+    pub(super) fn profiled(mut self) -> Self {
+        self.setup.gateway = PROFILED_GATEWAY;
+        self.name.push_str(", built by `bench/pgo`");
+        self.note = None;
+        if sibling(PROFILED_GATEWAY).is_ok_and(|program| program.exists()) {
+            return self;
+        }
+        self.unable("Not built: `bench/pgo` does.")
     }
 
     pub(super) fn named(mut self, name: String) -> Self {

@@ -15,6 +15,7 @@ pub(super) fn sse() -> Scenario {
             streaming(Peer::Haproxy)
                 .note("With `option http-no-delay`: by default it holds chunks back for 200 ms."),
             streaming(Peer::Spillover),
+            streaming(Peer::Spillover).profiled(),
         ],
     }
 }

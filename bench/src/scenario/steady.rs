@@ -11,7 +11,7 @@ pub(super) fn pass_through() -> Scenario {
         name: "pass-through",
         about: "One backend, 64 connections, 1 KiB in, 1 KiB out.",
         load: CLOSED,
-        contenders: both_apis(),
+        contenders: with_profiled(),
     }
 }
 
@@ -96,6 +96,13 @@ pub(super) fn two_cores() -> Scenario {
             workers(Peer::Spillover, 2),
         ],
     }
+}
+
+fn with_profiled() -> Vec<Contender> {
+    let mut contenders = both_apis();
+    contenders.push(spillover_model_in_body().profiled());
+    contenders.push(spillover_deployment_in_path().profiled());
+    contenders
 }
 
 fn both_apis() -> Vec<Contender> {

@@ -1,4 +1,4 @@
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::LazyLock};
 
 use memchr::memmem;
 use serde_json::json;
@@ -99,7 +99,10 @@ impl Event<'_> {
 /// Whether it is worth to look closer, which is not the case with the content. What is quoted in a text is no error: there
 /// the quotation marks have backslashes before them.
 fn may_be_error(name: &str, data: &[u8]) -> bool {
-    name == ERROR || name.ends_with("xception") || memmem::find(data, b"\"error\"").is_some()
+    name == ERROR || name.ends_with("xception") || ERROR_KEY.find(data).is_some()
 }
 
 const ERROR: &str = "error";
+
+static ERROR_KEY: LazyLock<memmem::Finder<'_>> =
+    LazyLock::new(|| memmem::Finder::new(b"\"error\""));

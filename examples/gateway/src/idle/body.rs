@@ -47,8 +47,7 @@ impl<B> IdleBody<B> {
         if self.limit.is_none() && self.end.is_none() {
             return Poll::Pending;
         }
-        let now = Instant::now();
-        let since = *self.waiting_since.get_or_insert(now);
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
         let idle = self.limit.map(|limit| (since + limit, Over::Idle(limit)));
         let total = self.end.as_ref().map(|end| (end.at, Over::Total));
         let ends = idle.into_iter().chain(total);
@@ -57,7 +56,7 @@ impl<B> IdleBody<B> {
         };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
         while timer.as_mut().poll(cx).is_ready() {
-            if end <= now.max(timer.deadline()) {
+            if end <= timer.deadline() {
                 return Poll::Ready(over);
             }
             timer.as_mut().reset(end);

@@ -1,0 +1,58 @@
+//! What the gateway does most, for a compiler that is told (profile-guided optimization).
+//!
+//! A program that counts writes what it counted when it ends.
+
+use std::io;
+
+use tokio::time::Duration;
+
+use crate::{
+    load::Times,
+    peer::{GATEWAY, Peer},
+    scenario::{self, Scenario},
+    stage::Stage,
+};
+
+/// Puts the gateway that counts under the load of each of these scenarios.
+pub(crate) async fn run() -> io::Result<()> {
+    let stage = Stage::new().await?;
+    for scenario in scenario::all() {
+        if SCENARIOS.contains(&scenario.name) {
+            train(&scenario, &stage).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn train(scenario: &Scenario, stage: &Stage) -> io::Result<()> {
+    for contender in &scenario.contenders {
+        if contender.peer != Peer::Spillover || contender.setup.gateway != GATEWAY {
+            continue;
+        }
+        let mut contender = contender.clone();
+        contender.setup.gateway = COUNTING_GATEWAY;
+        eprintln!("{}: {}", scenario.name, contender.name);
+        let process = stage.start(&contender).await?;
+        stage.load(scenario, &contender, &process, TIMES).await?;
+        process.stop().await?;
+    }
+    Ok(())
+}
+
+/// One for each kind of traffic. What is here often is made fast at the cost of the rest.
+const SCENARIOS: [&str; 7] = [
+    "pass-through",
+    "body-1mib",
+    "h2-in",
+    "tls-in",
+    "tls-out",
+    "sse",
+    "priority-1-throttled",
+];
+
+const TIMES: Times = Times {
+    warm_up: Duration::from_secs(1),
+    measured: Duration::from_secs(3),
+};
+
+const COUNTING_GATEWAY: &str = "spillover-counting";
