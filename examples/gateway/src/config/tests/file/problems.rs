@@ -46,6 +46,10 @@ fn unknown_keys() {
             "1: ?: an unknown key; expected one of: log_format, admin",
         ),
         (
+            format!("nonsense = 1\n{POOL}"),
+            "1: nonsense: an unknown key; expected one of: log_format, admin",
+        ),
+        (
             with_backend("url_ = 1"),
             "url_: an unknown key; did you mean url?",
         ),
