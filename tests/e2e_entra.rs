@@ -70,6 +70,12 @@ impl Endpoint {
             ("ADMIN_LISTEN", "127.0.0.1:0"),
         ])
     }
+
+    /// One in front of this backend.
+    async fn gateway_of(&self, backend: &MockUpstream) -> Gateway {
+        let gateway = self.gateway().env("BACKEND_ours_AUTH", "entra");
+        gateway.backend("ours", 1, backend.url()).start().await
+    }
 }
 
 impl Desk {
@@ -138,12 +144,7 @@ async fn assert_discreet(gateway: Gateway) {
 #[tokio::test]
 async fn the_backend_gets_a_token_and_no_credential_of_the_client() {
     let (endpoint, backend) = (Endpoint::start(HOUR).await, healthy().await);
-    let gateway = endpoint
-        .gateway()
-        .env("BACKEND_ours_AUTH", "entra")
-        .backend("ours", 1, backend.url())
-        .start()
-        .await;
+    let gateway = endpoint.gateway_of(&backend).await;
 
     let mut request = request("GET", "/v1/models", Body::empty());
     for name in ["authorization", "api-key", "x-api-key"] {
@@ -216,12 +217,7 @@ async fn a_token_is_replaced_before_it_expires() {
         Endpoint::start(Duration::from_secs(8)).await,
         healthy().await,
     );
-    let gateway = endpoint
-        .gateway()
-        .env("BACKEND_ours_AUTH", "entra")
-        .backend("ours", 1, backend.url())
-        .start()
-        .await;
+    let gateway = endpoint.gateway_of(&backend).await;
 
     let replaced = async {
         loop {

@@ -5,13 +5,10 @@ use std::{io, time::Duration};
 use rustix::process::Signal;
 use spillover_testing::upstream::Behavior;
 use spillover_tests::{
-    e2e::{Gateway, Wire, WireUpstream, behaving, healthy, soon},
+    e2e::{ASK, Gateway, Wire, WireUpstream, behaving, healthy, soon},
     gateway,
 };
 use tokio::net::TcpStream;
-
-const ASK: &str =
-    "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-length: 2\r\n\r\n{}";
 
 /// Waits until the gateway takes no new connections.
 async fn closed(gateway: &Gateway) {
@@ -30,10 +27,7 @@ async fn closed(gateway: &Gateway) {
 async fn assert_request_finished(signal: Signal) {
     let backend = WireUpstream::bind().await;
     let gateway = gateway!().backend("only", 1, backend.url()).start().await;
-    let mut client = Wire::connect(gateway.address()).await;
-    client.send(ASK).await;
-    let mut server = backend.accept().await;
-    server.read_until("\r\n\r\n{}").await;
+    let (mut client, mut server) = backend.begin(gateway.address()).await;
 
     gateway.signal(signal);
     closed(&gateway).await;
@@ -63,15 +57,7 @@ async fn sigint_lets_a_request_finish() {
 async fn sigterm_lets_a_stream_finish() {
     let backend = WireUpstream::bind().await;
     let gateway = gateway!().backend("only", 1, backend.url()).start().await;
-    let mut client = Wire::connect(gateway.address()).await;
-    client.send(ASK).await;
-    let mut server = backend.accept().await;
-    server.read_until("\r\n\r\n{}").await;
-    let head =
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-    server.send(head).await;
-    server.send("B\r\ndata: one\n\n\r\n").await;
-    client.read_until("data: one\n\n").await;
+    let (mut client, mut server) = backend.begin_stream(gateway.address()).await;
 
     gateway.signal(Signal::TERM);
     closed(&gateway).await;
@@ -92,10 +78,7 @@ async fn sigterm_lets_a_failover_finish() {
         .backend("next", 2, next.url())
         .start()
         .await;
-    let mut client = Wire::connect(gateway.address()).await;
-    client.send(ASK).await;
-    let mut server = throttling.accept().await;
-    server.read_until("\r\n\r\n{}").await;
+    let (mut client, mut server) = throttling.begin(gateway.address()).await;
 
     gateway.signal(Signal::TERM);
     closed(&gateway).await;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use spillover_testing::{MockUpstream, upstream::Behavior};
 use spillover_tests::{
     e2e::{
-        Authority, Client, Files, Gateway, TlsUpstream, Wire, WireUpstream, answer, behaving,
+        ASK, Authority, Client, Files, Gateway, TlsUpstream, Wire, WireUpstream, answer, behaving,
         healthy,
         reload::{ask, backend, backend_with, in_service, pool, refused, status},
         soon,
@@ -28,9 +28,6 @@ use tokio_rustls::{
     client::TlsStream,
     rustls::{ClientConfig, pki_types::ServerName},
 };
-
-const ASK: &str =
-    "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-length: 2\r\n\r\n{}";
 
 async fn metric(gateway: &Gateway, name: &str) -> String {
     let admin = gateway.admin().await;
@@ -78,15 +75,7 @@ async fn a_stream_goes_on_while_its_backend_is_taken_out() {
     let (upstream, other) = (WireUpstream::bind().await, healthy().await);
     let a = backend("a", 1, &upstream.url());
     let gateway = gateway!().config(&pool(&[a])).start().await;
-    let mut client = Wire::connect(gateway.address()).await;
-    client.send(ASK).await;
-    let mut server = upstream.accept().await;
-    server.read_until("\r\n\r\n{}").await;
-    let head =
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
-    server.send(head).await;
-    server.send("B\r\ndata: one\n\n\r\n").await;
-    client.read_until("data: one\n\n").await;
+    let (mut client, mut server) = upstream.begin_stream(gateway.address()).await;
 
     change(&gateway, &pool(&[backend("b", 1, &other.url())]), 2).await;
     assert_eq!(ask(&gateway).await.backend(), "b");

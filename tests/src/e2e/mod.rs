@@ -27,5 +27,5 @@ pub use self::{
     tls::{Authority, Identity, TlsUpstream},
     upstream::{RefusingPort, answer, behaving, healthy},
     websocket::{Echo, WebSocket, WebSocketUpstream},
-    wire::{Wire, WireUpstream},
+    wire::{ASK, Wire, WireUpstream},
 };

@@ -129,7 +129,31 @@ impl WireUpstream {
         stream.set_nodelay(true).expect("a TCP socket");
         Wire::new(stream)
     }
+
+    /// Sends [`ASK`] through the gateway at this address, and waits until it is here: both ends.
+    pub async fn begin(&self, gateway: SocketAddr) -> (Wire, Wire) {
+        let mut client = Wire::connect(gateway).await;
+        client.send(ASK).await;
+        let mut server = self.accept().await;
+        server.read_until("\r\n\r\n{}").await;
+        (client, server)
+    }
+
+    /// Does so, and answers with a stream of which the client has the first event, `one`: both ends.
+    pub async fn begin_stream(&self, gateway: SocketAddr) -> (Wire, Wire) {
+        let (mut client, mut server) = self.begin(gateway).await;
+        server
+            .send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+            .await;
+        server.send("B\r\ndata: one\n\n\r\n").await;
+        client.read_until("data: one\n\n").await;
+        (client, server)
+    }
 }
+
+/// A request whose body is `{}`.
+pub const ASK: &str =
+    "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-length: 2\r\n\r\n{}";
 
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).expect("text in UTF-8")
