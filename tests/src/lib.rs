@@ -4,6 +4,7 @@ pub mod e2e;
 pub mod entra;
 pub mod grpc;
 pub mod stack;
+pub mod tools;
 
 /// The examples of the README, which run with the other tests.
 #[cfg(doctest)]
