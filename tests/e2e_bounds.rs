@@ -203,12 +203,12 @@ async fn no_attempt_begins_after_the_retry_deadline() {
 #[tokio::test]
 async fn attempts_are_counted() {
     let first = behaving(Behavior::status(500)).await;
-    let second = behaving(Behavior::status(503)).await;
+    let second = behaving(Behavior::status(502)).await;
     let third = healthy().await;
     let backends = [("first", &first), ("second", &second), ("third", &third)];
     let gateway = gateway_with("limits.max_attempts = 2", &backends).await;
     let answer = gateway.send(json(CHAT, "{}")).await;
-    assert_eq!((answer.status, answer.backend()), (503, "second"));
+    assert_eq!((answer.status, answer.backend()), (502, "second"));
     assert_eq!(received(&third), 0);
     assert_eq!(gateway.wait_for_requests(1).await[0]["attempts"], 2);
 }

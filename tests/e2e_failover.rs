@@ -307,7 +307,7 @@ async fn the_client_gets_504_when_no_backend_answers_in_time() {
 
 #[tokio::test]
 async fn the_last_answer_of_a_backend_passes_unchanged_when_all_fail() {
-    let (first, last) = (behaving(answer(503, &[])).await, healthy().await);
+    let (first, last) = (behaving(answer(502, &[])).await, healthy().await);
     last.handle()
         .set_behavior(answer(500, &[("x-request-id", "42")]));
     let gateway = in_front_of(first.url(), &last).await;

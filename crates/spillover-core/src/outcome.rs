@@ -39,6 +39,16 @@ impl Class {
         self.is_refusal() && !matches!(self, Self::TooLarge | Self::Declined)
     }
 
+    /// Returns whether the backend takes requests again by itself, within its cooldown: it is at a rate limit, or has no capacity
+    /// at the moment.
+    ///
+    /// A client that comes back later is served then. It is not after [`Quota`](Self::Quota) or [`Credential`](Self::Credential),
+    /// which the operator has to see to.
+    #[must_use]
+    pub fn is_temporary(self) -> bool {
+        matches!(self, Self::Throttled | Self::Capacity)
+    }
+
     /// The class as a log field or a metric label.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -20,6 +20,7 @@ use crate::{
     front::Front,
     health::Health,
     hop_by_hop,
+    last_word::LastWordLayer,
     live::Live,
     model_scope::ModelScopeLayer,
     router::Router,
@@ -135,7 +136,9 @@ impl App {
                 let names = Arc::clone(pool.names());
                 ServiceBuilder::new()
                     .layer(pool.affinity_layer())
-                    .map_response(move |response| names.add(dialect::render(response)))
+                    .map_response(move |response| names.add(response))
+                    .layer(LastWordLayer)
+                    .map_response(dialect::render)
                     .layer(pool.bounds_layer())
                     .layer(pool.spillover_layer())
                     .layer(pool.rules_layer())

@@ -74,6 +74,8 @@ struct Unrendered(Dialect, GatewayError);
 pub(crate) enum ErrorKind {
     RateLimit,
     Quota,
+    /// A backend does not accept the gateway's own credential.
+    Credential,
     Unavailable,
     /// The gateway itself.
     Overloaded,
@@ -129,7 +131,7 @@ impl ErrorKind {
     fn status(self) -> StatusCode {
         match self {
             Self::RateLimit | Self::Quota => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::BAD_GATEWAY,
+            Self::Credential | Self::Unavailable => StatusCode::BAD_GATEWAY,
             Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::BadRequest | Self::Ambiguous => StatusCode::BAD_REQUEST,
@@ -147,6 +149,7 @@ impl ErrorKind {
         match self {
             Self::RateLimit => ("rate_limit_exceeded", "rate_limit_exceeded"),
             Self::Quota => ("insufficient_quota", "insufficient_quota"),
+            Self::Credential => ("server_error", "upstream_credential"),
             Self::Unavailable => ("server_error", "bad_gateway"),
             Self::Overloaded => ("server_error", "service_unavailable"),
             Self::Timeout => ("server_error", "gateway_timeout"),
@@ -166,7 +169,7 @@ impl ErrorKind {
         match self {
             Self::RateLimit => "rate_limit_error",
             Self::Quota => "billing_error",
-            Self::Unavailable => "api_error",
+            Self::Credential | Self::Unavailable => "api_error",
             Self::Overloaded => "overloaded_error",
             Self::Timeout => "timeout_error",
             Self::TooLarge => "request_too_large",
@@ -183,7 +186,7 @@ impl ErrorKind {
     fn grpc(self) -> u16 {
         match self {
             Self::RateLimit | Self::Quota | Self::TooLarge => 8,
-            Self::Unavailable | Self::Overloaded => 14,
+            Self::Credential | Self::Unavailable | Self::Overloaded => 14,
             Self::Timeout => 4,
             Self::BadRequest | Self::SlowRequest | Self::Ambiguous => 3,
             Self::NoPool | Self::MethodNotAllowed => 12,

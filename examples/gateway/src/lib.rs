@@ -21,6 +21,7 @@ mod front;
 mod health;
 mod hop_by_hop;
 mod idle;
+mod last_word;
 mod live;
 mod log;
 mod main_job;

@@ -49,33 +49,71 @@ impl Exhausted {
         self.cause.as_ref()
     }
 
-    /// Says so in `retry-after` (RFC 9110 section 10.2.3, whole seconds, rounded up, at least 1) and in `retry-after-ms`
-    /// (milliseconds, rounded up, at least 1; read by the OpenAI and Azure SDKs).
+    /// Writes the time into the head of a refusal that is the last word on a request.
     ///
-    /// Neither is ever 0: SDKs take a zero for no hint at all. `x-should-retry` (read by the OpenAI and Anthropic SDKs) says
-    /// whether to wait is worth it: not for more than a minute. Other fields with a wait go, as they spoke of one backend.
+    /// A time of up to 60 s is written to `retry-after` (RFC 9110 section 10.2.3, whole seconds, rounded up, at least 1) and to
+    /// `retry-after-ms` (milliseconds, rounded up, at least 1; read by the OpenAI and Azure SDKs), with `x-should-retry: true`
+    /// (read by the OpenAI and Anthropic SDKs). `x-ms-retry-after-ms` and `x-amz-retry-after` (milliseconds; read by Azure's and
+    /// AWS's SDKs), where the backend sent them, get the same time.
     ///
-    /// The head of a gRPC error, which has `grpc-status`, gets `grpc-retry-pushback-ms` in their place: the time, or -1 where
-    /// it is not worth waiting for
-    /// ([gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback)).
+    /// For a longer time all of these fields are removed, and `x-should-retry` is `false`: azure-core obeys a wait whatever
+    /// `x-should-retry` says, and sleeps for a day when told so. No field is ever 0, which SDKs take for no hint.
+    ///
+    /// The head of a gRPC error, which has `grpc-status`, gets `grpc-retry-pushback-ms` in their place: the time, or -1 for a
+    /// longer one ([gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback)).
     pub fn write(&self, headers: &mut HeaderMap) {
-        let ms = round_up(self.reopens_in.as_nanos(), 1_000_000);
+        let ms = HeaderValue::from(round_up(self.reopens_in.as_nanos(), 1_000_000));
         let is_soon = self.reopens_in <= WORTH_WAITING;
         if headers.contains_key(GRPC_STATUS) {
-            let pushback = if is_soon {
-                HeaderValue::from(ms)
-            } else {
-                NEVER
-            };
+            let pushback = if is_soon { ms } else { NEVER };
             headers.insert(GRPC_RETRY_PUSHBACK_MS, pushback);
+            return;
+        }
+        let should_retry = if is_soon { "true" } else { "false" };
+        headers.insert(X_SHOULD_RETRY, HeaderValue::from_static(should_retry));
+        if !is_soon {
+            Self::remove_waits(headers);
             return;
         }
         let seconds = round_up(self.reopens_in.as_nanos(), 1_000_000_000);
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        headers.insert(RETRY_AFTER_MS, HeaderValue::from(ms));
-        headers.remove(X_MS_RETRY_AFTER_MS);
-        let should_retry = if is_soon { "true" } else { "false" };
-        headers.insert(X_SHOULD_RETRY, HeaderValue::from_static(should_retry));
+        for field in [X_MS_RETRY_AFTER_MS, X_AMZ_RETRY_AFTER] {
+            if headers.contains_key(&field) {
+                headers.insert(field, ms.clone());
+            }
+        }
+        headers.insert(RETRY_AFTER_MS, ms);
+    }
+
+    /// [Writes](Self::write) the time over the wait that the head of a refusal names. A head without a wait stays as it is.
+    ///
+    /// ```
+    /// use http::HeaderMap;
+    /// use spillover_core::{Backend, Pool, Query};
+    /// use tokio::time::Instant;
+    ///
+    /// let pool = Pool::new([Backend::builder("a").url("http://a.example").build()?])?;
+    /// let exhausted = pool.exhausted(&Query::new(), Instant::now());
+    ///
+    /// // The backend wants an hour, but the pool is open.
+    /// let mut headers = HeaderMap::new();
+    /// headers.insert("retry-after", "3600".parse()?);
+    /// exhausted.correct(&mut headers);
+    /// assert_eq!(headers["retry-after"], "1");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn correct(&self, headers: &mut HeaderMap) {
+        let is_wait = |name: &HeaderName| WAITS.contains(name) || name == GRPC_RETRY_PUSHBACK_MS;
+        if headers.keys().any(is_wait) {
+            self.write(headers);
+        }
+    }
+
+    /// Removes the wait that the head of a refusal names, for a refusal that no time cures. gRPC's pushback stays.
+    pub fn remove_waits(headers: &mut HeaderMap) {
+        for field in &WAITS {
+            headers.remove(field);
+        }
     }
 }
 
@@ -85,12 +123,21 @@ fn round_up(nanos: u128, unit: u128) -> u64 {
 
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const X_MS_RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-ms-retry-after-ms");
+const X_AMZ_RETRY_AFTER: HeaderName = HeaderName::from_static("x-amz-retry-after");
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 const NEVER: HeaderValue = HeaderValue::from_static("-1");
 
-/// The SDKs wait for a minute or two at most, and give up at once when told a longer time.
+/// The fields in which a backend names a wait.
+const WAITS: [HeaderName; 4] = [
+    RETRY_AFTER,
+    RETRY_AFTER_MS,
+    X_MS_RETRY_AFTER_MS,
+    X_AMZ_RETRY_AFTER,
+];
+
+/// The longest wait that all SDKs treat alike. A longer one is slept by some, ignored by others, and makes the rest give up.
 const WORTH_WAITING: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
@@ -118,14 +165,42 @@ mod tests {
     }
 
     #[test]
-    fn a_long_wait_is_not_worth_a_retry_and_fields_of_one_backend_go() {
+    fn fields_of_other_vendors_get_the_time_of_the_pool() {
         let mut headers = HeaderMap::new();
-        headers.insert("x-ms-retry-after-ms", HeaderValue::from_static("5"));
+        for field in ["x-ms-retry-after-ms", "x-amz-retry-after"] {
+            headers.insert(field, HeaderValue::from_static("86400000"));
+        }
+        Exhausted::new(Duration::from_millis(1500), None).write(&mut headers);
+        assert_eq!(headers["x-ms-retry-after-ms"], "1500");
+        assert_eq!(headers["x-amz-retry-after"], "1500");
+    }
+
+    #[test]
+    fn a_wait_of_more_than_a_minute_is_not_told() {
+        let mut headers = HeaderMap::new();
+        for field in &WAITS {
+            headers.insert(field, HeaderValue::from_static("5"));
+        }
         headers.insert("x-should-retry", HeaderValue::from_static("true"));
         Exhausted::new(Duration::from_secs(61), None).write(&mut headers);
         assert_eq!(headers["x-should-retry"], "false");
-        assert!(!headers.contains_key("x-ms-retry-after-ms"));
+        assert_eq!(headers.len(), 1, "{headers:?}");
     }
+
+    #[test]
+    fn a_wait_that_the_backend_names_becomes_that_of_the_pool() {
+        let exhausted = Exhausted::new(Duration::from_secs(5), None);
+        for field in &WAITS {
+            let mut headers = HeaderMap::new();
+            headers.insert(field, HeaderValue::from_static("3600"));
+            exhausted.correct(&mut headers);
+            assert_eq!(headers["retry-after"], "5", "{field}");
+        }
+        let mut headers = HeaderMap::new();
+        exhausted.correct(&mut headers);
+        assert!(headers.is_empty());
+    }
+
     #[test]
     fn a_grpc_error_is_pushed_back() {
         let cases = [(0, "1"), (1500, "1500"), (60_000, "60000"), (60_001, "-1")];

@@ -6,6 +6,8 @@ use std::sync::{
     },
 };
 
+use crate::Class;
+
 /// What one request has been through: the backends it tried. Clones share it, so that what a layer inside notes, a layer
 /// outside sees, whether the attempt ends in a response or in an error.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +19,8 @@ pub struct Tried {
 struct Shared {
     words: [AtomicU64; WORDS],
     attempts: AtomicU32,
+    /// A bit for the class of each refusal.
+    refusals: AtomicU32,
     exhausted: AtomicBool,
     request_failed: AtomicBool,
     awaiting_body: AtomicBool,
@@ -51,6 +55,24 @@ impl Tried {
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.shared.attempts.load(Relaxed)
+    }
+
+    /// Records that a backend refused the request with an answer of this class.
+    pub fn record_refusal(&self, class: Class) {
+        self.shared.refusals.fetch_or(bit_of(class), Relaxed);
+    }
+
+    /// Returns whether a backend refused the request with an answer of this class.
+    #[must_use]
+    pub fn was_refused_as(&self, class: Class) -> bool {
+        self.shared.refusals.load(Relaxed) & bit_of(class) != 0
+    }
+
+    /// Returns whether the backends refused the request for different reasons, such as one for a rate limit and one for a
+    /// credential.
+    #[must_use]
+    pub fn has_mixed_refusals(&self) -> bool {
+        self.shared.refusals.load(Relaxed).count_ones() > 1
     }
 
     /// Notes whether another backend would take the request: if not, the answer at hand is the last.
@@ -97,6 +119,10 @@ impl Tried {
     pub fn is_body_held(&self) -> bool {
         self.shared.body_held.load(Acquire)
     }
+}
+
+fn bit_of(class: Class) -> u32 {
+    1 << class as u32
 }
 
 const WORDS: usize = 4;

@@ -222,14 +222,11 @@ fn note_answer<ResBody, E>(
         let is_last = !selected.has_candidate(tried, now);
         tried.set_exhausted(is_last);
         if let Ok(response) = result {
-            let exhausted = selected.exhausted(now);
-            // A refusal that closed nothing, or forbids another attempt, is not cured by waiting: what it says stands.
-            let outcome = response.extensions().get::<Outcome>();
-            let is_cured_by_time =
-                outcome.is_none_or(|outcome| outcome.class().is_cooling() && outcome.may_retry());
-            if is_limit(response) && is_cured_by_time {
-                exhausted.write(response.headers_mut());
+            if let Some(outcome) = response.extensions().get::<Outcome>() {
+                tried.record_refusal(outcome.class());
             }
+            let exhausted = selected.exhausted(now);
+            write_wait(response, &exhausted);
             if is_last {
                 response.extensions_mut().insert(exhausted);
             }
@@ -240,6 +237,23 @@ fn note_answer<ResBody, E>(
     }
     if let Ok(response) = result {
         response.extensions_mut().insert(selected);
+    }
+}
+
+/// Replaces the wait of one backend by that of the pool. A limit without a wait gets one.
+fn write_wait<ResBody>(response: &mut Response<ResBody>, exhausted: &Exhausted) {
+    let outcome = response.extensions().get::<Outcome>();
+    // A refusal that closed nothing, or that forbids another attempt, is not cured by waiting.
+    let is_cured_by_time =
+        outcome.is_none_or(|outcome| outcome.class().is_cooling() && outcome.may_retry());
+    let is_limit = is_limit(response);
+    let headers = response.headers_mut();
+    if !is_cured_by_time {
+        Exhausted::remove_waits(headers);
+    } else if is_limit {
+        exhausted.write(headers);
+    } else {
+        exhausted.correct(headers);
     }
 }
 

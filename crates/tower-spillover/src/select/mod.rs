@@ -9,7 +9,9 @@
 //! * when every backend is throttled or full before the first attempt, [`WhenExhausted`] decides what becomes of the request;
 //! * when an attempt was refused and no other backend is left, it says so: with
 //!   [`Exhausted`](spillover_core::Exhausted) in the response's extensions, and to `RetryThrottled` through `Tried`;
-//! * a 429 that goes up says in `retry-after` and `retry-after-ms` when the *pool* opens, which is what the client asks.
+//! * the wait in a refusal that goes up is that of the *pool*: `retry-after: 3600` of the last backend becomes `retry-after: 5`
+//!   when another opens in 5 s. A 429 without a wait gets one. A wait of more than a minute is removed
+//!   ([`Exhausted::write`](spillover_core::Exhausted::write)).
 //!
 //! It goes inside [`RetryThrottled`](crate::retry) and outside everything that needs to know the backend.
 //!

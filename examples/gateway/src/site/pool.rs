@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Response, request::Parts};
-use spillover_core::{Class, Exhausted, Pool, StatusClassifier};
+use spillover_core::{Exhausted, Pool, StatusClassifier};
 use tower::retry::budget::TpsBudget;
 use tower_spillover::{
     retry::ReplayLimits,
@@ -15,9 +15,9 @@ use crate::{
     bounds::BoundsLayer,
     client::ConnectSettings,
     config::{AffinityKey, PoolConfig, Route, Timeouts},
-    dialect::{Dialect, ErrorKind, GatewayError},
     entra::Tokens,
     idle::{IdleBody, IdleLayer},
+    last_word::all_closed,
     rules::RulesLayer,
     upstream::UpstreamBody,
 };
@@ -196,27 +196,4 @@ fn within(when_exhausted: WhenExhausted, total: Option<Duration>) -> WhenExhaust
         (WhenExhausted::Wait(longest), Some(total)) => WhenExhausted::Wait(longest.min(total)),
         _ => when_exhausted,
     }
-}
-
-/// Says to a client what keeps the backend closed that opens first, in the words of that backend.
-fn all_closed(exhausted: &Exhausted, request: &Parts) -> Response<PoolBody> {
-    let cause = exhausted.cause();
-    let is_quota = cause.is_some_and(|cause| cause.class() == Class::Quota);
-    let (kind, what) = if is_quota {
-        (ErrorKind::Quota, "The quota of every backend is used up.")
-    } else if cause.is_none() {
-        (ErrorKind::RateLimit, "Every backend is busy.")
-    } else {
-        (ErrorKind::RateLimit, "Every backend is at its rate limit.")
-    };
-    let wait = exhausted.reopens_in();
-    let seconds = wait.as_secs_f64().ceil().max(1.0);
-    let mut message = format!("{what} Please retry after {seconds} seconds.");
-    if let Some(said) = cause.and_then(|cause| cause.message()) {
-        message.push_str(" The backend said: ");
-        message.push_str(said);
-    }
-
-    let dialect = Dialect::of(&request.uri, &request.headers);
-    dialect.response(&GatewayError { kind, message })
 }

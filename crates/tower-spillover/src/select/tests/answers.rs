@@ -74,17 +74,53 @@ async fn a_backend_that_was_tried_is_not_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_refusals_keep_their_hints() {
-    let pool = pool([("a", 1), ("b", 2)]);
+async fn a_wait_in_other_refusals_becomes_that_of_the_pool() {
     for status in [500, 503] {
+        let pool = pool([("a", 1), ("b", 2)]);
         let (response, tried) = answer(&pool, answers(status), false).await;
-        assert_eq!(hints(&response), UNTOUCHED);
+        assert_eq!(hints(&response), ["1", "1"]);
         assert!(!tried.is_exhausted());
 
-        let (response, tried) = answer(&pool, answers(status), true).await;
-        assert_eq!(hints(&response), UNTOUCHED);
+        throttle(&pool, 1, 5 * SECOND);
+        let inner = Probe::new(move |request: Request<()>| async move {
+            let outcome = Outcome::failing(60 * SECOND);
+            selected(request.extensions()).record(&outcome, Instant::now());
+            Ok(hinting(status))
+        });
+        let (response, tried) = answer(&pool, inner, true).await;
+        assert_eq!(hints(&response), ["5", "5000"]);
         assert!(response.extensions().get::<Exhausted>().is_some());
         assert!(tried.is_exhausted());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_refusals_without_a_wait_get_none() {
+    for status in [500, 503] {
+        let inner: Inner = Probe::new(move |_| async move {
+            let response = Response::builder().status(status);
+            Ok(response.body(()).unwrap())
+        });
+        let (response, _) = answer(&pool([("a", 1), ("b", 2)]), inner, true).await;
+        assert!(response.headers().is_empty(), "{response:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_no_time_cures_names_no_wait() {
+    for class in [Class::TooLarge, Class::Declined] {
+        let inner: Inner = Probe::new(move |_| async move {
+            let mut response = hinting(429);
+            let outcome = Outcome::new(class, Cooldown::default());
+            response.extensions_mut().insert(outcome);
+            Ok(response)
+        });
+        let (response, _) = answer(&pool([("a", 1), ("b", 2)]), inner, true).await;
+        assert!(!response.headers().contains_key("retry-after"), "{class:?}");
+        assert!(
+            !response.headers().contains_key("retry-after-ms"),
+            "{class:?}"
+        );
     }
 }
 
@@ -117,7 +153,7 @@ async fn the_outcome_of_a_layer_below_decides_what_is_a_refusal() {
 
     let refused = classified(403, Outcome::throttled(SECOND));
     let (response, tried) = answer(&pool, refused, true).await;
-    assert_eq!(hints(&response), UNTOUCHED);
+    assert_eq!(hints(&response), ["1", "1"]);
     assert!(response.extensions().get::<Exhausted>().is_some());
     assert!(tried.is_exhausted());
 }

@@ -12,7 +12,9 @@ mod wait;
 use std::{convert::Infallible, time::Duration};
 
 use http::{Request, Response};
-use spillover_core::{Affinity, Backend, Exhausted, Outcome, Pool, Query, Scope, Selected, Tried};
+use spillover_core::{
+    Affinity, Backend, Class, Cooldown, Exhausted, Outcome, Pool, Query, Scope, Selected, Tried,
+};
 use spillover_testing::Probe;
 use tokio::time::Instant;
 use tower::ServiceExt;

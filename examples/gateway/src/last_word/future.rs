@@ -1,0 +1,101 @@
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::Response;
+use pin_project_lite::pin_project;
+use spillover_core::{Class, Outcome, Selected, Tried};
+use tokio::time::Instant;
+
+use super::words;
+use crate::dialect::{Dialect, GatewayError};
+
+pin_project! {
+    /// The response of the inner service, or the one that helps the client more.
+    pub(crate) struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        dialect: Dialect,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) fn new(inner: F, dialect: Dialect) -> Self {
+        Self { inner, dialect }
+    }
+}
+
+impl<F, B> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, Infallible>>,
+    B: From<Bytes>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let Ok(response) = ready!(this.inner.poll(cx));
+        // A gRPC refusal has the status of a success.
+        let is_served = response.status().is_success() && *this.dialect != Dialect::Grpc;
+        if is_served {
+            return Poll::Ready(Ok(response));
+        }
+        Poll::Ready(Ok(last_word(response, *this.dialect)))
+    }
+}
+
+fn last_word<B: From<Bytes>>(response: Response<B>, dialect: Dialect) -> Response<B> {
+    let extensions = response.extensions();
+    let (Some(outcome), Some(selected)) =
+        (extensions.get::<Outcome>(), extensions.get::<Selected>())
+    else {
+        return response;
+    };
+    let class = outcome.class();
+    if !class.is_refusal() {
+        return response;
+    }
+    let tried = extensions.get::<Tried>();
+    if class != Class::Throttled && tried.is_some_and(is_one_temporary) {
+        let exhausted = selected.exhausted(Instant::now());
+        let mut replaced = replace(response, dialect, &words::at_limit(&exhausted));
+        exhausted.write(replaced.headers_mut());
+        return replaced;
+    }
+    let error = match class {
+        Class::Credential => words::credential(),
+        Class::Quota => words::quota(),
+        _ => return response,
+    };
+    let status = response.status();
+    let exhausted = selected.exhausted(Instant::now());
+    let mut replaced = replace(response, dialect, &error);
+    if dialect != Dialect::Grpc {
+        *replaced.status_mut() = status;
+    }
+    if class == Class::Quota {
+        exhausted.write(replaced.headers_mut());
+    }
+    replaced
+}
+
+/// Returns whether the backends refused for different reasons, one of which is over by itself.
+fn is_one_temporary(tried: &Tried) -> bool {
+    let mut temporary = [Class::Throttled, Class::Capacity].into_iter();
+    tried.has_mixed_refusals() && temporary.any(|class| tried.was_refused_as(class))
+}
+
+/// Makes a response of the gateway's own that keeps the extensions of `response`, which the access log reads.
+fn replace<B: From<Bytes>>(
+    response: Response<B>,
+    dialect: Dialect,
+    error: &GatewayError,
+) -> Response<B> {
+    let (head, _) = response.into_parts();
+    let mut replaced = dialect.response(error);
+    *replaced.extensions_mut() = head.extensions;
+    replaced
+}

@@ -1,0 +1,18 @@
+//! Chooses what a client reads when no backend served its request.
+//!
+//! * When backends refused for different reasons and one of them takes requests again by itself, the client gets a 429 in its
+//!   own format with the time at which the pool opens. Example: the first backend is at its rate limit, the second does not
+//!   accept the gateway's key; the client gets 429 and not 401.
+//! * A refusal about the gateway's own credential or bill keeps its status and loses the backend's words, which may quote a key
+//!   or name an account.
+//! * Every other refusal passes in the backend's words.
+
+mod future;
+mod layer;
+mod service;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use self::future::ResponseFuture;
+pub(crate) use self::{layer::LastWordLayer, words::all_closed};

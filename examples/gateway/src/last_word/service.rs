@@ -1,0 +1,42 @@
+use std::{
+    convert::Infallible,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower::Service;
+
+use super::ResponseFuture;
+use crate::dialect::Dialect;
+
+/// Chooses what a client reads when no backend served its request; see the [module](super).
+#[derive(Clone, Debug)]
+pub(crate) struct LastWord<S> {
+    inner: S,
+}
+
+impl<S> LastWord<S> {
+    pub(super) fn new(inner: S) -> Self {
+        Self { inner }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for LastWord<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>, Error = Infallible>,
+    ResBody: From<Bytes>,
+{
+    type Response = Response<ResBody>;
+    type Error = Infallible;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let dialect = Dialect::of(request.uri(), request.headers());
+        ResponseFuture::new(self.inner.call(request), dialect)
+    }
+}

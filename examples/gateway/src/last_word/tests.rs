@@ -1,0 +1,149 @@
+//! The layer over a service whose responses have the extensions that the stack leaves.
+
+use std::{convert::Infallible, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use spillover_core::{
+    Backend, Class, Cooldown, Outcome, Pool, Query, Scope, Selected, Tried, Weighted,
+};
+use spillover_testing::Probe;
+use tokio::time::Instant;
+use tower::{ServiceBuilder, ServiceExt};
+
+use super::LastWordLayer;
+
+const SECRET: &str = "Incorrect API key provided: sk-of-the-gateway";
+
+/// Two backends, of which the second throttles for 5 s.
+fn pool() -> Pool {
+    let backend = |label: &str| Backend::builder(label).url("http://upstream.example");
+    let pool = Pool::new([
+        backend("a").build().unwrap(),
+        backend("b").priority(2).build().unwrap(),
+    ]);
+    pool.unwrap()
+}
+
+fn select(pool: &Pool, tried: &Tried) -> Selected {
+    let query = Query::new().tried(tried).scope(Scope::WHOLE);
+    let selected = pool.select_by(&Weighted::default(), &query, Instant::now(), 0);
+    selected.unwrap()
+}
+
+/// The response to a request that was refused as each of `classes`, the last one with `status`.
+async fn answer(path: &str, status: u16, classes: &[Class]) -> Response<Full<Bytes>> {
+    let (pool, tried) = (pool(), Tried::new());
+    let mut last = None;
+    for class in classes {
+        let selected = select(&pool, &tried);
+        tried.mark(selected.index());
+        tried.record_refusal(*class);
+        let cooldown = Cooldown::new(Duration::from_secs(5), None);
+        let outcome = Outcome::new(*class, cooldown);
+        selected.record(&outcome, Instant::now());
+        last = Some((selected, outcome));
+    }
+    let inner = Probe::new(move |_: Request<()>| {
+        let (selected, outcome) = last.clone().unwrap();
+        let response = Response::builder()
+            .status(status)
+            .header("x-of-the-backend", "1")
+            .extension(selected)
+            .extension(outcome)
+            .extension(tried.clone());
+        let response = response.body(Full::from(SECRET)).unwrap();
+        async { Ok::<_, Infallible>(response) }
+    });
+    let service = ServiceBuilder::new().layer(LastWordLayer).service(inner);
+    let Ok(response) = service.oneshot(Request::post(path).body(()).unwrap()).await;
+    response
+}
+
+async fn text(response: Response<Full<Bytes>>) -> String {
+    let Ok(body) = response.into_body().collect().await;
+    String::from_utf8(body.to_bytes().to_vec()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn mixed_refusals_become_a_429_with_the_wait_of_the_pool() {
+    let mixed = [
+        (401, [Class::Throttled, Class::Credential]),
+        (402, [Class::Throttled, Class::Quota]),
+        (500, [Class::Throttled, Class::Failing]),
+        (503, [Class::Throttled, Class::Capacity]),
+        (529, [Class::Credential, Class::Capacity]),
+        (413, [Class::Capacity, Class::TooLarge]),
+    ];
+    for (status, classes) in mixed {
+        let response = answer("/v1/messages", status, &classes).await;
+        assert_eq!(response.status(), 429, "{classes:?}");
+        assert!(
+            response.headers().contains_key("retry-after"),
+            "{classes:?}"
+        );
+        assert_eq!(response.headers()["x-should-retry"], "true", "{classes:?}");
+        assert!(!response.headers().contains_key("x-of-the-backend"));
+        assert!(response.extensions().get::<Selected>().is_some());
+        let body = text(response).await;
+        assert!(body.contains("rate_limit_error"), "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_of_one_kind_pass_in_the_words_of_the_last_backend() {
+    for (status, class) in [
+        (429, Class::Throttled),
+        (529, Class::Capacity),
+        (500, Class::Failing),
+        (413, Class::TooLarge),
+    ] {
+        let response = answer("/v1/chat/completions", status, &[class, class]).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(text(response).await, SECRET);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_429_after_other_refusals_passes_in_its_own_words() {
+    let classes = [Class::Credential, Class::Throttled];
+    let response = answer("/v1/chat/completions", 429, &classes).await;
+    assert_eq!(text(response).await, SECRET);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_credential_keeps_its_status_and_loses_its_words() {
+    for status in [401, 403] {
+        let response = answer("/v1/chat/completions", status, &[Class::Credential]).await;
+        assert_eq!(response.status(), status);
+        assert!(!response.headers().contains_key("x-of-the-backend"));
+        let body = text(response).await;
+        assert!(
+            !body.contains("sk-") && body.contains("upstream_credential"),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_used_up_quota_keeps_its_status_and_loses_its_words() {
+    for status in [402, 429] {
+        let response = answer("/v1/chat/completions", status, &[Class::Quota]).await;
+        assert_eq!(response.status(), status);
+        let body = text(response).await;
+        assert!(
+            !body.contains("sk-") && body.contains("insufficient_quota"),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_no_refusal_passes() {
+    for (status, class) in [(200, Class::Success), (400, Class::ClientError)] {
+        let response = answer("/v1/chat/completions", status, &[class]).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(text(response).await, SECRET);
+    }
+}

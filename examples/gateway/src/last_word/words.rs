@@ -1,0 +1,52 @@
+//! The errors that stand in the place of a backend's refusal.
+
+use bytes::Bytes;
+use http::{Response, request::Parts};
+use spillover_core::{Class, Exhausted};
+
+use crate::dialect::{Dialect, ErrorKind, GatewayError};
+
+/// Answers a request that finds every backend closed.
+pub(crate) fn all_closed<B: From<Bytes>>(exhausted: &Exhausted, request: &Parts) -> Response<B> {
+    let dialect = Dialect::of(&request.uri, &request.headers);
+    dialect.response(&at_limit(exhausted))
+}
+
+/// Returns the error for a request that the pool takes later. The backend that opens first is quoted, unless it speaks of the
+/// gateway's own account.
+pub(super) fn at_limit(exhausted: &Exhausted) -> GatewayError {
+    let cause = exhausted.cause();
+    let what = match cause.map(|cause| cause.class()) {
+        Some(Class::Quota) => return quota(),
+        Some(Class::Throttled) => "Every backend is at its rate limit.",
+        Some(_) => "No backend takes the request at the moment.",
+        None => "Every backend is busy.",
+    };
+    let seconds = exhausted.reopens_in().as_secs_f64().ceil().max(1.0);
+    let mut message = format!("{what} Please retry after {seconds} seconds.");
+    let quoted = cause.filter(|cause| cause.class() != Class::Credential);
+    if let Some(said) = quoted.and_then(|cause| cause.message()) {
+        message.push_str(" The backend said: ");
+        message.push_str(said);
+    }
+    GatewayError {
+        kind: ErrorKind::RateLimit,
+        message,
+    }
+}
+
+/// Returns the error for a backend that does not accept the gateway's credential.
+pub(super) fn credential() -> GatewayError {
+    GatewayError {
+        kind: ErrorKind::Credential,
+        message: "The backend does not accept the gateway's own credential.".into(),
+    }
+}
+
+/// Returns the error for accounts whose quota or money is used up.
+pub(super) fn quota() -> GatewayError {
+    GatewayError {
+        kind: ErrorKind::Quota,
+        message: "The quota of every backend is used up.".into(),
+    }
+}
