@@ -12,7 +12,8 @@ use tokio::time::{Instant, advance};
 use tower_spillover::{Class, Condition, select::WhenExhausted};
 
 on_every_deployment! {
-    a_request_that_was_everywhere_gets_the_last_answer
+    a_request_that_was_everywhere_gets_the_refusal_that_helps_most
+    of_refusals_of_one_kind_the_last_is_the_answer
     a_429_tells_when_the_first_backend_opens
     it_is_forwarded_to_the_first_of_the_list
     the_answer_to_a_forwarded_request_is_the_clients
@@ -39,32 +40,40 @@ fn three() -> StackBuilder {
     Stack::builder([("c", 3), ("a", 1), ("b", 2)])
 }
 
-async fn a_request_that_was_everywhere_gets_the_last_answer(deployment: Deployment) {
-    for (last, class) in [
-        (429, Class::Throttled),
-        (500, Class::Failing),
-        (401, Class::Credential),
-    ] {
+async fn a_request_that_was_everywhere_gets_the_refusal_that_helps_most(deployment: Deployment) {
+    for (last, label) in [(429, "c"), (500, "b"), (401, "b")] {
         let settings = [
             WhenExhausted::Forward,
             WhenExhausted::Reject,
-            WhenExhausted::Wait(60 * SECOND),
+            WhenExhausted::Wait(4 * SECOND),
         ];
         for when_exhausted in settings {
             let stack = three().when_exhausted(when_exhausted);
             let stack = stack.build(deployment, move |label, _| match label {
                 "c" => Reply::status(last).header("x-upstream", "c"),
-                _ => Reply::throttled(5),
+                _ => Reply::throttled(5).header("x-upstream", label),
             });
             let start = Instant::now();
             let answer = stack.send().await;
-            assert_eq!(answer.summary(), (last, "c", 3));
-            assert_eq!(answer.outcome.as_ref().unwrap().class(), class);
-            assert_eq!(answer.headers["x-upstream"], "c");
+            assert_eq!(answer.summary(), (429, label, 3), "{last}");
+            assert_eq!(answer.outcome.as_ref().unwrap().class(), Class::Throttled);
+            assert_eq!(answer.headers["x-upstream"], label);
+            assert_eq!(answer.comes_back_after(), [Some("5"), Some("5000")]);
             assert_eq!(answer.exhausted.unwrap().reopens_in(), 5 * SECOND);
             assert_eq!(stack.backends.order(), ["a", "b", "c"]);
             assert_eq!(Instant::now(), start);
         }
+    }
+}
+
+async fn of_refusals_of_one_kind_the_last_is_the_answer(deployment: Deployment) {
+    for (status, class) in [(500, Class::Failing), (503, Class::Capacity)] {
+        let stack = three().build(deployment, move |label, _| {
+            Reply::status(status).header("x-upstream", label)
+        });
+        let answer = stack.send().await;
+        assert_eq!(answer.summary(), (status, "c", 3));
+        assert_eq!(answer.outcome.as_ref().unwrap().class(), class);
     }
 }
 

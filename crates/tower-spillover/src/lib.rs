@@ -257,6 +257,8 @@ pub mod steer;
 pub mod throttle;
 #[cfg(feature = "util")]
 mod util;
+#[cfg(any(feature = "retry", feature = "select"))]
+mod wait;
 
 #[cfg(feature = "util")]
 pub use crate::util::ServiceBuilderExt;

@@ -7,7 +7,7 @@ use super::{ReplayBody, bounds::Progress, kept::Kept, policy::SDK_RETRY_COUNT, s
 
 /// What one request needs for another attempt.
 pub(super) struct Again<S, C, B> {
-    spare: Arc<Spare<S, C>>,
+    pub(super) spare: Arc<Spare<S, C>>,
     progress: Progress,
     kept: Kept<B>,
 }

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 use spillover_core::{Classify, Tried};
 use tower_service::Service;
 
-use super::{ReplayBody, again::Again};
+use super::{ReplayBody, again::Again, best::Best};
 
 pin_project! {
     /// The answer of the last attempt.
@@ -20,6 +20,8 @@ pin_project! {
         tried: Tried,
         // `None` when the attempt under way is the last.
         again: Option<Again<S, C, ReqBody>>,
+        // Boxed, because most requests are refused nowhere.
+        best: Option<Box<Best<S, C, S::Response>>>,
         #[pin]
         state: State<S, S::Future>,
     }
@@ -50,6 +52,7 @@ where
         Self {
             tried,
             again,
+            best: None,
             state: State::Called { future },
         }
     }
@@ -68,11 +71,18 @@ where
             let next = match this.state.as_mut().project() {
                 StateProj::Called { future } => {
                     let mut result = ready!(future.poll(cx));
-                    let again = this.again.as_mut();
-                    let Some(service) = again.and_then(|a| a.after(&result, this.tried)) else {
+                    let next = this.again.as_mut().and_then(|again| {
+                        let service = again.after(&result, this.tried)?;
+                        Some((service, &again.spare))
+                    });
+                    let Some((service, spare)) = next else {
+                        if let Some(best) = this.best.take() {
+                            result = best.or(result);
+                        }
                         note_attempts(&mut result, this.tried);
                         return Poll::Ready(result);
                     };
+                    Best::keep(this.best, spare, result);
                     State::Unready { service }
                 }
                 StateProj::Unready { service } => {

@@ -6,7 +6,11 @@
 //!   the answer to the first attempt, as most are, and the request did not break;
 //! * the body streams through at the first attempt and is recorded on the way ([`ReplayBody`]), within [`ReplayLimits`];
 //! * when the answer is a refusal ([`Class::is_refusal`](spillover_core::Class::is_refusal)) the original request is sent
-//!   again, at once, as long as another backend is left; else the refusal is the answer.
+//!   again, at once, as long as another backend is left;
+//! * when all backends refused, the answer is the refusal that helps the client most: one that is over by itself (429, 503, 529)
+//!   before a failure, before one of this request (413), before one about the account at the backend (401, 402). Example: the
+//!   first backend is at its limit and the second does not accept the key: the answer is the 429, and its wait that of the
+//!   pool. Of equals the last is the answer.
 //!
 //! [`ThrottlePolicy`] decides. It is a [`tower::retry::Policy`], and tower's `Retry` can do what it says as well; that clones
 //! the inner service for each request, and this one only for each retry. There is no pause between attempts: the next one goes
@@ -53,6 +57,7 @@
 //! `.map_request(|request: Request<_>| request.map(Body::new))`. The bodies that it wraps must be `Unpin`.
 
 mod again;
+mod best;
 mod body;
 mod bounds;
 mod error;

@@ -16,7 +16,7 @@ use crate::class::class_of;
 /// classifies itself.
 #[derive(Clone, Debug, Default)]
 pub struct ThrottlePolicy<C = StatusClassifier> {
-    classify: C,
+    pub(super) classify: C,
     pub(super) bounds: Bounds,
     /// In the copy of the policy that belongs to one request.
     progress: Progress,

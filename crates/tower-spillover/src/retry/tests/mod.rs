@@ -1,5 +1,6 @@
 //! `ReplayBody` polled by hand, and the service over an inner one that marks `Tried` as `PrioritySelect` does.
 
+mod best;
 mod body;
 mod bounds;
 mod hedged;

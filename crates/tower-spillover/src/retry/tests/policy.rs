@@ -41,7 +41,7 @@ async fn refusals_are_retried_without_a_pause() {
 async fn the_last_answer_is_returned_when_no_backend_is_left() {
     let layer = RetryThrottledLayer::new();
     assert_eq!(
-        send(layer.layer(backends([Ok(429), Ok(503)]))).await,
+        send(layer.layer(backends([Ok(500), Ok(503)]))).await,
         Ok((503, 1))
     );
     assert_eq!(
@@ -49,7 +49,7 @@ async fn the_last_answer_is_returned_when_no_backend_is_left() {
         Ok((429, 1))
     );
     assert_eq!(
-        send(layer.layer(backends([Ok(429), Err("reset")]))).await,
+        send(layer.layer(backends([Ok(500), Err("reset")]))).await,
         Err("reset")
     );
 }
