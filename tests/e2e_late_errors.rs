@@ -1,10 +1,13 @@
 //! Streams that begin with status 200 and fail: before their first content, and after it.
 
+use std::io::Write;
+
 use bytes::Bytes;
+use flate2::{Compression, write::GzEncoder};
 use http::Response;
 use spillover_testing::MockUpstream;
 use spillover_tests::{
-    e2e::{Gateway, behaving, healthy},
+    e2e::{Gateway, behaving, healthy, json, with},
     gateway,
 };
 
@@ -78,4 +81,43 @@ async fn an_error_after_the_first_content_is_the_clients_and_is_logged() {
         .await;
     assert_eq!(line["level"], "WARN");
     assert_eq!(line["backend"], "first");
+}
+
+/// A backend whose answer is this stream, in gzip: each event can be decoded when it has come.
+async fn streaming_in_gzip(events: &[&str]) -> (MockUpstream, Bytes) {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    for event in events {
+        encoder.write_all(event.as_bytes()).expect("into memory");
+        encoder.flush().expect("into memory");
+    }
+    let coded = Bytes::from(encoder.finish().expect("into memory"));
+    let response = Response::builder()
+        .header("content-type", "text/event-stream")
+        .header("content-encoding", "gzip");
+    let response = response.body(coded.clone()).expect("a valid response");
+    (behaving(response).await, coded)
+}
+
+#[tokio::test]
+async fn a_stream_in_gzip_that_fails_before_its_first_content_moves_on() {
+    let (first, _) = streaming_in_gzip(&[START, ERROR]).await;
+    let (next, coded) = streaming_in_gzip(&[START, DELTA, ERROR]).await;
+    let gateway = in_front_of(&first, &next).await;
+    let request = json("/v1/messages", r#"{"stream":true}"#);
+    let request = with(request, "accept-encoding", "gzip, br;q=0.5, dcb");
+    let answer = gateway.send(request).await;
+    assert_eq!((answer.status, answer.backend()), (200, "next"));
+    assert_eq!(answer.header("content-encoding"), Some("gzip"));
+    assert_eq!(answer.body, coded);
+
+    // A coding that cannot be looked into is not offered.
+    for upstream in [&first, &next] {
+        let requests = upstream.handle().requests();
+        assert_eq!(requests[0].headers["accept-encoding"], "gzip, br;q=0.5");
+    }
+    // An error after the content goes to the client, and is logged.
+    let line = gateway
+        .wait_for_line(|line| line["message"] == "stream ended with an error")
+        .await;
+    assert_eq!(line["backend"], "next");
 }

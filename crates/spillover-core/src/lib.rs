@@ -47,6 +47,7 @@ mod backend;
 mod classify;
 mod cooldown;
 mod error;
+mod late;
 mod outcome;
 mod pool;
 
@@ -55,6 +56,7 @@ pub use crate::{
     classify::{Answer, Classify, GrpcClassifier, StatusClassifier},
     cooldown::{Cooldown, Cooldowns},
     error::{InvalidBackend, InvalidPool},
+    late::LateReport,
     outcome::{Class, Outcome},
     pool::{
         Affinity, BackendSnapshot, Candidate, Candidates, Cause, Change, Condition, Counts,

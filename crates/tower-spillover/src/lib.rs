@@ -89,10 +89,11 @@
 //!
 //! | value | in | written by | read by | when missing |
 //! |---|---|---|---|---|
-//! | [`Tried`] | request; response, unless that answers the first attempt | `RetryThrottled`, else `Hedge`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker`, `StreamPeek` | request: nothing is excluded; response: one attempt |
-//! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `InFlight`, `ThrottleTracker`, `StreamPeek`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
+//! | [`Tried`] | request; response, unless that answers the first attempt | `RetryThrottled`, else `Hedge`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker`, `RefusalBody`, `StreamPeek` | request: nothing is excluded; response: one attempt |
+//! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `InFlight`, `ThrottleTracker`, `RefusalBody`, `StreamPeek`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
 //! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `Hedge`, `PrioritySelect`, logs | read off the status |
 //! | [`Exhausted`] | response | `PrioritySelect` | `Hedge`, logs | another backend is left |
+//! | [`LateReport`] | response | `RefusalBody`, when the body of a refusal is late; `ThrottleTracker` says what for | `RetryThrottled` | the body has been read |
 //! | [`Hedged`](hedge::Hedged) | response | `Hedge` | logs | one attempt at a time |
 //! | [`Affinity`] | request | you, if at all | `PrioritySelect` | any of the best that are open |
 //! | [`Scope`] | request | you, if at all | `PrioritySelect` | the deployment in the path, else the whole backend |
@@ -179,6 +180,7 @@
 //!   `FnOnce` is not general enough"), or a classifier names the error of another client;
 //! * the client takes one type of request body only, such as tonic's channels or a route of axum: put
 //!   `.map_request(|request: Request<_>| request.map(Body::new))` in front of it;
+//! * the body of the response is not `Send` or borrows something, in a stack with `RefusalBody`;
 //! * a body is not `Unpin`, as a stream made by `async` blocks: `BodyExt::boxed` makes one that is.
 //!
 //! # Features
@@ -189,6 +191,7 @@
 //! |---|---|
 //! | `stack` | [`SpilloverLayer`](stack::SpilloverLayer), with the layers that it stacks |
 //! | `retry`, `hedge`, `select`, `rewrite`, `in-flight`, `throttle`, `refusal`, `peek`, `steer`, `limit` | the layer of this name |
+//! | `coding` | [`coding`]: reads bodies in gzip, deflate, br and zstd; on with `peek` and `refusal` |
 //! | `util` | [`ServiceBuilderExt`]: the layers of the stack that are on, as methods of `ServiceBuilder` |
 //! | `full` | all of them |
 //!
@@ -217,6 +220,8 @@ mod macros;
 pub mod body;
 #[cfg(any(feature = "hedge", feature = "retry"))]
 mod class;
+#[cfg(feature = "coding")]
+pub mod coding;
 #[cfg(any(
     feature = "hedge",
     feature = "peek",
@@ -267,8 +272,8 @@ pub use crate::util::ServiceBuilderExt;
 pub use spillover_core::{
     Affinity, Answer, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates, Cause,
     Change, Class, Classify, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, Freed,
-    GrpcClassifier, InvalidBackend, InvalidPool, Outcome, PeakEwma, Pool, Query, Scope, Selected,
-    StatusClassifier, Strategy, Tried, Weighted,
+    GrpcClassifier, InvalidBackend, InvalidPool, LateReport, Outcome, PeakEwma, Pool, Query, Scope,
+    Selected, StatusClassifier, Strategy, Tried, Weighted,
 };
 #[doc(no_inline)]
 pub use spillover_hint::{Refusal, Report};

@@ -92,6 +92,12 @@ impl Selected {
         self.pool().has_candidate(&self.query().tried(tried), now)
     }
 
+    /// Returns whether the request would go to another backend if this one refused it now.
+    #[must_use]
+    pub fn may_move_on(&self, tried: &Tried, now: Instant) -> bool {
+        tried.may_try_again() && self.has_candidate(tried, now)
+    }
+
     /// What the request is told when no backend would take it.
     #[must_use]
     pub fn exhausted(&self, now: Instant) -> Exhausted {
@@ -134,6 +140,13 @@ impl Selected {
     pub fn record(&self, outcome: &Outcome, now: Instant) -> Option<Change> {
         self.state()
             .record(self.inner.claim, outcome, self.pool().tick(now))
+    }
+
+    /// Adds to a refusal that was recorded what was learnt of it since. Cooldowns merge by maximum, and nothing is counted
+    /// again. An outcome that does not [cool](crate::Class::is_cooling) changes nothing.
+    pub fn amend(&self, outcome: &Outcome, now: Instant) {
+        self.state()
+            .amend(self.inner.claim, outcome, self.pool().tick(now));
     }
 
     /// Notes that the attempt was given up before it had an outcome: nothing is held against the backend, it is counted as

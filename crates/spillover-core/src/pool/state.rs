@@ -152,6 +152,11 @@ impl State {
             Class::Success => self.known.latency.served(claim.begun, now),
             _ => self.known.latency.not_served(claim.begun, now),
         }
+        self.amend(claim, outcome, now)
+    }
+
+    /// Notes an outcome that is counted already.
+    pub(super) fn amend(&self, claim: Claim, outcome: &Outcome, now: Tick) -> Option<Change> {
         let cause = || Cause::of(outcome);
         match (outcome.class(), outcome.cooldown()) {
             (Class::Throttled | Class::Quota, Some(cooldown)) => {

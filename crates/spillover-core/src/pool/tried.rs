@@ -1,7 +1,7 @@
 use std::sync::{
     Arc,
     atomic::{
-        AtomicBool, AtomicU32, AtomicU64,
+        AtomicBool, AtomicU8, AtomicU32, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
     },
 };
@@ -21,7 +21,8 @@ struct Shared {
     attempts: AtomicU32,
     /// A bit for the class of each refusal.
     refusals: AtomicU32,
-    exhausted: AtomicBool,
+    /// Why no other attempt follows: [`EXHAUSTED`], [`LAST`]. One byte for both, as every request has this.
+    end: AtomicU8,
     request_failed: AtomicBool,
     awaiting_body: AtomicBool,
     body_held: AtomicBool,
@@ -77,13 +78,31 @@ impl Tried {
 
     /// Notes whether another backend would take the request: if not, the answer at hand is the last.
     pub fn set_exhausted(&self, is_exhausted: bool) {
-        self.shared.exhausted.store(is_exhausted, Release);
+        let end = &self.shared.end;
+        match is_exhausted {
+            true => end.fetch_or(EXHAUSTED, Release),
+            false => end.fetch_and(!EXHAUSTED, Release),
+        };
     }
 
     /// Whether no other backend would take the request.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
-        self.shared.exhausted.load(Acquire)
+        self.shared.end.load(Acquire) & EXHAUSTED != 0
+    }
+
+    /// Notes that the attempt under way is the last: no other follows, whatever comes of it.
+    pub fn set_last(&self) {
+        self.shared.end.fetch_or(LAST, Release);
+    }
+
+    /// Returns whether another attempt would be made if the one under way were refused now, as far as that does not depend
+    /// on the backends: the attempt is not [the last](Self::set_last), the request did not break, and its body is there to be
+    /// sent again.
+    #[must_use]
+    pub fn may_try_again(&self) -> bool {
+        let is_last = self.shared.end.load(Acquire) & LAST != 0;
+        !is_last && !self.is_request_failed() && !self.is_body_held()
     }
 
     /// Notes that the request itself broke, such as when its body could not be read: no backend is at fault.
@@ -124,5 +143,9 @@ impl Tried {
 fn bit_of(class: Class) -> u32 {
     1 << class as u32
 }
+
+const EXHAUSTED: u8 = 1;
+
+const LAST: u8 = 2;
 
 const WORDS: usize = 4;

@@ -11,7 +11,7 @@ mod tests;
 pub use self::guarded::GuardedBody;
 #[cfg(any(feature = "in-flight", feature = "limit"))]
 pub(crate) use self::guarded::{Guard, GuardedFuture};
-#[cfg(any(feature = "peek", feature = "refusal"))]
+#[cfg(any(feature = "peek", test))]
 pub(crate) use self::resumed::Read;
 #[cfg(any(feature = "peek", feature = "refusal"))]
 pub use self::resumed::ResumedBody;

@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     fmt,
     pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
 
@@ -34,6 +35,13 @@ pub(crate) struct Read<B: Body> {
     len: usize,
     error: Option<B::Error>,
     is_end: bool,
+    /// Where the body is while it may be read on elsewhere; then there is nothing else.
+    shared: Option<SharedBody<B>>,
+}
+
+/// A body that is on its way, and may be read ahead meanwhile.
+pub(crate) struct SharedBody<B: Body> {
+    body: Arc<Mutex<Pin<Box<ResumedBody<B>>>>>,
 }
 
 impl<B: Body> ResumedBody<B> {
@@ -44,11 +52,60 @@ impl<B: Body> ResumedBody<B> {
         }
     }
 
+    #[cfg(any(feature = "peek", test))]
     pub(crate) fn resumed(read: Read<B>, inner: B) -> Self {
         Self {
             read: Some(Box::new(read)),
             inner: Some(inner),
         }
+    }
+
+    fn shared(&self) -> Option<&SharedBody<B>> {
+        self.read.as_ref()?.shared.as_ref()
+    }
+}
+
+#[cfg(feature = "refusal")]
+impl<B: Body + Unpin> ResumedBody<B> {
+    /// Reads ahead until this much has come, or the end.
+    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<()> {
+        let Some(inner) = &mut self.inner else {
+            return Poll::Ready(());
+        };
+        let read = self.read.get_or_insert_with(|| Box::new(Read::new()));
+        while !read.is_end && !inner.is_end_stream() && read.len < limit {
+            match Pin::new(&mut *inner).poll_frame(cx) {
+                Poll::Ready(frame) => read.push(frame),
+                Poll::Pending => return Poll::Pending,
+            };
+        }
+        Poll::Ready(())
+    }
+
+    /// The data that was read ahead, at most `limit` bytes.
+    pub(crate) fn data(&self, limit: usize) -> Cow<'_, [u8]> {
+        let read = self.read.as_ref();
+        read.map_or(Cow::Borrowed(&[]), |read| read.data(limit))
+    }
+
+    /// The same body, and a handle to read it ahead while it is on its way.
+    pub(crate) fn share(self) -> (Self, SharedBody<B>) {
+        let body = Arc::new(Mutex::new(Box::pin(self)));
+        let mut read = Read::new();
+        read.shared = Some(SharedBody {
+            body: Arc::clone(&body),
+        });
+        let shared = Self {
+            read: Some(Box::new(read)),
+            inner: None,
+        };
+        (shared, SharedBody { body })
+    }
+}
+
+impl<B: Body> SharedBody<B> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Pin<Box<ResumedBody<B>>>> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,6 +116,7 @@ impl<B: Body> Read<B> {
             len: 0,
             error: None,
             is_end: false,
+            shared: None,
         }
     }
 
@@ -123,6 +181,9 @@ impl<B: Body> Body for ResumedBody<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
         if let Some(read) = this.read {
+            if let Some(shared) = &read.shared {
+                return shared.lock().as_mut().poll_frame(cx);
+            }
             if let Some(frame) = read.pop_frame() {
                 return Poll::Ready(Some(Ok(frame)));
             }
@@ -138,6 +199,9 @@ impl<B: Body> Body for ResumedBody<B> {
     }
 
     fn is_end_stream(&self) -> bool {
+        if let Some(shared) = self.shared() {
+            return shared.lock().is_end_stream();
+        }
         match &self.read {
             Some(read) if !read.frames.is_empty() || read.error.is_some() => false,
             Some(read) if read.is_end => true,
@@ -146,6 +210,9 @@ impl<B: Body> Body for ResumedBody<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
+        if let Some(shared) = self.shared() {
+            return shared.lock().size_hint();
+        }
         let (ahead, is_end) = match &self.read {
             Some(read) => (read.len() as u64, read.is_end),
             None => (0, false),

@@ -9,6 +9,7 @@ use super::{
     form::Form,
     sse,
 };
+use crate::coding::{Coding, DecodeError, Decoder};
 
 /// A part of a stream that means something by itself.
 #[derive(Clone, Copy, Debug)]
@@ -21,49 +22,78 @@ pub(super) enum Event<'a> {
 
 /// Finds the events of a stream, in the chunks in which it comes.
 #[derive(Debug)]
-pub(super) enum Reader {
+pub(super) struct Reader {
+    /// `None` for a stream in no coding.
+    decoder: Option<Decoder>,
+    parser: Parser,
+}
+
+#[derive(Debug)]
+enum Parser {
     Sse(sse::Parser),
     EventStream(event_stream::Parser),
     Grpc,
 }
 
 impl Reader {
-    pub(super) fn new(form: Form) -> Self {
-        match form {
-            Form::Sse => Self::Sse(sse::Parser::default()),
-            Form::EventStream => Self::EventStream(event_stream::Parser::default()),
-            Form::Grpc => Self::Grpc,
+    pub(super) fn new(form: Form, coding: Option<Coding>) -> Self {
+        Self {
+            decoder: coding.map(Decoder::new),
+            parser: match form {
+                Form::Sse => Parser::Sse(sse::Parser::default()),
+                Form::EventStream => Parser::EventStream(event_stream::Parser::default()),
+                Form::Grpc => Parser::Grpc,
+            },
         }
     }
 
-    /// Reads the next chunk, up to the first event of which `look` makes something: that is returned.
+    pub(super) fn is_grpc(&self) -> bool {
+        matches!(self.parser, Parser::Grpc)
+    }
+
+    /// Reads the next chunk, up to the first event of which `look` makes something: that is returned. An error means that
+    /// the rest of the stream cannot be read.
     pub(super) fn read<T>(
         &mut self,
         chunk: &[u8],
         mut look: impl FnMut(Event<'_>) -> Option<T>,
-    ) -> Option<T> {
+    ) -> Result<Option<T>, DecodeError> {
         let mut look =
             |event: Event<'_>| look(event).map_or(ControlFlow::Continue(()), ControlFlow::Break);
-        let flow = match self {
-            Self::Sse(parser) => parser.feed(chunk, |event| look(Event::Sse(event))),
-            Self::EventStream(parser) => parser.feed(chunk, |message| {
-                look(message.map_or(Event::Opaque, Event::Message))
-            }),
-            Self::Grpc if chunk.is_empty() => ControlFlow::Continue(()),
-            Self::Grpc => look(Event::Opaque),
+        let parser = &mut self.parser;
+        let flow = match &mut self.decoder {
+            None => parser.feed(chunk, &mut look),
+            Some(decoder) => decoder.decode(chunk, |piece| parser.feed(piece, &mut look))?,
         };
-        flow.break_value()
+        Ok(flow.break_value())
     }
 
     /// The stream is over: an event that it did not end is its last.
     pub(super) fn finish<T>(&mut self, mut look: impl FnMut(Event<'_>) -> Option<T>) -> Option<T> {
-        let Self::Sse(parser) = self else {
+        let Parser::Sse(parser) = &mut self.parser else {
             return None;
         };
         let flow = parser.finish(|event| {
             look(Event::Sse(event)).map_or(ControlFlow::Continue(()), ControlFlow::Break)
         });
         flow.break_value()
+    }
+}
+
+impl Parser {
+    fn feed<T>(
+        &mut self,
+        chunk: &[u8],
+        look: &mut impl FnMut(Event<'_>) -> ControlFlow<T>,
+    ) -> ControlFlow<T> {
+        match self {
+            Self::Sse(parser) => parser.feed(chunk, |event| look(Event::Sse(event))),
+            Self::EventStream(parser) => parser.feed(chunk, |message| {
+                look(message.map_or(Event::Opaque, Event::Message))
+            }),
+            Self::Grpc if chunk.is_empty() => ControlFlow::Continue(()),
+            Self::Grpc => look(Event::Opaque),
+        }
     }
 }
 

@@ -1,7 +1,6 @@
-use http::{
-    Response,
-    header::{CONTENT_ENCODING, CONTENT_TYPE},
-};
+use http::{Response, header::CONTENT_TYPE};
+
+use crate::coding::Coding;
 
 /// What kind of stream a response is, of those that may report an error after a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,18 +14,14 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// `None` for a response that is not looked into.
-    pub(super) fn of<B>(response: &Response<B>) -> Option<Self> {
+    /// The form of a response, and the coding that it is in; `None` for a response that is not looked into.
+    pub(super) fn of<B>(response: &Response<B>) -> Option<(Self, Option<Coding>)> {
         if !response.status().is_success() {
             return None;
         }
         let headers = response.headers();
         let form = Self::of_type(headers.get(CONTENT_TYPE)?.as_bytes())?;
-        let is_plain = |value: &[u8]| value.eq_ignore_ascii_case(b"identity");
-        let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
-        encodings
-            .all(|value| is_plain(value.as_bytes()))
-            .then_some(form)
+        Some((form, Coding::of(headers).ok()?))
     }
 
     fn of_type(content_type: &[u8]) -> Option<Self> {
@@ -50,6 +45,8 @@ const GRPC: &[u8] = b"application/grpc";
 
 #[cfg(test)]
 mod tests {
+    use http::header::CONTENT_ENCODING;
+
     use super::*;
 
     #[test]
@@ -98,10 +95,11 @@ mod tests {
             }
             Form::of(&response.body(()).expect("a head"))
         };
-        assert_eq!(of(200, &[]), Some(Form::Sse));
-        assert_eq!(of(201, &["identity"]), Some(Form::Sse));
-        assert_eq!(of(200, &["gzip"]), None);
-        assert_eq!(of(200, &["identity", "br"]), None);
+        assert_eq!(of(200, &[]), Some((Form::Sse, None)));
+        assert_eq!(of(201, &["identity"]), Some((Form::Sse, None)));
+        assert_eq!(of(200, &["gzip"]), Some((Form::Sse, Some(Coding::Gzip))));
+        assert_eq!(of(200, &["gzip", "br"]), None);
+        assert_eq!(of(200, &["dcb"]), None);
         assert_eq!(of(429, &[]), None);
         assert_eq!(of(304, &[]), None);
         assert_eq!(Form::of(&Response::new(())), None);

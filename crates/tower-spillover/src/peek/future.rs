@@ -9,12 +9,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use spillover_hint::Report;
 
-use super::{
-    body::PeekedBody,
-    form::Form,
-    hold::{Attempt, Hold},
-    layer::Limits,
-};
+use super::{attempt::Attempt, body::PeekedBody, form::Form, hold::Hold, layer::Limits};
 use crate::fields::GRPC_STATUS;
 
 pin_project! {
@@ -77,14 +72,16 @@ where
                 } => (ready!(future.poll(cx))?, *limits, mem::take(attempt)),
                 KindProj::Hold { hold } => return Poll::Ready(Ok(ready!(hold.as_mut().poll(cx)))),
             };
-            let form = Form::of(&response);
-            if form == Some(Form::Grpc) && response.headers().contains_key(GRPC_STATUS) {
-                return Poll::Ready(Ok(trailers_only(response)));
-            }
-            let Some(form) = form.filter(|_| !response.body().is_end_stream()) else {
+            let Some((form, coding)) = Form::of(&response) else {
                 return Poll::Ready(Ok(response.map(PeekedBody::untouched)));
             };
-            let hold = Box::pin(Hold::new(response, form, limits, attempt));
+            if form == Form::Grpc && response.headers().contains_key(GRPC_STATUS) {
+                return Poll::Ready(Ok(trailers_only(response)));
+            }
+            if response.body().is_end_stream() {
+                return Poll::Ready(Ok(response.map(PeekedBody::untouched)));
+            }
+            let hold = Box::pin(Hold::new(response, form, coding, limits, attempt));
             kind.set(Kind::Hold { hold });
         }
     }

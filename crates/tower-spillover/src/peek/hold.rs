@@ -1,26 +1,29 @@
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use http::{Extensions, Response};
+use http::Response;
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
-use spillover_core::{Selected, Tried};
 use spillover_hint::Report;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
+    attempt::{self, Attempt},
     body::PeekedBody,
     event::{Event, Reader},
     form::Form,
     judge::Verdict,
     layer::Limits,
-    refuse::{self, Refused},
+    refuse::{self, NoContent, Refused},
     watch::Watch,
 };
-use crate::body::{Read, ResumedBody};
+use crate::{
+    body::{Read, ResumedBody},
+    coding::Coding,
+};
 
 pin_project! {
     /// Reads a stream until its first content.
@@ -29,10 +32,9 @@ pin_project! {
         B: Body,
     {
         parts: Option<Parts<B>>,
-        form: Form,
         reader: Reader,
-        tried: Option<Tried>,
         max_held: usize,
+        release_at: Instant,
         #[pin]
         sleep: Sleep,
     }
@@ -40,25 +42,11 @@ pin_project! {
 
 struct Parts<B: Body> {
     head: Response<()>,
+    form: Form,
+    coding: Option<Coding>,
     read: Read<B>,
     body: B,
-    selected: Option<Selected>,
-}
-
-/// What the request says of itself.
-#[derive(Default)]
-pub(super) struct Attempt {
-    selected: Option<Selected>,
-    tried: Option<Tried>,
-}
-
-impl Attempt {
-    pub(super) fn of(extensions: &Extensions) -> Self {
-        Self {
-            selected: extensions.get().cloned(),
-            tried: extensions.get().cloned(),
-        }
-    }
+    attempt: Attempt,
 }
 
 /// How it ends.
@@ -66,24 +54,34 @@ enum End {
     Release,
     Refuse(Refused),
     RefuseByTrailers(Report),
-    Broken,
+    NoContent(NoContent),
 }
 
 impl<B: Body> Hold<B> {
-    pub(super) fn new(response: Response<B>, form: Form, limits: Limits, attempt: Attempt) -> Self {
+    pub(super) fn new(
+        response: Response<B>,
+        form: Form,
+        coding: Option<Coding>,
+        limits: Limits,
+        attempt: Attempt,
+    ) -> Self {
+        let now = Instant::now();
+        let release_at = attempt::after(now, limits.max_wait);
         let (head, body) = response.into_parts();
-        Self {
-            parts: Some(Parts {
-                head: Response::from_parts(head, ()),
-                read: Read::new(),
-                body,
-                selected: attempt.selected,
-            }),
+        let parts = Parts {
+            head: Response::from_parts(head, ()),
             form,
-            reader: Reader::new(form),
-            tried: attempt.tried,
+            coding,
+            read: Read::new(),
+            body,
+            attempt,
+        };
+        Self {
+            reader: Reader::new(form, coding),
             max_held: limits.max_held,
-            sleep: sleep(limits.max_wait),
+            release_at,
+            sleep: sleep_until(parts.patience(release_at, now).0),
+            parts: Some(parts),
         }
     }
 }
@@ -99,32 +97,50 @@ impl<B: Body + Unpin> Future for Hold<B> {
                 break End::Release;
             }
             let end = match Pin::new(&mut parts.body).poll_frame(cx) {
-                Poll::Ready(Some(Err(_))) => Some(End::Broken),
+                Poll::Ready(Some(Err(_))) => Some(End::NoContent(NoContent::BrokeOff)),
                 Poll::Ready(frame) => match parts.read.push(frame) {
                     true => parts.read.last().and_then(|frame| look(this.reader, frame)),
                     false => Some(finish(this.reader)),
                 },
-                // Who has more to send may wait for the head before it does.
-                Poll::Pending if this.tried.as_ref().is_some_and(Tried::is_awaiting_body) => {
-                    Some(End::Release)
+                Poll::Pending if parts.attempt.is_awaiting_body() => Some(End::Release),
+                Poll::Pending => {
+                    ready!(this.sleep.as_mut().poll(cx));
+                    let now = Instant::now();
+                    let (at, end) = parts.patience(*this.release_at, now);
+                    if at > now {
+                        this.sleep.as_mut().reset(at);
+                        continue;
+                    }
+                    Some(end)
                 }
-                Poll::Pending if this.sleep.as_mut().poll(cx).is_ready() => Some(End::Release),
-                Poll::Pending => return Poll::Pending,
             };
             if let Some(end) = end {
                 break end;
             }
         };
         let parts = this.parts.take().expect("it was there");
-        Poll::Ready(parts.end(end, *this.form))
+        Poll::Ready(parts.end(end))
     }
 }
 
 impl<B: Body> Parts<B> {
-    fn end(self, end: End, form: Form) -> Response<PeekedBody<B>> {
+    /// Until when it is held without content, and how it ends then.
+    fn patience(&self, release_at: Instant, now: Instant) -> (Instant, End) {
+        match self.attempt.first_token(now) {
+            Some(first_token) => {
+                let end = NoContent::Within(first_token.limit);
+                (first_token.deadline, End::NoContent(end))
+            }
+            None => (release_at, End::Release),
+        }
+    }
+
+    fn end(self, end: End) -> Response<PeekedBody<B>> {
+        let form = self.form;
         let response = match end {
             End::Release => {
-                let watch = self.selected.map(|selected| Watch::new(form, selected));
+                let selected = self.attempt.into_selected();
+                let watch = selected.map(|selected| Watch::new(form, self.coding, selected));
                 let body = ResumedBody::resumed(self.read, self.body);
                 return self.head.map(|()| PeekedBody::new(body, watch));
             }
@@ -134,8 +150,10 @@ impl<B: Body> Parts<B> {
                 let trailers = trailers.cloned().unwrap_or_default();
                 refuse::trailers_only(self.head, trailers, report)
             }
-            End::Broken if form == Form::Grpc => refuse::broken_grpc(self.head),
-            End::Broken => Refused::broken(form).into_response(self.head),
+            End::NoContent(why) if form == Form::Grpc => {
+                refuse::without_content_grpc(self.head, why)
+            }
+            End::NoContent(why) => Refused::without_content(form, why).into_response(self.head),
         };
         response.map(PeekedBody::from)
     }
@@ -144,12 +162,11 @@ impl<B: Body> Parts<B> {
 /// What a frame decides, if it does.
 fn look(reader: &mut Reader, frame: &Frame<Bytes>) -> Option<End> {
     if let Some(data) = frame.data_ref() {
-        return reader.read(data, judge);
+        // A chunk that cannot be decoded is passed on, as unknown events are.
+        return reader.read(data, judge).unwrap_or(Some(End::Release));
     }
     // Only those of gRPC say how it went; after others comes nothing but the end.
-    let trailers = frame
-        .trailers_ref()
-        .filter(|_| matches!(reader, Reader::Grpc))?;
+    let trailers = frame.trailers_ref().filter(|_| reader.is_grpc())?;
     Some(Report::from_trailers(trailers).map_or(End::Release, End::RefuseByTrailers))
 }
 

@@ -16,6 +16,7 @@ pub struct StreamPeekLayer {
 pub(crate) struct Limits {
     pub(crate) max_held: usize,
     pub(crate) max_wait: Duration,
+    pub(crate) first_token: Option<Duration>,
 }
 
 impl StreamPeekLayer {
@@ -26,6 +27,7 @@ impl StreamPeekLayer {
         let limits = Limits {
             max_held: 64 * 1024,
             max_wait: Duration::from_secs(5),
+            first_token: None,
         };
         Self { limits }
     }
@@ -40,6 +42,20 @@ impl StreamPeekLayer {
     /// looked at.
     pub fn max_wait(mut self, wait: Duration) -> Self {
         self.limits.max_wait = wait;
+        self
+    }
+
+    /// Sets by when a stream must have content. One that has none by then is given up for the next backend, as if it had
+    /// answered 504: nothing of it has been sent to the client. Default: none.
+    ///
+    /// The time begins with the request of the attempt. Only streams are given up: how long the head of a response may take
+    /// is for a timeout around the client.
+    ///
+    /// As long as another backend would take the request, a stream is held until then in place of
+    /// [`max_wait`](Self::max_wait), within [`max_held`](Self::max_held). When none would, the stream goes on. The
+    /// [module](super#a-deadline-for-the-first-content) says how that is told.
+    pub fn first_token(mut self, limit: Duration) -> Self {
+        self.limits.first_token = Some(limit);
         self
     }
 }

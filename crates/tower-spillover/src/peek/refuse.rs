@@ -1,11 +1,13 @@
 //! The response that a stream would have been, had its error come first.
 
+use std::{fmt, time::Duration};
+
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, TRAILER,
-        TRANSFER_ENCODING,
+        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+        LAST_MODIFIED, TRAILER, TRANSFER_ENCODING,
     },
 };
 use serde_json::{Value, json};
@@ -38,16 +40,18 @@ impl Refused {
         }
     }
 
-    /// The stream broke off before it had any content.
-    pub(super) fn broken(form: Form) -> Self {
+    /// In place of a stream that had no content.
+    pub(super) fn without_content(form: Form, why: NoContent) -> Self {
+        let message = why.to_string();
         let body = match form {
-            Form::EventStream => json!({ "message": BROKEN }),
+            Form::EventStream => json!({ "message": message }),
             // What both OpenAI's and Anthropic's clients can read.
-            _ => json!({ "type": "error", "error": { "type": "api_error", "message": BROKEN } }),
+            _ => json!({ "type": "error", "error": { "type": "api_error", "message": message } }),
         };
+        let body = body.to_string();
         Self {
-            report: broken(),
-            body: body.to_string().into(),
+            report: why.report().with_body(body.as_bytes()),
+            body: body.into(),
             error_type: None,
         }
     }
@@ -79,18 +83,47 @@ pub(super) fn trailers_only(
     head.map(|()| Bytes::new())
 }
 
-/// The same where the stream broke off. A proxy that cannot reach the server says UNAVAILABLE, too.
-pub(super) fn broken_grpc(head: Response<()>) -> Response<Bytes> {
+/// The same in place of a stream that had no content. A proxy that cannot reach the server says UNAVAILABLE, too.
+pub(super) fn without_content_grpc(head: Response<()>, why: NoContent) -> Response<Bytes> {
+    let message = HeaderValue::try_from(why.to_string());
     let trailers = [
         (GRPC_STATUS, HeaderValue::from_static("14")),
-        (GRPC_MESSAGE, HeaderValue::from_static(BROKEN)),
+        (GRPC_MESSAGE, message.expect("it is ASCII")),
     ];
-    trailers_only(head, HeaderMap::from_iter(trailers), broken())
+    trailers_only(head, HeaderMap::from_iter(trailers), why.report())
 }
 
-/// What a backend that cannot keep up a connection is reported as: one that is failing.
-fn broken() -> Report {
-    Report::from_head(StatusCode::BAD_GATEWAY, &HeaderMap::new()).expect("502 is a refusal")
+/// Why a stream had no content.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NoContent {
+    /// The stream broke off.
+    BrokeOff,
+    /// The stream had none by a deadline.
+    Within(Duration),
+}
+
+impl NoContent {
+    /// Reports that the backend fails.
+    fn report(self) -> Report {
+        let status = match self {
+            Self::BrokeOff => StatusCode::BAD_GATEWAY,
+            Self::Within(_) => StatusCode::GATEWAY_TIMEOUT,
+        };
+        Report::from_head(status, &HeaderMap::new()).expect("it is a refusal")
+    }
+}
+
+impl fmt::Display for NoContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BrokeOff => {
+                f.write_str("the upstream's response broke off before its first content")
+            }
+            Self::Within(limit) => {
+                write!(f, "the upstream's response had no content within {limit:?}")
+            }
+        }
+    }
 }
 
 /// What was said of the stream, and is not so of what comes in its place.
@@ -157,10 +190,9 @@ fn aws_error(message: &Message<'_>) -> (Bytes, Option<HeaderValue>) {
     (Bytes::copy_from_slice(message.payload), error_type)
 }
 
-const BROKEN: &str = "the upstream's response broke off before its first content";
-
-const OF_THE_STREAM: [HeaderName; 11] = [
+const OF_THE_STREAM: [HeaderName; 12] = [
     CACHE_CONTROL,
+    CONTENT_ENCODING,
     CONTENT_LENGTH,
     CONTENT_RANGE,
     ETAG,

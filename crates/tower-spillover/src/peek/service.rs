@@ -4,7 +4,8 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{PeekedBody, ResponseFuture, hold::Attempt, layer::Limits};
+use super::{PeekedBody, ResponseFuture, attempt::Attempt, layer::Limits};
+use crate::coding::offer_readable;
 
 /// Holds a stream until its first content; see the [module](super).
 #[derive(Clone, Debug)]
@@ -34,8 +35,9 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let attempt = Attempt::of(request.extensions());
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let attempt = Attempt::begin(request.extensions(), self.limits.first_token);
+        offer_readable(request.headers_mut());
         ResponseFuture::new(self.inner.call(request), self.limits, attempt)
     }
 }

@@ -4,6 +4,7 @@ use spillover_core::Selected;
 use spillover_hint::Report;
 
 use super::{event::Reader, form::Form};
+use crate::coding::{Coding, DecodeError};
 
 /// Looks for an error in a stream that is passed on.
 #[derive(Debug)]
@@ -13,9 +14,9 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(form: Form, selected: Selected) -> Box<Self> {
+    pub(super) fn new(form: Form, coding: Option<Coding>, selected: Selected) -> Box<Self> {
         Box::new(Self {
-            reader: Reader::new(form),
+            reader: Reader::new(form, coding),
             selected,
         })
     }
@@ -26,9 +27,10 @@ impl Watch {
         frame: Option<&Result<Frame<Bytes>, E>>,
         is_end: bool,
     ) -> bool {
-        let mut report = match frame {
-            Some(Ok(frame)) => self.report(frame),
-            Some(Err(_)) => return true,
+        let mut report = match frame.map(|frame| frame.as_ref().map(|frame| self.report(frame))) {
+            Some(Ok(Ok(report))) => report,
+            // The rest cannot be read, or will not come.
+            Some(Ok(Err(_)) | Err(_)) => return true,
             None => None,
         };
         let is_end = is_end || frame.is_none();
@@ -41,14 +43,12 @@ impl Watch {
         report.is_some() || is_end
     }
 
-    fn report(&mut self, frame: &Frame<Bytes>) -> Option<Report> {
+    fn report(&mut self, frame: &Frame<Bytes>) -> Result<Option<Report>, DecodeError> {
         if let Some(data) = frame.data_ref() {
             return self.reader.read(data, |event| backends(event.report()));
         }
-        let trailers = frame.trailers_ref()?;
-        matches!(self.reader, Reader::Grpc)
-            .then(|| backends(Report::from_trailers(trailers)))
-            .flatten()
+        let trailers = frame.trailers_ref().filter(|_| self.reader.is_grpc());
+        Ok(trailers.and_then(|trailers| backends(Report::from_trailers(trailers))))
     }
 
     fn note(&self, report: &Report) {

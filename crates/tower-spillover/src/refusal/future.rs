@@ -7,7 +7,9 @@ use std::{
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
+use spillover_core::{Selected, Tried};
 use spillover_hint::Report;
+use tokio::time::Instant;
 
 use super::read::ReadRefusal;
 use crate::{body::ResumedBody, report::report_of_head};
@@ -32,6 +34,7 @@ pin_project! {
         Call {
             #[pin]
             future: F,
+            attempt: Option<(Selected, Tried)>,
         },
         // Boxed, because most responses are none.
         Read {
@@ -41,9 +44,9 @@ pin_project! {
 }
 
 impl<F, ResBody: Body> ResponseFuture<F, ResBody> {
-    pub(super) fn new(future: F) -> Self {
+    pub(super) fn new(future: F, attempt: Option<(Selected, Tried)>) -> Self {
         Self {
-            kind: Kind::Call { future },
+            kind: Kind::Call { future, attempt },
         }
     }
 }
@@ -51,15 +54,15 @@ impl<F, ResBody: Body> ResponseFuture<F, ResBody> {
 impl<F, ResBody, E> Future for ResponseFuture<F, ResBody>
 where
     F: Future<Output = Result<Response<ResBody>, E>>,
-    ResBody: Body + Unpin,
+    ResBody: Body<Error: Send> + Send + Unpin + 'static,
 {
     type Output = Result<Response<ResumedBody<ResBody>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut kind = self.project().kind;
         loop {
-            let mut response = match kind.as_mut().project() {
-                KindProj::Call { future } => ready!(future.poll(cx))?,
+            let (mut response, attempt) = match kind.as_mut().project() {
+                KindProj::Call { future, attempt } => (ready!(future.poll(cx))?, attempt.take()),
                 KindProj::Read { read } => return Poll::Ready(Ok(ready!(read.as_mut().poll(cx)))),
             };
             let status = response.status();
@@ -72,7 +75,11 @@ where
                 && let Some(report) = report_of_head(&response)
             {
                 if report.needs_body() {
-                    let read = Box::pin(ReadRefusal::new(response, report));
+                    let may_move_on = |(selected, tried): (Selected, Tried)| {
+                        selected.may_move_on(&tried, Instant::now())
+                    };
+                    let moves_on = report.refusal().cools() && attempt.is_some_and(may_move_on);
+                    let read = Box::pin(ReadRefusal::new(response, report, moves_on));
                     kind.set(Kind::Read { read });
                     continue;
                 }

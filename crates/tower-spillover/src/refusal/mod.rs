@@ -3,7 +3,10 @@
 //! What it does with a response:
 //!
 //! * a refusal whose head leaves in doubt of what kind it is, or for how long ([`Report::needs_body`]), has its body read: at
-//!   most 64 KiB of it, for at most a second, decoded if it is in gzip, deflate or brotli;
+//!   most 64 KiB of it, for at most a second, decoded if it is in a [`coding`](crate::coding) that is read;
+//! * when the body does not come within 20 ms, another backend would be asked, and the head says that this one is closed, such as
+//!   a 429 does, the response passes on with what the head says. A [`LateReport`] in its extensions reads the rest: the
+//!   retry layer does so beside the next attempt, and the tracker adds what comes of it to what it recorded;
 //! * what head and body say is put, as a [`Report`], in the response's extensions;
 //! * the body passes on unchanged, with what was read of it first.
 //!
@@ -12,9 +15,11 @@
 //! touched.
 //!
 //! It goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client. Without it the
-//! tracker goes by the head: it takes an account without money for one that is at its limit for a moment.
+//! tracker goes by the head: it takes an account without money for one that is at its limit for a moment. The [`Selected`] and the
+//! [`Tried`] of the request tell if another backend would be asked; without them the layer waits for the whole second.
 //!
-//! The bodies of responses must be `Unpin`, as those of hyper are; `BodyExt::boxed` makes any of them so.
+//! The bodies of responses must be `Unpin`, `Send` and `'static`, as those of hyper are; `BodyExt::boxed` makes any of them
+//! `Unpin`.
 //!
 //! ```
 //! # use std::convert::Infallible;
@@ -42,8 +47,11 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`LateReport`]: spillover_core::LateReport
 //! [`Report`]: spillover_hint::Report
 //! [`Report::needs_body`]: spillover_hint::Report::needs_body
+//! [`Selected`]: spillover_core::Selected
+//! [`Tried`]: spillover_core::Tried
 
 mod future;
 mod layer;

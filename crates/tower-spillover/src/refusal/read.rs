@@ -3,20 +3,24 @@
 use std::{
     borrow::Cow,
     fmt,
-    io::Read as _,
+    future::poll_fn,
+    ops::ControlFlow,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
-use http::{HeaderMap, Response, header::CONTENT_ENCODING};
+use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
+use spillover_core::LateReport;
 use spillover_hint::Report;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-use crate::body::{Read, ResumedBody};
+use crate::{
+    body::ResumedBody,
+    coding::{Coding, Decoder, UnreadableCoding},
+};
 
 pin_project! {
     /// Reads the body of a refusal.
@@ -24,95 +28,108 @@ pin_project! {
     where
         B: Body,
     {
-        head: Option<Head>,
-        read: Option<Read<B>>,
-        #[pin]
-        body: Option<B>,
+        refused: Option<Refused<B>>,
+        moves_on: bool,
+        begun: Instant,
         #[pin]
         sleep: Sleep,
     }
 }
 
-struct Head {
-    response: Response<()>,
+struct Refused<B: Body> {
+    head: Response<()>,
     report: Report,
+    body: ResumedBody<B>,
 }
 
 impl<B: Body> ReadRefusal<B> {
-    pub(super) fn new(response: Response<B>, report: Report) -> Self {
+    /// `moves_on` says that the request goes to another backend, whatever the body says.
+    pub(super) fn new(response: Response<B>, report: Report, moves_on: bool) -> Self {
         let (parts, body) = response.into_parts();
+        let begun = Instant::now();
         Self {
-            head: Some(Head {
-                response: Response::from_parts(parts, ()),
+            refused: Some(Refused {
+                head: Response::from_parts(parts, ()),
                 report,
+                body: ResumedBody::untouched(body),
             }),
-            read: Some(Read::new()),
-            body: Some(body),
-            sleep: sleep_until(Instant::now() + READ_TIMEOUT),
+            moves_on,
+            begun,
+            sleep: sleep_until(begun + if moves_on { PATIENCE } else { READ_TIMEOUT }),
         }
     }
 }
 
-impl<B: Body + Unpin> Future for ReadRefusal<B> {
-    /// The response with what its body says, in the extensions.
+impl<B> Future for ReadRefusal<B>
+where
+    B: Body<Error: Send> + Send + Unpin + 'static,
+{
+    /// The response with a report in the extensions: on what its body says; or on its head, where the body is late.
     type Output = Response<ResumedBody<B>>;
 
-    /// Reads until the end of the body, [`READ_LIMIT`] or [`READ_TIMEOUT`], whichever comes first.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let read = this.read.as_mut().expect("polled after completion");
-        let mut body = this
-            .body
-            .as_mut()
-            .as_pin_mut()
-            .expect("polled after completion");
-        loop {
-            if body.is_end_stream() || read.len() >= READ_LIMIT {
-                break;
-            }
-            match body.as_mut().poll_frame(cx) {
-                Poll::Ready(frame) => {
-                    if !read.push(frame) {
-                        break;
-                    }
-                }
-                Poll::Pending if this.sleep.as_mut().poll(cx).is_ready() => break,
-                Poll::Pending => return Poll::Pending,
-            }
+        let refused = this.refused.as_mut().expect("polled after completion");
+        let is_late = refused.body.poll_ahead(cx, READ_LIMIT).is_pending();
+        if is_late {
+            ready!(this.sleep.as_mut().poll(cx));
         }
-
-        let head = this.head.take().expect("polled after completion");
-        let read = this.read.take().expect("it was there");
-        let body = this.body.as_mut().get_mut().take().expect("it was there");
-        let text = decode(head.response.headers(), read.data(READ_LIMIT));
-        let report = head.report.with_body(&text);
-        let mut response = head.response.map(|()| ResumedBody::resumed(read, body));
-        response.extensions_mut().insert(report);
-        Poll::Ready(response)
+        let refused = this.refused.take().expect("it was there");
+        Poll::Ready(match is_late && *this.moves_on {
+            true => refused.read_later(*this.begun + READ_TIMEOUT),
+            false => refused.end(),
+        })
     }
 }
 
-/// What the body says. One in an encoding that is not known is as good as empty; of one that is cut off, the beginning.
-fn decode<'a>(headers: &HeaderMap, bytes: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
-    let mut decoded = Vec::new();
-    let limit = READ_LIMIT as u64;
-    let coding = headers.get(CONTENT_ENCODING);
-    // The case is of no account (RFC 9110 section 8.4.1).
-    let coding = coding.map(|value| value.as_bytes().to_ascii_lowercase());
-    // An error means that the rest cannot be decoded: what came before it counts.
-    let _ = match coding.as_deref() {
-        None | Some(b"identity") => return bytes,
-        Some(b"gzip" | b"x-gzip") => MultiGzDecoder::new(&*bytes)
-            .take(limit)
-            .read_to_end(&mut decoded),
-        Some(b"deflate") => ZlibDecoder::new(&*bytes)
-            .take(limit)
-            .read_to_end(&mut decoded),
-        Some(b"br") => brotli_decompressor::Decompressor::new(&*bytes, 4096)
-            .take(limit)
-            .read_to_end(&mut decoded),
-        Some(_) => Ok(0),
+impl<B: Body + Unpin> Refused<B> {
+    fn end(self) -> Response<ResumedBody<B>> {
+        let text = decode(Coding::of(self.head.headers()), self.body.data(READ_LIMIT));
+        let report = self.report.with_body(&text);
+        let mut response = self.head;
+        response.extensions_mut().insert(report);
+        response.map(|()| self.body)
+    }
+
+    /// The response by its head, while the rest of its body is read until then.
+    fn read_later(self, until: Instant) -> Response<ResumedBody<B>>
+    where
+        B: Body<Error: Send> + Send + 'static,
+    {
+        let coding = Coding::of(self.head.headers());
+        let report = self.report.clone();
+        let (body, shared) = self.body.share();
+        let late = LateReport::new(async move {
+            let read = poll_fn(|cx| shared.lock().poll_ahead(cx, READ_LIMIT));
+            // The part that came by then counts.
+            let _ = timeout_at(until, read).await;
+            let text = decode(coding, shared.lock().data(READ_LIMIT)).into_owned();
+            report.with_body(&text)
+        });
+        let mut response = self.head;
+        response.extensions_mut().insert(self.report);
+        response.extensions_mut().insert(late);
+        response.map(|()| body)
+    }
+}
+
+/// The body without its coding. One in a coding that is not read is as good as empty; of one that is cut off or corrupt, the
+/// beginning counts.
+fn decode(coding: Result<Option<Coding>, UnreadableCoding>, bytes: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    let coding = match coding {
+        Ok(None) => return bytes,
+        Ok(Some(coding)) => coding,
+        Err(_) => return Cow::Borrowed(&[]),
     };
+    let mut decoded = Vec::new();
+    let _ = Decoder::new(coding).decode(&bytes, |piece| {
+        let room = READ_LIMIT - decoded.len();
+        decoded.extend_from_slice(&piece[..piece.len().min(room)]);
+        match decoded.len() < READ_LIMIT {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    });
     decoded.into()
 }
 
@@ -125,5 +142,8 @@ impl<B: Body> fmt::Debug for ReadRefusal<B> {
 /// An error message that is longer says nothing more.
 const READ_LIMIT: usize = 64 << 10;
 
-/// An error body comes with its head. One that does not is not waited for: the next backend is.
+/// So long a request waits that has another backend to go to. A body that a server writes right after its head comes in less.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// An error body comes with its head. One that does not is not waited for any longer.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);

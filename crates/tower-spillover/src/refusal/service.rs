@@ -25,7 +25,7 @@ impl<S> RefusalBody<S> {
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for RefusalBody<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: Body + Unpin,
+    ResBody: Body<Error: Send> + Send + Unpin + 'static,
 {
     type Response = Response<ResumedBody<ResBody>>;
     type Error = S::Error;
@@ -36,6 +36,8 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        ResponseFuture::new(self.inner.call(request))
+        let extensions = request.extensions();
+        let attempt = extensions.get().cloned().zip(extensions.get().cloned());
+        ResponseFuture::new(self.inner.call(request), attempt)
     }
 }

@@ -17,10 +17,12 @@ impl<S, C, B> Again<S, C, B> {
     pub(super) fn begin(
         spare: &Arc<Spare<S, C>>,
         request: &Request<ReplayBody<B>>,
+        tried: &Tried,
     ) -> Option<Self> {
         let bounds = &spare.policy.bounds;
         let mut progress = Progress::default();
         if bounds.is_last(&progress) {
+            tried.set_last();
             return None;
         }
         progress.begin(bounds);
@@ -29,6 +31,11 @@ impl<S, C, B> Again<S, C, B> {
             progress,
             kept: Kept::of(request),
         })
+    }
+
+    /// Returns whether it is too late for another attempt.
+    pub(super) fn is_late(&self) -> bool {
+        self.progress.is_late(&self.spare.policy.bounds)
     }
 
     /// The service for another attempt, if there is to be one after this answer. It is not ready.
@@ -52,6 +59,9 @@ impl<S, C, B> Again<S, C, B> {
     /// The request for the next attempt, and what is needed for the one after that, if there may be one.
     pub(super) fn next(self, tried: &Tried) -> (Request<ReplayBody<B>>, Option<Self>) {
         let is_last = self.spare.policy.bounds.is_last(&self.progress);
+        if is_last {
+            tried.set_last();
+        }
         let kept = (!is_last).then(|| self.kept.clone());
         let request = self.kept.into_request(tried.clone());
         let again = kept.map(|kept| Self {

@@ -6,7 +6,7 @@ use std::{
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use spillover_core::{Classify, Tried};
+use spillover_core::{Classify, LateReport, Tried};
 use tower_service::Service;
 
 use super::{ReplayBody, again::Again, best::Best};
@@ -22,6 +22,8 @@ pin_project! {
         again: Option<Again<S, C, ReqBody>>,
         // Boxed, because most requests are refused nowhere.
         best: Option<Box<Best<S, C, S::Response>>>,
+        // Reads the refusals that the request has moved on from.
+        late: Vec<LateReport>,
         #[pin]
         state: State<S, S::Future>,
     }
@@ -53,6 +55,7 @@ where
             tried,
             again,
             best: None,
+            late: Vec::new(),
             state: State::Called { future },
         }
     }
@@ -67,6 +70,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
+        // A layer inside that would refuse in time has to know.
+        if this.again.as_ref().is_some_and(Again::is_late) {
+            this.tried.set_last();
+        }
+        this.late.retain(|late| late.poll_read(cx).is_pending());
         loop {
             let next = match this.state.as_mut().project() {
                 StateProj::Called { future } => {
@@ -82,7 +90,11 @@ where
                         note_attempts(&mut result, this.tried);
                         return Poll::Ready(result);
                     };
-                    Best::keep(this.best, spare, result);
+                    let late = result.as_ref().ok().and_then(|it| it.extensions().get());
+                    match late.cloned() {
+                        Some(late) => this.late.extend(reading(late, cx)),
+                        None => Best::keep(this.best, spare, result),
+                    }
                     State::Unready { service }
                 }
                 StateProj::Unready { service } => {
@@ -98,6 +110,12 @@ where
             this.state.set(next);
         }
     }
+}
+
+/// Returns the report on a refusal whose body is late, unless it is complete. Such a refusal is not kept as the answer: the
+/// client would wait for the body.
+fn reading(late: LateReport, cx: &mut Context<'_>) -> Option<LateReport> {
+    late.poll_read(cx).is_pending().then_some(late)
 }
 
 /// Adds to an answer what the request has been through, unless that is the one attempt which most answers need.

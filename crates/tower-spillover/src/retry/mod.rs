@@ -7,6 +7,8 @@
 //! * the body streams through at the first attempt and is recorded on the way ([`ReplayBody`]), within [`ReplayLimits`];
 //! * when the answer is a refusal ([`Class::is_refusal`](spillover_core::Class::is_refusal)) the original request is sent
 //!   again, at once, as long as another backend is left;
+//! * the rest of a refusal whose body was late ([`LateReport`](spillover_core::LateReport)) is read beside the next attempts,
+//!   and no longer than they take;
 //! * when all backends refused, the answer is the refusal that helps the client most: one that is over by itself (429, 503, 529)
 //!   before a failure, before one of this request (413), before one about the account at the backend (401, 402). Example: the
 //!   first backend is at its limit and the second does not accept the key: the answer is the 429, and its wait that of the

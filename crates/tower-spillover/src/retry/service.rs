@@ -83,7 +83,7 @@ where
         let (head, body) = request.into_parts();
         let body = ReplayBody::with_tried(body, self.limits.clone(), Some(tried.clone()));
         let mut request = Request::from_parts(head, body);
-        let again = Again::begin(&self.spare, &request);
+        let again = Again::begin(&self.spare, &request, &tried);
         // In place of one that is there: that of an outer pool counts other backends.
         request.extensions_mut().insert(tried.clone());
         // The ready service makes the first attempt.

@@ -41,6 +41,10 @@ impl<C, D, R, T, F> fmt::Display for SpilloverLayer<C, D, R, T, F> {
             f,
             "StreamPeek        until the first content, {} bytes, {:?}",
             limits.max_held, limits.max_wait
-        )
+        )?;
+        match limits.first_token {
+            Some(limit) => write!(f, "; given up after {limit:?}"),
+            None => Ok(()),
+        }
     }
 }

@@ -119,6 +119,8 @@ async fn options_reach_the_layers() {
         .select(|select| select.when_exhausted(WhenExhausted::Reject));
     assert!(layer.to_string().contains("Reject"));
     assert!(layer.to_string().ends_with("0 bytes, 5s"));
+    let layer = layer.peek(|peek| peek.first_token(3 * SECOND));
+    assert!(layer.to_string().ends_with("5s; given up after 3s"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,9 +5,9 @@ use std::{
 
 use http::Response;
 use pin_project_lite::pin_project;
-use spillover_core::{Answer, Classify, Cooldowns};
+use spillover_core::{Answer, Classify, Cooldowns, LateReport};
 
-use super::track::Track;
+use super::{recorded::Recorded, track::Track};
 use crate::report::report_of;
 
 pin_project! {
@@ -55,7 +55,14 @@ where
         let class = this.classify.classify(&answer);
         let is_final = class.is_refusal() && !this.classify.may_retry(&answer);
         let headers = result.as_ref().ok().map(Response::headers);
+        let late = class.is_refusal().then(|| late_report(&result)).flatten();
+        let late = late.map(|late| (late, track.selected().clone()));
         let mut outcome = track.end(class, headers, report.as_deref(), this.cooldowns);
+        if let (Some((late, selected)), Some(report)) = (late, report) {
+            let cooldowns = *this.cooldowns;
+            let recorded = Recorded::new(selected, &report, outcome.clone(), cooldowns);
+            late.on_report(move |report| recorded.amend(report));
+        }
         if is_final {
             outcome = outcome.without_retry();
         }
@@ -64,4 +71,9 @@ where
         }
         Poll::Ready(result)
     }
+}
+
+/// The reading of a refusal whose body has not come yet.
+fn late_report<ResBody, E>(result: &Result<Response<ResBody>, E>) -> Option<LateReport> {
+    result.as_ref().ok()?.extensions().get().cloned()
 }

@@ -6,6 +6,8 @@
 //!   far as a layer inside has read it, and its status;
 //! * a refusal closes the backend at once, before the answer goes up: for as long as the backend says, else for 10 s, and
 //!   within [`Cooldowns`]. A limit closes the [`Scope`](spillover_core::Scope) of the request, a failure all of the backend;
+//! * a refusal that has a [`LateReport`](spillover_core::LateReport) is recorded by its head. When its body says more, such as
+//!   that a quota is used up, the backend is closed for longer; the time is never shortened;
 //! * every 10 s, and at a refusal, it looks which limits the backend announces; one that was lowered is an event at level
 //!   `WARN`;
 //! * a success that was the last one for now, by the backend's own counters, closes it as well;
@@ -54,6 +56,7 @@
 mod clock;
 mod future;
 mod layer;
+mod recorded;
 mod service;
 mod spent;
 #[cfg(test)]

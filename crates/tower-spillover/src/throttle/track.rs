@@ -26,6 +26,10 @@ impl Track {
         self.selected.backend()
     }
 
+    pub(super) fn selected(&self) -> &Selected {
+        &self.selected
+    }
+
     /// Notes an answer of this class, with the head of the response and what that or the body reports.
     pub(super) fn end(
         mut self,
@@ -45,7 +49,10 @@ impl Track {
                 Some((wait, source)) => Outcome::spent(cooldowns.bound(wait, source)),
                 None => Outcome::success(),
             },
-            class if class.is_refusal() => self.refusal(class, report, cooldowns, now),
+            class if class.is_refusal() => {
+                let has_obeyed = || self.selected.has_obeyed(now);
+                outcome_of_refusal(class, report, cooldowns, has_obeyed)
+            }
             _ => Outcome::client_error(),
         };
         self.is_ended = true;
@@ -57,27 +64,6 @@ impl Track {
         let change = self.selected.record(&outcome, now);
         self.log(change, &outcome);
         outcome
-    }
-
-    fn refusal(
-        &self,
-        class: Class,
-        report: Option<&Report>,
-        cooldowns: &Cooldowns,
-        now: Instant,
-    ) -> Outcome {
-        let hint = report.and_then(|report| {
-            if self.selected.has_obeyed(now) {
-                report.hints().choose_again(wall_clock())
-            } else {
-                report.hints().choose(wall_clock())
-            }
-        });
-        let outcome = Outcome::new(class, cooldowns.resolve(class, hint, rand::random()));
-        match report.and_then(Report::cause) {
-            Some(cause) => outcome.with_message(cause),
-            None => outcome,
-        }
     }
 
     /// A limit that was lowered is the operator's to know: a quota was changed, or the provider is short of capacity.
@@ -118,6 +104,24 @@ impl Track {
             Some(Change::Opened) => tracing::info!(backend, "backend open again"),
             _ => tracing::debug!(backend, class, cooldown_ms, "attempt ended"),
         }
+    }
+}
+
+/// The outcome of a refusal of this class and with this report. `has_obeyed` says that the wait before was too short.
+pub(super) fn outcome_of_refusal(
+    class: Class,
+    report: Option<&Report>,
+    cooldowns: &Cooldowns,
+    has_obeyed: impl FnOnce() -> bool,
+) -> Outcome {
+    let hint = report.and_then(|report| match has_obeyed() {
+        true => report.hints().choose_again(wall_clock()),
+        false => report.hints().choose(wall_clock()),
+    });
+    let outcome = Outcome::new(class, cooldowns.resolve(class, hint, rand::random()));
+    match report.and_then(Report::cause) {
+        Some(cause) => outcome.with_message(cause),
+        None => outcome,
     }
 }
 

@@ -187,7 +187,13 @@ fn spillover(config: &PoolConfig, pool: Pool) -> Spillover {
             select.with_exhausted_response(all_closed as AllClosed)
         })
         .tracker(|tracker| tracker.cooldowns(config.cooldowns))
-        .peek(|peek| peek.max_wait(timeouts.first_event))
+        .peek(|peek| {
+            let peek = peek.max_wait(timeouts.first_event);
+            match timeouts.first_token {
+                Some(limit) => peek.first_token(limit),
+                None => peek,
+            }
+        })
 }
 
 /// A wait that is over when the request is.

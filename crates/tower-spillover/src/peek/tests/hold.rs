@@ -216,7 +216,7 @@ async fn what_is_no_stream_is_not_touched() {
         json(429, SSE),
         json(304, SSE),
         json(200, "application/grpc-web"),
-        json(200, SSE).header(CONTENT_ENCODING, "gzip"),
+        json(200, SSE).header(CONTENT_ENCODING, "dcb"),
         Response::builder(),
     ];
     for case in cases {

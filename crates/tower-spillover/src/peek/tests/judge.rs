@@ -19,7 +19,9 @@ fn verdict(event: &Event<'_>) -> String {
 #[track_caller]
 fn check_sse(name: &str, data: &str, expected: &str) {
     let text = format!("event: {name}\ndata: {data}\n\n");
-    let found = Reader::new(Form::Sse).read(text.as_bytes(), |event| Some(verdict(&event)));
+    let found = Reader::new(Form::Sse, None)
+        .read(text.as_bytes(), |event| Some(verdict(&event)))
+        .expect("no coding");
     assert_eq!(found.as_deref(), Some(expected), "{name} {data}");
 }
 
@@ -371,7 +373,9 @@ fn cohere_and_names_that_are_not_known() {
 #[test]
 fn comments_are_no_events() {
     let text = b": OPENROUTER PROCESSING\n\n:\n\nid: 1\n\nretry: 3000\n\nevent: error\n\n";
-    let found = Reader::new(Form::Sse).read(text, |event| Some(verdict(&event)));
+    let found = Reader::new(Form::Sse, None)
+        .read(text, |event| Some(verdict(&event)))
+        .expect("no coding");
     assert_eq!(found, None);
 }
 
@@ -434,7 +438,9 @@ fn bedrock() {
         (error, "throttled 429"),
     ];
     for (message, expected) in table {
-        let found = Reader::new(Form::EventStream).read(&message, |event| Some(verdict(&event)));
+        let found = Reader::new(Form::EventStream, None)
+            .read(&message, |event| Some(verdict(&event)))
+            .expect("no coding");
         assert_eq!(
             found.as_deref(),
             Some(expected),

@@ -1,6 +1,8 @@
 //! The layer over an inner service that answers with a script.
 
+mod coded;
 mod event_stream;
+mod first_token;
 mod hold;
 mod judge;
 mod late;

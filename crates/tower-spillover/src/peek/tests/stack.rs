@@ -26,16 +26,30 @@ async fn send(
     content_type: &'static str,
     answer: impl Fn(&str) -> ScriptedBody + Send + 'static,
 ) -> Response<PeekedBody<ScriptedBody>> {
+    let (retry, peek) = (RetryThrottledLayer::new(), StreamPeekLayer::new());
+    send_through(retry, peek, pool, content_type, answer).await
+}
+
+async fn send_through(
+    retry: RetryThrottledLayer,
+    peek: StreamPeekLayer,
+    pool: &Pool,
+    content_type: &'static str,
+    answer: impl Fn(&str) -> ScriptedBody + Send + 'static,
+) -> Response<PeekedBody<ScriptedBody>> {
     let probe = Probe::new(move |request: Request<ReplayBody<Full<Bytes>>>| {
         let selected = request.extensions().get::<Selected>();
         let body = answer(selected.expect("a backend").backend().label());
-        std::future::ready(Ok::<_, Infallible>(respond(content_type, body)))
+        async move {
+            request.into_body().collect().await.expect("the question");
+            Ok::<_, Infallible>(respond(content_type, body))
+        }
     });
     let service = ServiceBuilder::new()
-        .layer(RetryThrottledLayer::new())
+        .layer(retry)
         .layer(PrioritySelectLayer::new(pool.clone()))
         .layer(ThrottleTrackerLayer::new())
-        .layer(StreamPeekLayer::new())
+        .layer(peek)
         .service(probe);
     let response = service.oneshot(Request::new(Full::from("{}"))).await;
     response.unwrap_or_else(|error| match error {})
@@ -125,4 +139,59 @@ async fn an_error_of_the_request_closes_nothing() {
     let response = send(&pool, SSE, move |_| chunks([invalid])).await;
     assert_eq!(response.status(), 400);
     assert_eq!(conditions(&pool), [Condition::Open; 2]);
+}
+
+fn stalled() -> ScriptedBody {
+    ScriptedBody::new().data(START).pause()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_stalls_before_its_content_goes_to_the_next() {
+    let pool = two();
+    let begun = Instant::now();
+    let peek = StreamPeekLayer::new().first_token(3 * SECOND);
+    let retry = RetryThrottledLayer::new();
+    let response = send_through(retry, peek, &pool, SSE, |label| match label {
+        "a" => stalled(),
+        _ => chunks([PING, CONTENT]),
+    });
+    let response = response.await;
+    assert_eq!(Instant::now() - begun, 3 * SECOND);
+    assert_eq!(bytes(response).await, [PING, CONTENT].concat());
+    let failing = Condition::Failing(10 * SECOND);
+    assert_eq!(conditions(&pool), [failing, Condition::Open]);
+    let snapshots = pool.snapshot(Scope::WHOLE, Instant::now());
+    let cause = snapshots[0].cause().expect("it is closed");
+    let message = "the upstream's response had no content within 3s";
+    assert_eq!(cause.message(), Some(message));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stream_of_the_last_attempt_may_stall() {
+    let layer = RetryThrottledLayer::new;
+    for (retry, stalls, served_by, closed) in [
+        // Each backend stalls: the last one is waited for.
+        (layer(), &["a", "b"][..], "b", 1),
+        // The first attempt is the only one, by number and by time.
+        (layer().max_attempts(1), &["a"], "a", 0),
+        (layer().deadline(2 * SECOND), &["a"], "a", 0),
+        (layer().deadline(4 * SECOND), &["a"], "b", 1),
+    ] {
+        let pool = two();
+        let peek = StreamPeekLayer::new().first_token(3 * SECOND);
+        let response = send_through(retry, peek, &pool, SSE, |label| {
+            if stalls.contains(&label) {
+                stalled()
+            } else {
+                chunks([CONTENT])
+            }
+        });
+        let response = response.await;
+        assert_eq!(response.status(), 200);
+        let selected = response.extensions().get::<Selected>();
+        assert_eq!(selected.expect("a backend").backend().label(), served_by);
+        let is_closed = |condition: &Condition| *condition != Condition::Open;
+        let conditions = conditions(&pool);
+        assert_eq!(conditions.iter().filter(|it| is_closed(it)).count(), closed);
+    }
 }

@@ -62,6 +62,7 @@ impl Check<'_> {
             connect: self.timeout(&path.key("connect"), table.connect),
             response_head: self.timeout(&path.key("response_head"), table.response_head),
             first_event: self.pause(&path.key("first_event"), table.first_event),
+            first_token: self.timeout_or_off(&path.key("first_token"), table.first_token),
             idle: self.timeout_or_off(&path.key("idle"), table.idle),
             retry_deadline: self.timeout_or_off(&path.key("retry_deadline"), table.retry_deadline),
             total: self.timeout_or_off(&path.key("total"), table.total),

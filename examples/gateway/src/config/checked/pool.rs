@@ -106,6 +106,8 @@ pub(crate) struct Timeouts {
     pub(crate) response_head: Duration,
     /// To the first content of a stream; then it goes out as it is.
     pub(crate) first_event: Duration,
+    /// From when an attempt began to the first content of its stream; then the request moves on, if another backend is left.
+    pub(crate) first_token: Option<Duration>,
     /// Between two chunks of a response body.
     pub(crate) idle: Option<Duration>,
     /// From when the request came to when the last attempt begins.
@@ -121,6 +123,7 @@ impl Default for Timeouts {
             // What Azure's smart load balancing waits for a response by default.
             response_head: Duration::from_secs(100),
             first_event: Duration::from_secs(5),
+            first_token: None,
             idle: Some(Duration::from_secs(300)),
             retry_deadline: None,
             total: None,

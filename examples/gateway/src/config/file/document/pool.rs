@@ -74,6 +74,8 @@ pub(crate) struct TimeoutsTable {
     pub(crate) response_head: Time,
     /// To the first content of a stream, which is held until then: an error may come in its place. Then it goes out as it is.
     pub(crate) first_event: Time,
+    /// From when an attempt began to the first content of its stream. Then the request moves on, if another backend is left.
+    pub(crate) first_token: Limit<Time>,
     /// Between two chunks of a response body.
     pub(crate) idle: Limit<Time>,
     /// From when the request came to when the last attempt begins.
@@ -89,6 +91,7 @@ impl Default for TimeoutsTable {
             connect: Time(timeouts.connect),
             response_head: Time(timeouts.response_head),
             first_event: Time(timeouts.first_event),
+            first_token: timeouts.first_token.map(Time).into(),
             idle: timeouts.idle.map(Time).into(),
             retry_deadline: timeouts.retry_deadline.map(Time).into(),
             total: timeouts.total.map(Time).into(),

@@ -48,6 +48,7 @@ expose_backend_url = false
 connect = "5s"
 response_head = "1m40s"
 first_event = "5s"
+first_token = "off"
 idle = "5m"
 retry_deadline = "off"
 total = "off"

@@ -55,6 +55,7 @@ fn what_a_pool_says() {
         connect = "1s"
         response_head = "2s"
         first_event = "0s"
+        first_token = "3s"
         idle = "off"
         retry_deadline = "4s"
         total = "5s"
@@ -87,6 +88,7 @@ fn what_a_pool_says() {
         connect: seconds(1),
         response_head: seconds(2),
         first_event: Duration::ZERO,
+        first_token: Some(seconds(3)),
         idle: None,
         retry_deadline: Some(seconds(4)),
         total: Some(seconds(5)),

@@ -1,0 +1,81 @@
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use spillover_hint::Report;
+
+/// The report on a refusal whose body has not come yet. In the extensions of the response it lets a request move on at once,
+/// and the rest of the refusal be read beside the next attempt.
+///
+/// The layer that makes that attempt takes it from the response and [reads](Self::poll_read) it. Clones share one reading.
+///
+/// ```
+/// use std::{future::ready, task::{Context, Poll, Waker}};
+///
+/// use http::{HeaderMap, StatusCode};
+/// use spillover_core::LateReport;
+/// use spillover_hint::{Refusal, Report};
+///
+/// let report = Report::from_head(StatusCode::PAYMENT_REQUIRED, &HeaderMap::new()).expect("a refusal");
+/// let late = LateReport::new(ready(report));
+/// late.on_report(|report| assert_eq!(report.refusal(), Refusal::Quota));
+/// let mut context = Context::from_waker(Waker::noop());
+/// assert_eq!(late.poll_read(&mut context), Poll::Ready(()));
+/// ```
+#[derive(Clone)]
+pub struct LateReport {
+    shared: Arc<Mutex<Late>>,
+}
+
+struct Late {
+    /// `None` when it is complete.
+    reading: Option<Pin<Box<dyn Future<Output = Report> + Send>>>,
+    on_report: Option<OnReport>,
+}
+
+type OnReport = Box<dyn FnOnce(&Report) + Send>;
+
+impl LateReport {
+    /// A report that this reading comes to.
+    pub fn new(reading: impl Future<Output = Report> + Send + 'static) -> Self {
+        let late = Late {
+            reading: Some(Box::pin(reading)),
+            on_report: None,
+        };
+        Self {
+            shared: Arc::new(Mutex::new(late)),
+        }
+    }
+
+    /// Sets what is done with the report when it is complete.
+    pub fn on_report(&self, then: impl FnOnce(&Report) + Send + 'static) {
+        self.lock().on_report = Some(Box::new(then));
+    }
+
+    /// Reads on. Ready when the report is complete and has been dealt with.
+    pub fn poll_read(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut late = self.lock();
+        let Some(reading) = &mut late.reading else {
+            return Poll::Ready(());
+        };
+        let report = ready!(reading.as_mut().poll(cx));
+        late.reading = None;
+        if let Some(then) = late.on_report.take() {
+            then(&report);
+        }
+        Poll::Ready(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Late> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for LateReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LateReport").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,65 @@
+use std::time::Duration;
+
+use http::Extensions;
+use spillover_core::{Selected, Tried};
+use tokio::time::Instant;
+
+/// The values in the extensions of a request that decide how long its stream is held.
+#[derive(Default)]
+pub(super) struct Attempt {
+    selected: Option<Selected>,
+    tried: Option<Tried>,
+    first_token: Option<FirstToken>,
+}
+
+/// By when a stream must have content.
+#[derive(Clone, Copy)]
+pub(super) struct FirstToken {
+    pub(super) limit: Duration,
+    pub(super) deadline: Instant,
+}
+
+impl Attempt {
+    pub(super) fn begin(extensions: &Extensions, first_token: Option<Duration>) -> Self {
+        let first_token = first_token.map(|limit| FirstToken {
+            limit,
+            deadline: after(Instant::now(), limit),
+        });
+        Self {
+            selected: extensions.get().cloned(),
+            tried: extensions.get().cloned(),
+            first_token,
+        }
+    }
+
+    /// Returns whether the client has more to send. A client may wait for the head before it does.
+    pub(super) fn is_awaiting_body(&self) -> bool {
+        self.tried.as_ref().is_some_and(Tried::is_awaiting_body)
+    }
+
+    /// By when there must be content; `None` also if the request could go nowhere else.
+    pub(super) fn first_token(&self, now: Instant) -> Option<FirstToken> {
+        self.first_token.filter(|_| self.may_move_on(now))
+    }
+
+    pub(super) fn into_selected(self) -> Option<Selected> {
+        self.selected
+    }
+
+    /// Returns whether another backend would be asked if this one refused now. Without a chosen backend that is not known here:
+    /// then it counts as true.
+    fn may_move_on(&self, now: Instant) -> bool {
+        match (&self.selected, &self.tried) {
+            (Some(selected), Some(tried)) => selected.may_move_on(tried, now),
+            (Some(_), None) => false,
+            (None, _) => true,
+        }
+    }
+}
+
+/// This long after an instant; in thirty years where that is more than a clock holds.
+pub(super) fn after(now: Instant, limit: Duration) -> Instant {
+    now.checked_add(limit).unwrap_or(now + FOR_EVER)
+}
+
+const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

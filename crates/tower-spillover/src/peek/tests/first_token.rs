@@ -1,0 +1,266 @@
+//! A deadline for the first content.
+
+use spillover_core::Affinity;
+
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(3);
+
+fn layer() -> StreamPeekLayer {
+    StreamPeekLayer::new().first_token(LIMIT)
+}
+
+/// A request that was sent to the first of two backends.
+fn request(tried: &Tried) -> Request<()> {
+    let backends = ["a", "b"].map(|label| {
+        let backend = Backend::builder(label).url("http://a.example");
+        backend.build().expect("a backend")
+    });
+    let selected = select(&Pool::new(backends).expect("a pool"));
+    tried.mark(selected.index());
+    let mut request = Request::new(());
+    request.extensions_mut().insert(selected);
+    request.extensions_mut().insert(tried.clone());
+    request
+}
+
+fn stalled(chunks: &[&'static str]) -> ScriptedBody {
+    let body = chunks
+        .iter()
+        .fold(ScriptedBody::new(), |body, chunk| body.data(*chunk));
+    body.pause()
+}
+
+/// The status and the report that come of a stream that stalls, and after how long.
+async fn outcome(
+    layer: StreamPeekLayer,
+    request: Request<()>,
+    response: Response<ScriptedBody>,
+) -> (u16, Option<Refusal>, Duration) {
+    let begun = Instant::now();
+    let response = peek_at(layer, request, response).await;
+    let status = response.status().as_u16();
+    (status, refusal(&response), Instant::now() - begun)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_without_content_by_then_is_given_up() {
+    let streams: [&[&str]; 10] = [
+        &[],
+        &[": OPENROUTER PROCESSING\n\n", ": keep-alive\n\n"],
+        &[START, PING, PING],
+        &[
+            "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n",
+        ],
+        &["event: message-start\ndata: {\"type\":\"message-start\"}\n\n"],
+        &[
+            "event: response.created\ndata: {\"type\":\"response.created\"}\n\n",
+            "event: response.in_progress\ndata: {\"type\":\"response.in_progress\"}\n\n",
+        ],
+        &["event: thread.run.queued\ndata: {}\n\n"],
+        &[
+            "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
+        ],
+        &["data: {\"choices\":[],\"prompt_filter_results\":[{\"prompt_index\":0}]}\n\n"],
+        // The content has begun and stalls in the middle.
+        &["data: {\"choices\":[{\"delta\":{\"content\":\"H"],
+    ];
+    for chunks in streams {
+        let request = request(&Tried::new());
+        let outcome = outcome(layer(), request, respond(SSE, stalled(chunks))).await;
+        assert_eq!(outcome, (504, Some(Refusal::Failing), LIMIT), "{chunks:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_is_one_of_each_form() {
+    for (content_type, begin, status) in [
+        (SSE, START.as_bytes().to_vec(), 504),
+        (EVENT_STREAM, event("messageStart", "{}"), 504),
+        (GRPC, Vec::new(), 200),
+    ] {
+        let body = ScriptedBody::new().data(begin).pause();
+        let begun = Instant::now();
+        let response = respond(content_type, body);
+        let response = peek_at(layer(), request(&Tried::new()), response).await;
+        assert_eq!(Instant::now() - begun, LIMIT);
+        assert_eq!(response.status(), status);
+        assert_eq!(refusal(&response), Some(Refusal::Failing));
+        if content_type == GRPC {
+            assert_eq!(response.headers()["grpc-status"], "14");
+            let message = &response.headers()["grpc-message"];
+            assert_eq!(message, "the upstream's response had no content within 3s");
+        } else {
+            let report = response.extensions().get::<Report>().expect("a report");
+            let cause = "the upstream's response had no content within 3s";
+            assert_eq!(report.cause(), Some(cause));
+            assert_eq!(response.headers()["content-type"], "application/json");
+            let body = bytes(response).await;
+            assert!(body.windows(cause.len()).any(|it| it == cause.as_bytes()));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn content_in_time_is_passed_on() {
+    let body = stalled(&[START]);
+    let handle = body.handle();
+    let response = respond(SSE, body);
+    let peeking = tokio::spawn(peek_at(layer(), request(&Tried::new()), response));
+    tokio::time::sleep(LIMIT - Duration::from_millis(1)).await;
+    handle.push_data(CONTENT);
+    let response = peeking.await.expect("a response");
+    assert_eq!(
+        (response.status(), refusal(&response)),
+        (StatusCode::OK, None)
+    );
+    // From then on it may take its time.
+    let mut body = response.into_body();
+    for expected in [START, CONTENT] {
+        let frame = body.frame().await.expect("a frame").expect("data");
+        assert_eq!(frame.into_data().expect("data"), expected);
+    }
+    tokio::time::sleep(10 * LIMIT).await;
+    handle.push_data(PING);
+    let frame = body.frame().await.expect("a frame").expect("data");
+    assert_eq!(frame.into_data().expect("data"), PING);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_begins_with_the_request() {
+    for (head_after, content_after, status, took) in [
+        // Content that comes with a late head counts. Content after a late head does not.
+        (4, None, 504, 4),
+        (4, Some(0), 200, 4),
+        (2, None, 504, 3),
+        (2, Some(0), 200, 2),
+    ] {
+        let mut body = Some(match content_after {
+            Some(_) => ScriptedBody::new().data(START).data(CONTENT).pause(),
+            None => ScriptedBody::new().data(START).pause(),
+        });
+        let probe = Probe::new(move |_| {
+            let body = body.take().expect("one request");
+            async move {
+                tokio::time::sleep(head_after * SECOND).await;
+                Ok::<_, Infallible>(respond(SSE, body))
+            }
+        });
+        let begun = Instant::now();
+        let service = layer().layer(probe);
+        let Ok(response) = service.oneshot(request(&Tried::new())).await;
+        assert_eq!(response.status(), status);
+        assert_eq!((Instant::now() - begun).as_secs(), took);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_goes_on_where_no_other_backend_would_be_asked() {
+    let cases: [fn(&Tried); 4] = [
+        |tried| tried.mark(1),
+        Tried::set_last,
+        |tried| tried.set_body_held(true),
+        Tried::set_request_failed,
+    ];
+    for (number, prepare) in cases.into_iter().enumerate() {
+        let tried = Tried::new();
+        let request = request(&tried);
+        prepare(&tried);
+        let body = stalled(&[START]);
+        let handle = body.handle();
+        let begun = Instant::now();
+        let response = peek_at(layer(), request, respond(SSE, body)).await;
+        assert_eq!(response.status(), 200, "{number}");
+        assert_eq!(Instant::now() - begun, 5 * SECOND, "{number}");
+        handle.push_data(CONTENT);
+        handle.resume();
+        assert_eq!(bytes(response).await, [START, CONTENT].concat());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pinned_request_stays_where_it_is() {
+    let pool = pool();
+    let affinity = Affinity::to("a").pinned();
+    let query = spillover_core::Query::new().affinity(affinity);
+    let strategy = spillover_core::Weighted::default();
+    let selected = pool.select_by(&strategy, &query, Instant::now(), 0);
+    let tried = Tried::new();
+    tried.mark(0);
+    let mut request = Request::new(());
+    request
+        .extensions_mut()
+        .insert(selected.expect("it is open"));
+    request.extensions_mut().insert(tried);
+    let outcome = outcome(layer(), request, respond(SSE, stalled(&[START]))).await;
+    assert_eq!(outcome, (200, None, 5 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_another_backend_a_stream_is_held_until_then_and_not_for_the_usual_time() {
+    for (limit, max_wait, expected) in [
+        (20, 5, (504, 20)),
+        (1, 5, (504, 1)),
+        (20, 0, (504, 20)),
+        (0, 5, (504, 0)),
+    ] {
+        let layer = StreamPeekLayer::new()
+            .first_token(limit * SECOND)
+            .max_wait(max_wait * SECOND);
+        let request = request(&Tried::new());
+        let (status, _, took) = outcome(layer, request, respond(SSE, stalled(&[START]))).await;
+        assert_eq!((status, took.as_secs() as u32), expected);
+    }
+    // Nor when the other backend goes while it is held.
+    let tried = Tried::new();
+    let layer = StreamPeekLayer::new().first_token(20 * SECOND);
+    let response = respond(SSE, stalled(&[START]));
+    let peeking = tokio::spawn(outcome(layer, request(&tried), response));
+    tokio::time::sleep(SECOND).await;
+    tried.mark(1);
+    assert_eq!(peeking.await.expect("a response"), (200, None, 20 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_backend_was_chosen_the_deadline_always_counts() {
+    let outcome = outcome(layer(), Request::new(()), respond(SSE, stalled(&[START]))).await;
+    assert_eq!(outcome, (504, Some(Refusal::Failing), LIMIT));
+
+    // Where one was, and nothing tries another, it never does.
+    let mut request = request(&Tried::new());
+    request.extensions_mut().remove::<Tried>();
+    let outcome = self::outcome(layer(), request, respond(SSE, stalled(&[START]))).await;
+    assert_eq!(outcome, (200, None, 5 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_held_stays_bounded_and_errors_come_first() {
+    let comments: &'static str = Box::leak(": keep-alive\n\n".repeat(6000).into_boxed_str());
+    let request_one = request(&Tried::new());
+    let outcome_one = outcome(layer(), request_one, respond(SSE, stalled(&[comments]))).await;
+    assert_eq!(outcome_one, (200, None, Duration::ZERO));
+
+    let request_two = request(&Tried::new());
+    let response = respond(SSE, stalled(&[START, OVERLOADED]));
+    let outcome_two = outcome(layer(), request_two, response).await;
+    assert_eq!(outcome_two, (529, Some(Refusal::Capacity), Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_streams_are_given_up() {
+    let body = ScriptedBody::new().pause();
+    let response = respond("application/json", body);
+    let outcome = outcome(layer(), request(&Tried::new()), response).await;
+    assert_eq!(outcome, (200, None, Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_away_drops_the_stream() {
+    let body = stalled(&[START]);
+    let handle = body.handle();
+    let peeking = tokio::spawn(peek_at(layer(), request(&Tried::new()), respond(SSE, body)));
+    tokio::task::yield_now().await;
+    peeking.abort();
+    assert!(peeking.await.expect_err("it was aborted").is_cancelled());
+    assert!(handle.is_dropped());
+}

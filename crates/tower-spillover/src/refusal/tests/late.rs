@@ -1,0 +1,319 @@
+//! Refusals whose body does not come with the head, while another backend is left.
+
+use std::sync::Mutex;
+
+use http_body_util::Full;
+use spillover_core::{Backend, Class, Condition, LateReport, Pool, Scope, StatusClassifier, Tried};
+use spillover_testing::body::BodyHandle;
+
+use super::*;
+use crate::{
+    retry::{ReplayBody, RetryThrottledLayer},
+    select::PrioritySelectLayer,
+    throttle::ThrottleTrackerLayer,
+};
+
+const PATIENCE: Duration = Duration::from_millis(20);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Backends that are asked in this order.
+fn pool(labels: &[&str]) -> Pool {
+    let backends = labels.iter().zip(1..).map(|(label, priority)| {
+        let builder = Backend::builder(*label).url(format!("http://{label}.example"));
+        builder.priority(priority).build().expect("a backend")
+    });
+    Pool::new(backends).expect("a pool")
+}
+
+fn condition(pool: &Pool) -> Condition {
+    pool.snapshot(Scope::WHOLE, Instant::now())[0].condition()
+}
+
+/// A refusal with this status and `retry-after`, of which the body may come late.
+fn refused(status: u16, retry_after: &str, body: ScriptedBody) -> Response<ScriptedBody> {
+    let mut response = Response::builder().status(status);
+    if !retry_after.is_empty() {
+        response = response.header("retry-after", retry_after);
+    }
+    response.body(body).expect("a head")
+}
+
+/// Sends a request through the layers. The first backend refuses; the next ones serve after `serves_after`.
+async fn send(
+    pool: &Pool,
+    refusal: Response<ScriptedBody>,
+    serves_after: Duration,
+) -> Response<ResumedBody<ScriptedBody>> {
+    let layer = ThrottleTrackerLayer::new();
+    send_through(layer, pool, [refusal], serves_after).await
+}
+
+async fn send_through<C>(
+    tracker: ThrottleTrackerLayer<C>,
+    pool: &Pool,
+    refusals: impl IntoIterator<Item = Response<ScriptedBody>>,
+    serves_after: Duration,
+) -> Response<ResumedBody<ScriptedBody>>
+where
+    C: spillover_core::Classify<Infallible> + Clone + Send + Sync + 'static,
+{
+    let refusals: Vec<_> = refusals.into_iter().collect();
+    let refusals = Mutex::new(refusals.into_iter());
+    let probe = Probe::new(move |request: Request<ReplayBody<Full<Bytes>>>| {
+        let refusal = refusals.lock().expect("no panic").next();
+        async move {
+            request.into_body().collect().await.expect("the question");
+            if let Some(refusal) = refusal {
+                return Ok::<_, Infallible>(refusal);
+            }
+            tokio::time::sleep(serves_after).await;
+            Ok(Response::new(ScriptedBody::new().data("served")))
+        }
+    });
+    let service = ServiceBuilder::new()
+        .layer(RetryThrottledLayer::new())
+        .layer(PrioritySelectLayer::new(pool.clone()))
+        .layer(tracker)
+        .layer(RefusalBodyLayer::new())
+        .service(probe);
+    let response = service.oneshot(Request::new(Full::from("{}"))).await;
+    response.unwrap_or_else(|error| match error {})
+}
+
+fn stalled() -> (ScriptedBody, BodyHandle) {
+    let body = ScriptedBody::new().data(&b"{\"error\":"[..]).pause();
+    let handle = body.handle();
+    (body, handle)
+}
+
+/// Lets the rest of the body come after a time.
+fn resume_after(handle: BodyHandle, delay: Duration, rest: &'static str) {
+    tokio::spawn(async move {
+        tokio::time::sleep(delay).await;
+        handle.push_data(rest);
+        handle.resume();
+    });
+}
+
+const QUOTA_REST: &str = r#" {"message": "No credit.", "code": "insufficient_quota"}}"#;
+
+/// How long the first backend is closed, this long after a request was sent whose next attempt takes longer.
+async fn closed_after(
+    time: Duration,
+    pool: Pool,
+    refusal: Response<ScriptedBody>,
+) -> (Condition, Pool) {
+    let sending = tokio::spawn({
+        let pool = pool.clone();
+        async move { text(send(&pool, refusal, 10 * SECOND).await).await }
+    });
+    tokio::time::sleep(time).await;
+    let condition = condition(&pool);
+    assert_eq!(sending.await.expect("no panic"), "served");
+    (condition, pool)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stalled_body_does_not_hold_up_the_next_attempt() {
+    for (status, retry_after, closed) in [
+        (429, "", Condition::Throttled(10 * SECOND)),
+        (429, "7", Condition::Throttled(7 * SECOND)),
+        (503, "", Condition::Failing(10 * SECOND)),
+        (529, "", Condition::Failing(10 * SECOND)),
+    ] {
+        let pool = pool(&["a", "b"]);
+        let (body, handle) = stalled();
+        let begun = Instant::now();
+        let response = send(&pool, refused(status, retry_after, body), Duration::ZERO).await;
+        assert_eq!(Instant::now() - begun, PATIENCE, "{status}");
+        assert_eq!(condition(&pool), closed);
+        assert_eq!(text(response).await, "served");
+        assert!(handle.is_dropped(), "the reading ends with the request");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_body_says_beside_the_next_attempt_closes_for_longer() {
+    let long_wait = r#" {"message": "Please try again in 45s.", "code": "rate_limit_exceeded"}}"#;
+    for (status, retry_after, rest, expected) in [
+        (429, "", QUOTA_REST, 300),
+        (429, "2", QUOTA_REST, 2),
+        (429, "", long_wait, 45),
+        (503, "", QUOTA_REST, 300),
+        // No news, or a shorter wait.
+        (429, "", " {}}", 10),
+        (429, "", "no JSON", 10),
+        (429, "50", long_wait, 50),
+    ] {
+        let (body, handle) = stalled();
+        resume_after(handle, SECOND / 2, rest);
+        let refusal = refused(status, retry_after, body);
+        let (condition, pool) = closed_after(SECOND * 51 / 100, pool(&["a", "b"]), refusal).await;
+        let (Condition::Throttled(wait) | Condition::Failing(wait)) = condition else {
+            panic!("it is open");
+        };
+        // By now a part of the time has passed.
+        assert_eq!(
+            wait.as_secs_f64().ceil() as u64,
+            expected,
+            "{status} {rest}"
+        );
+        let counts = pool.snapshot(Scope::WHOLE, Instant::now())[0].counts();
+        assert_eq!(counts.refused + counts.failed, 1, "it is counted once");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cause_is_known_then_and_a_coding_is_decoded() {
+    for coding in [Coding::Gzip, Coding::Zstd] {
+        let encoded = encode(coding, &[QUOTA.as_bytes()]).concat();
+        let (start, end) = encoded.split_at(encoded.len() / 2);
+        let body = ScriptedBody::new().data(start.to_vec()).pause();
+        let handle = body.handle();
+        handle.push_data(end.to_vec());
+        resume_after(handle, SECOND / 2, "");
+        let name = if coding == Coding::Gzip {
+            "gzip"
+        } else {
+            "zstd"
+        };
+        let mut refusal = refused(429, "", body);
+        let headers = refusal.headers_mut();
+        headers.insert("content-encoding", name.parse().expect("a value"));
+        let (condition, pool) = closed_after(SECOND, pool(&["a", "b"]), refusal).await;
+        assert!(matches!(condition, Condition::Throttled(wait) if wait > 299 * SECOND));
+        let snapshots = pool.snapshot(Scope::WHOLE, Instant::now());
+        let cause = snapshots[0].cause().expect("it is closed");
+        assert_eq!(
+            (cause.class(), cause.message()),
+            (Class::Quota, Some("No credit."))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_of_several_refusals_is_read() {
+    let pool = pool(&["a", "b", "c"]);
+    let refusals = [1, 2].map(|halves| {
+        let (body, handle) = stalled();
+        resume_after(handle, halves * SECOND / 2, QUOTA_REST);
+        refused(429, "", body)
+    });
+    let tracker = ThrottleTrackerLayer::new();
+    let response = send_through(tracker, &pool, refusals, 2 * SECOND).await;
+    assert_eq!(text(response).await, "served");
+    for snapshot in &pool.snapshot(Scope::WHOLE, Instant::now())[..2] {
+        let condition = snapshot.condition();
+        assert!(matches!(condition, Condition::Throttled(wait) if wait > 290 * SECOND));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_is_read_beside_an_attempt_than_before_one() {
+    // For a second.
+    let (body, handle) = stalled();
+    resume_after(
+        handle.clone(),
+        SECOND + Duration::from_millis(1),
+        QUOTA_REST,
+    );
+    let pool_one = pool(&["a", "b"]);
+    let sending = tokio::spawn(closed_after(2 * SECOND, pool_one, refused(429, "", body)));
+    tokio::time::sleep(SECOND + Duration::from_millis(5)).await;
+    assert!(handle.is_dropped());
+    let (condition, _) = sending.await.expect("no panic");
+    assert!(matches!(condition, Condition::Throttled(wait) if wait < 10 * SECOND));
+
+    // And 64 KiB.
+    let body = ScriptedBody::new().pause();
+    let handle = body.handle();
+    for _ in 0..640 {
+        handle.push_data(vec![b' '; 16 << 10]);
+    }
+    resume_after(handle.clone(), SECOND / 2, "");
+    closed_after(SECOND, pool(&["a", "b"]), refused(429, "", body)).await;
+    assert_eq!(handle.data_bytes(), 64 << 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_refusal_is_read_before_it_is_the_answer() {
+    let (body, handle) = stalled();
+    resume_after(handle, SECOND / 2, QUOTA_REST);
+    let pool_one = pool(&["a"]);
+    let begun = Instant::now();
+    let response = send(&pool_one, refused(429, "", body), Duration::ZERO).await;
+    assert_eq!(Instant::now() - begun, SECOND / 2);
+    assert_eq!(refusal(&response), Some(Refusal::Quota));
+    assert_eq!(condition(&pool_one), Condition::Throttled(300 * SECOND));
+    assert_eq!(text(response).await, ["{\"error\":", QUOTA_REST].concat());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_be_no_refusal_is_read_before_the_request_moves_on() {
+    let limit = r#" {"message": "Too long.", "code": "context_length_exceeded"}}"#;
+    for (rest, expected) in [(limit, 200), (" {}}", 400)] {
+        let (body, handle) = stalled();
+        resume_after(handle, SECOND / 2, rest);
+        let begun = Instant::now();
+        let pool = pool(&["a", "b"]);
+        let response = send(&pool, refused(400, "", body), Duration::ZERO).await;
+        assert_eq!(Instant::now() - begun, SECOND / 2);
+        assert_eq!(response.status(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_was_not_read_in_time_is_passed_on_where_nothing_moves_on() {
+    // Another backend is left, but no layer asks it.
+    let pool = pool(&["a", "b"]);
+    let tried = Tried::new();
+    let selected = pool.select(&tried, Scope::WHOLE, Instant::now(), 0);
+    tried.mark(0);
+    let (body, handle) = stalled();
+    let mut refusal = Some(refused(429, "", body));
+    let service = RefusalBodyLayer::new().layer(Probe::new(move |_: Request<()>| {
+        std::future::ready(Ok::<_, Infallible>(refusal.take().expect("one request")))
+    }));
+    let mut request = Request::new(());
+    request
+        .extensions_mut()
+        .insert(selected.expect("it is open"));
+    request.extensions_mut().insert(tried);
+    let Ok(response) = service.oneshot(request).await;
+    assert_eq!(super::refusal(&response), Some(Refusal::Throttled));
+    let late = response.extensions().get::<LateReport>().cloned();
+    assert!(!response.body().is_end_stream());
+    assert_eq!(response.body().size_hint().lower(), 9);
+
+    resume_after(handle, SECOND / 2, QUOTA_REST);
+    let whole = text(response).await;
+    assert_eq!(whole, ["{\"error\":", QUOTA_REST].concat());
+    // The frames are gone; reading on breaks nothing.
+    let late = late.expect("the body was late");
+    std::future::poll_fn(|cx| late.poll_read(cx)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_classifier_of_its_own_has_the_last_word() {
+    let classifier =
+        StatusClassifier::new().with_status(http::StatusCode::TOO_MANY_REQUESTS, Class::Failing);
+    let tracker = ThrottleTrackerLayer::new().with_classify(classifier);
+    let pool = pool(&["a", "b"]);
+    let (body, handle) = stalled();
+    resume_after(handle, SECOND / 2, QUOTA_REST);
+    let refusals = [refused(429, "", body)];
+    send_through(tracker, &pool, refusals, SECOND).await;
+    assert!(matches!(condition(&pool), Condition::Failing(wait) if wait < 10 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_away_ends_the_reading() {
+    let (body, handle) = stalled();
+    let pool = pool(&["a", "b"]);
+    let sending = tokio::spawn(async move { send(&pool, refused(429, "", body), SECOND).await });
+    tokio::time::sleep(SECOND / 2).await;
+    assert!(!handle.is_dropped());
+    sending.abort();
+    assert!(sending.await.expect_err("it was aborted").is_cancelled());
+    assert!(handle.is_dropped());
+}
