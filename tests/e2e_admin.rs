@@ -64,6 +64,7 @@ async fn the_status_of_an_idle_gateway_has_this_shape() {
             "attempts",
             "condition",
             "in_flight",
+            "kind",
             "label",
             "priority",
             "throttled_scopes",

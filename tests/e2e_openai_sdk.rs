@@ -12,7 +12,7 @@ use async_openai::{
     },
 };
 use futures_util::TryStreamExt;
-use spillover_testing::{MockUpstream, limit::Payg};
+use spillover_testing::{MockUpstream, limit::Payg, upstream::Provider};
 use spillover_tests::{
     e2e::{Gateway, GatewayBuilder, RefusingPort, answer, behaving, soon},
     gateway,
@@ -20,9 +20,10 @@ use spillover_tests::{
 
 const REPLY: &str = "It is a gateway, and nobody noticed.";
 
-/// A mock that wants this key, and says [`REPLY`].
+/// A mock of Azure OpenAI that wants this key, and says [`REPLY`].
 async fn backend(key: &str) -> MockUpstream {
-    let mock = MockUpstream::builder().api_key(key).reply(REPLY);
+    let mock = MockUpstream::builder().provider(Provider::Azure);
+    let mock = mock.api_key(key).reply(REPLY);
     mock.start().await.expect("a free port")
 }
 
@@ -32,6 +33,7 @@ fn in_front_of(backends: &[&MockUpstream], keys: &[&str]) -> GatewayBuilder {
         let label = number.to_string();
         gateway
             .backend(&label, number, backend.url())
+            .env(format!("BACKEND_{label}_KIND"), "azure")
             .key(&label, key)
     })
 }
@@ -137,7 +139,8 @@ async fn chat_and_stream_by_azure_config() {
 #[tokio::test]
 async fn the_clients_own_key_is_enough_where_the_gateway_has_none() {
     let backend = backend("of-the-client").await;
-    let gateway = gateway!().backend("1", 1, backend.url()).start().await;
+    let gateway = gateway!().backend("1", 1, backend.url());
+    let gateway = gateway.env("BACKEND_1_KIND", "azure").start().await;
     assert_eq!(chat(&client(openai(&gateway))).await.unwrap(), REPLY);
     assert_eq!(chat(&client(azure(&gateway))).await.unwrap(), REPLY);
 }

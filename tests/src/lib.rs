@@ -2,6 +2,7 @@
 
 pub mod e2e;
 pub mod entra;
+pub mod examples;
 pub mod grpc;
 pub mod stack;
 pub mod tools;

@@ -52,8 +52,8 @@ mod outcome;
 mod pool;
 
 pub use crate::{
-    backend::{Backend, BackendBuilder, Credential},
-    classify::{Answer, Classify, GrpcClassifier, StatusClassifier},
+    backend::{Backend, BackendBuilder, BackendKind, Credential},
+    classify::{Answer, Classify, Declined, GrpcClassifier, StatusClassifier},
     cooldown::{Cooldown, Cooldowns},
     error::{InvalidBackend, InvalidPool},
     late::LateReport,

@@ -5,6 +5,7 @@
 //! | [`probe`] | an inner service that notices a broken readiness contract: its clones are not ready |
 //! | [`body`] | a request or response body that plays a script: data, trailers, errors, waits |
 //! | [`limit`] | how providers limit, as pure models: windows of tokens and requests, a leaky bucket |
+//! | `coding` | bodies in gzip, deflate, br or zstd; needs the feature `coding` |
 //! | `upstream` | a mock LLM service on a real socket, rate-limited, that also misbehaves on demand; needs the feature `upstream` |
 //!
 //! # Example
@@ -31,6 +32,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod body;
+#[cfg(feature = "coding")]
+pub mod coding;
 pub mod limit;
 pub mod probe;
 mod sync;

@@ -97,6 +97,8 @@
 //! | [`Hedged`](hedge::Hedged) | response | `Hedge` | logs | one attempt at a time |
 //! | [`Affinity`] | request | you, if at all | `PrioritySelect` | any of the best that are open |
 //! | [`Scope`] | request | you, if at all | `PrioritySelect` | the deployment in the path, else the whole backend |
+//! | [`ModelFromPath`](rewrite::ModelFromPath) | request | `RewriteRequest` | a layer of your own that changes bodies | the path names the model, or none does |
+//! | [`UnsupportedPath`](rewrite::UnsupportedPath) | request | `RewriteRequest` | a layer of your own that answers in place of the backend | the backend may have the path |
 //! | [`Report`] | response | `RefusalBody`, `StreamPeek` | `ThrottleTracker`, `RefusalBody` | read off the head |
 //!
 //! The same by hand, with fewer layers:
@@ -270,10 +272,10 @@ pub use crate::util::ServiceBuilderExt;
 
 #[doc(no_inline)]
 pub use spillover_core::{
-    Affinity, Answer, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates, Cause,
-    Change, Class, Classify, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, Freed,
-    GrpcClassifier, InvalidBackend, InvalidPool, LateReport, Outcome, PeakEwma, Pool, Query, Scope,
-    Selected, StatusClassifier, Strategy, Tried, Weighted,
+    Affinity, Answer, Backend, BackendBuilder, BackendKind, BackendSnapshot, Candidate, Candidates,
+    Cause, Change, Class, Classify, Condition, Cooldown, Cooldowns, Counts, Credential, Declined,
+    Exhausted, Freed, GrpcClassifier, InvalidBackend, InvalidPool, LateReport, Outcome, PeakEwma,
+    Pool, Query, Scope, Selected, StatusClassifier, Strategy, Tried, Weighted,
 };
 #[doc(no_inline)]
 pub use spillover_hint::{Refusal, Report};

@@ -85,6 +85,10 @@ pub(crate) enum ErrorKind {
     /// Says a thing twice.
     Ambiguous,
     TooLarge,
+    /// A body that cannot be read, and has to be.
+    Unsupported,
+    /// A body that is not in the coding that its head names.
+    BadCoding,
     NoPool,
     MethodNotAllowed,
     /// No key, or one that is not known.
@@ -134,9 +138,10 @@ impl ErrorKind {
             Self::Credential | Self::Unavailable => StatusCode::BAD_GATEWAY,
             Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
-            Self::BadRequest | Self::Ambiguous => StatusCode::BAD_REQUEST,
+            Self::BadRequest | Self::Ambiguous | Self::BadCoding => StatusCode::BAD_REQUEST,
             Self::SlowRequest => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoPool => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -157,6 +162,8 @@ impl ErrorKind {
             Self::SlowRequest => ("invalid_request_error", "request_timeout"),
             Self::Ambiguous => ("invalid_request_error", "duplicate_field"),
             Self::TooLarge => ("invalid_request_error", "request_too_large"),
+            Self::Unsupported => ("invalid_request_error", "unsupported_media_type"),
+            Self::BadCoding => ("invalid_request_error", "invalid_content_encoding"),
             Self::NoPool => ("invalid_request_error", "not_found"),
             Self::MethodNotAllowed => ("invalid_request_error", "method_not_allowed"),
             Self::Unauthorized => ("invalid_request_error", "invalid_api_key"),
@@ -174,9 +181,12 @@ impl ErrorKind {
             Self::Timeout => "timeout_error",
             Self::TooLarge => "request_too_large",
             Self::NoPool => "not_found_error",
-            Self::BadRequest | Self::SlowRequest | Self::Ambiguous | Self::MethodNotAllowed => {
-                "invalid_request_error"
-            }
+            Self::BadRequest
+            | Self::SlowRequest
+            | Self::Ambiguous
+            | Self::Unsupported
+            | Self::BadCoding
+            | Self::MethodNotAllowed => "invalid_request_error",
             Self::Unauthorized => "authentication_error",
             Self::Forbidden => "permission_error",
         }
@@ -188,8 +198,8 @@ impl ErrorKind {
             Self::RateLimit | Self::Quota | Self::TooLarge => 8,
             Self::Credential | Self::Unavailable | Self::Overloaded => 14,
             Self::Timeout => 4,
-            Self::BadRequest | Self::SlowRequest | Self::Ambiguous => 3,
-            Self::NoPool | Self::MethodNotAllowed => 12,
+            Self::BadRequest | Self::SlowRequest | Self::Ambiguous | Self::BadCoding => 3,
+            Self::NoPool | Self::MethodNotAllowed | Self::Unsupported => 12,
             Self::Unauthorized => 16,
             Self::Forbidden => 7,
         }
@@ -283,10 +293,12 @@ mod tests {
         assert_eq!(grpc.headers()["grpc-message"], "100 %25 \"full\"%0A");
     }
     #[test]
-    fn who_may_not_come_in_is_told_in_the_words_of_each() {
+    fn each_kind_has_its_status_and_words_in_each_dialect() {
         for (kind, status, anthropic, grpc) in [
             (ErrorKind::Unauthorized, 401, "authentication_error", 16),
             (ErrorKind::Forbidden, 403, "permission_error", 7),
+            (ErrorKind::Unsupported, 415, "invalid_request_error", 12),
+            (ErrorKind::BadCoding, 400, "invalid_request_error", 3),
         ] {
             assert_eq!(kind.status(), status);
             assert_eq!(kind.anthropic(), anthropic);

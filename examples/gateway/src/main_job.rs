@@ -203,6 +203,9 @@ fn announce(config: &Config) {
     for variable in config.ignored() {
         tracing::info!(variable, "{why}");
     }
+    for warning in config.warnings() {
+        tracing::warn!(setting = warning.place(), "{}", warning.message());
+    }
     for backend in config.pools.iter().flat_map(|pool| &pool.backends) {
         let credential = match backend.credential {
             CredentialSource::Backend => own_field(&backend.backend),
@@ -213,6 +216,7 @@ fn announce(config: &Config) {
         tracing::info!(
             backend = backend.label(),
             url = backend.url(),
+            kind = backend.kind().as_str(),
             priority = backend.priority(),
             deployment = backend.deployment(),
             credential,

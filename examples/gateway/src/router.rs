@@ -54,6 +54,12 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
         let found = extensions.get::<Found>();
+        if let Some(unreadable) = found.and_then(Found::why_unreadable)
+            && self.site.routes().depends_on_model(&request)
+        {
+            let dialect = Dialect::of(request.uri(), request.headers());
+            return ResponseFuture::answer(unreadable.response(dialect));
+        }
         let model = found.and_then(Found::model);
         let index = match self.site.routes().choose(&request, model) {
             Ok(Some(index)) => index,
@@ -121,7 +127,7 @@ mod tests {
     use crate::{
         clients::{ClientsLayer, KeyRing},
         config::{self, PoolConfig, Route},
-        model_scope::{ModelScopeLayer, Wanted},
+        model_scope::{ModelScopeLayer, Uses, Wanted},
     };
 
     /// A site whose only pool, `chat`, takes the deployments that begin with `gpt`.
@@ -154,7 +160,11 @@ mod tests {
                 .unwrap();
             async { Ok(Response::new(Full::default())) }
         });
-        let service = ModelScopeLayer::new(Wanted::new([], true, false)).layer(inner);
+        let uses = Uses {
+            is_routed: true,
+            ..Uses::default()
+        };
+        let service = ModelScopeLayer::new(Wanted::new([], uses)).layer(inner);
         let request = Request::post("/").header("content-type", "application/json");
         let request = request.body(Full::<Bytes>::from(body)).unwrap();
         let Ok(_) = service.oneshot(request).now_or_never().unwrap();

@@ -2,7 +2,7 @@ use std::{fmt, num::NonZeroU32};
 
 use http::{HeaderValue, Uri, uri::Scheme};
 
-use crate::{Backend, Credential, InvalidBackend};
+use crate::{Backend, BackendKind, Credential, InvalidBackend};
 
 /// Builds a [`Backend`]; see [`Backend::builder`].
 #[derive(Clone)]
@@ -10,10 +10,12 @@ use crate::{Backend, Credential, InvalidBackend};
 pub struct BackendBuilder {
     label: String,
     url: String,
+    kind: Option<BackendKind>,
     priority: u32,
     weight: u32,
     credential: Option<Credential>,
     deployment: Option<String>,
+    model: Option<String>,
     max_concurrency: Option<u32>,
 }
 
@@ -22,10 +24,12 @@ impl BackendBuilder {
         Self {
             label,
             url: String::new(),
+            kind: None,
             priority: 1,
             weight: 1,
             credential: None,
             deployment: None,
+            model: None,
             max_concurrency: None,
         }
     }
@@ -34,6 +38,15 @@ impl BackendBuilder {
     pub fn url(self, url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            ..self
+        }
+    }
+
+    /// The form of OpenAI's API that the backend has. `RewriteRequest` of `tower-spillover` maps paths by it. Default:
+    /// [`BackendKind::of_host`] of the URL's host.
+    pub fn kind(self, kind: BackendKind) -> Self {
+        Self {
+            kind: Some(kind),
             ..self
         }
     }
@@ -56,10 +69,20 @@ impl BackendBuilder {
         }
     }
 
-    /// Replaces the deployment: the path segment after `deployments`, or else the parameter `deployment` of the query.
+    /// Replaces the deployment: the path segment after `deployments`, or else the parameter `deployment` of the query. Where a
+    /// request names a model instead, it replaces that, unless the backend has a [`model`](Self::model).
     pub fn deployment(self, deployment: impl Into<String>) -> Self {
         Self {
             deployment: Some(deployment.into()),
+            ..self
+        }
+    }
+
+    /// Replaces the model: the parameter `model` of the query, and the `model` of bodies, where a layer does that. Default: the
+    /// [`deployment`](Self::deployment).
+    pub fn model(self, model: impl Into<String>) -> Self {
+        Self {
+            model: Some(model.into()),
             ..self
         }
     }
@@ -83,6 +106,7 @@ impl BackendBuilder {
     /// * the URL is not an absolute `http` or `https` URL, or has a user, a query or a fragment;
     /// * the weight is 0;
     /// * the deployment is no single path segment of letters, digits, `-`, `_`, `.` or `~`;
+    /// * the model is empty or has control characters;
     /// * the number of requests in flight is 0.
     pub fn build(self) -> Result<Backend, InvalidBackend> {
         let refuse = |field, expected| InvalidBackend::new(&self.label, field, expected);
@@ -102,13 +126,19 @@ impl BackendBuilder {
         {
             return Err(refuse("deployment", DEPLOYMENT_EXPECTED));
         }
+        let is_model = |model: &String| !model.is_empty() && !model.contains(char::is_control);
+        if !self.model.as_ref().is_none_or(is_model) {
+            return Err(refuse("model", MODEL_EXPECTED));
+        }
         if self.max_concurrency == Some(0) {
             return Err(refuse("max_concurrency", COUNT_EXPECTED));
         }
 
+        let kind = self.kind;
         Ok(Backend {
             label: self.label.into(),
             url: self.url.into(),
+            kind: kind.unwrap_or_else(|| BackendKind::of_host(base.authority.host())),
             scheme: base.scheme,
             authority: base.authority,
             host: base.host,
@@ -117,6 +147,7 @@ impl BackendBuilder {
             weight: self.weight,
             credential: self.credential,
             deployment: self.deployment.map(Into::into),
+            model: self.model.map(Into::into),
             max_concurrency: self.max_concurrency.and_then(NonZeroU32::new),
         })
     }
@@ -124,9 +155,10 @@ impl BackendBuilder {
 
 impl fmt::Debug for BackendBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // URL and deployment are not checked yet: a secret may be in them, such as the password of a user.
+        // URL, deployment and model are not checked yet: a secret may be in them, such as the password of a user.
         f.debug_struct("BackendBuilder")
             .field("label", &self.label)
+            .field("kind", &self.kind)
             .field("priority", &self.priority)
             .field("weight", &self.weight)
             .field("credential", &self.credential)
@@ -186,5 +218,6 @@ fn is_plain_segment(segment: &str) -> bool {
 
 const COUNT_EXPECTED: &str = "a whole number of at least 1";
 const URL_EXPECTED: &str = "an absolute URL, http or https, without user, query or fragment, such as https://name.openai.azure.com";
+const MODEL_EXPECTED: &str = "a model";
 const DEPLOYMENT_EXPECTED: &str =
     "a deployment name of letters, digits, `-`, `_`, `.` and `~`, without slashes";

@@ -2,6 +2,7 @@
 
 mod builder;
 mod credential;
+mod kind;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,7 @@ use http::{
     uri::{Authority, Scheme},
 };
 
-pub use self::{builder::BackendBuilder, credential::Credential};
+pub use self::{builder::BackendBuilder, credential::Credential, kind::BackendKind};
 
 /// A rate-limited service that can take requests: base URL, priority, weight, credential, deployment.
 ///
@@ -35,6 +36,7 @@ pub use self::{builder::BackendBuilder, credential::Credential};
 pub struct Backend {
     label: Box<str>,
     url: Box<str>,
+    kind: BackendKind,
     scheme: Scheme,
     authority: Authority,
     host: HeaderValue,
@@ -43,6 +45,7 @@ pub struct Backend {
     weight: u32,
     credential: Option<Credential>,
     deployment: Option<Box<str>>,
+    model: Option<Box<str>>,
     max_concurrency: Option<NonZeroU32>,
 }
 
@@ -62,6 +65,12 @@ impl Backend {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The form of OpenAI's API that it has.
+    #[must_use]
+    pub fn kind(&self) -> BackendKind {
+        self.kind
     }
 
     /// `http` or `https`.
@@ -112,6 +121,18 @@ impl Backend {
         self.deployment.as_deref()
     }
 
+    /// The model that replaces the one that a request names: its own, or else the deployment.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.own_model().or(self.deployment())
+    }
+
+    /// The model of its own, apart from the deployment.
+    #[must_use]
+    pub fn own_model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
     /// How many requests it has in flight at most, from this pool; `None` is no limit.
     #[must_use]
     pub fn max_concurrency(&self) -> Option<NonZeroU32> {
@@ -125,6 +146,7 @@ impl Backend {
             && self.authority == other.authority
             && self.base_path == other.base_path
             && self.deployment == other.deployment
+            && self.model == other.model
             && self.credential.is_some() == other.credential.is_some()
     }
 
@@ -140,10 +162,12 @@ impl fmt::Debug for Backend {
         f.debug_struct("Backend")
             .field("label", &self.label)
             .field("url", &self.url)
+            .field("kind", &self.kind)
             .field("priority", &self.priority)
             .field("weight", &self.weight)
             .field("credential", &self.credential)
             .field("deployment", &self.deployment)
+            .field("model", &self.model)
             .field("max_concurrency", &self.max_concurrency)
             .finish_non_exhaustive()
     }

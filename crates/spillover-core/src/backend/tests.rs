@@ -1,6 +1,6 @@
 use http::HeaderName;
 
-use super::{Backend, Credential};
+use super::{Backend, BackendBuilder, Credential};
 
 fn url(url: &str) -> Result<Backend, crate::InvalidBackend> {
     Backend::builder("b").url(url).build()
@@ -110,5 +110,22 @@ fn a_credential_that_cannot_be_sent_is_refused() {
         assert!(Credential::bearer(secret).is_err());
         let error = Credential::header(name.clone(), secret).expect_err("refused");
         assert!(secret.is_empty() || !error.to_string().contains(secret));
+    }
+}
+
+#[test]
+fn model_is_its_own_or_else_the_deployment() {
+    let build = |backend: BackendBuilder| backend.url("https://b.example").build().unwrap();
+    let backend = build(Backend::builder("b"));
+    assert_eq!((backend.model(), backend.own_model()), (None, None));
+    let backend = build(Backend::builder("b").deployment("d"));
+    assert_eq!((backend.model(), backend.own_model()), (Some("d"), None));
+    let backend = build(Backend::builder("b").deployment("d").model("org/m: 1"));
+    assert_eq!(backend.model(), Some("org/m: 1"));
+    assert_eq!(backend.own_model(), Some("org/m: 1"));
+    assert_eq!(backend.deployment(), Some("d"));
+    for model in ["", "a\nb"] {
+        let backend = Backend::builder("b").url("https://b.example").model(model);
+        assert_eq!(backend.build().unwrap_err().field(), "model");
     }
 }

@@ -4,7 +4,7 @@ mod grpc;
 mod overrides;
 mod status;
 
-use http::{HeaderMap, Response, StatusCode};
+use http::{Extensions, HeaderMap, Response, StatusCode};
 use spillover_hint::Report;
 
 pub use self::{grpc::GrpcClassifier, status::StatusClassifier};
@@ -72,7 +72,13 @@ struct Head<'a> {
     status: StatusCode,
     headers: &'a HeaderMap,
     report: Option<&'a Report>,
+    extensions: &'a Extensions,
 }
+
+/// In the extensions of a response: a layer in front of the backend gave it, and the backend was not asked, since the request
+/// cannot be made one for it. The classifiers here take it for [`Class::Declined`]: another backend gets the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declined;
 
 impl<'a, E> Answer<'a, E> {
     /// The head of a response, and the backend that gave it.
@@ -90,6 +96,7 @@ impl<'a, E> Answer<'a, E> {
             status: response.status(),
             headers: response.headers(),
             report,
+            extensions: response.extensions(),
         };
         Self {
             result: Ok(head),
@@ -121,6 +128,13 @@ impl<'a, E> Answer<'a, E> {
     #[must_use]
     pub fn report(&self) -> Option<&'a Report> {
         self.head()?.report
+    }
+
+    /// Returns true for a response that is [`Declined`].
+    #[must_use]
+    pub fn is_declined(&self) -> bool {
+        let extensions = self.head().map(|head| head.extensions);
+        extensions.is_some_and(|extensions| extensions.get::<Declined>().is_some())
     }
 
     /// The error, where there is no response.

@@ -1,7 +1,7 @@
-use http::StatusCode;
+use http::{StatusCode, header::ACCEPT_ENCODING};
 use spillover_hint::{Refusal, Report};
 
-use super::{Answer, Classify, overrides::Overrides};
+use super::{Answer, Classify, Head, overrides::Overrides};
 use crate::Class;
 
 /// Goes by what the answer says of itself ([`Report`]), and by its status (RFC 9110 section 15, RFC 6585 section 4).
@@ -12,6 +12,8 @@ use crate::Class;
 /// | a limit that is renewed soon, mostly 429 | [`Class::Throttled`] |
 /// | a quota of a day or a month, or no money left | [`Class::Quota`] |
 /// | larger than the backend takes | [`Class::TooLarge`] |
+/// | a coding of the body that this backend does not take: 415 with `accept-encoding` (RFC 9110 section 15.5.16) | [`Class::Declined`] |
+/// | a layer's, in the place of the backend: [`Declined`](super::Declined) | [`Class::Declined`] |
 /// | too busy: 503, 529 | [`Class::Capacity`] |
 /// | other 5xx, 408, 424, 499, and every error | [`Class::Failing`] |
 /// | 401, or 403 about a key, when the backend has a credential of its own | [`Class::Credential`] |
@@ -43,10 +45,13 @@ impl<E> Classify<E> for StatusClassifier {
         let Some(head) = answer.head() else {
             return Class::Failing;
         };
+        let is_error = head.status.is_client_error() || head.status.is_server_error();
+        if is_error && answer.is_declined() {
+            return Class::Declined;
+        }
         if let Some(class) = self.overrides.get(head.status) {
             return class;
         }
-        let is_error = head.status.is_client_error() || head.status.is_server_error();
         let refusal = match head.report {
             Some(report) => Some(report.refusal()),
             None if is_error => {
@@ -67,9 +72,15 @@ impl<E> Classify<E> for StatusClassifier {
             Some(Refusal::Capacity) => Class::Capacity,
             Some(Refusal::Failing) => Class::Failing,
             Some(Refusal::Credential) if has_own_credential => Class::Credential,
+            // What one backend does not decode, such as zstd, another may.
+            Some(Refusal::Client) if is_about_coding(&head) => Class::Declined,
             Some(_) => Class::ClientError,
         }
     }
+}
+
+fn is_about_coding(head: &Head<'_>) -> bool {
+    head.status == StatusCode::UNSUPPORTED_MEDIA_TYPE && head.headers.contains_key(ACCEPT_ENCODING)
 }
 
 #[cfg(test)]
@@ -77,7 +88,7 @@ mod tests {
     use http::Response;
 
     use super::*;
-    use crate::{Backend, Credential};
+    use crate::{Backend, Credential, Declined};
 
     fn class(status: u16, backend: Option<&Backend>) -> Class {
         let mut response = Response::new(());
@@ -98,6 +109,7 @@ mod tests {
             (402, Class::Quota),
             (408, Class::Failing),
             (413, Class::TooLarge),
+            (415, Class::ClientError),
             (422, Class::ClientError),
             (429, Class::Throttled),
             (500, Class::Failing),
@@ -123,6 +135,26 @@ mod tests {
         assert_eq!(class(401, Some(&without)), Class::ClientError);
         assert_eq!(class(401, Some(&with)), Class::Credential);
         assert_eq!(class(403, Some(&with)), Class::Credential);
+    }
+
+    #[test]
+    fn request_that_a_backend_does_not_take_is_declined() {
+        let classifier =
+            StatusClassifier::new().with_status(StatusCode::BAD_REQUEST, Class::ClientError);
+        let mut response = Response::new(());
+        let class =
+            |response: &Response<()>| classifier.classify(&Answer::<()>::response(response, None));
+        response
+            .headers_mut()
+            .insert("accept-encoding", "gzip".parse().unwrap());
+        *response.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        assert_eq!(class(&response), Class::Declined);
+        *response.status_mut() = StatusCode::BAD_REQUEST;
+        assert_eq!(class(&response), Class::ClientError);
+        response.extensions_mut().insert(Declined);
+        assert_eq!(class(&response), Class::Declined);
+        *response.status_mut() = StatusCode::OK;
+        assert_eq!(class(&response), Class::Success);
     }
 
     #[test]

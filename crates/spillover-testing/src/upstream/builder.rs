@@ -9,6 +9,7 @@ use http::HeaderValue;
 
 use super::{
     behavior::Behavior,
+    provider::Provider,
     server::MockUpstream,
     shared::{Limits, Settings, Shared},
 };
@@ -29,6 +30,7 @@ impl Builder {
         Self {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             settings: Settings {
+                provider: None,
                 name: None,
                 api_key: None,
                 latency: Duration::ZERO,
@@ -47,6 +49,13 @@ impl Builder {
         self
     }
 
+    /// Stands for this provider: has its paths, its errors and its `model` in the body, and nothing else. Default: for none.
+    /// Then the paths of all providers are there, and errors are Azure's.
+    pub fn provider(mut self, provider: Provider) -> Self {
+        self.settings.provider = Some(provider);
+        self
+    }
+
     /// Puts `x-upstream: <name>` into every response.
     ///
     /// # Panics
@@ -57,7 +66,8 @@ impl Builder {
         self
     }
 
-    /// Wants this key, in `api-key` or as a bearer token; answers 401 without it.
+    /// Wants this key, in `api-key` or as a bearer token; answers 401 without it. [OpenAI](Provider::OpenAi) does not read
+    /// `api-key`.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.settings.api_key = Some(key.into());
         self

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 
 use super::{
+    api,
     ask::Ask,
-    azure,
     completion::Completion,
     in_flight::{Admission, InFlight},
     reply::Reply,
@@ -22,7 +22,8 @@ pub(super) async fn complete(
     in_flight: &mut InFlight,
 ) -> Response<Reply> {
     let Some(ask) = Ask::parse(body) else {
-        return azure::error(
+        return api::error(
+            shared,
             StatusCode::BAD_REQUEST,
             "The body is not a JSON object with a list of messages.",
         );
@@ -30,7 +31,7 @@ pub(super) async fn complete(
     let deployment = deployment.unwrap_or(&ask.model);
     let admitted = match shared.admit(deployment, ask.prompt_tokens, ask.max_tokens) {
         Ok(admitted) => admitted,
-        Err(refused) => return azure::throttled(&refused),
+        Err(refused) => return api::throttled(shared, &refused),
     };
     let completion = Completion::new(shared, &ask);
     in_flight.admitted(Admission {
@@ -46,7 +47,7 @@ pub(super) async fn complete(
             shared.settings.token_interval,
         )
     } else {
-        azure::json_response(StatusCode::OK, &completion.json())
+        api::json_response(StatusCode::OK, &completion.json())
     };
     if let Some(admitted) = admitted {
         response.headers_mut().extend(admitted.headers());

@@ -2,10 +2,14 @@
 //!
 //! [`MockUpstream`] speaks enough of OpenAI's API, and of Azure's form of it, for real SDKs:
 //!
-//! * `POST /v1/chat/completions`, `/chat/completions` and
+//! * `POST /v1/chat/completions`, `/openai/v1/chat/completions`, `/chat/completions` and
 //!   `/openai/deployments/{deployment}/chat/completions?api-version=..`, as JSON or as a stream;
-//! * `GET /v1/models`, `/models` and `/openai/models`;
+//! * `POST .../audio/transcriptions` below the same roots;
+//! * `GET /v1/models`, `/openai/v1/models`, `/models` and `/openai/models`;
 //! * over HTTP/1.1 and HTTP/2 without TLS.
+//!
+//! No service has all of these paths. A mock that stands for one is told so by its
+//! [`provider`](Builder::provider), and answers with 404 on every path that the [`Provider`] does not have.
 //!
 //! It limits as Azure does, by the models of [`limit`](crate::limit), and answers a refused request
 //! with Azure's headers and body. A prompt's size is estimated as a quarter of its characters;
@@ -58,8 +62,8 @@
 //! The server's clock is Tokio's. With a paused clock, time jumps ahead whenever all tasks wait for
 //! the network; use a running one.
 
+mod api;
 mod ask;
-mod azure;
 mod behavior;
 mod builder;
 mod chat;
@@ -68,6 +72,7 @@ mod connection;
 mod handle;
 mod in_flight;
 mod play;
+mod provider;
 mod reply;
 mod route;
 mod server;
@@ -80,5 +85,6 @@ pub use self::{
     behavior::Behavior,
     builder::Builder,
     handle::{RecordedRequest, Stats, UpstreamHandle},
+    provider::Provider,
     server::MockUpstream,
 };

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::{
-    azure,
+    api,
     behavior::{Action, Reading},
     chat,
     handle::RecordedRequest,
@@ -47,7 +47,7 @@ pub(super) async fn answer(
     pause(behavior.delay).await;
 
     let mut response = match behavior.action {
-        Action::Api => azure::serve(&shared, &parts, &body, &mut in_flight).await,
+        Action::Api => api::serve(&shared, &parts, &body, &mut in_flight).await,
         Action::Respond(response) => response.map(Reply::full),
         Action::Stall => pending().await,
         Action::Reset => end(&wire, Ending::Reset).await,

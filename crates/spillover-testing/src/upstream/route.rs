@@ -4,72 +4,130 @@ use http::{Method, Uri};
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Route<'a> {
     Chat { deployment: Option<&'a str> },
+    Transcription { deployment: Option<&'a str> },
     Models,
 }
 
 impl<'a> Route<'a> {
-    pub(super) fn of(method: &Method, uri: &'a Uri) -> Option<Self> {
-        match (method, uri.path()) {
-            (&Method::POST, "/v1/chat/completions" | "/chat/completions") => {
-                Some(Self::Chat { deployment: None })
+    /// The route of a path of Azure's dated API.
+    pub(super) fn dated(method: &Method, uri: &'a Uri) -> Option<Self> {
+        let mut params = uri.query()?.split('&');
+        // Azure knows no such resource either when the version is missing.
+        params.find(|param| param.starts_with("api-version="))?;
+        let path = uri.path();
+        match path.strip_prefix("/openai/deployments/") {
+            Some(rest) => {
+                let (deployment, rest) = rest.split_at(rest.find('/')?);
+                let has_deployments = rest != "/models" && !deployment.is_empty();
+                has_deployments.then(|| operation(method, rest, Some(deployment)))?
             }
-            (&Method::GET, "/v1/models" | "/models" | "/openai/models") => Some(Self::Models),
-            (&Method::POST, path) => {
-                let rest = path.strip_prefix("/openai/deployments/")?;
-                let deployment = rest.strip_suffix("/chat/completions")?;
-                let mut params = uri.query()?.split('&');
-                // Azure knows no such resource either when the version is missing.
-                let versioned = params.any(|param| param.starts_with("api-version="));
-                let named = !deployment.is_empty() && !deployment.contains('/');
-                (versioned && named).then_some(Self::Chat {
-                    deployment: Some(deployment),
-                })
-            }
-            _ => None,
+            None if path == "/openai/models" => operation(method, "/models", None),
+            None => None,
         }
+    }
+}
+
+/// The route of what follows the root of the API, or the deployment.
+pub(super) fn operation<'a>(
+    method: &Method,
+    path: &str,
+    deployment: Option<&'a str>,
+) -> Option<Route<'a>> {
+    match (method, path) {
+        (&Method::POST, "/chat/completions") => Some(Route::Chat { deployment }),
+        (&Method::POST, "/audio/transcriptions") => Some(Route::Transcription { deployment }),
+        (&Method::GET | &Method::HEAD, "/models") => Some(Route::Models),
+        _ => None,
+    }
+}
+
+/// The route at a mock that stands for no provider: the paths of both, and those without a root.
+pub(super) fn of_both<'a>(method: &Method, uri: &'a Uri) -> Option<Route<'a>> {
+    let path = uri.path();
+    let rest = ["/openai/v1", "/v1", ""]
+        .iter()
+        .find_map(|root| operation(method, path.strip_prefix(root)?, None));
+    match rest {
+        Some(route) => Some(route),
+        None if path == "/openai/models" => operation(method, "/models", None),
+        None => Route::dated(method, uri),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::provider::Provider, *};
+
+    const AZURE: Option<Provider> = Some(Provider::Azure);
+    const OPENAI: Option<Provider> = Some(Provider::OpenAi);
+
+    fn route(provider: Option<Provider>, method: &Method, uri: &str) -> Option<String> {
+        let uri = uri.parse().unwrap();
+        let route = Provider::route(provider, method, &uri)?;
+        Some(match route {
+            Route::Chat { deployment } => format!("chat {}", deployment.unwrap_or_default()),
+            Route::Transcription { .. } => "transcription".to_owned(),
+            Route::Models => "models".to_owned(),
+        })
+    }
 
     #[test]
-    fn routes() {
-        let chat = |deployment| Some(Route::Chat { deployment });
-        for (method, uri, route) in [
-            (Method::POST, "/v1/chat/completions", chat(None)),
-            (Method::POST, "/chat/completions?x=1", chat(None)),
-            (Method::GET, "/v1/chat/completions", None),
-            (Method::GET, "/v1/models", Some(Route::Models)),
+    fn each_provider_has_its_own_paths_only() {
+        let post = |uri| [AZURE, OPENAI].map(|provider| route(provider, &Method::POST, uri));
+        let azure = |route: &str| [Some(route.to_owned()), None];
+        let openai = |route: &str| [None, Some(route.to_owned())];
+        for (uri, expected) in [
+            ("/openai/v1/chat/completions", azure("chat ")),
+            ("/openai/v1/audio/transcriptions", azure("transcription")),
             (
-                Method::GET,
-                "/openai/models?api-version=1",
-                Some(Route::Models),
+                "/openai/deployments/gpt-4o/chat/completions?a=b&api-version=1",
+                azure("chat gpt-4o"),
             ),
+            ("/openai/deployments/gpt-4o/chat/completions", [None, None]),
             (
-                Method::POST,
-                "/openai/deployments/gpt-4o/chat/completions?a=b&api-version=2024-06-01",
-                chat(Some("gpt-4o")),
-            ),
-            (
-                Method::POST,
-                "/openai/deployments/gpt-4o/chat/completions",
-                None,
-            ),
-            (
-                Method::POST,
                 "/openai/deployments/chat/completions?api-version=1",
-                None,
+                [None, None],
             ),
             (
-                Method::POST,
                 "/openai/deployments//chat/completions?api-version=1",
-                None,
+                [None, None],
             ),
-            (Method::POST, "/", None),
+            ("/openai/chat/completions?api-version=1", [None, None]),
+            ("/v1/chat/completions?x=1", openai("chat ")),
+            ("/v1/audio/transcriptions", openai("transcription")),
+            ("/openai/v1/v1/chat/completions", [None, None]),
+            ("/v1/v1/chat/completions", [None, None]),
+            ("/v1/openai/v1/chat/completions", [None, None]),
+            ("/chat/completions", [None, None]),
+            ("/v1/models", [None, None]),
+            ("/", [None, None]),
         ] {
-            assert_eq!(Route::of(&method, &uri.parse().unwrap()), route, "{uri}");
+            assert_eq!(post(uri), expected, "{uri}");
         }
+        let get = |uri| [AZURE, OPENAI].map(|provider| route(provider, &Method::GET, uri));
+        assert_eq!(get("/v1/models"), openai("models"));
+        assert_eq!(get("/openai/v1/models"), azure("models"));
+        assert_eq!(get("/openai/models?api-version=1"), azure("models"));
+        assert_eq!(get("/openai/models"), [None, None]);
+        assert_eq!(get("/v1/chat/completions"), [None, None]);
+    }
+
+    #[test]
+    fn mock_of_no_provider_has_the_paths_of_all() {
+        for (method, uri) in [
+            (Method::POST, "/v1/chat/completions"),
+            (Method::POST, "/openai/v1/chat/completions"),
+            (Method::POST, "/chat/completions?x=1"),
+            (
+                Method::POST,
+                "/openai/deployments/d/chat/completions?api-version=1",
+            ),
+            (Method::GET, "/v1/models"),
+            (Method::GET, "/openai/models"),
+        ] {
+            assert!(route(None, &method, uri).is_some(), "{uri}");
+        }
+        let uri = "/openai/deployments/d/chat/completions";
+        assert_eq!(route(None, &Method::POST, uri), None);
     }
 }

@@ -13,6 +13,7 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     behavior::Behavior,
     handle::{RecordedRequest, Stats},
+    provider::Provider,
 };
 use crate::{
     limit::{Admitted, Limit, Refused},
@@ -33,6 +34,7 @@ pub(super) struct Shared {
 
 #[derive(Debug)]
 pub(super) struct Settings {
+    pub(super) provider: Option<Provider>,
     pub(super) name: Option<HeaderValue>,
     pub(super) api_key: Option<String>,
     pub(super) latency: Duration,

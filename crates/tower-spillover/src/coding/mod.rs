@@ -99,6 +99,17 @@ impl Coding {
         Ok(found)
     }
 
+    /// The name of the coding, such as `gzip`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+            Self::Brotli => "br",
+            Self::Zstd => "zstd",
+        }
+    }
+
     /// Names are of no case (RFC 9110 section 8.4.1).
     fn named(name: &[u8]) -> Option<Self> {
         let is = |other: &[u8]| name.eq_ignore_ascii_case(other);

@@ -5,10 +5,37 @@
 //! * scheme and authority become the backend's, whatever the request target named;
 //! * the base path of the backend is put in front of the path;
 //! * `host` becomes the backend's;
+//! * the path becomes one that the backend's [kind](spillover_core::BackendKind) has, see below;
 //! * when the backend has a deployment, it replaces the path segment after the first `deployments`; in a path without one, as
-//!   that of Azure's realtime API, the parameter `deployment` of the query; and nothing else;
+//!   that of Azure's realtime API, the parameter `deployment` of the query;
+//! * when the backend has a [model](spillover_core::Backend::model), which by default is its deployment, it replaces the parameter
+//!   `model` of the query, as that of OpenAI's realtime API, in a path without a deployment. Bodies are left alone;
 //! * when the backend has a credential, every credential of the client is removed, and the backend's is set. Without one the
 //!   client's pass.
+//!
+//! # Paths
+//!
+//! The v1 API of OpenAI is below `/v1` there, and below `/openai/v1` at Azure, which has a dated API beside it. Clients may ask
+//! for any of them: the [kind](spillover_core::BackendKind) of the backend decides how a path is mapped.
+//!
+//! | path of the client | at `Azure` | at `OpenAi` | at `Other` |
+//! |---|---|---|---|
+//! | `/v1/...` | `/openai/v1/...` | `/v1/...` | `/v1/...` |
+//! | `/openai/v1/...` | as it is | `/v1/...` | as it is |
+//! | `/openai/deployments/NAME/OPERATION?api-version=...` | as it is | `/v1/OPERATION`, with a [`ModelFromPath`] | as it is |
+//! | `/openai/...?api-version=...` | as it is | `/v1/...` | as it is |
+//! | any other, or one with a segment `.` or `..` | as it is | as it is | as it is |
+//!
+//! At `OpenAi` a path of Azure loses its `api-version`, and a parameter `deployment` becomes `model`, as in `/openai/realtime`. A
+//! path below `/openai` that OpenAI has not, such as that of `extensions/chat/completions`, stays as it is, with an
+//! [`UnsupportedPath`] in the extensions.
+//!
+//! A URL that ends with the root of an API, as the base URLs of SDKs do, has that root only once: `https://x.example/v1` and
+//! the path `/v1/models` are `https://x.example/v1/models`. At `Azure` these roots are `/openai/v1`, `/openai` and `/v1`, for paths
+//! below `/v1` or `/openai`. At `OpenAi` it is `/v1`. At `Other` it is `/v1` for a path below `/v1`, and `/openai/v1` for one below
+//! `/openai/v1`.
+//!
+//! # Credentials
 //!
 //! Clients have credentials in the fields `authorization`, `api-key`, `ocp-apim-subscription-key`, `x-api-key` and
 //! `x-goog-api-key`; where they cannot set fields, in the parameters `api-key`, `subscription-key` and `key` of the query, and
@@ -60,7 +87,9 @@
 //! A tonic `Channel` sets scheme and authority itself, to those of its endpoint: there this layer is of use for the path
 //! and the credential only, and [`BackendSteer`](crate::steer) chooses the channel.
 
+mod api;
 mod layer;
+mod model;
 mod path;
 mod query;
 mod service;
@@ -68,4 +97,8 @@ mod subprotocol;
 #[cfg(test)]
 mod tests;
 
-pub use self::{layer::RewriteRequestLayer, service::RewriteRequest};
+pub use self::{
+    layer::RewriteRequestLayer,
+    model::{ModelFromPath, UnsupportedPath},
+    service::RewriteRequest,
+};

@@ -1,10 +1,14 @@
 use std::task::{Context, Poll};
 
-use http::{HeaderMap, Request, Uri, header::HOST, uri::Parts};
+use http::{
+    HeaderMap, Request, Uri,
+    header::HOST,
+    uri::{Parts, PathAndQuery},
+};
 use spillover_core::{Backend, Credential, Selected};
 use tower_service::Service;
 
-use super::{path, subprotocol};
+use super::{UnsupportedPath, path, subprotocol};
 
 /// Makes requests ones for the selected backend; see the [module](super).
 #[derive(Clone, Debug)]
@@ -37,20 +41,27 @@ where
         let (mut head, body) = request.into_parts();
         if let Some(selected) = head.extensions.get::<Selected>() {
             let backend = selected.backend();
-            head.uri = uri_at(backend, &head.uri);
+            let rewritten = path::rewrite(backend, &head.uri);
+            head.uri = uri_at(backend, rewritten.path_and_query, &head.uri);
             rewrite_headers(backend, &mut head.headers);
+            if let Some(model) = rewritten.model {
+                head.extensions.insert(model);
+            }
+            if rewritten.is_unsupported {
+                head.extensions.insert(UnsupportedPath);
+            }
         }
         self.inner.call(Request::from_parts(head, body))
     }
 }
 
-fn uri_at(backend: &Backend, uri: &Uri) -> Uri {
+fn uri_at(backend: &Backend, path_and_query: PathAndQuery, original: &Uri) -> Uri {
     let mut parts = Parts::default();
     parts.scheme = Some(backend.scheme().clone());
     parts.authority = Some(backend.authority().clone());
-    parts.path_and_query = Some(path::rewrite(backend, uri));
+    parts.path_and_query = Some(path_and_query);
     // The three parts are there, and each was parsed: there is nothing left that could be refused.
-    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+    Uri::from_parts(parts).unwrap_or_else(|_| original.clone())
 }
 
 fn rewrite_headers(backend: &Backend, headers: &mut HeaderMap) {

@@ -3,7 +3,9 @@
 use std::{convert::Infallible, task::Poll};
 
 use http::{HeaderMap, Method, Request, Response, Version, header::HOST};
-use spillover_core::{Backend, BackendBuilder, Credential, Pool, Scope, Selected, Tried};
+use spillover_core::{
+    Backend, BackendBuilder, BackendKind, Credential, Pool, Scope, Selected, Tried,
+};
 use spillover_testing::Probe;
 use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
@@ -319,4 +321,39 @@ fn the_inner_service_is_accessible() {
     assert_eq!(*service.get_ref(), "inner");
     *service.get_mut() = "other";
     assert_eq!(service.into_inner(), "other");
+}
+
+#[tokio::test]
+async fn model_of_a_path_that_names_none_any_more_is_told() {
+    let openai = |label| backend(label).kind(BackendKind::OpenAi);
+    let target = "/openai/deployments/gpt%2D4o/chat/completions?api-version=2024-10-21&x=1";
+    let sent = rewritten(openai("b"), &request(target)).await;
+    assert_eq!(sent.uri(), "https://b.example/v1/chat/completions?x=1");
+    let model = sent.extensions().get::<ModelFromPath>().unwrap();
+    assert_eq!(model.model(), "gpt-4o");
+
+    let sent = rewritten(openai("b").deployment("own"), &request(target)).await;
+    assert_eq!(sent.uri(), "https://b.example/v1/chat/completions?x=1");
+    let model = sent.extensions().get::<ModelFromPath>().unwrap();
+    assert_eq!(model.model(), "own");
+
+    let azure = backend("b").kind(BackendKind::Azure);
+    let sent = rewritten(azure, &request(target)).await;
+    assert_eq!(sent.uri().path_and_query().unwrap(), target);
+    assert!(sent.extensions().get::<ModelFromPath>().is_none());
+}
+
+#[tokio::test]
+async fn path_that_a_backend_does_not_have_is_told() {
+    let target = "/openai/deployments/gpt-4o/extensions/chat/completions?api-version=1";
+    for (kind, is_unsupported) in [
+        (BackendKind::OpenAi, true),
+        (BackendKind::Azure, false),
+        (BackendKind::Other, false),
+    ] {
+        let sent = rewritten(backend("b").kind(kind), &request(target)).await;
+        assert_eq!(sent.uri().path_and_query().unwrap(), target);
+        let told = sent.extensions().get::<UnsupportedPath>();
+        assert_eq!(told.is_some(), is_unsupported, "{kind}");
+    }
 }

@@ -68,6 +68,7 @@ struct ClientKey {
 struct Backend {
     label: String,
     url: String,
+    kind: &'static str,
     priority: u32,
     weight: u32,
     condition: &'static str,
@@ -182,6 +183,7 @@ impl Backend {
         Self {
             label: backend.label().into(),
             url: backend.url().into(),
+            kind: backend.kind().as_str(),
             priority: backend.priority(),
             weight: backend.weight(),
             condition,

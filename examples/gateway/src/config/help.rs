@@ -21,11 +21,15 @@ pub(super) fn after() -> StyledStr {
 const ENVIRONMENT: &str = "  \
   BACKEND_<LABEL>_URL              base URL, http or https; required
   BACKEND_<LABEL>_PRIORITY         whole number, a lower one is used first; required
-  BACKEND_<LABEL>_APIKEY           sent as api-key
-  BACKEND_<LABEL>_AUTH             key, entra or passthrough: what authenticates to it,
-                                   an APIKEY, a token of Entra ID, or what the client
-                                   sends. Default: key with an APIKEY, else entra
-  BACKEND_<LABEL>_DEPLOYMENT_NAME  replaces the deployment in the path
+  BACKEND_<LABEL>_APIKEY           the key
+  BACKEND_<LABEL>_AUTH             key, bearer, entra or passthrough: what authenticates
+                                   to it: the APIKEY as api-key, or as a bearer token, a
+                                   token of Entra ID, or what the client sends. Default:
+                                   with an APIKEY bearer for OpenAI, else key; without
+                                   one entra
+  BACKEND_<LABEL>_DEPLOYMENT_NAME  replaces the deployment or model of requests
+  BACKEND_<LABEL>_KIND             azure, openai or other: its form of OpenAI's API, by
+                                   which paths are mapped. Default: by the host of the URL
   CLIENT_KEYS                      NAME:SHA256,...: the keys of which a client must show
                                    one; spillover hash-key prints the digests. Default:
                                    everybody may come in

@@ -39,12 +39,14 @@ mod check;
 mod checked;
 mod cli;
 mod error;
+mod family;
 mod file;
 mod flags;
 mod help;
 mod import;
 mod listen;
 mod log_format;
+mod operation;
 mod order;
 mod overrides;
 mod setting;
@@ -98,6 +100,7 @@ pub struct Config {
     /// Whether there is a file, and not only the environment.
     pub(crate) has_file: bool,
     ignored: Vec<String>,
+    warnings: Vec<Problem>,
 }
 
 impl Config {
@@ -169,7 +172,7 @@ impl Config {
     pub(crate) fn effective(cli: &Cli) -> Result<(Self, String), ConfigError> {
         let (config, document) =
             Self::with_document(cli, env::vars_os(), &mut ReadFiles::default())?;
-        let text = document.print(&config.ignored);
+        let text = document.print(config.ignored(), config.warnings());
         Ok((config, text))
     }
 
@@ -227,6 +230,12 @@ impl Config {
     pub fn backends(&self) -> Vec<&Backend> {
         let backends = self.pools[0].backends.iter();
         backends.map(|config| &config.backend).collect()
+    }
+
+    /// Settings that are probably a mistake and do not keep the gateway from starting, each with its place.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 
     /// The names of the `BACKEND_` variables that were ignored, to be logged once there is a log.

@@ -75,12 +75,17 @@ impl Source {
         let path = Path::default().key("pools").index(0).key("backends");
         if backends.is_empty() {
             // Why, is said already.
-            origin.mark_wrong(path);
+            origin.mark_wrong(path.clone());
         } else {
-            origin.override_by(path, backends::ANY_URL);
+            origin.override_by(path.clone(), backends::ANY_URL);
+        }
+        let mut tables = Vec::new();
+        for (index, (table, place)) in backends.into_iter().enumerate() {
+            origin.override_by(path.index(index).key("url"), place);
+            tables.push(table);
         }
         let pool = PoolTable {
-            backends,
+            backends: tables,
             ..PoolTable::default()
         };
         Self {

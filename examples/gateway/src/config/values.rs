@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use spillover_core::{Backend, BackendBuilder, Credential};
+use http::Uri;
+use spillover_core::{Backend, BackendBuilder, BackendKind, Credential};
 use tower_spillover::select::WhenExhausted;
 use tracing_subscriber::EnvFilter;
 
-use super::file::{ClientKeyTable, CredentialTable, Secret};
+use super::file::{ClientKeyTable, CredentialTable, KindWord, Secret};
 
 pub(super) fn timeout(text: &str) -> Result<Duration, &'static str> {
     const EXPECTED: &str = "a number of seconds from 0.001 to 86400, such as 100 or 2.5";
@@ -54,6 +55,26 @@ pub(super) fn priority(text: &str) -> Result<u32, &'static str> {
 pub(super) fn api_key(text: &str) -> Result<CredentialTable, &'static str> {
     Credential::api_key(text).map_err(|invalid| invalid.expected())?;
     Ok(CredentialTable::ApiKey(Secret::Inline(text.to_owned())))
+}
+
+pub(super) fn bearer(text: &str) -> Result<CredentialTable, &'static str> {
+    Credential::bearer(text).map_err(|invalid| invalid.expected())?;
+    Ok(CredentialTable::Bearer(Secret::Inline(text.to_owned())))
+}
+
+pub(super) fn kind(text: &str) -> Result<KindWord, &'static str> {
+    match &*text.to_ascii_lowercase() {
+        "azure" => Ok(KindWord::Azure),
+        "openai" => Ok(KindWord::OpenAi),
+        "other" => Ok(KindWord::Other),
+        _ => Err("azure, openai or other"),
+    }
+}
+
+/// The kind of a backend that does not say it; `None` where the URL is none.
+pub(super) fn kind_of_url(url: &str) -> Option<KindWord> {
+    let uri: Uri = url.parse().ok()?;
+    uri.host().map(BackendKind::of_host).map(KindWord::from)
 }
 
 pub(super) fn log_filter(text: &str) -> Result<(), &'static str> {

@@ -1,12 +1,12 @@
 use std::{fmt::Write, io, time::Duration};
 
-use spillover_core::{Backend, Pool};
+use spillover_core::{Backend, BackendKind, Pool};
 use spillover_testing::{
     limit::{Limit, Payg, Ptu},
-    upstream::{MockUpstream, Stats},
+    upstream::{MockUpstream, Provider, Stats},
 };
 
-/// Three mock backends in two tiers. The last one alone could serve all of the demo's traffic: no request needs to fail.
+/// Three mocks of Azure OpenAI in two tiers. The last one alone could serve all of the demo's traffic: no request needs to fail.
 pub(super) struct Fleet {
     members: Vec<Member>,
 }
@@ -47,6 +47,7 @@ impl Fleet {
         let backend = |member: &Member| {
             Backend::builder(member.label)
                 .url(member.upstream.url())
+                .kind(BackendKind::Azure)
                 .priority(member.priority)
                 .build()
         };
@@ -61,7 +62,7 @@ impl Fleet {
     }
 
     pub(super) fn introduction(&self) -> String {
-        let mut text = String::from("Spillover in front of three mock backends:\n\n");
+        let mut text = String::from("Spillover in front of three mocks of Azure OpenAI:\n\n");
         for Member {
             label,
             priority,
@@ -84,6 +85,7 @@ impl Member {
         limit: impl Into<Limit>,
     ) -> io::Result<Self> {
         let upstream = MockUpstream::builder()
+            .provider(Provider::Azure)
             .name(label)
             .limit(limit)
             .latency(Duration::from_millis(40))

@@ -7,7 +7,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{budget::Taken, scan::Scan};
+use super::{budget::Taken, look::Look};
 
 /// A request body of which the beginning may have been read: it comes again, as it came, before the rest.
 #[derive(Debug)]
@@ -57,10 +57,10 @@ impl<B> ReadBody<B> {
 }
 
 impl<B: Body<Data = Bytes> + Unpin> ReadBody<B> {
-    /// Reads as far as what is searched for, and not beyond the limit. Whether there was room for that.
-    pub(super) fn poll_scan(
+    /// Reads as far as what is searched for, and not beyond the limit. Returns false if there was no room for that.
+    pub(super) fn poll_look(
         &mut self,
-        scan: &mut Scan,
+        look: &mut Look,
         cx: &mut Context<'_>,
     ) -> Poll<Result<bool, B::Error>> {
         while let Some(rest) = &mut self.rest {
@@ -71,25 +71,27 @@ impl<B: Body<Data = Bytes> + Unpin> ReadBody<B> {
             if rest.is_end_stream() {
                 self.rest = None;
             }
-            // Trailers of a request in JSON say nothing.
+            // Trailers say nothing about the model.
             let Ok(data) = frame.into_data() else {
                 continue;
             };
-            let is_done = scan.look(&data);
-            let has_room = self.first.is_none() || self.taken.take(scan.budget(), cost(&data));
+            let is_done = look.see(&data);
+            let has_room = look.has_room()
+                && (self.first.is_none() || self.taken.take(look.budget(), cost(&data)));
             self.keep(data);
             if !has_room {
-                scan.give_up();
+                look.give_up();
                 return Poll::Ready(Ok(false));
             }
             if is_done {
-                break;
+                return Poll::Ready(Ok(true));
             }
-            if self.length.max(self.taken.bytes()) as u64 > scan.limit() {
-                scan.give_up();
-                break;
+            if self.length.max(self.taken.bytes()) as u64 > look.limit() {
+                look.give_up();
+                return Poll::Ready(Ok(true));
             }
         }
+        look.finish();
         Poll::Ready(Ok(true))
     }
 }
@@ -142,14 +144,29 @@ mod tests {
     use std::{convert::Infallible, future::poll_fn};
 
     use futures_util::stream;
+    use http::{Request, header::CONTENT_TYPE};
     use http_body_util::{BodyExt, Full, StreamBody};
-
     use tower_spillover::Scope;
 
     use super::*;
-    use crate::model_scope::{Wanted, budget::Budget};
+    use crate::model_scope::{Uses, Wanted, budget::Budget, wanted};
 
     type Read = (Option<Scope>, Bytes);
+
+    fn begin(wanted: &Wanted) -> Look {
+        let request = Request::post("/").header(CONTENT_TYPE, "application/json");
+        let request = request.body(()).unwrap();
+        Look::begin(&request, wanted, false).unwrap().unwrap()
+    }
+
+    /// Where requests are routed by their model.
+    fn routed() -> Wanted {
+        let uses = Uses {
+            is_routed: true,
+            ..Uses::default()
+        };
+        Wanted::new([], uses)
+    }
 
     async fn read<B>(body: B) -> (Read, SizeHint)
     where
@@ -163,9 +180,9 @@ mod tests {
         B: Body<Data = Bytes, Error = Infallible> + Unpin,
     {
         let mut body = ReadBody::unread(body);
-        let mut scan = Scan::new(wanted);
-        let Ok(_) = poll_fn(|cx| body.poll_scan(&mut scan, cx)).await;
-        let scope = scan.model().map(Scope::of);
+        let mut look = begin(&wanted);
+        let Ok(_) = poll_fn(|cx| body.poll_look(&mut look, cx)).await;
+        let scope = look.model().map(Scope::of);
         let hint = body.size_hint();
         let Ok(bytes) = body.collect().await;
         ((scope, bytes.to_bytes()), hint)
@@ -211,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_body_passes_through() {
-        let half = Wanted::default().limit() as usize / 2;
+        let half = wanted::limit(false) as usize / 2;
         let chunk = Bytes::from(vec![b' '; half]);
         let ((scope, body), hint) = read(chunks(vec![chunk; 5])).await;
         assert_eq!(scope, None);
@@ -221,7 +238,7 @@ mod tests {
 
     #[tokio::test]
     async fn so_does_one_of_very_many_chunks() {
-        let length = Wanted::default().limit() as usize / 8;
+        let length = wanted::limit(false) as usize / 8;
         let ((scope, body), hint) = read(chunks(vec![Bytes::from_static(b" "); length])).await;
         assert_eq!((scope, body.len()), (None, length));
         // What is kept of a chunk takes more than the byte that it has.
@@ -230,12 +247,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_kept_of_all_is_bounded() {
-        let wanted = Wanted::new([], true, false).with_budget(Budget::new(300));
+        let wanted = routed().with_budget(Budget::new(300));
         let whole = async || {
             let parts = [&b"{"[..], &[b' '; 200], b"}"].map(Bytes::from_static);
             let mut body = ReadBody::unread(chunks(parts.into()));
-            let mut scan = Scan::new(wanted.clone());
-            let Ok(has_room) = poll_fn(|cx| body.poll_scan(&mut scan, cx)).await;
+            let mut look = begin(&wanted);
+            let Ok(has_room) = poll_fn(|cx| body.poll_look(&mut look, cx)).await;
             (has_room, body)
         };
         let (has_room, first) = whole().await;
@@ -253,9 +270,9 @@ mod tests {
 
     #[tokio::test]
     async fn where_the_model_decides_a_larger_body_has_none() {
-        let wanted = Wanted::new([], true, false);
+        let wanted = routed();
         let part = Bytes::from(vec![b'x'; 1 << 20]);
-        let parts = wanted.limit() as usize / part.len() + 1;
+        let parts = wanted::limit(true) as usize / part.len() + 1;
         let mut all = vec![Bytes::from_static(br#"{"model":"a","x":""#)];
         all.resize(1 + parts, part);
         all.push(Bytes::from_static(br#"","model":"b"}"#));

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower::{BoxError, Service};
 use tower_spillover::Scope;
 
-use super::{ReadBody, Wanted, of_path, scan::Scan};
+use super::{ReadBody, look::Look, of_path};
 use crate::{
     dialect::{Dialect, ErrorKind, GatewayError},
     serve::BodyTimeout,
@@ -45,7 +45,7 @@ struct Read<S, B> {
     inner: S,
     head: Parts,
     body: ReadBody<B>,
-    scan: Scan,
+    look: Look,
     has_scope: bool,
 }
 
@@ -54,13 +54,13 @@ where
     S: Service<Request<ReadBody<B>>>,
 {
     /// Reads of the body what is wanted, and the scope unless the request has it.
-    pub(super) fn read(inner: S, request: Request<B>, wanted: Wanted, has_scope: bool) -> Self {
+    pub(super) fn read(inner: S, request: Request<B>, look: Look, has_scope: bool) -> Self {
         let (head, body) = request.into_parts();
         let read = Read {
             inner,
             head,
             body: ReadBody::unread(body),
-            scan: Scan::new(wanted),
+            look,
             has_scope,
         };
         Self {
@@ -91,29 +91,29 @@ where
                 KindProj::Read { read } => read,
             };
             let reading = read.as_mut().expect("polled after completion");
-            let result = ready!(reading.body.poll_scan(&mut reading.scan, cx));
+            let result = ready!(reading.body.poll_look(&mut reading.look, cx));
             let Read {
                 mut inner,
                 mut head,
                 body,
-                scan,
+                look,
                 has_scope,
             } = read.take().expect("it was there");
             match result {
                 Err(error) => return Poll::Ready(Ok(incomplete(&head, error.into()))),
                 // Without its model it would go elsewhere.
-                Ok(false) if scan.is_model_decisive() => return Poll::Ready(Ok(no_room(&head))),
+                Ok(false) if look.is_decisive() => return Poll::Ready(Ok(no_room(&head))),
                 Ok(_) => {}
             }
-            if scan.is_ambiguous() {
+            if look.is_ambiguous() {
                 return Poll::Ready(Ok(ambiguous(&head)));
             }
             if !has_scope {
-                let scope = scan.model().map_or_else(|| of_path(&head.uri), Scope::of);
+                let scope = look.model().map_or_else(|| of_path(&head.uri), Scope::of);
                 head.extensions.insert(scope);
             }
-            if scan.is_kept() {
-                head.extensions.insert(scan.into_found());
+            if let Some(found) = look.into_found() {
+                head.extensions.insert(found);
             }
             let future = inner.call(Request::from_parts(head, body));
             kind.set(Kind::Call { future });
@@ -141,6 +141,6 @@ fn no_room<B: From<Bytes>>(head: &Parts) -> Response<B> {
 fn ambiguous<B: From<Bytes>>(head: &Parts) -> Response<B> {
     Dialect::of(&head.uri, &head.headers).response(&GatewayError {
         kind: ErrorKind::Ambiguous,
-        message: "The request body has more than one field model.".into(),
+        message: "The request body has more than one model, or a form that can be read in more than one way.".into(),
     })
 }

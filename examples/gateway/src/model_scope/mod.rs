@@ -2,9 +2,15 @@
 
 mod body;
 mod budget;
+mod form;
+mod found;
 mod future;
+mod json;
+mod look;
 mod query;
-mod scan;
+#[cfg(test)]
+mod tests;
+mod unreadable;
 mod wanted;
 
 use std::{
@@ -14,27 +20,28 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, Method, Request, Response, Uri,
-    header::{CONTENT_ENCODING, CONTENT_TYPE},
-};
+use http::{Request, Response, Uri};
 use http_body::Body;
 use tower::{BoxError, Layer, Service};
-use tower_spillover::Scope;
+use tower_spillover::{
+    Scope,
+    coding::{Coding, Decoder},
+};
 
-use self::future::ResponseFuture;
 pub(crate) use self::{
     body::ReadBody,
+    found::{Edit, Found, Model},
     query::models as models_in_query,
-    wanted::{Found, Wanted},
+    unreadable::Unreadable,
+    wanted::{Uses, Wanted},
 };
-use crate::bounds::announced_length;
+use self::{future::ResponseFuture, look::Look};
 
-/// Puts the [`Scope`] of a request into its extensions: the `model` in a JSON body that is not too large, the model that the
-/// query names where no body is looked into, else the path.
+/// Puts the [`Scope`] of a request into its extensions: the `model` in a JSON body or a form that is not too large, the model
+/// that the query names where no body is looked into, else the path.
 ///
-/// A path with a deployment says it already; such requests pass through. A body is read as far as its `model`, and goes on
-/// with what was read of it.
+/// A path with a deployment says it already; such requests mostly pass through. A body is read as far as its `model`, through
+/// its content coding, and goes on as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct ModelScopeLayer {
     wanted: Wanted,
@@ -81,78 +88,34 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let is_in_path = Scope::of_path(request.uri().path()).is_some();
-        let is_wanted = !is_in_path || self.wanted.is_kept_of_deployments();
-        let is_in_body = is_wanted && has_model(&request, self.wanted.limit());
-        if !is_in_body {
-            if !is_in_path {
-                let uri = request.uri();
-                let scope = uri.query().and_then(query::scope);
-                let scope = scope.unwrap_or_else(|| of_path(uri));
-                request.extensions_mut().insert(scope);
-            }
-            return ResponseFuture::call(self.inner.call(request.map(ReadBody::unread)));
+        let look = match self.wanted.is_read(is_in_path) {
+            true => Look::begin(&request, &self.wanted, is_in_path),
+            false => Ok(None),
+        };
+        if let Ok(Some(look)) = look {
+            // The ready service goes along; the clone that stays behind is not ready.
+            let clone = self.inner.clone();
+            let inner = mem::replace(&mut self.inner, clone);
+            return ResponseFuture::read(inner, request, look, is_in_path);
         }
-        // The ready service goes along; the clone that stays behind is not ready.
-        let clone = self.inner.clone();
-        let inner = mem::replace(&mut self.inner, clone);
-        ResponseFuture::read(inner, request, self.wanted.clone(), is_in_path)
+        if !is_in_path {
+            let uri = request.uri();
+            let scope = uri.query().and_then(query::scope);
+            let scope = scope.unwrap_or_else(|| of_path(uri));
+            request.extensions_mut().insert(scope);
+        }
+        if let Err(unreadable) = look
+            && self.wanted.is_decisive(is_in_path)
+        {
+            let found = Found::unreadable(self.wanted.clone(), unreadable);
+            let found = found.beside_path(is_in_path);
+            request.extensions_mut().insert(found);
+        }
+        ResponseFuture::call(self.inner.call(request.map(ReadBody::unread)))
     }
 }
 
 /// Of an upload, a list, a body that is too large to be read here: what is limited there is not what chats are.
 fn of_path(uri: &Uri) -> Scope {
     Scope::of(uri.path())
-}
-
-fn has_model<B>(request: &Request<B>, limit: u64) -> bool {
-    request.method() == Method::POST
-        && is_json(request.headers())
-        && is_plain(request.headers())
-        && announced_length(request.headers()).is_none_or(|length| length <= limit)
-}
-
-/// Whether the body is as it is read: compressed, it may hold the bytes of a model by chance.
-fn is_plain(headers: &HeaderMap) -> bool {
-    let encoding = headers.get(CONTENT_ENCODING);
-    encoding.is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
-    value.is_some_and(|value| {
-        value
-            .get(..JSON.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(JSON))
-    })
-}
-
-const JSON: &[u8] = b"application/json";
-
-#[cfg(test)]
-mod tests {
-    use http::{HeaderValue, header::CONTENT_LENGTH};
-
-    use super::*;
-
-    #[test]
-    fn only_json_of_a_moderate_size_is_read() {
-        let request = |kind: &'static str, length: &'static str| {
-            Request::post("/v1/chat/completions")
-                .header(CONTENT_TYPE, kind)
-                .header(CONTENT_LENGTH, length)
-                .body(())
-                .unwrap()
-        };
-        let has_model = |request| has_model(&request, 10);
-        let kind = "Application/JSON; charset=utf-8";
-        assert!(has_model(request(kind, "10")));
-        assert!(!has_model(request("multipart/form-data", "9")));
-        assert!(!has_model(request(kind, "11")));
-        for (encoding, is_read) in [("gzip", false), ("Identity", true)] {
-            let mut request = request(kind, "9");
-            let encoding = HeaderValue::from_static(encoding);
-            request.headers_mut().insert(CONTENT_ENCODING, encoding);
-            assert_eq!(has_model(request), is_read);
-        }
-    }
 }

@@ -1,42 +1,47 @@
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use super::budget::Budget;
 
-/// What is to be read of JSON bodies, besides the model for its limits.
+/// What is to be read of request bodies, besides the model for its limits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
-    /// Names of fields, beside `model`.
+    /// Names of JSON fields, beside `model`.
     fields: Arc<[Box<str>]>,
-    is_kept: bool,
-    is_kept_of_deployments: bool,
-    is_model_decisive: bool,
+    has_fields: bool,
+    uses: Uses,
     budget: Budget,
 }
 
+/// What the model of a request is needed for. Where it decides, a body is read to its end, and there must not be a second
+/// model: which of two counts, a backend may see otherwise.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Uses {
+    /// It says which pool gets the request.
+    pub(crate) is_routed: bool,
+    /// A backend has another one in its place, in requests that name no deployment in their path.
+    pub(crate) is_replaced: bool,
+    /// The same in requests that do: the model is replaced, or put in.
+    pub(crate) is_replaced_beside_path: bool,
+}
+
 impl Wanted {
-    /// These fields; and the model itself when requests are routed by it, or it is replaced.
-    pub(crate) fn new<'a>(
-        fields: impl IntoIterator<Item = &'a str>,
-        is_routed: bool,
-        is_replaced: bool,
-    ) -> Self {
+    /// These fields of JSON bodies, and the model for these uses.
+    pub(crate) fn new<'a>(fields: impl IntoIterator<Item = &'a str>, uses: Uses) -> Self {
         let mut fields: Vec<Box<str>> = fields.into_iter().map(Into::into).collect();
         let has_fields = !fields.is_empty();
         // It is looked for anyway.
         fields.retain(|field| **field != *MODEL);
         fields.sort_unstable();
         fields.dedup();
-        let is_kept_of_deployments = is_replaced || has_fields;
         Self {
             fields: fields.into(),
-            is_kept: is_routed || is_kept_of_deployments,
-            is_kept_of_deployments,
-            is_model_decisive: is_routed || is_replaced,
+            has_fields,
+            uses,
             budget: Budget::default(),
         }
     }
 
-    /// Of all bodies together, only so much is kept.
+    /// Keeps only so much of all bodies together.
     #[cfg(test)]
     pub(super) fn with_budget(self, budget: Budget) -> Self {
         Self { budget, ..self }
@@ -46,19 +51,29 @@ impl Wanted {
         &self.budget
     }
 
-    /// Bodies of more bytes are not read, and of others not more of them.
-    pub(super) fn limit(&self) -> u64 {
-        if self.is_model_decisive {
-            LIMIT_OF_DECISIVE
-        } else {
-            LIMIT
-        }
+    /// Returns true if the body of a request is to be read. One with a deployment in its path has its scope there.
+    pub(super) fn is_read(&self, is_in_path: bool) -> bool {
+        !is_in_path || self.has_fields || self.uses.is_replaced_beside_path
     }
 
-    /// Whether the model says where a request goes, or is replaced: then a body is read to its end, and there must not be a
-    /// second one. Which of two is the model, the backend may see otherwise.
-    pub(super) fn is_model_decisive(&self) -> bool {
-        self.is_model_decisive
+    /// Returns true if the model in the body of a request decides.
+    pub(super) fn is_decisive(&self, is_in_path: bool) -> bool {
+        let Uses {
+            is_routed,
+            is_replaced,
+            is_replaced_beside_path,
+        } = self.uses;
+        is_routed || is_replaced_beside_path && is_in_path || is_replaced && !is_in_path
+    }
+
+    /// Returns true if what is found is told, as `Found`.
+    pub(super) fn is_kept(&self) -> bool {
+        let Uses {
+            is_routed,
+            is_replaced,
+            is_replaced_beside_path,
+        } = self.uses;
+        self.has_fields || is_routed || is_replaced || is_replaced_beside_path
     }
 
     /// How many fields there are, with the model.
@@ -67,8 +82,8 @@ impl Wanted {
     }
 
     /// The number of a field; 0 is the model.
-    pub(super) fn find(&self, name: &[u8]) -> Option<usize> {
-        let is_model = if self.is_model_decisive {
+    pub(super) fn find(&self, name: &[u8], is_decisive: bool) -> Option<usize> {
+        let is_model = if is_decisive {
             // Go's `encoding/json` does not mind the case, and with it many a backend.
             name.eq_ignore_ascii_case(MODEL.as_bytes())
         } else {
@@ -81,65 +96,14 @@ impl Wanted {
         let index = fields.position(|field| field.as_bytes() == name)?;
         Some(index + 1)
     }
-
-    /// Whether what is found is told.
-    pub(super) fn is_kept(&self) -> bool {
-        self.is_kept
-    }
-
-    /// Whether it is of requests as well whose path says what limits apply.
-    pub(super) fn is_kept_of_deployments(&self) -> bool {
-        self.is_kept_of_deployments
-    }
 }
 
-/// In the request's extensions: what was found in its body.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    wanted: Wanted,
-    texts: Vec<Text>,
-}
-
-/// What a field has.
-#[derive(Debug)]
-pub(super) struct Text {
-    pub(super) field: usize,
-    /// `None` where it is no string.
-    pub(super) text: Option<String>,
-    /// Where it stands, with its quotes.
-    pub(super) place: Range<usize>,
-}
-
-impl Found {
-    pub(super) fn new(wanted: Wanted, texts: Vec<Text>) -> Self {
-        Self {
-            inner: Arc::new(Inner { wanted, texts }),
-        }
-    }
-
-    pub(crate) fn model(&self) -> Option<&str> {
-        self.text(0).map(|(text, _)| text)
-    }
-
-    /// Where the model stands in the body, with its quotes.
-    pub(crate) fn place(&self) -> Option<Range<usize>> {
-        self.text(0).map(|(_, place)| place.clone())
-    }
-
-    /// The string that this field has.
-    pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        let field = self.inner.wanted.find(name.as_bytes())?;
-        self.text(field).map(|(text, _)| text)
-    }
-
-    fn text(&self, field: usize) -> Option<(&str, &Range<usize>)> {
-        let found = self.inner.texts.iter().find(|text| text.field == field)?;
-        Some((found.text.as_deref()?, &found.place))
+/// How many bytes of a body are read at most, as they came and as they are decoded.
+pub(super) fn limit(is_decisive: bool) -> u64 {
+    if is_decisive {
+        LIMIT_OF_DECISIVE
+    } else {
+        LIMIT
     }
 }
 

@@ -1,14 +1,18 @@
 use std::{
     collections::VecDeque,
-    ops::Range,
+    ops::{ControlFlow, Range},
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tower::BoxError;
+use tower_spillover::coding::Decoder;
 
-/// A request body of which one part may be replaced.
+use crate::model_scope::Edit;
+
+/// A request body of which one part may be replaced. For that it is decoded, if it is in a coding.
 #[derive(Debug)]
 pub(crate) struct SplicedBody<B> {
     inner: B,
@@ -22,6 +26,15 @@ struct Splice {
     /// In its place, until it is sent.
     text: Option<Bytes>,
     pending: VecDeque<Bytes>,
+    coded: Option<Box<Coded>>,
+}
+
+/// What is still to be decoded.
+#[derive(Debug)]
+struct Coded {
+    decoder: Decoder,
+    /// The rest of a chunk.
+    input: Bytes,
 }
 
 impl<B> SplicedBody<B> {
@@ -32,16 +45,37 @@ impl<B> SplicedBody<B> {
         }
     }
 
-    /// With `text` in the place of these bytes.
-    pub(super) fn new(inner: B, place: Range<usize>, text: Bytes) -> Self {
+    /// With this change.
+    pub(super) fn new(inner: B, edit: Edit) -> Self {
+        let coded = edit.coding.map(|coding| Coded {
+            decoder: Decoder::new(coding),
+            input: Bytes::new(),
+        });
         Self {
             inner,
             splice: Some(Splice {
-                place,
-                text: Some(text),
+                place: edit.place,
+                text: Some(edit.text),
                 pending: VecDeque::new(),
+                coded: coded.map(Box::new),
             }),
         }
+    }
+}
+
+impl Coded {
+    /// Decodes a part of what has come. `None` if nothing of it is left.
+    fn decode(&mut self) -> Option<Result<Bytes, BoxError>> {
+        if self.input.is_empty() {
+            return None;
+        }
+        let input = self.input.split_to(self.input.len().min(PIECE));
+        let mut decoded = Vec::new();
+        let result = self.decoder.decode(&input, |piece| {
+            decoded.extend_from_slice(piece);
+            ControlFlow::<()>::Continue(())
+        });
+        Some(result.map(|_| decoded.into()).map_err(Into::into))
     }
 }
 
@@ -70,19 +104,33 @@ impl Splice {
         }
     }
 
+    /// Returns true if something is to be sent of what came.
+    fn has_more(&self) -> bool {
+        let is_coded = |coded: &Coded| !coded.input.is_empty();
+        !self.pending.is_empty() || self.coded.as_deref().is_some_and(is_coded)
+    }
+
+    /// The error of a body that ended before it did by its coding.
+    fn cut_off(&self) -> Option<BoxError> {
+        let coded = self.coded.as_ref()?;
+        let is_whole = coded.decoder.is_complete();
+        (!is_whole).then(|| "the body was cut off".into())
+    }
+
     fn is_over(&self) -> bool {
-        self.place.end == 0 && self.text.is_none() && self.pending.is_empty()
+        let is_sent = self.text.is_none() && self.pending.is_empty();
+        self.place.end == 0 && is_sent && self.coded.is_none()
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for SplicedBody<B> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for SplicedBody<B> {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
         while let Some(splice) = &mut this.splice {
             if let Some(data) = splice.pending.pop_front() {
@@ -92,20 +140,26 @@ impl<B: Body<Data = Bytes> + Unpin> Body for SplicedBody<B> {
                 this.splice = None;
                 break;
             }
-            match ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => splice.cut(data),
-                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
-                },
-                other => return Poll::Ready(other),
+            if let Some(decoded) = splice.coded.as_mut().and_then(|coded| coded.decode()) {
+                splice.cut(decoded?);
+                continue;
+            }
+            let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx)).transpose();
+            let Some(frame) = frame.map_err(Into::into)? else {
+                return Poll::Ready(splice.cut_off().map(Err));
+            };
+            match (frame.into_data(), &mut splice.coded) {
+                (Ok(data), Some(coded)) => coded.input = data,
+                (Ok(data), None) => splice.cut(data),
+                (Err(trailers), _) => return Poll::Ready(Some(Ok(trailers))),
             }
         }
-        Pin::new(&mut this.inner).poll_frame(cx)
+        let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx));
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {
-        let is_pending = |splice: &Splice| !splice.pending.is_empty();
-        self.inner.is_end_stream() && !self.splice.as_ref().is_some_and(is_pending)
+        self.inner.is_end_stream() && !self.splice.as_ref().is_some_and(Splice::has_more)
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -113,6 +167,9 @@ impl<B: Body<Data = Bytes> + Unpin> Body for SplicedBody<B> {
         let Some(splice) = &self.splice else {
             return inner;
         };
+        if splice.coded.is_some() {
+            return SizeHint::new();
+        }
         let text = splice.text.as_ref().map_or(0, Bytes::len);
         let pending = splice.pending.iter().map(Bytes::len).sum::<usize>();
         let (more, less) = ((text + pending) as u64, splice.place.len() as u64);
@@ -126,20 +183,35 @@ impl<B: Body<Data = Bytes> + Unpin> Body for SplicedBody<B> {
     }
 }
 
+/// How much is decoded at a time: text comes to 3 to 20 times as much, which is kept until it is sent.
+const PIECE: usize = 4 << 10;
+
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
 
     use futures_util::stream;
+    use http::{HeaderMap, HeaderValue, header::CONTENT_ENCODING};
     use http_body_util::{BodyExt, Full, StreamBody};
+    use spillover_testing::coding::{CODINGS, encoded};
+    use tower_spillover::coding::Coding;
 
     use super::*;
+
+    fn edit(place: Range<usize>, text: impl Into<Bytes>) -> Edit {
+        Edit {
+            place,
+            text: text.into(),
+            coding: None,
+            length: None,
+        }
+    }
 
     async fn text<B>(body: SplicedBody<B>) -> String
     where
         B: Body<Data = Bytes, Error = Infallible> + Unpin,
     {
-        let Ok(body) = body.collect().await;
+        let body = body.collect().await.unwrap();
         String::from_utf8(body.to_bytes().to_vec()).unwrap()
     }
 
@@ -150,20 +222,56 @@ mod tests {
         for new in [r#""x""#, r#""a-longer-model""#] {
             let expected = whole.replace(r#""gpt-4o""#, new);
             for size in 1..=whole.len() {
-                let chunks = whole.as_bytes().chunks(size);
-                let frames = chunks.map(|chunk| Ok(Frame::data(Bytes::copy_from_slice(chunk))));
-                let frames: Vec<Result<_, Infallible>> = frames.collect();
-                let body = StreamBody::new(stream::iter(frames));
-                let body = SplicedBody::new(body, place.clone(), new.into());
+                let body = chunks(whole.as_bytes(), size);
+                let body = SplicedBody::new(body, edit(place.clone(), new));
                 assert_eq!(text(body).await, expected, "{size}");
             }
-            let mut body = SplicedBody::new(Full::from(whole), place.clone(), new.into());
+            let mut body = SplicedBody::new(Full::from(whole), edit(place.clone(), new));
             assert_eq!(body.size_hint().exact(), Some(expected.len() as u64));
             while body.frame().await.is_some() {
                 assert!(body.size_hint().exact().is_some());
             }
             assert!(body.is_end_stream());
         }
+    }
+
+    #[tokio::test]
+    async fn body_in_a_coding_is_decoded_wherever_the_chunks_end() {
+        let whole = format!(r#"{{"model":"gpt-4o","x":"{}"}}"#, "xyz ".repeat(9000));
+        let expected = whole.replacen(r#""gpt-4o""#, "7", 1);
+        for coding in CODINGS {
+            let coded = encoded(coding, &whole);
+            let edit = Edit {
+                coding: Some(known(coding)),
+                ..edit(9..17, "7")
+            };
+            for size in (1..20).chain([coded.len()]) {
+                let body = chunks(&coded, size);
+                let body = SplicedBody::new(body, edit.clone());
+                assert_eq!(text(body).await, expected, "{coding} {size}");
+            }
+            let mut body = SplicedBody::new(Full::from(coded.clone()), edit.clone());
+            while let Some(frame) = body.frame().await {
+                assert!(frame.unwrap().data_ref().unwrap().len() <= 1 << 20);
+            }
+            assert!(body.is_end_stream());
+
+            let cut_off = chunks(&coded[..coded.len() - 1], 7);
+            assert!(SplicedBody::new(cut_off, edit).collect().await.is_err());
+        }
+    }
+
+    fn known(coding: &str) -> Coding {
+        let value = HeaderValue::from_str(coding).unwrap();
+        let headers = HeaderMap::from_iter([(CONTENT_ENCODING, value)]);
+        Coding::of(&headers).unwrap().unwrap()
+    }
+
+    fn chunks(body: &[u8], size: usize) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
+        let chunks = body.chunks(size);
+        let frames = chunks.map(|chunk| Ok(Frame::data(Bytes::copy_from_slice(chunk))));
+        let frames: Vec<Result<_, Infallible>> = frames.collect();
+        StreamBody::new(stream::iter(frames))
     }
 
     #[tokio::test]
@@ -175,7 +283,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_ends_before_the_place_stays_short() {
-        let body = SplicedBody::new(Full::<Bytes>::from("ab"), 4..6, "x".into());
+        let body = SplicedBody::new(Full::<Bytes>::from("ab"), edit(4..6, "x"));
         assert_eq!(text(body).await, "ab");
     }
 }

@@ -6,18 +6,22 @@ mod tests;
 
 use std::{
     convert::Infallible,
+    fmt,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response,
-    header::{AUTHORIZATION, CONTENT_LENGTH},
+    Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response,
+    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH},
 };
 use http_body::Body;
-use tower::{Layer, Service};
-use tower_spillover::Selected;
+use tower::{BoxError, Layer, Service};
+use tower_spillover::{
+    BackendKind, Declined, Selected,
+    rewrite::{ModelFromPath, UnsupportedPath},
+};
 
 pub(crate) use self::body::SplicedBody;
 use crate::{
@@ -26,7 +30,7 @@ use crate::{
     config::{BackendConfig, CredentialSource, HeaderRules},
     dialect::{Dialect, ErrorKind, GatewayError},
     entra::{Missing, Tokens},
-    model_scope::Found,
+    model_scope::{Edit, Found, Model, Unreadable},
 };
 
 /// Applies the rules of the selected backend to the request of an attempt.
@@ -39,8 +43,12 @@ pub(crate) struct RulesLayer {
 #[derive(Debug)]
 struct Rules {
     headers: HeaderRules,
-    /// As it stands in JSON.
-    model: Option<Bytes>,
+    /// In place of the model in bodies.
+    model: Option<Model>,
+    /// The model is replaced also where the path names a deployment.
+    is_model_own: bool,
+    /// What the path named may have to be put into the body.
+    takes_model_of_path: bool,
     tokens: Option<Tokens>,
 }
 
@@ -58,17 +66,20 @@ impl RulesLayer {
 
 impl Rules {
     fn new(config: &BackendConfig, tokens: Option<&Tokens>) -> Self {
-        let model = config.model.as_deref();
+        let backend = &config.backend;
         let tokens = tokens.filter(|_| config.credential == CredentialSource::Entra);
         Self {
             headers: config.request_headers.clone(),
-            model: model.map(|model| serde_json::Value::from(model).to_string().into()),
+            model: backend.model().map(Model::new),
+            is_model_own: backend.own_model().is_some(),
+            takes_model_of_path: backend.kind() == BackendKind::OpenAi,
             tokens: tokens.cloned(),
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.headers.is_empty() && self.model.is_none() && self.tokens.is_none()
+        let takes_model = self.model.is_some() || self.takes_model_of_path;
+        !takes_model && self.headers.is_empty() && self.tokens.is_none()
     }
 
     /// The field with the token, where there is to be one.
@@ -76,33 +87,106 @@ impl Rules {
         self.tokens.as_ref().map(Tokens::bearer).transpose()
     }
 
+    /// What is to be changed in the body of a request, if anything is.
+    fn edit(&self, extensions: &Extensions) -> Result<Option<Edit>, Refusal> {
+        if extensions.get::<UnsupportedPath>().is_some() {
+            return Err(Refusal::NoPath);
+        }
+        let found = extensions.get::<Found>();
+        let unreadable = found.and_then(Found::why_unreadable);
+        if let Some(moved) = extensions.get::<ModelFromPath>() {
+            let edit = found.and_then(|found| match &self.model {
+                Some(model) => found.with_model_put_in(model),
+                None => found.with_model_put_in(&Model::new(moved.model())),
+            });
+            let refusal = || {
+                unreadable
+                    .cloned()
+                    .map_or(Refusal::NoPlace, Refusal::Unreadable)
+            };
+            return edit.map(Some).ok_or_else(refusal);
+        }
+        let (Some(model), Some(found)) = (&self.model, found) else {
+            return Ok(None);
+        };
+        if found.is_in_path() && !self.is_model_own {
+            return Ok(None);
+        }
+        match unreadable {
+            Some(unreadable) => Err(Refusal::Unreadable(unreadable.clone())),
+            None => Ok(found.with_model(model)),
+        }
+    }
+
     fn apply<B: Body<Data = Bytes>>(
         &self,
         request: Request<B>,
         bearer: Option<HeaderValue>,
+        edit: Option<Edit>,
     ) -> Request<SplicedBody<B>> {
         let (mut head, body) = request.into_parts();
         self.headers.apply(&mut head.headers);
         if let Some(bearer) = bearer {
             head.headers.insert(AUTHORIZATION, bearer);
         }
-        let place = head.extensions.get::<Found>().and_then(Found::place);
-        let body = match (&self.model, place) {
-            (Some(model), Some(place)) => {
-                let grown = model.len() as i64 - place.len() as i64;
-                grow(&mut head.headers, grown);
-                SplicedBody::new(body, place, model.clone())
+        let body = match edit {
+            Some(edit) => {
+                change_head(&mut head.headers, &edit);
+                SplicedBody::new(body, edit)
             }
-            _ => SplicedBody::unchanged(body),
+            None => SplicedBody::unchanged(body),
         };
         Request::from_parts(head, body)
     }
 }
 
-/// Makes the head say what the body has become.
-fn grow(headers: &mut HeaderMap, by: i64) {
-    let length = announced_length(headers).and_then(|length| length.checked_add_signed(by));
-    match length {
+/// Why a backend cannot be asked.
+enum Refusal {
+    NoToken(Missing),
+    /// It has no such path.
+    NoPath,
+    /// It reads the model in the body, and this one has no place for it.
+    NoPlace,
+    Unreadable(Unreadable),
+}
+
+impl Refusal {
+    /// The answer in place of the backend's. Others may do without the token, or without the model.
+    fn response<B: From<Bytes>>(&self, dialect: Dialect) -> Response<B> {
+        let mut response = match self {
+            Self::NoToken(_) => return without_token().into_response(dialect),
+            Self::NoPath => without_path().into_response(dialect),
+            Self::NoPlace => without_place().into_response(dialect),
+            Self::Unreadable(unreadable) => unreadable.attempt(dialect),
+        };
+        response.extensions_mut().insert(Declined);
+        response
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoToken(missing) => missing.fmt(f),
+            Self::NoPath => f.write_str("the backend has no such path"),
+            Self::NoPlace => f.write_str("the body has no place for the model that the path named"),
+            Self::Unreadable(_) => f.write_str("the model in the body cannot be read"),
+        }
+    }
+}
+
+/// Makes the head say what the body becomes by this change.
+fn change_head(headers: &mut HeaderMap, edit: &Edit) {
+    let announced = announced_length(headers);
+    let length = match edit.coding {
+        Some(_) => {
+            headers.remove(CONTENT_ENCODING);
+            announced.and(edit.length)
+        }
+        None => announced,
+    };
+    let grown = edit.text.len() as i64 - edit.place.len() as i64;
+    match length.and_then(|length| length.checked_add_signed(grown)) {
         Some(length) => headers.insert(CONTENT_LENGTH, length.into()),
         // Where it says nothing that is understood here, the body itself does.
         None => headers.remove(CONTENT_LENGTH),
@@ -140,7 +224,7 @@ pub(crate) struct BackendRules<S> {
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for BackendRules<S>
 where
     S: Service<Request<SplicedBody<ReqBody>>, Response = Response<ResBody>, Error = Infallible>,
-    ReqBody: Body<Data = Bytes>,
+    ReqBody: Body<Data = Bytes, Error: Into<BoxError>>,
     ResBody: From<Bytes>,
 {
     type Response = Response<ResBody>;
@@ -159,13 +243,18 @@ where
             let request = request.map(SplicedBody::unchanged);
             return ResponseFuture::inner(self.inner.call(request));
         };
-        match rules.bearer() {
-            Ok(bearer) => ResponseFuture::inner(self.inner.call(rules.apply(request, bearer))),
-            Err(missing) => {
+        let bearer = rules.bearer().map_err(Refusal::NoToken);
+        let edit = bearer.and_then(|bearer| Ok((bearer, rules.edit(request.extensions())?)));
+        match edit {
+            Ok((bearer, edit)) => {
+                let request = rules.apply(request, bearer, edit);
+                ResponseFuture::inner(self.inner.call(request))
+            }
+            Err(refusal) => {
                 let backend = selected.map(|selected| selected.backend().label());
-                tracing::warn!(backend, error = %missing, "attempt failed");
+                tracing::warn!(backend, error = %refusal, "attempt failed");
                 let dialect = Dialect::of(request.uri(), request.headers());
-                ResponseFuture::answer(without_token().into_response(dialect))
+                ResponseFuture::answer(refusal.response(dialect))
             }
         }
     }
@@ -176,5 +265,21 @@ fn without_token() -> GatewayError {
     GatewayError {
         kind: ErrorKind::Unavailable,
         message: "The gateway has no credential for the backend at the moment.".into(),
+    }
+}
+
+fn without_path() -> GatewayError {
+    GatewayError {
+        kind: ErrorKind::NoPool,
+        message: "No backend that could be asked has this path of Azure OpenAI.".into(),
+    }
+}
+
+fn without_place() -> GatewayError {
+    GatewayError {
+        kind: ErrorKind::Unsupported,
+        message: "The path names a deployment, and the backend takes the model from the body. Send a JSON object or a form of at \
+                  most 32 MiB, whose model is a string if there is one."
+            .into(),
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     clients::{CorsLayer, KeyRing},
     config::{Clients, Config, PoolConfig},
     entra::{Identity, SCOPE, Tokens},
-    model_scope::Wanted,
+    model_scope::{Uses, Wanted},
 };
 
 /// One state of the gateway's configuration, ready to serve.
@@ -150,7 +150,11 @@ fn start_tokens() -> io::Result<Tokens> {
 /// Bodies are read for what decides where requests go, or is replaced in them, and for their limits.
 fn wanted(pools: &[Arc<PoolSite>]) -> Wanted {
     let fields = pools.iter().flat_map(|pool| pool.affinity_fields());
-    let is_replaced = pools.iter().any(|pool| pool.replaces_models());
-    let is_routed = pools.iter().any(|pool| pool.routes_by_model());
-    Wanted::new(fields, is_routed, is_replaced)
+    let uses = pools.iter().map(|pool| pool.model_uses());
+    let uses = uses.fold(Uses::default(), |all, uses| Uses {
+        is_routed: all.is_routed | uses.is_routed,
+        is_replaced: all.is_replaced | uses.is_replaced,
+        is_replaced_beside_path: all.is_replaced_beside_path | uses.is_replaced_beside_path,
+    });
+    Wanted::new(fields, uses)
 }

@@ -1,7 +1,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Response, request::Parts};
-use spillover_core::{Exhausted, Pool, StatusClassifier};
+use spillover_core::{Backend, BackendKind, Exhausted, Pool, StatusClassifier};
 use tower::retry::budget::TpsBudget;
 use tower_spillover::{
     retry::ReplayLimits,
@@ -18,6 +18,7 @@ use crate::{
     entra::Tokens,
     idle::{IdleBody, IdleLayer},
     last_word::all_closed,
+    model_scope::Uses,
     rules::RulesLayer,
     upstream::UpstreamBody,
 };
@@ -88,12 +89,18 @@ impl PoolSite {
         })
     }
 
-    pub(super) fn replaces_models(&self) -> bool {
-        self.config.backends.iter().any(|b| b.model.is_some())
-    }
-
-    pub(super) fn routes_by_model(&self) -> bool {
-        self.config.routes.iter().any(|route| route.model.is_some())
+    /// What models in bodies are needed for.
+    pub(super) fn model_uses(&self) -> Uses {
+        let backends = || self.config.backends.iter().map(|config| &config.backend);
+        // A deployment in the path is replaced there, or put into the body of what has it nowhere else.
+        let beside_path = |backend: &Backend| {
+            backend.own_model().is_some() || backend.kind() == BackendKind::OpenAi
+        };
+        Uses {
+            is_routed: self.config.routes.iter().any(|route| route.model.is_some()),
+            is_replaced: backends().any(|backend| backend.model().is_some()),
+            is_replaced_beside_path: backends().any(beside_path),
+        }
     }
 
     /// How each backend is connected to, by its index.

@@ -41,6 +41,28 @@ impl Routes {
         }
     }
 
+    /// Returns true if the model in the body could change which pool gets the request.
+    pub(crate) fn depends_on_model<B>(&self, request: &Request<B>) -> bool {
+        let path = request.uri().path();
+        let is_in_path = |path: &str| deployment(path).is_some();
+        let depends = |path: &str| !is_in_path(path) && self.depends_on_model_at(path, request);
+        depends(path) || resolved(path).is_some_and(|path| depends(&path))
+    }
+
+    fn depends_on_model_at<B>(&self, path: &str, request: &Request<B>) -> bool {
+        for routes in &self.of_pools {
+            let mut by_model = routes.iter().filter(|route| route.model.is_some());
+            if by_model.any(|route| takes_apart_from_model(route, path, request)) {
+                return true;
+            }
+            let mut any = routes.iter();
+            if routes.is_empty() || any.any(|route| takes(route, path, request, None)) {
+                return false;
+            }
+        }
+        false
+    }
+
     fn choose_at<B>(
         &self,
         path: &str,
@@ -75,6 +97,14 @@ impl Routes {
 pub(crate) struct Ambiguous;
 
 fn takes<B>(route: &Route, path: &str, request: &Request<B>, model: Option<&str>) -> bool {
+    let is_model = || match &route.model {
+        Some(pattern) => model.is_some_and(|model| pattern.matches(model)),
+        None => true,
+    };
+    takes_apart_from_model(route, path, request) && is_model()
+}
+
+fn takes_apart_from_model<B>(route: &Route, path: &str, request: &Request<B>) -> bool {
     let is_host = || match &route.host {
         Some(pattern) => pattern.matches(&host(request)),
         None => true,
@@ -83,11 +113,7 @@ fn takes<B>(route: &Route, path: &str, request: &Request<B>, model: Option<&str>
         Some(prefix) => is_below(path, prefix),
         None => true,
     };
-    let is_model = || match &route.model {
-        Some(pattern) => model.is_some_and(|model| pattern.matches(model)),
-        None => true,
-    };
-    is_path() && is_host() && is_model()
+    is_path() && is_host()
 }
 
 /// Without its port, in lower case.
@@ -156,6 +182,36 @@ mod tests {
         assert_eq!(choose("/openai/deployments/o3/x", Some("gpt-4o")), Some(1));
         assert_eq!(choose("/openai/deployments/", None), Some(2));
         assert_eq!(choose("/v1/realtime?model=gpt%2D4o", None), Some(0));
+    }
+
+    #[test]
+    fn request_depends_on_its_model_where_a_route_would_take_it_by_that() {
+        let by_model = Route {
+            path_prefix: Some("/v1".into()),
+            model: pattern("gpt*"),
+            ..Route::default()
+        };
+        let by_path = Route {
+            path_prefix: Some("/v1/messages".into()),
+            ..Route::default()
+        };
+        let first = Routes {
+            of_pools: vec![vec![by_model.clone()], vec![]],
+        };
+        let second = Routes {
+            of_pools: vec![vec![by_path], vec![by_model]],
+        };
+        for (uri, by_first, by_second) in [
+            ("/v1/messages", true, false),
+            ("/v1/chat/completions", true, true),
+            ("/openai/deployments/gpt/x", false, false),
+            ("/v1/../x/messages", true, true),
+            ("/v2", false, false),
+        ] {
+            let request = request(uri, "h");
+            assert_eq!(first.depends_on_model(&request), by_first, "{uri}");
+            assert_eq!(second.depends_on_model(&request), by_second, "{uri}");
+        }
     }
 
     #[test]

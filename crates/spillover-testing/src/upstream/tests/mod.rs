@@ -4,6 +4,7 @@ mod chat;
 mod early;
 mod lifecycle;
 mod limit;
+mod provider;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};

@@ -1,7 +1,12 @@
+use spillover_core::BackendKind;
+
 /// What authenticates the gateway to a backend of the environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Auth {
+    /// The key in `api-key`.
     Key,
+    /// The key in `authorization`, with the scheme `Bearer`.
+    Bearer,
     Entra,
     Passthrough,
 }
@@ -10,14 +15,29 @@ impl Auth {
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
         match &*text.to_ascii_lowercase() {
             "key" => Ok(Self::Key),
+            "bearer" => Ok(Self::Bearer),
             "entra" => Ok(Self::Entra),
             "passthrough" => Ok(Self::Passthrough),
-            _ => Err("key, entra or passthrough"),
+            _ => Err("key, bearer, entra or passthrough"),
         }
     }
 
-    /// Where nothing is said: as the smart load balancing container of Azure's samples does it.
-    pub(super) fn default_with(has_key: bool) -> Self {
-        if has_key { Self::Key } else { Self::Entra }
+    /// Returns the default, which is that of the smart load balancing container of Azure's samples. OpenAI does not read
+    /// `api-key`, so a key goes there as a bearer token.
+    pub(super) fn default_with(has_key: bool, kind: BackendKind) -> Self {
+        match kind {
+            _ if !has_key => Self::Entra,
+            BackendKind::OpenAi => Self::Bearer,
+            _ => Self::Key,
+        }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Bearer => "bearer",
+            Self::Entra => "entra",
+            Self::Passthrough => "passthrough",
+        }
     }
 }

@@ -1,10 +1,13 @@
 use std::collections::BTreeMap;
 
+use spillover_core::BackendKind;
+
 use super::{auth::Auth, key::Key};
 use crate::config::{
     Problem,
     error::Problems,
-    file::{BackendTable, CredentialTable},
+    file::{BackendTable, CredentialTable, KindWord},
+    operation::Operation,
     setting::Setting,
     values,
 };
@@ -43,35 +46,53 @@ impl Draft {
         self.settings.contains_key(&key)
     }
 
-    pub(super) fn build(&self, problems: &mut Problems) -> Option<BackendTable> {
+    /// The backend, and where its URL was set.
+    pub(super) fn build(&self, problems: &mut Problems) -> Option<(BackendTable, String)> {
         let label = problems.keep(self.label());
-        let url = problems.keep(self.required(Key::Url, values::url));
+        let url = problems.keep(self.url());
+        let kind = problems.keep(self.optional(Key::Kind, values::kind));
         let priority = problems.keep(self.required(Key::Priority, values::priority));
-        let credential = problems.keep(self.credential());
+        let kind_or_default = kind.or_else(|| values::kind_of_url(url.as_deref()?));
+        let credential = problems.keep(self.credential(kind_or_default));
         let deployment = problems.keep(self.optional(Key::DeploymentName, values::deployment));
-        Some(BackendTable {
+        let table = BackendTable {
             name: Some(label?),
             url: Some(url?),
+            kind,
             priority: priority?,
             credential: Some(credential?),
             deployment,
             ..BackendTable::default()
+        };
+        Some((table, self.place(Key::Url)))
+    }
+
+    fn url(&self) -> Result<Option<String>, Problem> {
+        self.required(Key::Url, values::url).map_err(|problem| {
+            let operation = self.optional(Key::Url, |url| Ok(Operation::of_url(url)));
+            match operation {
+                Ok(Some(Some(operation))) => Problem::new(self.place(Key::Url), operation.advice()),
+                _ => problem,
+            }
         })
     }
 
-    fn credential(&self) -> Result<Option<CredentialTable>, Problem> {
+    fn credential(&self, kind: Option<KindWord>) -> Result<Option<CredentialTable>, Problem> {
         let has_key = self.has(Key::Apikey);
         let auth = self.optional(Key::Auth, Auth::parse)?;
-        match auth.unwrap_or_else(|| Auth::default_with(has_key)) {
-            Auth::Key if !has_key => {
-                let auth = self.place(Key::Auth);
-                let message = format!("not set, but {auth} is key; expected the key");
+        let kind = kind.map_or(BackendKind::Other, Into::into);
+        let auth = auth.unwrap_or_else(|| Auth::default_with(has_key, kind));
+        match auth {
+            Auth::Key | Auth::Bearer if !has_key => {
+                let (place, auth) = (self.place(Key::Auth), auth.as_str());
+                let message = format!("not set, but {place} is {auth}; expected the key");
                 Err(Problem::new(self.place(Key::Apikey), message))
             }
             Auth::Key => self.optional(Key::Apikey, values::api_key),
+            Auth::Bearer => self.optional(Key::Apikey, values::bearer),
             _ if has_key => {
                 let auth = self.place(Key::Auth);
-                let message = format!("set, but {auth} is not key; expected one of them");
+                let message = format!("set, but {auth} is not key or bearer; expected one of them");
                 Err(Problem::new(self.place(Key::Apikey), message))
             }
             Auth::Entra => Ok(Some(CredentialTable::Entra)),

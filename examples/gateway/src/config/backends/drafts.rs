@@ -63,7 +63,8 @@ impl Drafts {
         })
     }
 
-    pub(super) fn build(&self, problems: &mut Problems) -> Vec<BackendTable> {
+    /// The backends, each with the place of its URL.
+    pub(super) fn build(&self, problems: &mut Problems) -> Vec<(BackendTable, String)> {
         let drafts = self.0.values();
         drafts.filter_map(|draft| draft.build(problems)).collect()
     }

@@ -67,7 +67,9 @@ impl Parts {
 fn key(name: &str, label: &str) -> Result<Key, String> {
     let known = Key::named(name);
     let Some(meant) = known.or_else(|| Key::closest(name)) else {
-        return Err("an unknown key; expected url, priority, auth or deployment_name".to_owned());
+        return Err(
+            "an unknown key; expected url, priority, auth, deployment_name or kind".to_owned(),
+        );
     };
     if meant == Key::Apikey {
         return Err(format!(

@@ -8,15 +8,17 @@ pub(super) enum Key {
     Apikey,
     Auth,
     DeploymentName,
+    Kind,
 }
 
 impl Key {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Url,
         Self::Priority,
         Self::Apikey,
         Self::Auth,
         Self::DeploymentName,
+        Self::Kind,
     ];
 
     /// The key of this name, in any case.
@@ -61,6 +63,7 @@ impl Key {
             Self::Apikey => "APIKEY",
             Self::Auth => "AUTH",
             Self::DeploymentName => "DEPLOYMENT_NAME",
+            Self::Kind => "KIND",
         }
     }
 }

@@ -15,7 +15,8 @@ use super::{
 };
 
 pub(super) struct Backends {
-    pub(super) backends: Vec<BackendTable>,
+    /// Each with the place where its URL is set.
+    pub(super) backends: Vec<(BackendTable, String)>,
     pub(super) ignored: Vec<String>,
 }
 
@@ -27,7 +28,7 @@ impl Backends {
         let ignored = stray::sort_out(variables, &drafts, problems);
 
         let mut backends = drafts.build(problems);
-        backends.sort_by(|a, b| {
+        backends.sort_by(|(a, _), (b, _)| {
             let name = |backend: &BackendTable| backend.name.clone().unwrap_or_default();
             let by_priority = a.priority.cmp(&b.priority);
             by_priority.then_with(|| natural(&name(a), &name(b)))

@@ -3,7 +3,9 @@ use spillover_core::{Backend, Pool};
 use super::Check;
 use crate::config::{
     BackendConfig,
+    family::Family,
     file::{BackendTable, Path},
+    operation::Operation,
     values,
 };
 
@@ -30,8 +32,57 @@ impl Check<'_> {
             }
             backends.extend(self.backend(&path, table));
         }
+        self.warn_of_families(path, tables, &backends);
         backends.sort_by_key(|config| config.backend.priority());
         backends
+    }
+
+    fn url(&mut self, path: &Path, url: &str) -> Option<String> {
+        let operation = Operation::of_url(url);
+        match values::url(url) {
+            Ok(url) => {
+                if let Some(operation) = operation {
+                    self.warning(path, operation.advice());
+                }
+                Some(url)
+            }
+            Err(expected) => {
+                match operation {
+                    Some(operation) => self.problem(path, operation.advice()),
+                    None => self.expected(path, expected),
+                }
+                None
+            }
+        }
+    }
+
+    /// Warns of backends that cannot take the requests of those before them: a refused request would only fail there.
+    fn warn_of_families(
+        &mut self,
+        list: &Path,
+        tables: &[BackendTable],
+        backends: &[BackendConfig],
+    ) {
+        // With a wrong backend in between, positions in the two lists differ.
+        if tables.len() != backends.len() {
+            return;
+        }
+        let known = backends.iter().enumerate().filter_map(|(index, config)| {
+            let backend = &config.backend;
+            Some((index, backend.label(), Family::of(backend)?))
+        });
+        let known: Vec<_> = known.collect();
+        let Some((_, first, family)) = known.first() else {
+            return;
+        };
+        for (index, label, other) in known.iter().filter(|(_, _, other)| other != family) {
+            let (family, other) = (family.as_str(), other.as_str());
+            let message = format!(
+                "backend {label} has the API of {other}, and backend {first} of its pool that of {family}: \
+                 neither takes the requests of the other; expected a pool for each"
+            );
+            self.warning(&list.index(*index).key("url"), message);
+        }
     }
 
     fn backend(&mut self, path: &Path, table: &BackendTable) -> Option<BackendConfig> {
@@ -42,7 +93,7 @@ impl Check<'_> {
             &table.url,
             "an absolute URL, such as https://name.openai.azure.com",
         );
-        let url = url.and_then(|url| self.keep(&path.key("url"), values::url(url)));
+        let url = url.and_then(|url| self.url(&path.key("url"), url));
         let deployment = table.deployment.as_deref().and_then(|deployment| {
             let path = path.key("deployment");
             self.keep(&path, values::deployment(deployment))
@@ -66,8 +117,14 @@ impl Check<'_> {
             .url(url?)
             .priority(table.priority)
             .weight(table.weight.get());
+        if let Some(kind) = table.kind {
+            builder = builder.kind(kind.into());
+        }
         if let Some(credential) = credential {
             builder = builder.credential(credential);
+        }
+        if let Some(model) = model {
+            builder = builder.model(model);
         }
         if let Some(deployment) = deployment {
             builder = builder.deployment(deployment);
@@ -85,7 +142,6 @@ impl Check<'_> {
         Some(BackendConfig {
             backend,
             credential: source,
-            model,
             request_headers,
             response_headers,
             is_http2: table.http2,

@@ -29,6 +29,7 @@ pub(super) struct Check<'a> {
     origin: &'a Origin,
     variables: &'a Variables,
     problems: &'a mut Problems,
+    warnings: Vec<Problem>,
     /// Every file that was read or will be.
     files: &'a mut ReadFiles,
 }
@@ -45,6 +46,7 @@ impl<'a> Check<'a> {
             origin,
             variables,
             problems,
+            warnings: Vec::new(),
         }
     }
 
@@ -66,12 +68,18 @@ impl<'a> Check<'a> {
             pools: self.pools(&root.key("pools"), &document.pools),
             has_file: self.origin.path().is_some(),
             ignored,
+            warnings: self.warnings,
         }
     }
 
     fn problem(&mut self, path: &Path, message: impl Into<Cow<'static, str>>) {
         let place = self.origin.place(path);
         self.problems.add(Problem::new(place, message));
+    }
+
+    fn warning(&mut self, path: &Path, message: impl Into<Cow<'static, str>>) {
+        let place = self.origin.place(path);
+        self.warnings.push(Problem::new(place, message));
     }
 
     fn expected(&mut self, path: &Path, expected: &'static str) {

@@ -46,8 +46,6 @@ impl PoolConfig {
 pub(crate) struct BackendConfig {
     pub(crate) backend: Backend,
     pub(crate) credential: CredentialSource,
-    /// In place of the `model` in a JSON body.
-    pub(crate) model: Option<String>,
     pub(crate) request_headers: HeaderRules,
     pub(crate) response_headers: HeaderRules,
     /// Speaks HTTP/2 from the first byte on.
@@ -78,7 +76,6 @@ impl From<Backend> for BackendConfig {
                 None => CredentialSource::Client,
             },
             backend,
-            model: None,
             request_headers: HeaderRules::default(),
             response_headers: HeaderRules::default(),
             is_http2: false,

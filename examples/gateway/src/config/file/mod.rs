@@ -19,7 +19,10 @@ pub(super) use self::{
     origin::Origin,
     read::Path,
     text::read_text,
-    value::{ClassWord, CredentialHeader, CredentialTable, Exhausted, Limit, Secret, Size, Time},
+    value::{
+        ClassWord, CredentialHeader, CredentialTable, Exhausted, KindWord, Limit, Secret, Size,
+        Time,
+    },
 };
 use super::{Problem, error::Problems};
 use crate::read_files::ReadFiles;

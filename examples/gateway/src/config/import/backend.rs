@@ -1,3 +1,5 @@
+use spillover_core::BackendKind;
+
 use super::list::{Field, Object, Value};
 use crate::config::values;
 
@@ -10,6 +12,7 @@ pub(super) struct ImportedBackend {
     pub(super) priority: Option<u32>,
     pub(super) weight: Option<u32>,
     pub(super) deployment: Option<String>,
+    pub(super) kind: Option<BackendKind>,
     /// What it says of its own credential.
     pub(super) auth: BackendAuth,
     /// What is not understood, by the names of its fields.
@@ -22,6 +25,7 @@ pub(super) enum BackendAuth {
     #[default]
     Unsaid,
     Key,
+    Bearer,
     Entra,
     Passthrough,
 }
@@ -34,6 +38,7 @@ impl ImportedBackend {
             priority: None,
             weight: None,
             deployment: None,
+            kind: None,
             auth: BackendAuth::default(),
             unknown: Vec::new(),
         };
@@ -59,9 +64,13 @@ impl ImportedBackend {
             {
                 self.deployment = Some(name.clone());
             }
+            ("kind", Value::Text(kind)) if values::kind(kind).is_ok() => {
+                self.kind = values::kind(kind).ok().map(BackendKind::from);
+            }
             // An empty one stands for none.
             ("apikey" | "key" | "deploymentname" | "deployment", Value::Text(text))
                 if text.trim().is_empty() => {}
+            ("apikey" | "key", _) if self.auth == BackendAuth::Bearer => {}
             ("apikey" | "key", _) => self.auth = BackendAuth::Key,
             ("auth", Value::Text(auth)) => self.auth(name, auth),
             // What the policy keeps there for itself.
@@ -76,6 +85,7 @@ impl ImportedBackend {
             "" => {}
             // The key is in a field of its own, or somewhere else.
             "key" | "apikey" => self.auth = BackendAuth::Key,
+            "bearer" | "bearertoken" => self.auth = BackendAuth::Bearer,
             "managedidentity" | "msi" | "entra" | "entraid" | "aad" | "azuread" => {
                 self.auth = BackendAuth::Entra;
             }

@@ -78,6 +78,9 @@ impl Writer {
         if let Some(weight) = backend.weight {
             self.line(&format!("weight = {weight}"));
         }
+        if let Some(kind) = backend.kind {
+            self.line(&format!("kind = {}", quoted(kind.as_str())));
+        }
         if let Some(deployment) = &backend.deployment {
             self.line(&format!("deployment = {}", quoted(deployment)));
         }
@@ -96,14 +99,18 @@ impl Writer {
                 return self.line("credential = \"passthrough\"");
             }
             (BackendAuth::Unsaid, PolicyAuth::Key) => "BACKENDS_KEY".to_owned(),
-            (BackendAuth::Key, _) => {
+            (BackendAuth::Key | BackendAuth::Bearer, _) => {
                 let upper = name.to_ascii_uppercase();
                 let upper = upper.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
                 format!("KEY_OF_{upper}")
             }
         };
+        let form = match backend.auth {
+            BackendAuth::Bearer => "bearer",
+            _ => "api_key",
+        };
         self.line(&format!(
-            "credential = {{ api_key = {{ env = \"{variable}\" }} }}"
+            "credential = {{ {form} = {{ env = \"{variable}\" }} }}"
         ));
         let what = format!("its key is not copied: set the variable {variable} to it");
         self.note(backend.line, name, &what);

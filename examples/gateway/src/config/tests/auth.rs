@@ -5,6 +5,30 @@ fn source(config: Result<Config, ConfigError>) -> CredentialSource {
     config.unwrap().pools[0].backends[0].credential
 }
 
+/// The name of the field that the key is in.
+fn field(config: Result<Config, ConfigError>) -> String {
+    let config = config.unwrap();
+    let credential = config.backends()[0].credential().unwrap();
+    credential.field().unwrap().0.to_string()
+}
+
+#[test]
+fn key_of_openai_is_a_bearer_token_unless_told_otherwise() {
+    let openai = |variables: &[(&str, &str)]| {
+        let backend = [
+            ("BACKEND_1_URL", "https://api.openai.com"),
+            ("BACKEND_1_PRIORITY", "1"),
+            ("BACKEND_1_APIKEY", "k"),
+        ];
+        config(&[], &[&backend, variables].concat())
+    };
+    assert_eq!(field(openai(&[])), "authorization");
+    assert_eq!(field(openai(&[("BACKEND_1_KIND", "azure")])), "api-key");
+    assert_eq!(field(openai(&[("BACKEND_1_AUTH", "key")])), "api-key");
+    let declared = [("BACKEND_1_KIND", "openai"), ("BACKEND_1_APIKEY", "k")];
+    assert_eq!(field(with_backend(&[], &declared)), "authorization");
+}
+
 #[test]
 fn without_a_word_it_is_the_key_or_else_entra() {
     let with_key = with_backend(&[], &[("BACKEND_1_APIKEY", "k")]);
@@ -30,6 +54,9 @@ fn auth_says_it_outright() {
     let config = with_backend(&[], &variables);
     assert_eq!(source(config), CredentialSource::Backend);
 
+    let variables = [("BACKEND_1_AUTH", "Bearer"), ("BACKEND_1_APIKEY", "k")];
+    assert_eq!(field(with_backend(&[], &variables)), "authorization");
+
     let flag = [
         "--backend",
         "1,url=https://a.example,priority=1,auth=passthrough",
@@ -48,6 +75,11 @@ fn auth_and_key_must_agree() {
         "BACKEND_1_APIKEY",
         "not set, but BACKEND_1_AUTH is key",
     );
+    assert_problem_at(
+        with_backend(&[], &[("BACKEND_1_AUTH", "bearer")]),
+        "BACKEND_1_APIKEY",
+        "not set, but BACKEND_1_AUTH is bearer",
+    );
     for auth in ["entra", "passthrough"] {
         let variables = [("BACKEND_1_AUTH", auth), ("BACKEND_1_APIKEY", "k")];
         assert_problem_at(
@@ -59,6 +91,6 @@ fn auth_and_key_must_agree() {
     assert_problem_at(
         with_backend(&[], &[("BACKEND_1_AUTH", "msi")]),
         "BACKEND_1_AUTH",
-        "key, entra or passthrough",
+        "key, bearer, entra or passthrough",
     );
 }

@@ -98,12 +98,12 @@ fn bad_values_are_named_by_flag_and_key() {
         (
             "1,weight=1",
             "--backend 1",
-            "expected url, priority, auth or deployment_name",
+            "expected url, priority, auth, deployment_name or kind",
         ),
         (
             "1,=1",
             "--backend 1",
-            "expected url, priority, auth or deployment_name",
+            "expected url, priority, auth, deployment_name or kind",
         ),
     ] {
         assert_problem_at(with_backend(&["--backend", flag], &[]), place, expected);

@@ -1,4 +1,5 @@
 use proptest::{prelude::*, sample::select};
+use spillover_core::BackendKind;
 
 use super::{
     directory::Directory,
@@ -59,6 +60,23 @@ const POLICY: &str = r#"<policies>
 fn load(toml: &str) -> Config {
     let config = load_with(&Directory::new(), toml, &[], &variables_of(toml));
     config.unwrap_or_else(|error| panic!("{error}\n{toml}"))
+}
+
+#[test]
+fn kind_and_bearer_token_of_a_backend_are_taken_over() {
+    let list = r#"backends.Add(new JObject() {
+        { "url", "https://llm.example" }, { "priority", 1 }, { "kind", "openai" }, { "auth", "bearer" }, { "apiKey", "hunter2" }
+    });"#;
+    let policy = format!(
+        "<policies><inbound><set-variable name='listBackends' value='@{{{list}}}' /></inbound></policies>"
+    );
+    let Imported { toml, .. } = import(&policy).unwrap();
+    assert!(!toml.contains("hunter2"), "{toml}");
+    let config = load(&toml);
+    let backend = &config.pools[0].backends[0].backend;
+    assert_eq!(backend.kind(), BackendKind::OpenAi);
+    let (name, _) = backend.credential().unwrap().field().unwrap();
+    assert_eq!(name, "authorization");
 }
 
 #[test]

@@ -7,12 +7,14 @@ mod file;
 mod flags;
 mod ignored;
 mod import;
+mod kind;
 mod listen;
 mod order;
 mod problems;
 mod schema;
 mod secrets;
 mod settings;
+mod warnings;
 
 use clap::Parser;
 

@@ -116,7 +116,7 @@ fn a_misspelt_key_is_a_problem_with_a_suggestion() {
         "BACKEND_1_é",
     ] {
         let expected =
-            "expected BACKEND_1 with _URL, _PRIORITY, _APIKEY, _AUTH or _DEPLOYMENT_NAME";
+            "expected BACKEND_1 with _URL, _PRIORITY, _APIKEY, _AUTH, _DEPLOYMENT_NAME or _KIND";
         assert_problem_at(with_backend(&[], &[(name, "x")]), name, expected);
     }
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::HeadersTable;
-use crate::config::file::value::{CredentialTable, Limit};
+use crate::config::file::value::{CredentialTable, KindWord, Limit};
 
 /// A service that can take the requests of its pool.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
@@ -17,6 +17,9 @@ pub(crate) struct BackendTable {
     /// The base URL, `http` or `https`. Its path is put in front of the path of every request.
     #[schemars(required, example = "https://name.openai.azure.com")]
     pub(crate) url: Option<String>,
+    /// The form of OpenAI's API that it has, by which paths are mapped. Default: by the host of its URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kind: Option<KindWord>,
     /// A lower one is used first. Backends of one priority share the load.
     pub(crate) priority: u32,
     /// The share of the load, relative to the others of that priority.
@@ -27,7 +30,7 @@ pub(crate) struct BackendTable {
     /// Replaces the deployment in the path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deployment: Option<String>,
-    /// Replaces the `model` in a JSON body.
+    /// Replaces the `model` in a JSON body, a form or the query. Default: the `deployment`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
     /// How many requests it has at one time. Beyond it, requests go to others.
@@ -51,6 +54,7 @@ impl Default for BackendTable {
         Self {
             name: None,
             url: None,
+            kind: None,
             priority: 1,
             weight: NonZeroU32::MIN,
             credential: None,

@@ -24,7 +24,7 @@ pub(crate) use self::{
     route::RouteTable,
     shutdown::ShutdownTable,
 };
-use crate::config::LogFormat;
+use crate::config::{LogFormat, Problem, values};
 
 /// The configuration file of Spillover.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
@@ -64,13 +64,23 @@ impl Document {
                 tls.client_certificate = Some(ClientCertificateWord::default());
             }
         }
+        let backends = self.pools.iter_mut().flat_map(|pool| &mut pool.backends);
+        for backend in backends.filter(|backend| backend.kind.is_none()) {
+            backend.kind = backend.url.as_deref().and_then(values::kind_of_url);
+        }
     }
 
-    /// The document as a file, with the variables that do not count as a comment.
-    pub(crate) fn print(&self, ignored: &[String]) -> String {
+    /// The document as a file, with warnings and the variables that do not count as comments.
+    pub(crate) fn print(&self, ignored: &[String], warnings: &[Problem]) -> String {
         let mut text = String::new();
+        for warning in warnings {
+            text += &format!("# Warning: {warning}\n");
+        }
         if !ignored.is_empty() {
-            text = format!("# Ignored: {}\n\n", ignored.join(", "));
+            text += &format!("# Ignored: {}\n", ignored.join(", "));
+        }
+        if !text.is_empty() {
+            text.push('\n');
         }
         text + &toml::to_string_pretty(self).expect("the tables are TOML")
     }

@@ -15,7 +15,7 @@ pub(crate) struct RouteTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = "/openai")]
     pub(crate) path_prefix: Option<String>,
-    /// A pattern for the deployment in the path, or else the `model` in a JSON body.
+    /// A pattern for the deployment in the path, or else the `model` in a JSON body or a form.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(example = "gpt-4o*")]
     pub(crate) model: Option<String>,

@@ -3,6 +3,7 @@
 mod class;
 mod credential;
 mod exhausted;
+mod kind;
 mod limit;
 mod secret;
 mod size;
@@ -13,6 +14,7 @@ pub(crate) use self::{
     class::ClassWord,
     credential::{CredentialHeader, CredentialTable},
     exhausted::Exhausted,
+    kind::KindWord,
     limit::Limit,
     secret::Secret,
     size::Size,

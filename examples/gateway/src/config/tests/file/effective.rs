@@ -8,7 +8,7 @@ use crate::{
 
 fn effective(directory: &Directory, text: &str, variables: &[(&str, &str)]) -> String {
     let (config, document) = read(directory, text, &[], variables).unwrap();
-    document.print(config.ignored())
+    document.print(config.ignored(), config.warnings())
 }
 
 #[test]
@@ -71,6 +71,7 @@ jitter = 0.0
 [[pools.backends]]
 name = "a"
 url = "https://a.example"
+kind = "other"
 priority = 1
 weight = 1
 credential = "entra"
@@ -140,7 +141,7 @@ fn the_environment_prints_as_a_file_too() {
     ];
     let variables = variables.map(|(name, value)| (name.into(), value.into()));
     let (_, document) = Config::with_document(&cli, variables, &mut ReadFiles::default()).unwrap();
-    let printed = document.print(&[]);
+    let printed = document.print(&[], &[]);
     assert!(printed.contains("address = \"127.0.0.1:9\""), "{printed}");
     assert!(printed.contains("api_key = \"[redacted]\""), "{printed}");
     assert!(printed.contains("credential = \"entra\""), "{printed}");

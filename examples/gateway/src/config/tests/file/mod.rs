@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A pool that is good.
-const POOL: &str = r#"
+pub(super) const POOL: &str = r#"
 [[pools]]
 [[pools.backends]]
 name = "a"
@@ -32,7 +32,7 @@ fn cli(flags: &[&str]) -> Cli {
     Cli::try_parse_from(["spillover"].iter().chain(flags)).unwrap()
 }
 
-fn read(
+pub(super) fn read(
     directory: &Directory,
     text: &str,
     flags: &[&str],

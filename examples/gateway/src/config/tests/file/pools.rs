@@ -35,7 +35,7 @@ fn a_pool_has_defaults() {
         (1, 1)
     );
     assert_eq!(backend.backend.max_concurrency(), None);
-    assert!(backend.model.is_none() && backend.ca.is_none());
+    assert!(backend.backend.model().is_none() && backend.ca.is_none());
     assert!(backend.request_headers.is_empty() && backend.response_headers.is_empty());
 }
 
@@ -172,7 +172,7 @@ fn what_a_backend_says() {
     );
     assert_eq!(backend.backend.deployment(), Some("gpt-4o"));
     assert_eq!(backend.backend.max_concurrency(), NonZeroU32::new(5));
-    assert_eq!(backend.model.as_deref(), Some("gpt-4o-2024"));
+    assert_eq!(backend.backend.own_model(), Some("gpt-4o-2024"));
     let ca = backend.ca.as_ref().unwrap();
     assert_eq!(ca.file, directory.path().join("ca.pem"));
     assert_eq!(backend.request_headers.set[0].1, "b");

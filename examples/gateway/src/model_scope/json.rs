@@ -2,18 +2,16 @@ use std::ops::Range;
 
 use memchr::memchr2;
 
-use super::{
-    budget::Budget,
-    wanted::{self, Found, Wanted},
-};
+use super::{found::Text as FoundText, wanted::Wanted};
 
 /// Looks for the strings of the wanted fields of a request in JSON, chunk by chunk: those of the object that is the body. The
 /// first of a name counts; a second model is told where that matters.
 ///
 /// It is no parser: what it makes of a text that is not JSON has no meaning, for no backend takes that.
 #[derive(Debug)]
-pub(super) struct Scan {
+pub(super) struct JsonScan {
     wanted: Wanted,
+    is_decisive: bool,
     depth: usize,
     place: Place,
     string: Option<Text>,
@@ -24,7 +22,11 @@ pub(super) struct Scan {
     /// Bytes of the chunks before.
     passed: usize,
     /// Of each wanted field that was seen.
-    found: Vec<wanted::Text>,
+    found: Vec<FoundText>,
+    /// Where the first field of the object stands, or would stand.
+    first_at: Option<usize>,
+    /// The object has no field so far.
+    is_empty: bool,
     is_ambiguous: bool,
     is_done: bool,
 }
@@ -45,10 +47,12 @@ struct Text {
     is_escaped: bool,
 }
 
-impl Scan {
-    pub(super) fn new(wanted: Wanted) -> Self {
+impl JsonScan {
+    /// Looks for the wanted fields. If the model is decisive, the search goes on to the end of the object, for a second one.
+    pub(super) fn new(wanted: Wanted, is_decisive: bool) -> Self {
         Self {
             wanted,
+            is_decisive,
             depth: 0,
             place: Place::Key,
             string: None,
@@ -56,6 +60,8 @@ impl Scan {
             kept_at: 0,
             passed: 0,
             found: Vec::new(),
+            first_at: None,
+            is_empty: true,
             is_ambiguous: false,
             is_done: false,
         }
@@ -78,11 +84,13 @@ impl Scan {
         self.is_done
     }
 
-    /// Ends the search before its end. What the rest has, nobody knows: where the model decides, nothing was found then.
+    /// Ends the search before the end of the body. What the rest has, is not known: where the model decides, nothing was found
+    /// then.
     pub(super) fn give_up(&mut self) {
-        if self.wanted.is_model_decisive() {
+        if self.is_decisive {
             self.found.clear();
         }
+        self.first_at = None;
     }
 
     /// The model, if it was found.
@@ -92,33 +100,16 @@ impl Scan {
         model.text.as_deref()
     }
 
-    /// Whether there is more than one model where only one may be.
+    /// Returns true if there is more than one model where only one may be.
     pub(super) fn is_ambiguous(&self) -> bool {
         self.is_ambiguous
     }
 
-    pub(super) fn is_model_decisive(&self) -> bool {
-        self.wanted.is_model_decisive()
-    }
-
-    /// What is kept of all bodies is taken from here.
-    pub(super) fn budget(&self) -> &Budget {
-        self.wanted.budget()
-    }
-
-    /// How many bytes are to be looked at.
-    pub(super) fn limit(&self) -> u64 {
-        self.wanted.limit()
-    }
-
-    /// Whether it is to be told what was found.
-    pub(super) fn is_kept(&self) -> bool {
-        self.wanted.is_kept()
-    }
-
-    /// All that was found.
-    pub(super) fn into_found(self) -> Found {
-        Found::new(self.wanted, self.found)
+    /// All that was found, and where a first field can be put in: the flag is true for an object without fields.
+    pub(super) fn into_found(self) -> (Vec<FoundText>, Option<(usize, bool)>) {
+        let has_model = self.found.iter().any(|found| found.field == 0);
+        let first_at = self.first_at.filter(|_| !has_model);
+        (self.found, first_at.map(|at| (at, self.is_empty)))
     }
 
     /// Goes on with a string that has its next byte at `at`, and returns what comes after it.
@@ -149,17 +140,18 @@ impl Scan {
             self.see(field, text, self.kept_at..end);
             return;
         }
+        self.is_empty = false;
         let name = &self.kept[1..self.kept.len() - 1];
         let field = if name.contains(&b'\\') {
             let name = serde_json::from_slice::<String>(&self.kept).ok();
-            name.and_then(|name| self.wanted.find(name.as_bytes()))
+            name.and_then(|name| self.wanted.find(name.as_bytes(), self.is_decisive))
         } else {
-            self.wanted.find(name)
+            self.wanted.find(name, self.is_decisive)
         };
         let is_seen = |field| self.found.iter().any(|found| found.field == field);
         self.place = match field {
             Some(field) if !is_seen(field) => Place::Wanted(field),
-            Some(0) if self.wanted.is_model_decisive() => {
+            Some(0) if self.is_decisive => {
                 self.is_ambiguous = true;
                 self.is_done = true;
                 Place::Value
@@ -171,9 +163,9 @@ impl Scan {
     /// Notes what a wanted field has.
     fn see(&mut self, field: usize, text: Option<String>, place: Range<usize>) {
         self.place = Place::Value;
-        self.found.push(wanted::Text { field, text, place });
+        self.found.push(FoundText { field, text, place });
         let is_all = self.found.len() == self.wanted.len();
-        self.is_done = is_all && !self.wanted.is_model_decisive();
+        self.is_done = is_all && !self.is_decisive;
     }
 
     fn step(&mut self, byte: u8, at: usize) {
@@ -200,7 +192,10 @@ impl Scan {
                     self.step(byte, at);
                 }
             }
-            b'{' => self.depth += 1,
+            b'{' => {
+                self.first_at.get_or_insert(at + 1);
+                self.depth += 1;
+            }
             b'[' if self.depth > 0 => self.depth += 1,
             b'}' | b']' if self.depth > 1 => self.depth -= 1,
             b',' if self.depth == 1 => self.place = Place::Key,
@@ -218,9 +213,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::model_scope::{Found, Model, Uses};
 
-    fn for_model() -> Scan {
-        Scan::new(Wanted::default())
+    fn for_model() -> JsonScan {
+        JsonScan::new(Wanted::default(), false)
     }
 
     fn model(text: &str) -> Option<String> {
@@ -258,14 +254,15 @@ mod tests {
     fn other_fields_are_found_as_well_and_where_they_stand() {
         let text = r#"{"user": 7, "n": {"key": "x"}, "model": "m\" ", "key": "a", "key": "b", "late": "l"}"#;
         for cut in 0..text.len() {
-            let wanted = Wanted::new(["user", "key", "none"], false, false);
-            let mut scan = Scan::new(wanted);
+            let wanted = Wanted::new(["user", "key", "none"], Uses::default());
+            let mut scan = JsonScan::new(wanted.clone(), false);
             let (start, end) = text.split_at(cut);
             scan.look(start.as_bytes());
             assert!(scan.look(end.as_bytes()));
-            let found = scan.into_found();
+            let found = Found::of_json(wanted, scan);
             assert_eq!(found.model(), Some("m\" "));
-            assert_eq!(&text[found.place().unwrap()], r#""m\" ""#);
+            let edit = found.with_model(&Model::new("n")).unwrap();
+            assert_eq!(&text[edit.place], r#""m\" ""#);
             assert_eq!(found.field("key"), Some("a"));
             assert_eq!(found.field("user"), None);
             assert_eq!(found.field("late"), None);
@@ -275,7 +272,8 @@ mod tests {
     #[test]
     fn a_second_model_is_told_where_the_model_decides() {
         let scan = |text: &str, is_routed| {
-            let mut scan = Scan::new(Wanted::new(["user"], is_routed, false));
+            let wanted = Wanted::new(["user"], Uses::default());
+            let mut scan = JsonScan::new(wanted, is_routed);
             for byte in text.as_bytes().chunks(1) {
                 scan.look(byte);
             }
@@ -303,9 +301,31 @@ mod tests {
 
     #[test]
     fn the_model_may_be_a_wanted_field_too() {
-        let mut scan = Scan::new(Wanted::new(["model"], false, false));
+        let wanted = Wanted::new(["model"], Uses::default());
+        let mut scan = JsonScan::new(wanted.clone(), false);
         assert!(scan.look(br#"{"model": "a","#));
-        assert_eq!(scan.into_found().field("model"), Some("a"));
+        assert_eq!(Found::of_json(wanted, scan).field("model"), Some("a"));
+    }
+
+    #[test]
+    fn place_before_the_first_field_is_told_where_there_is_no_model() {
+        for (text, expected) in [
+            (r#"{"n":1}"#, Some((1, false))),
+            (" {\n \"n\":{}}", Some((2, false))),
+            ("{}", Some((1, true))),
+            ("{ }", Some((1, true))),
+            ("[{}]", None),
+            ("7", None),
+            ("", None),
+            (r#"{"n":1,"model":null}"#, None),
+            (r#"{"model":"a"}"#, None),
+        ] {
+            let mut scan = JsonScan::new(Wanted::default(), true);
+            for byte in text.as_bytes().chunks(1) {
+                scan.look(byte);
+            }
+            assert_eq!(scan.into_found().1, expected, "{text}");
+        }
     }
 
     fn value() -> impl Strategy<Value = Value> {

@@ -1,0 +1,138 @@
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header::AUTHORIZATION};
+use serde_json::{Value, json};
+
+use super::route::{Route, of_both, operation};
+use crate::limit::{Dimension, Refused};
+
+/// The service that a [`MockUpstream`](super::MockUpstream) stands for. It answers on that service's paths only, and with 404
+/// on all others.
+///
+/// | provider | paths | error of another path |
+/// |---|---|---|
+/// | `Azure` | `/openai/v1/OPERATION`, `/openai/deployments/NAME/OPERATION?api-version=...`, `/openai/models?api-version=...` | `{"error": {"code": "404", "message": "Resource not found"}}` |
+/// | `OpenAi` | `/v1/OPERATION` | `{"error": {"message": "Invalid URL (POST /x)", "type": "invalid_request_error", ...}}` |
+///
+/// Sources: [Azure's dated API](https://learn.microsoft.com/azure/ai-services/openai/reference), [its v1
+/// API](https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle), [OpenAI's
+/// API](https://platform.openai.com/docs/api-reference).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Provider {
+    /// Azure OpenAI. A key is in `api-key`, a token in `authorization`.
+    Azure,
+    /// OpenAI. A key is in `authorization`.
+    OpenAi,
+}
+
+impl Provider {
+    pub(super) fn route<'a>(
+        provider: Option<Self>,
+        method: &Method,
+        uri: &'a Uri,
+    ) -> Option<Route<'a>> {
+        let path = uri.path();
+        match provider {
+            None => of_both(method, uri),
+            Some(Self::OpenAi) => operation(method, path.strip_prefix("/v1")?, None),
+            Some(Self::Azure) => match path.strip_prefix("/openai/v1") {
+                Some(rest) => operation(method, rest, None),
+                None => Route::dated(method, uri),
+            },
+        }
+    }
+
+    /// Returns true when the request has this key in a field that the provider reads.
+    pub(super) fn has_key(provider: Option<Self>, headers: &HeaderMap, key: &str) -> bool {
+        let bearer = |value: &HeaderValue| {
+            let token = value
+                .to_str()
+                .ok()
+                .and_then(|value| value.strip_prefix("Bearer "));
+            token == Some(key)
+        };
+        let has_field = headers.get("api-key").is_some_and(|value| value == key);
+        has_field && provider != Some(Self::OpenAi)
+            || headers.get(AUTHORIZATION).is_some_and(bearer)
+    }
+
+    /// The body of an error, as the provider has it. One that is not known has Azure's.
+    pub(super) fn error(provider: Option<Self>, status: StatusCode, message: &str) -> Value {
+        match provider {
+            None | Some(Self::Azure) => {
+                json!({"error": {"code": status.as_str(), "message": message}})
+            }
+            Some(Self::OpenAi) => {
+                let code = match status {
+                    StatusCode::TOO_MANY_REQUESTS => json!("rate_limit_exceeded"),
+                    StatusCode::UNAUTHORIZED => json!("invalid_api_key"),
+                    _ => Value::Null,
+                };
+                let error = json!({
+                    "message": message, "type": "invalid_request_error", "param": null, "code": code,
+                });
+                json!({ "error": error })
+            }
+        }
+    }
+
+    pub(super) fn unauthorized(provider: Option<Self>) -> &'static str {
+        match provider {
+            None | Some(Self::Azure) => {
+                "Access denied due to invalid subscription key or wrong API endpoint. Make sure to \
+                 provide a valid key for an active subscription and use a correct regional API \
+                 endpoint for your resource."
+            }
+            Some(Self::OpenAi) => "Incorrect API key provided.",
+        }
+    }
+
+    pub(super) fn not_found(provider: Option<Self>, method: &Method, uri: &Uri) -> String {
+        match provider {
+            None | Some(Self::Azure) => "Resource not found".to_owned(),
+            Some(Self::OpenAi) => format!("Invalid URL ({method} {})", uri.path()),
+        }
+    }
+
+    pub(super) fn throttled(provider: Option<Self>, refused: &Refused) -> String {
+        let seconds = refused.seconds();
+        match provider {
+            None | Some(Self::Azure) => {
+                let limit = match refused.dimension {
+                    Dimension::Tokens => "token rate limit",
+                    Dimension::Requests => "call rate limit",
+                    Dimension::Capacity => "provisioned throughput",
+                };
+                format!(
+                    "Requests to the ChatCompletions_Create Operation under Azure OpenAI API have \
+                     exceeded the {limit} of your current pricing tier. Please retry after \
+                     {seconds} seconds."
+                )
+            }
+            Some(Self::OpenAi) => {
+                let limit = match refused.dimension {
+                    Dimension::Tokens => "tokens per min (TPM)",
+                    Dimension::Requests => "requests per min (RPM)",
+                    Dimension::Capacity => "capacity",
+                };
+                format!("Rate limit reached on {limit}. Please try again in {seconds}s.")
+            }
+        }
+    }
+
+    /// Returns true when no model is named and the API wants one: the v1 API has it in the body only.
+    pub(super) fn lacks_model(provider: Option<Self>, route: &Route<'_>, body: &Bytes) -> bool {
+        provider.is_some()
+            && match route {
+                Route::Chat { deployment: None } => {
+                    let body: Option<Value> = serde_json::from_slice(body).ok();
+                    !body.is_some_and(|body| body["model"].is_string())
+                }
+                Route::Transcription { deployment: None } => {
+                    let name: &[u8] = br#"name="model""#;
+                    !body.windows(name.len()).any(|part| part == name)
+                }
+                _ => false,
+            }
+    }
+}

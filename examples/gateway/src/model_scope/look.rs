@@ -1,0 +1,274 @@
+use std::ops::ControlFlow;
+
+use http::{HeaderMap, Method, Request, header::CONTENT_TYPE};
+
+use super::{
+    Coding, Decoder,
+    budget::{Budget, Taken},
+    form::{Boundary, FormScan},
+    found::Found,
+    json::JsonScan,
+    unreadable::Unreadable,
+    wanted::{self, Wanted},
+};
+use crate::bounds::announced_length;
+
+/// Looks for what is wanted of a body, chunk by chunk, through its coding.
+#[derive(Debug)]
+pub(super) struct Look {
+    wanted: Wanted,
+    scan: Scan,
+    is_in_path: bool,
+    is_decisive: bool,
+    is_done: bool,
+    coded: Option<Box<Coded>>,
+}
+
+#[derive(Debug)]
+enum Scan {
+    Json(JsonScan),
+    Form(Box<FormScan>),
+}
+
+/// A body in a coding.
+#[derive(Debug)]
+struct Coded {
+    coding: Coding,
+    decoder: Decoder,
+    /// Bytes that were decoded.
+    length: u64,
+    /// Why the body cannot be read to its end.
+    unreadable: Option<Unreadable>,
+    is_at_end: bool,
+    /// For what the decoder holds.
+    taken: Taken,
+}
+
+impl Look {
+    /// Begins to look into the body of this request; `None` if there is nothing to be found in it.
+    pub(super) fn begin<B>(
+        request: &Request<B>,
+        wanted: &Wanted,
+        is_in_path: bool,
+    ) -> Result<Option<Self>, Unreadable> {
+        if request.method() != Method::POST {
+            return Ok(None);
+        }
+        let headers = request.headers();
+        let is_decisive = wanted.is_decisive(is_in_path);
+        let Some(scan) = Scan::of(headers, wanted, is_decisive)? else {
+            return Ok(None);
+        };
+        if announced_length(headers).is_some_and(|length| length > wanted::limit(is_decisive)) {
+            return Ok(None);
+        }
+        let coding = Coding::of(headers).map_err(|_| Unreadable::coding(headers))?;
+        Ok(Some(Self {
+            wanted: wanted.clone(),
+            scan,
+            is_in_path,
+            is_decisive,
+            is_done: false,
+            coded: coding.map(Coded::new),
+        }))
+    }
+
+    /// Returns true when the search is over with this chunk.
+    pub(super) fn see(&mut self, chunk: &[u8]) -> bool {
+        self.is_done = match &mut self.coded {
+            None => self.scan.look(chunk),
+            Some(coded) => coded.see(chunk, &mut self.scan, self.is_decisive),
+        };
+        self.is_done
+    }
+
+    /// Takes from the budget what the decoder holds by now. Returns false if there is no room for it.
+    pub(super) fn has_room(&mut self) -> bool {
+        let budget = self.wanted.budget();
+        let coded = self.coded.as_mut();
+        coded.is_none_or(|coded| coded.has_room(budget))
+    }
+
+    /// Ends the search at the end of the body.
+    pub(super) fn finish(&mut self) {
+        match &mut self.coded {
+            Some(coded) if !self.is_done && !coded.decoder.is_complete() => {
+                coded.give_up(Unreadable::Corrupt(coded.coding));
+            }
+            Some(coded) => coded.is_at_end = !self.is_done,
+            None => {}
+        }
+        self.scan.finish();
+    }
+
+    /// Ends the search before its end, since the body is too large.
+    pub(super) fn give_up(&mut self) {
+        if let Some(coded) = &mut self.coded {
+            coded.give_up(Unreadable::TooLarge(coded.coding));
+        }
+        self.scan.give_up();
+    }
+
+    /// The model, if it was found.
+    pub(super) fn model(&self) -> Option<&str> {
+        match &self.scan {
+            Scan::Json(scan) => scan.model(),
+            Scan::Form(scan) => scan.model(),
+        }
+    }
+
+    /// Returns true if there is more than one model where only one may be.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.scan.is_ambiguous()
+    }
+
+    pub(super) fn is_decisive(&self) -> bool {
+        self.is_decisive
+    }
+
+    /// What is kept of all bodies is taken from here.
+    pub(super) fn budget(&self) -> &Budget {
+        self.wanted.budget()
+    }
+
+    /// How many bytes are to be looked at.
+    pub(super) fn limit(&self) -> u64 {
+        wanted::limit(self.is_decisive)
+    }
+
+    /// All that was found, where it is wanted.
+    pub(super) fn into_found(self) -> Option<Found> {
+        if !self.wanted.is_kept() {
+            return None;
+        }
+        let unreadable = self.coded.as_ref();
+        let unreadable = unreadable.and_then(|coded| coded.unreadable.clone());
+        let found = match (unreadable, self.scan) {
+            (Some(unreadable), _) if self.is_decisive => Found::unreadable(self.wanted, unreadable),
+            (_, Scan::Json(scan)) => Found::of_json(self.wanted, scan),
+            (_, Scan::Form(scan)) => Found::of_form(self.wanted, *scan),
+        };
+        let found = found.beside_path(self.is_in_path);
+        Some(match self.coded {
+            Some(coded) => {
+                let length = coded.is_at_end.then_some(coded.length);
+                found.in_coding(coded.coding, length, coded.taken)
+            }
+            None => found,
+        })
+    }
+}
+
+impl Scan {
+    /// The scan for the type of a body; `None` where models are in no body of that type.
+    fn of(
+        headers: &HeaderMap,
+        wanted: &Wanted,
+        is_decisive: bool,
+    ) -> Result<Option<Self>, Unreadable> {
+        let mut types = headers.get_all(CONTENT_TYPE).iter();
+        let Some(value) = types.next() else {
+            return Ok(None);
+        };
+        let is = |expected: &[u8]| {
+            let start = value.as_bytes().get(..expected.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(expected))
+        };
+        let scan = if is(JSON) {
+            Self::Json(JsonScan::new(wanted.clone(), is_decisive))
+        } else if is(FORM) {
+            let boundary = Boundary::of(value).ok_or(Unreadable::Boundary)?;
+            Self::Form(Box::new(FormScan::new(boundary, is_decisive)))
+        } else {
+            return Ok(None);
+        };
+        // Which of two fields counts, depends on the backend.
+        match types.next() {
+            Some(_) => Err(Unreadable::Types),
+            None => Ok(Some(scan)),
+        }
+    }
+
+    fn look(&mut self, chunk: &[u8]) -> bool {
+        match self {
+            Self::Json(scan) => scan.look(chunk),
+            Self::Form(scan) => scan.look(chunk),
+        }
+    }
+
+    fn is_ambiguous(&self) -> bool {
+        match self {
+            Self::Json(scan) => scan.is_ambiguous(),
+            Self::Form(scan) => scan.is_ambiguous(),
+        }
+    }
+
+    fn finish(&mut self) {
+        match self {
+            Self::Json(_) => {}
+            Self::Form(scan) => scan.finish(),
+        }
+    }
+
+    fn give_up(&mut self) {
+        match self {
+            Self::Json(scan) => scan.give_up(),
+            Self::Form(scan) => scan.give_up(),
+        }
+    }
+}
+
+impl Coded {
+    fn new(coding: Coding) -> Box<Self> {
+        Box::new(Self {
+            coding,
+            decoder: Decoder::new(coding),
+            length: 0,
+            unreadable: None,
+            is_at_end: false,
+            taken: Taken::default(),
+        })
+    }
+
+    /// Shows the scan what the chunk decodes to, and returns true when the search is over. Where the model decides, that is at
+    /// the end of the body: it has to be whole, and may have to be sent decoded.
+    fn see(&mut self, chunk: &[u8], scan: &mut Scan, is_decisive: bool) -> bool {
+        let limit = wanted::limit(is_decisive);
+        let length = &mut self.length;
+        let decoded = self.decoder.decode(chunk, |piece| {
+            *length += piece.len() as u64;
+            if scan.look(piece) && (!is_decisive || scan.is_ambiguous()) {
+                ControlFlow::Break(true)
+            } else if *length > limit {
+                ControlFlow::Break(false)
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        match decoded {
+            Ok(ControlFlow::Continue(())) => return false,
+            Ok(ControlFlow::Break(true)) => return true,
+            Ok(ControlFlow::Break(false)) => self.give_up(Unreadable::TooLarge(self.coding)),
+            Err(error) if error.is_bomb() => self.give_up(Unreadable::TooLarge(self.coding)),
+            Err(_) => self.give_up(Unreadable::Corrupt(self.coding)),
+        }
+        scan.give_up();
+        true
+    }
+
+    fn has_room(&mut self, budget: &Budget) -> bool {
+        let held = self.length.min(WINDOW) as usize;
+        let more = held.saturating_sub(self.taken.bytes());
+        more == 0 || self.taken.take(budget, more)
+    }
+
+    fn give_up(&mut self, why: Unreadable) {
+        self.unreadable.get_or_insert(why);
+    }
+}
+
+/// What a decoder holds of what it decoded: the window of its coding, which at most is that of brotli.
+const WINDOW: u64 = 16 << 20;
+
+const JSON: &[u8] = b"application/json";
+const FORM: &[u8] = b"multipart/form-data";

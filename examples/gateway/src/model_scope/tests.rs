@@ -1,0 +1,395 @@
+//! The layer over a service that tells what was found in a body.
+
+use std::sync::mpsc;
+
+use futures_util::{FutureExt, stream};
+use http::{
+    HeaderValue,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
+use spillover_testing::{
+    Probe,
+    coding::{CODINGS, encoded},
+};
+use tower::ServiceExt;
+
+use super::{budget::Budget, *};
+use crate::dialect::Dialect;
+
+/// What came of a request: its scope, what was found in its body, and the body itself.
+struct Passed {
+    scope: Option<Scope>,
+    found: Option<Found>,
+    body: Bytes,
+}
+
+impl Passed {
+    fn model(&self) -> Option<&str> {
+        self.found.as_ref()?.model()
+    }
+
+    fn why_unreadable(&self) -> Option<&Unreadable> {
+        self.found.as_ref()?.why_unreadable()
+    }
+}
+
+const ROUTED: Uses = Uses {
+    is_routed: true,
+    is_replaced: false,
+    is_replaced_beside_path: false,
+};
+
+/// The response to a request, and what came of it if it passed.
+fn pass<B>(wanted: &Wanted, request: Request<B>) -> (u16, Option<Passed>)
+where
+    B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
+{
+    let (send, passed) = mpsc::channel();
+    let inner: Probe<_, Full<Bytes>, Infallible> =
+        Probe::new(move |request: Request<ReadBody<B>>| {
+            let send = send.clone();
+            async move {
+                let (head, body) = request.into_parts();
+                let Ok(body) = body.collect().await;
+                let passed = Passed {
+                    scope: head.extensions.get().copied(),
+                    found: head.extensions.get().cloned(),
+                    body: body.to_bytes(),
+                };
+                send.send(passed).unwrap();
+                Ok(Response::default())
+            }
+        });
+    let service = ModelScopeLayer::new(wanted.clone()).layer(inner);
+    let Ok(response) = service.oneshot(request).now_or_never().unwrap();
+    (response.status().as_u16(), passed.try_recv().ok())
+}
+
+/// What came of a request with this body, in chunks of so many bytes.
+fn read(uses: Uses, fields: &[(&str, &str)], body: &[u8], size: usize) -> Passed {
+    let wanted = Wanted::new(["user"], uses);
+    let chunks: Vec<_> = body.chunks(size).map(Bytes::copy_from_slice).collect();
+    let frames = chunks.into_iter().map(|chunk| Ok(Frame::data(chunk)));
+    let mut request = Request::post("/v1/chat/completions");
+    for &(name, value) in fields {
+        request = request.header(name, value);
+    }
+    let request = request.body(StreamBody::new(stream::iter(frames))).unwrap();
+    let (status, passed) = pass(&wanted, request);
+    assert_eq!(status, 200);
+    let passed = passed.unwrap();
+    assert_eq!(passed.body, body);
+    passed
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const CHAT: &str = r#"{"n":1,"model":"gpt-4o","user":"me"}"#;
+
+#[test]
+fn model_and_fields_are_found_through_codings_and_the_body_passes_as_it_came() {
+    for coding in CODINGS {
+        let body = encoded(coding, CHAT);
+        let fields = [JSON, ("content-encoding", coding)];
+        for uses in [Uses::default(), ROUTED] {
+            for size in 1..=body.len() {
+                let passed = read(uses, &fields, &body, size);
+                assert_eq!(passed.scope, Some(Scope::of("gpt-4o")), "{coding} {size}");
+                assert_eq!(passed.model(), Some("gpt-4o"));
+                assert_eq!(passed.found.unwrap().field("user"), Some("me"));
+            }
+        }
+    }
+}
+
+#[test]
+fn no_more_is_decoded_than_is_looked_for() {
+    let mut body = encoded("gzip", CHAT);
+    // What is corrupt comes after all that is wanted.
+    let end = body.len() - 1;
+    body[end] ^= 1;
+    body.extend_from_slice(b"\x1f\x8bgarbage");
+    let fields = [JSON, ("content-encoding", "gzip")];
+    let passed = read(Uses::default(), &fields, &body, 8);
+    assert_eq!(passed.model(), Some("gpt-4o"));
+}
+
+#[test]
+fn body_that_cannot_be_decoded_has_no_model_and_says_why_where_the_model_decides() {
+    for coding in CODINGS {
+        let name = coding.parse::<HeaderValue>().unwrap();
+        let headers = http::HeaderMap::from_iter([(CONTENT_ENCODING, name)]);
+        let known = Coding::of(&headers).unwrap().unwrap();
+        let fields = [JSON, ("content-encoding", coding)];
+        let whole = encoded(coding, CHAT);
+        let garbage = [&b"\x01\xffgarbage"[..], &whole].concat();
+        for body in [
+            &whole[..whole.len() - 1],
+            &whole[..5],
+            CHAT.as_bytes(),
+            b"",
+            &garbage,
+        ] {
+            let passed = read(ROUTED, &fields, body, 7);
+            let expected = Unreadable::Corrupt(known);
+            assert_eq!(passed.why_unreadable(), Some(&expected), "{coding}");
+            assert_eq!(passed.model(), None);
+            let error = expected.error();
+            assert!(error.message.contains(&format!("`{coding}`")));
+
+            let passed = read(Uses::default(), &fields, body, 7);
+            assert_eq!(passed.why_unreadable(), None);
+        }
+    }
+}
+
+#[test]
+fn bombs_are_not_decoded_to_their_end() {
+    let spaces = [br#"{"model":"a","x":""#, vec![b' '; 4 << 20].as_slice()].concat();
+    for coding in CODINGS {
+        let body = encoded(coding, &spaces);
+        let fields = [JSON, ("content-encoding", coding)];
+        let passed = read(ROUTED, &fields, &body, 16 << 10);
+        let why = passed.why_unreadable();
+        assert!(matches!(why, Some(Unreadable::TooLarge(_))), "{coding}");
+        let response: Response<Full<Bytes>> = why.unwrap().response(Dialect::OpenAi);
+        assert_eq!(response.status(), 413);
+        // Without need it is not decoded so far.
+        assert_eq!(
+            read(Uses::default(), &fields, &body, 16 << 10).model(),
+            Some("a")
+        );
+    }
+}
+
+#[test]
+fn body_with_more_than_the_limit_when_decoded_has_no_model() {
+    let mut state = 1_u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        b'a' + (state >> 24) as u8 % 4
+    })
+    .take(33 << 20)
+    .collect();
+    let text = [br#"{"model":"a","x":""#, noise.as_slice(), b"\"}"].concat();
+    let fields = [JSON, ("content-encoding", "zstd")];
+    let passed = read(ROUTED, &fields, &encoded("zstd", &text), 64 << 10);
+    let why = passed.why_unreadable();
+    assert_eq!(why, Some(&Unreadable::TooLarge(Coding::Zstd)));
+}
+
+#[test]
+fn what_decoders_hold_is_bounded_for_all_bodies_together() {
+    let text = format!(r#"{{"model":"a","x":"{}"}}"#, "0123456789 ".repeat(50));
+    let wanted = Wanted::new([], ROUTED).with_budget(Budget::new(text.len() * 3 / 2));
+    let status = |held: &mut Vec<Passed>| {
+        let request = Request::post("/v1/x")
+            .header(CONTENT_TYPE, JSON.1)
+            .header(CONTENT_ENCODING, "gzip")
+            .body(Full::from(encoded("gzip", &text)));
+        let (status, passed) = pass(&wanted, request.unwrap());
+        held.extend(passed);
+        status
+    };
+    let mut held = Vec::new();
+    assert_eq!(status(&mut held), 200);
+    assert_eq!(status(&mut held), 503);
+    held.clear();
+    assert_eq!(status(&mut held), 200);
+}
+
+#[test]
+fn unknown_coding_is_named_with_those_that_are_read() {
+    for fields in [
+        &[("content-encoding", "compress")][..],
+        &[("content-encoding", "gzip, compress")],
+        &[("content-encoding", "gzip, gzip")],
+        &[
+            ("content-encoding", "gzip"),
+            ("content-encoding", "compress"),
+        ],
+    ] {
+        let named: Vec<_> = fields.iter().map(|(_, value)| *value).collect();
+        let fields = [&[JSON], fields].concat();
+        let passed = read(ROUTED, &fields, CHAT.as_bytes(), 99);
+        let why = passed.why_unreadable().unwrap();
+        assert_eq!(*why, Unreadable::Coding(named.join(", ").into()));
+        let response: Response<Full<Bytes>> = why.response(Dialect::OpenAi);
+        assert_eq!(response.status(), 415);
+        assert_eq!(
+            response.headers()["accept-encoding"],
+            "gzip, deflate, br, zstd"
+        );
+        assert!(
+            read(Uses::default(), &fields, CHAT.as_bytes(), 99)
+                .found
+                .is_none()
+        );
+    }
+    let long = "é".repeat(100);
+    let mut headers = http::HeaderMap::new();
+    headers.insert(
+        CONTENT_ENCODING,
+        HeaderValue::from_bytes(long.as_bytes()).unwrap(),
+    );
+    assert!(Unreadable::coding(&headers).error().message.len() < 400);
+}
+
+#[test]
+fn second_model_is_found_through_codings_and_in_forms() {
+    let json = r#"{"model":"cheap","model":"dear"}"#;
+    let form = form(&[("model", "cheap"), ("model", "dear")]);
+    let wanted = Wanted::new([], ROUTED);
+    for coding in CODINGS {
+        for (kind, body) in [(JSON.1, json), (FORM.1, &form)] {
+            let request = Request::post("/v1/x")
+                .header(CONTENT_TYPE, kind)
+                .header(CONTENT_ENCODING, coding)
+                .body(Full::from(encoded(coding, body)));
+            assert_eq!(pass(&wanted, request.unwrap()).0, 400, "{coding} {kind}");
+        }
+    }
+}
+
+const FORM: (&str, &str) = ("content-type", "multipart/form-data; boundary=xx");
+
+fn form(parts: &[(&str, &str)]) -> String {
+    let part = |(name, value): &(&str, &str)| {
+        format!("--xx\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    parts.iter().map(part).collect::<String>() + "--xx--\r\n"
+}
+
+#[test]
+fn model_of_a_form_is_its_scope_also_behind_a_file() {
+    let file = "RIFF\n--x".repeat(1 << 18);
+    let body = form(&[("file", &file), ("model", "whisper-1"), ("n", "1")]);
+    for uses in [Uses::default(), ROUTED] {
+        let passed = read(uses, &[FORM], body.as_bytes(), 16 << 10);
+        // What comes behind 1 MiB is looked for only where it decides.
+        let expected = uses.is_routed.then_some("whisper-1");
+        assert_eq!(passed.model(), expected);
+        let passed = read(uses, &[FORM], &body.as_bytes()[3 << 19..], 16 << 10);
+        assert_eq!(passed.scope, Some(Scope::of("whisper-1")));
+    }
+    let gzip = [FORM, ("content-encoding", "gzip")];
+    let end = &body.as_bytes()[3 << 19..];
+    let passed = read(ROUTED, &gzip, &encoded("gzip", end), 999);
+    assert_eq!(passed.model(), Some("whisper-1"));
+}
+
+#[test]
+fn form_without_a_clear_boundary_and_a_second_type_cannot_be_read() {
+    let body = form(&[("model", "a")]);
+    let no_boundary = ("content-type", "multipart/form-data");
+    let passed = read(ROUTED, &[no_boundary], body.as_bytes(), 99);
+    assert_eq!(passed.why_unreadable(), Some(&Unreadable::Boundary));
+    assert_eq!(passed.scope, Some(Scope::of("/v1/chat/completions")));
+    for fields in [[JSON, FORM], [FORM, JSON]] {
+        let passed = read(ROUTED, &fields, body.as_bytes(), 99);
+        assert_eq!(passed.why_unreadable(), Some(&Unreadable::Types));
+        assert!(
+            read(Uses::default(), &fields, body.as_bytes(), 99)
+                .found
+                .is_none()
+        );
+    }
+}
+
+#[test]
+fn only_json_and_forms_of_a_moderate_size_are_read() {
+    let wanted = Wanted::new([], Uses::default());
+    let begin = |method: &str, kind: &str, length: u64| {
+        let request = Request::builder()
+            .method(method)
+            .header(CONTENT_TYPE, kind)
+            .header(CONTENT_LENGTH, length)
+            .body(())
+            .unwrap();
+        Look::begin(&request, &wanted, false).unwrap().is_some()
+    };
+    let kind = "Application/JSON; charset=utf-8";
+    assert!(begin("POST", kind, 1 << 20));
+    assert!(begin("POST", "Multipart/Form-Data; boundary=a", 9));
+    assert!(!begin("POST", "text/plain", 9));
+    assert!(!begin("POST", kind, (1 << 20) + 1));
+    assert!(!begin("PUT", kind, 9));
+}
+
+#[test]
+fn body_beside_a_deployment_in_the_path_is_read_only_where_it_has_to_be() {
+    let path = "/openai/deployments/d/chat/completions";
+    let found = |uses: Uses| {
+        let request = Request::post(path).header(CONTENT_TYPE, JSON.1);
+        let request = request.body(Full::<Bytes>::from(CHAT)).unwrap();
+        pass(&Wanted::new([], uses), request).1.unwrap().found
+    };
+    let replaced = Uses {
+        is_replaced: true,
+        ..ROUTED
+    };
+    assert!(found(replaced).is_none());
+    let beside_path = Uses {
+        is_replaced_beside_path: true,
+        ..Uses::default()
+    };
+    let found = found(beside_path).unwrap();
+    assert_eq!(found.model(), Some("gpt-4o"));
+    assert!(found.is_in_path());
+}
+
+/// The body with this model put in.
+fn put_in(kind: &'static str, body: &str, model: &str) -> Option<String> {
+    let request = Request::post("/v1/x").header(CONTENT_TYPE, kind);
+    let request = request.body(Full::from(Bytes::copy_from_slice(body.as_bytes())));
+    let (_, passed) = pass(&Wanted::new([], ROUTED), request.unwrap());
+    let edit = passed?.found?.with_model_put_in(&Model::new(model))?;
+    let mut body = body.to_owned();
+    body.replace_range(edit.place, str::from_utf8(&edit.text).unwrap());
+    Some(body)
+}
+
+#[test]
+fn model_is_put_into_json_where_there_is_none() {
+    for (body, expected) in [
+        (r#"{"n":1}"#, Some(r#"{"model":"a\"b","n":1}"#)),
+        (
+            " { \"n\" : [] }",
+            Some(" {\"model\":\"a\\\"b\", \"n\" : [] }"),
+        ),
+        ("{}", Some(r#"{"model":"a\"b"}"#)),
+        ("{\n}", Some("{\"model\":\"a\\\"b\"\n}")),
+        (r#"{"n":1,"model":"x"}"#, Some(r#"{"n":1,"model":"a\"b"}"#)),
+        (r#"{"model":null}"#, None),
+        (r#"{"model":{"model":"x"}}"#, None),
+        ("[{}]", None),
+        ("", None),
+        ("null", None),
+    ] {
+        assert_eq!(put_in(JSON.1, body, "a\"b").as_deref(), expected, "{body}");
+    }
+}
+
+#[test]
+fn model_is_put_into_forms_where_there_is_none() {
+    let model = ("model", "m");
+    for (before, after) in [
+        (form(&[("n", "1")]), form(&[model, ("n", "1")])),
+        (form(&[]), form(&[model])),
+        (
+            form(&[("n", "1"), ("model", "long")]),
+            form(&[("n", "1"), model]),
+        ),
+        (form(&[("model", "")]), form(&[model])),
+        (
+            format!("pre\r\n{}", form(&[])),
+            format!("pre\r\n{}", form(&[model])),
+        ),
+    ] {
+        assert_eq!(put_in(FORM.1, &before, "m"), Some(after), "{before}");
+    }
+    assert_eq!(put_in(FORM.1, "no form", "m"), None);
+    let other_part = "m\r\n--xx\r\nContent-Disposition: form-data; name=n\r\n\r\n1";
+    assert_eq!(put_in(FORM.1, &form(&[]), other_part), None);
+}
