@@ -74,7 +74,15 @@ async fn the_status_of_an_idle_gateway_has_this_shape() {
     );
     assert_eq!(
         keys(&backend["attempts"]),
-        ["answered", "broken", "cancelled", "failed", "refused"]
+        [
+            "answered",
+            "broken",
+            "cancelled",
+            "failed",
+            "refused",
+            "resent",
+            "unprocessed"
+        ]
     );
     assert_eq!(backend["condition"], "open");
     assert_eq!(

@@ -360,6 +360,19 @@ async fn every_backend_of_the_azure_page_serves_every_form_of_a_request() {
     }
 }
 
+#[tokio::test]
+async fn target_uri_is_refused_in_the_words_of_the_azure_page() {
+    let page = page("docs/azure.md");
+    let mut settings = blocks(&page, "sh");
+    settings.retain(|block| block.contains("spillover check"));
+    let variables = exports(&settings[0]);
+    let variables = variables.iter().map(|(name, value)| (&**name, &**value));
+    let checked = gateway!().envs(variables).args(["check"]).run().await;
+    assert_eq!(checked.code, Some(2));
+    let expected = blocks(&page, "text").remove(0);
+    assert_eq!(checked.stderr.trim_end(), expected);
+}
+
 fn received(mocks: &Mocks) -> u64 {
     let stats = mocks.0.iter().map(|(_, mock)| mock.handle().stats());
     stats.map(|stats| stats.received).sum()

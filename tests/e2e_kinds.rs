@@ -49,7 +49,7 @@ async fn request_of_either_form_moves_between_azure_and_openai() {
         .await;
     for path in ["/v1/chat/completions", "/openai/v1/chat/completions", DATED] {
         // A refusal that closes nothing: the first backend is asked first each time.
-        azure.handle().push(answer(415, &[]));
+        azure.handle().push(answer(413, &[]));
         let answered = chat(&gateway, path).await;
         assert_eq!(answered.status, 200, "{path}: {}", answered.text());
         assert_eq!(answered.backend(), "openai");

@@ -1,13 +1,13 @@
 //! Streams that begin with status 200 and fail: before their first content, and after it.
 
-use std::io::Write;
+use std::{io::Write, time::Duration};
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use http::Response;
-use spillover_testing::MockUpstream;
+use spillover_testing::{MockUpstream, upstream::Behavior};
 use spillover_tests::{
-    e2e::{Gateway, behaving, healthy, json, with},
+    e2e::{Gateway, WireUpstream, behaving, eventually, healthy, json, with},
     gateway,
 };
 
@@ -120,4 +120,38 @@ async fn a_stream_in_gzip_that_fails_before_its_first_content_moves_on() {
         .wait_for_line(|line| line["message"] == "stream ended with an error")
         .await;
     assert_eq!(line["backend"], "next");
+}
+
+#[tokio::test]
+async fn a_refusal_whose_body_stalls_moves_on_and_is_read_beside_the_next_attempt() {
+    let first = WireUpstream::bind().await;
+    let next = behaving(Behavior::echo().after(Duration::from_millis(600))).await;
+    let gateway = gateway!().backend("first", 1, first.url());
+    let gateway = gateway.backend("next", 2, next.url()).start().await;
+
+    let body = r#"{"error":{"message":"No credit.","code":"insufficient_quota"}}"#;
+    let refuse = async {
+        let mut wire = first.accept().await;
+        wire.read_head().await;
+        let length = body.len();
+        let head = format!("HTTP/1.1 429 Too Many Requests\r\ncontent-length: {length}\r\n\r\n");
+        wire.send(head).await;
+        // The next backend is asked before the body comes.
+        eventually(async || next.handle().stats().received == 1).await;
+        wire.send(body).await;
+        wire
+    };
+    let request = gateway.send(json("/v1/messages", "{}"));
+    let (answer, _wire) = tokio::join!(request, refuse);
+    assert_eq!((answer.status, answer.backend()), (200, "next"));
+
+    let closed = gateway.wait_for_closed(1).await;
+    assert_eq!(closed[0]["class"], "throttled");
+    let line = gateway
+        .wait_for_line(|line| line["message"] == "backend closed for longer")
+        .await;
+    assert_eq!(line["backend"], "first");
+    assert_eq!(line["class"], "quota");
+    assert_eq!(line["cooldown_ms"], 300_000);
+    assert_eq!(line["cause"], "No credit.");
 }

@@ -159,7 +159,12 @@ async fn assert_secrets_kept(gateway: GatewayBuilder) {
             assert!(!shown.contains("s3cret-value-of-the"), "{shown}");
         }
     }
-    assert_eq!(backend.handle().stats().received, asked as u64);
+    // Where a connection that is reset was kept, the request is sent once more.
+    let received = backend.handle().stats().received as usize;
+    assert!(
+        (asked..=asked + clients.len()).contains(&received),
+        "{received}"
+    );
 
     let exit = gateway.stop().await;
     assert_eq!(exit.stdout, "");

@@ -129,7 +129,7 @@ async fn model_that_cannot_be_read_is_refused_only_where_the_pool_depends_on_it(
         0
     );
 
-    // It is for that pool whatever its model is.
+    // A deployment in the path settles the pool, whatever the model in the body is.
     let deployment = "/openai/deployments/gpt/chat/completions";
     assert_eq!(gateway.send(compressed(deployment)).await.backend(), "gpt");
 }
@@ -157,6 +157,43 @@ async fn second_model_gets_nowhere_in_codings_and_forms() {
         gpt.handle().stats().received + o.handle().stats().received,
         0
     );
+}
+
+#[tokio::test]
+async fn key_for_one_pool_opens_no_other_by_a_coding_or_a_form() {
+    let (cheap, dear) = (healthy().await, healthy().await);
+    let text = "[[clients.keys]]\nname = \"c\"\nsecret = \"k\"\npools = [\"cheap\"]\n".to_owned()
+        + &pool("cheap", "routes = [{ model = \"gpt*\" }]")
+        + &backend("cheap", &cheap.url(), "")
+        + &pool("dear", "")
+        + &backend("dear", &dear.url(), "");
+    let gateway = gateway!().config(&text).start().await;
+    let send = async |request| {
+        let request = with(request, "authorization", "Bearer k");
+        gateway.send(request).await.status
+    };
+    assert_eq!(send(coded("zstd", chat("gpt-4o"))).await, 200);
+    let escaped = r#"{"mod\u0065l":"o3"}"#;
+    let folded = form("gpt-4o", 16).replace("form-data; name", "form-data;\r\n name");
+    let unclear = form("gpt-4o", 16).replace("\"model\"", "\"mo\\del\"");
+    let both = with(
+        json(CHAT, chat("gpt-4o")),
+        "content-encoding",
+        "gzip, identity, gzip",
+    );
+    for (request, expected) in [
+        (coded("zstd", chat("o3")), 403),
+        (coded("gzip", escaped), 403),
+        (coded("br", r#"{"model":"gpt-4o","MODEL":"o3"}"#), 400),
+        (upload(TRANSCRIPTIONS, form("o3", 16)), 403),
+        (upload(TRANSCRIPTIONS, folded), 400),
+        (upload(TRANSCRIPTIONS, unclear), 400),
+        (both, 415),
+    ] {
+        assert_eq!(send(request).await, expected);
+    }
+    assert_eq!(cheap.handle().stats().received, 1);
+    assert_eq!(dear.handle().stats().received, 0);
 }
 
 #[tokio::test]

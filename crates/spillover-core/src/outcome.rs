@@ -24,6 +24,9 @@ pub enum Class {
     Credential,
     /// The request itself is at fault; no other backend would take it.
     ClientError,
+    /// The connection ended before the backend looked at the request, as a kept connection may at any time. The request is
+    /// sent once more to the same backend, and nothing is held against that.
+    Unprocessed,
 }
 
 impl Class {
@@ -36,7 +39,7 @@ impl Class {
     /// Whether an answer of this class closes the backend for a time.
     #[must_use]
     pub fn is_cooling(self) -> bool {
-        self.is_refusal() && !matches!(self, Self::TooLarge | Self::Declined)
+        self.is_refusal() && !matches!(self, Self::TooLarge | Self::Declined | Self::Unprocessed)
     }
 
     /// Returns whether the backend takes requests again by itself, within its cooldown: it is at a rate limit, or has no capacity
@@ -62,6 +65,7 @@ impl Class {
             Self::Failing => "failing",
             Self::Credential => "credential",
             Self::ClientError => "client_error",
+            Self::Unprocessed => "unprocessed",
         }
     }
 }

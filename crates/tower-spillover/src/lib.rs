@@ -99,6 +99,7 @@
 //! | [`Scope`] | request | you, if at all | `PrioritySelect` | the deployment in the path, else the whole backend |
 //! | [`ModelFromPath`](rewrite::ModelFromPath) | request | `RewriteRequest` | a layer of your own that changes bodies | the path names the model, or none does |
 //! | [`UnsupportedPath`](rewrite::UnsupportedPath) | request | `RewriteRequest` | a layer of your own that answers in place of the backend | the backend may have the path |
+//! | [`Unprocessed`](connection::Unprocessed) | response in place of an error | the client, if at all | `ThrottleTracker` | read off the error |
 //! | [`Report`] | response | `RefusalBody`, `StreamPeek` | `ThrottleTracker`, `RefusalBody` | read off the head |
 //!
 //! The same by hand, with fewer layers:
@@ -142,6 +143,19 @@
 //! # }
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Connections that end
+//!
+//! A request tries a backend once, with one exception: where the connection ended before the backend looked at the request,
+//! `ThrottleTracker` holds nothing against the backend, and `RetryThrottled` sends the request there once more
+//! ([`Class::Unprocessed`]). Such ends are orderly: a kept connection that was closed, GOAWAY, `REFUSED_STREAM`. For example, a
+//! server that says GOAWAY after each 50 requests gets all of them, and stays open. When the second attempt ends so too, that is
+//! a failure: the backend is closed, and the request goes to the next one.
+//!
+//! The second attempt is to go over a new connection ([`Selected::is_resend`]). hyper-util's `legacy::Client` takes another kept
+//! connection where it has one; it mostly knows of those that have ended. The module [`connection`] says which errors are
+//! recognized: those of hyper and what is in a `BoxError`. Put `.map_err(BoxError::from)` in front of other clients, such as
+//! `reqwest`.
 //!
 //! # Order
 //!
@@ -204,7 +218,7 @@
 //! # What it does not do
 //!
 //! It opens no connections, starts no tasks and never pauses between attempts. Only `Hedge` sends a request twice that was not
-//! refused. It does not read request bodies: who limits by the `model` in one puts a [`Scope`] into the extensions. It
+//! refused or lost. It does not read request bodies: who limits by the `model` in one puts a [`Scope`] into the extensions. It
 //! balances by load only within a tier, and only where it is told to: by default backends are drawn at random, by weight
 //! ([`Strategy`]). It does not cache, and does not translate between APIs.
 
@@ -224,6 +238,8 @@ pub mod body;
 mod class;
 #[cfg(feature = "coding")]
 pub mod coding;
+#[cfg(feature = "throttle")]
+pub mod connection;
 #[cfg(any(
     feature = "hedge",
     feature = "peek",

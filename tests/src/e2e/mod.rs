@@ -8,6 +8,7 @@
 )]
 
 mod client;
+mod ending;
 mod gateway;
 pub mod reload;
 mod serving;
@@ -20,6 +21,7 @@ mod wire;
 
 pub use self::{
     client::{Answer, Client, chunked, json, request, with},
+    ending::{Arrived, EndingUpstream, Reaction},
     gateway::{Exit, Files, Gateway, GatewayBuilder},
     serving::Serving,
     soon::{eventually, soon},

@@ -34,7 +34,8 @@ impl BackendBuilder {
         }
     }
 
-    /// The base URL, `http` or `https`. Its path is put in front of the path of every request. Required.
+    /// The base URL, `http` or `https`. Its path is put in front of the path of every request; the root of an API at its end, such
+    /// as `/v1`, is there only once. Required.
     pub fn url(self, url: impl Into<String>) -> Self {
         Self {
             url: url.into(),

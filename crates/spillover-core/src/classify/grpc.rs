@@ -9,6 +9,7 @@ use crate::Class;
 ///
 /// | code | class |
 /// |---|---|
+/// | none: the connection ended before the backend looked at the call ([`Answer::is_unprocessed`]) | [`Class::Unprocessed`] |
 /// | 0 `OK` | [`Class::Success`] |
 /// | 8 `RESOURCE_EXHAUSTED` | [`Class::Throttled`], or [`Class::Quota`] where the details name a limit of a day or a month |
 /// | 14 `UNAVAILABLE` | [`Class::Capacity`] |
@@ -64,6 +65,9 @@ impl GrpcClassifier {
 
 impl<E> Classify<E> for GrpcClassifier {
     fn classify(&self, answer: &Answer<'_, E>) -> Class {
+        if answer.is_unprocessed() {
+            return Class::Unprocessed;
+        }
         let Some(status) = answer
             .headers()
             .and_then(|headers| headers.get(GRPC_STATUS))

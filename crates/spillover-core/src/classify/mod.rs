@@ -65,6 +65,7 @@ where
 pub struct Answer<'a, E> {
     result: Result<Head<'a>, &'a E>,
     backend: Option<&'a Backend>,
+    is_unprocessed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +102,7 @@ impl<'a, E> Answer<'a, E> {
         Self {
             result: Ok(head),
             backend,
+            is_unprocessed: false,
         }
     }
 
@@ -109,6 +111,16 @@ impl<'a, E> Answer<'a, E> {
         Self {
             result: Err(error),
             backend,
+            is_unprocessed: false,
+        }
+    }
+
+    /// Says whether the connection ended before the backend looked at the request. Default: not.
+    #[must_use]
+    pub fn unprocessed(self, is_unprocessed: bool) -> Self {
+        Self {
+            is_unprocessed,
+            ..self
         }
     }
 
@@ -141,6 +153,12 @@ impl<'a, E> Answer<'a, E> {
     #[must_use]
     pub fn as_error(&self) -> Option<&'a E> {
         self.result.err()
+    }
+
+    /// Whether the connection ended before the backend looked at the request, as far as that is known.
+    #[must_use]
+    pub fn is_unprocessed(&self) -> bool {
+        self.is_unprocessed
     }
 
     /// The backend that was asked, where it is known.

@@ -8,6 +8,7 @@ use crate::Class;
 ///
 /// | answer | class |
 /// |---|---|
+/// | none: the connection ended before the backend looked at the request ([`Answer::is_unprocessed`]) | [`Class::Unprocessed`] |
 /// | no refusal | [`Class::Success`] |
 /// | a limit that is renewed soon, mostly 429 | [`Class::Throttled`] |
 /// | a quota of a day or a month, or no money left | [`Class::Quota`] |
@@ -42,6 +43,9 @@ impl StatusClassifier {
 
 impl<E> Classify<E> for StatusClassifier {
     fn classify(&self, answer: &Answer<'_, E>) -> Class {
+        if answer.is_unprocessed() {
+            return Class::Unprocessed;
+        }
         let Some(head) = answer.head() else {
             return Class::Failing;
         };
@@ -72,7 +76,7 @@ impl<E> Classify<E> for StatusClassifier {
             Some(Refusal::Capacity) => Class::Capacity,
             Some(Refusal::Failing) => Class::Failing,
             Some(Refusal::Credential) if has_own_credential => Class::Credential,
-            // What one backend does not decode, such as zstd, another may.
+            // Another backend may take the coding, such as zstd.
             Some(Refusal::Client) if is_about_coding(&head) => Class::Declined,
             Some(_) => Class::ClientError,
         }
@@ -182,6 +186,22 @@ mod tests {
             .with_body(br#"{"error":{"code":"insufficient_quota","type":"insufficient_quota"}}"#);
         let answer = Answer::<()>::reported(&response, Some(&report), None);
         assert_eq!(StatusClassifier::new().classify(&answer), Class::Quota);
+    }
+
+    #[test]
+    fn an_answer_that_was_not_processed_is_no_failure() {
+        let error = std::io::Error::other("GOAWAY");
+        let answer = Answer::error(&error, None).unprocessed(true);
+        assert_eq!(
+            StatusClassifier::new().classify(&answer),
+            Class::Unprocessed
+        );
+        // The gateway has a response in place of the error.
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::BAD_GATEWAY;
+        let answer = Answer::<()>::response(&response, None).unprocessed(true);
+        let classifier = StatusClassifier::new().with_status(StatusCode::BAD_GATEWAY, Class::Quota);
+        assert_eq!(classifier.classify(&answer), Class::Unprocessed);
     }
 
     #[test]

@@ -32,17 +32,33 @@ impl Pool {
         draw: u64,
     ) -> Option<Selected> {
         let aim = query.affinity.map_or(Aim::Any, |it| self.aim(it));
+        if let Some(index) = query.resend_to() {
+            let again = self.pick_one(index, strategy, query, tick, draw);
+            if again.is_some() {
+                return again;
+            }
+        }
         match aim {
             Aim::Any => self.pick(strategy, query, tick, draw),
             Aim::Key(key) => self.pick(&Rendezvous(key), query, tick, draw),
             Aim::First(index) => self
                 .pick_from(&[index], strategy, query, Access::Open, tick, draw)
                 .or_else(|| self.pick(strategy, query, tick, draw)),
-            Aim::Only(index) => {
-                let pick = |access| self.pick_from(&[index], strategy, query, access, tick, draw);
-                pick(Access::Open).or_else(|| pick(Access::LastResort))
-            }
+            Aim::Only(index) => self.pick_one(index, strategy, query, tick, draw),
         }
+    }
+
+    /// Chooses this one, if it is open or only failing.
+    fn pick_one<T: Strategy + ?Sized>(
+        &self,
+        index: usize,
+        strategy: &T,
+        query: &Query<'_>,
+        tick: Tick,
+        draw: u64,
+    ) -> Option<Selected> {
+        let pick = |access| self.pick_from(&[index], strategy, query, access, tick, draw);
+        pick(Access::Open).or_else(|| pick(Access::LastResort))
     }
 
     /// The only backend that a request with this affinity may have, if that is one.

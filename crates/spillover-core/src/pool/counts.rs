@@ -14,8 +14,12 @@ pub struct Counts {
     pub failed: u64,
     /// Given up before they had an answer, mostly because the client went away.
     pub cancelled: u64,
+    /// Ended with their connection before the backend looked at them.
+    pub unprocessed: u64,
     /// Of those answered: the answer broke off, or reported an error, after its beginning had been passed on.
     pub broken: u64,
+    /// Of all attempts: sent to the backend once more, because an earlier one of the same request was not processed.
+    pub resent: u64,
 }
 
 /// On a cache line of its own: the deadlines beside it are read by every request, and these are written by every request.
@@ -26,7 +30,9 @@ pub(super) struct Counters {
     refused: AtomicU64,
     failed: AtomicU64,
     cancelled: AtomicU64,
+    unprocessed: AtomicU64,
     broken: AtomicU64,
+    resent: AtomicU64,
 }
 
 impl Counters {
@@ -35,6 +41,7 @@ impl Counters {
             Class::Success | Class::ClientError => &self.answered,
             Class::Throttled | Class::Quota | Class::TooLarge | Class::Declined => &self.refused,
             Class::Capacity | Class::Failing | Class::Credential => &self.failed,
+            Class::Unprocessed => &self.unprocessed,
         };
         counter.fetch_add(1, Relaxed);
     }
@@ -47,13 +54,19 @@ impl Counters {
         self.broken.fetch_add(1, Relaxed);
     }
 
+    pub(super) fn add_resent(&self) {
+        self.resent.fetch_add(1, Relaxed);
+    }
+
     pub(super) fn read(&self) -> Counts {
         Counts {
             answered: self.answered.load(Relaxed),
             refused: self.refused.load(Relaxed),
             failed: self.failed.load(Relaxed),
             cancelled: self.cancelled.load(Relaxed),
+            unprocessed: self.unprocessed.load(Relaxed),
             broken: self.broken.load(Relaxed),
+            resent: self.resent.load(Relaxed),
         }
     }
 }

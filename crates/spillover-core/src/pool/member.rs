@@ -6,15 +6,16 @@ use super::{
     BackendSnapshot, Cause, Scope,
     freed::Bell,
     rendezvous,
+    scope::OwnScopes,
     state::{Access, Claim, State},
     tick::Tick,
 };
-use crate::Backend;
+use crate::{Backend, BackendKind};
 
 pub(super) struct Member {
     pub(super) backend: Backend,
     pub(super) label_hash: u64,
-    deployment: Option<Scope>,
+    own_scopes: OwnScopes,
     pub(super) state: State,
 }
 
@@ -37,7 +38,7 @@ impl Member {
     fn with_state(backend: Backend, state: State) -> Self {
         Self {
             label_hash: rendezvous::hash(backend.label().as_bytes()),
-            deployment: backend.deployment().map(Scope::of),
+            own_scopes: own_scopes(&backend),
             state,
             backend,
         }
@@ -84,6 +85,16 @@ impl Member {
     /// What the scope of a request is here.
     fn scope(&self, scope: Scope) -> Scope {
         let has_credential = self.backend.credential().is_some();
-        scope.at(has_credential, self.deployment)
+        scope.at(has_credential, self.own_scopes)
     }
+}
+
+fn own_scopes(backend: &Backend) -> OwnScopes {
+    let model = backend.model().map(Scope::of);
+    let deployment = match backend.kind() {
+        // A deployment in the path becomes a model in the body there.
+        BackendKind::OpenAi => model,
+        _ => backend.deployment().map(Scope::of),
+    };
+    OwnScopes { deployment, model }
 }

@@ -166,6 +166,9 @@ impl Pool {
     /// is open, a backend that is only failing is the last resort. One that is full ([`Backend::max_concurrency`]) is never
     /// chosen.
     ///
+    /// A request that its last backend did not process ([`Tried::resend`]) goes to the same one, if it is open; else to
+    /// another; and where none is, to that one whatever its state.
+    ///
     /// The choice is not entered into `tried`: [`Tried::mark`] does that.
     ///
     /// # Errors
@@ -196,6 +199,7 @@ impl Pool {
         draw: u64,
     ) -> Result<Selected, Exhausted> {
         self.choose(strategy, query, self.tick(now), draw)
+            .or_else(|| self.hold(query.resend_to()?, query, now))
             .ok_or_else(|| self.exhausted(query, now))
     }
 
@@ -205,12 +209,15 @@ impl Pool {
     #[must_use]
     pub fn first(&self, query: &Query<'_>, now: Instant) -> Option<Selected> {
         let mut untried = self.reach(query).filter(|&index| !query.has_tried(index));
-        untried.find_map(|index| {
-            let member = self.member(index);
-            let place = member.state.places().enter()?;
-            let claim = member.hold(query.scope, self.tick(now));
-            Some(Selected::new(self.clone(), index, query, claim, place))
-        })
+        untried.find_map(|index| self.hold(index, query, now))
+    }
+
+    /// Takes this backend whatever its state, unless it is full.
+    fn hold(&self, index: usize, query: &Query<'_>, now: Instant) -> Option<Selected> {
+        let member = self.member(index);
+        let place = member.state.places().enter()?;
+        let claim = member.hold(query.scope, self.tick(now));
+        Some(Selected::new(self.clone(), index, query, claim, place))
     }
 
     /// Waits for places at backends that were full. Nothing comes of other reasons to be closed: their time is told by
@@ -223,6 +230,9 @@ impl Pool {
     /// Whether [`select_by`](Self::select_by) would find a backend now.
     #[must_use]
     pub fn has_candidate(&self, query: &Query<'_>, now: Instant) -> bool {
+        if query.resend_to().is_some() {
+            return true;
+        }
         let tick = self.tick(now);
         self.reach(query).any(|index| {
             !query.has_tried(index)

@@ -44,6 +44,11 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// The backend to which the request is sent once more.
+    pub(super) fn resend_to(&self) -> Option<usize> {
+        self.tried.and_then(Tried::resend_to)
+    }
+
     pub(super) fn has_tried(&self, index: usize) -> bool {
         self.tried.is_some_and(|tried| tried.contains(index))
     }

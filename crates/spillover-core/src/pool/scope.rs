@@ -26,7 +26,16 @@ pub struct Scope {
     /// Hashes; zero stands for none.
     account: u64,
     name: u64,
-    is_deployment: bool,
+    naming: Naming,
+}
+
+/// How a request names a scope: a backend may have a name of its own for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Naming {
+    #[default]
+    Other,
+    Deployment,
+    Model,
 }
 
 impl Scope {
@@ -34,7 +43,7 @@ impl Scope {
     pub const WHOLE: Self = Self {
         account: 0,
         name: 0,
-        is_deployment: false,
+        naming: Naming::Other,
     };
 
     /// The scope with this name.
@@ -68,8 +77,24 @@ impl Scope {
     pub fn of_deployment(name: impl AsRef<[u8]>) -> Self {
         Self {
             name: hash(name.as_ref()),
-            is_deployment: true,
+            naming: Naming::Deployment,
             ..Self::WHOLE
+        }
+    }
+
+    /// The scope of a model that a request names in its body, or as `model` in its query. At a backend with a
+    /// [model](crate::Backend::model) of its own, which replaces it, it is the scope of that one.
+    ///
+    /// ```
+    /// use spillover_core::Scope;
+    ///
+    /// assert_eq!(Scope::of_model("gpt-4o"), Scope::of_deployment("gpt-4o"));
+    /// ```
+    #[must_use]
+    pub fn of_model(name: impl AsRef<[u8]>) -> Self {
+        Self {
+            naming: Naming::Model,
+            ..Self::of_deployment(name)
         }
     }
 
@@ -87,15 +112,16 @@ impl Scope {
     }
 
     /// The scope at a backend that has these of its own, in place of the client's.
-    pub(super) fn at(self, has_credential: bool, deployment: Option<Self>) -> Self {
+    pub(super) fn at(self, has_credential: bool, own: OwnScopes) -> Self {
         let account = if has_credential { 0 } else { self.account };
-        let name = match deployment {
-            Some(deployment) if self.is_deployment => deployment.name,
-            _ => self.name,
+        let own = match self.naming {
+            Naming::Other => None,
+            Naming::Deployment => own.deployment,
+            Naming::Model => own.model,
         };
         Self {
             account,
-            name,
+            name: own.map_or(self.name, |own| own.name),
             ..self
         }
     }
@@ -114,6 +140,13 @@ impl Scope {
     pub(super) fn to_bits(self) -> u64 {
         self.account.rotate_left(32) ^ self.name
     }
+}
+
+/// The scopes at a backend that has names of its own for what requests name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnScopes {
+    pub(super) deployment: Option<Scope>,
+    pub(super) model: Option<Scope>,
 }
 
 impl PartialEq for Scope {

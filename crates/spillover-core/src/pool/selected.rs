@@ -29,6 +29,7 @@ struct Inner {
     index: usize,
     scope: Scope,
     is_pinned: bool,
+    is_resend: bool,
     claim: Claim,
     place: Place,
     is_broken: AtomicBool,
@@ -43,12 +44,17 @@ impl Selected {
         place: Place,
     ) -> Self {
         let is_pinned = pool.only(query.affinity).is_some();
+        let is_resend = query.resend_to() == Some(index);
+        if is_resend {
+            pool.member(index).state.record_resent();
+        }
         Self {
             inner: Arc::new(Inner {
                 pool,
                 index,
                 scope: query.scope,
                 is_pinned,
+                is_resend,
                 claim,
                 place,
                 is_broken: AtomicBool::new(false),
@@ -84,6 +90,13 @@ impl Selected {
     #[must_use]
     pub fn is_pinned(&self) -> bool {
         self.inner.is_pinned
+    }
+
+    /// Whether this attempt sends the request to the same backend once more, which did not process it ([`Tried::resend`]). It
+    /// is to go over a connection of its own: others that are kept may have ended as well.
+    #[must_use]
+    pub fn is_resend(&self) -> bool {
+        self.inner.is_resend
     }
 
     /// Whether a backend would take the request now that is none of those tried.

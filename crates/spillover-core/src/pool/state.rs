@@ -178,8 +178,18 @@ impl State {
                 let was_open = throttles.close(claim.scope, &cooldown, cause(), claim.begun, now);
                 was_open.then_some(Change::Closed).or(opened)
             }
+            (Class::Unprocessed, _) => {
+                // Nothing was learned: where it was a probe, the next request can probe in its place.
+                self.guess.failing.release(claim.health, now);
+                None
+            }
             _ => self.guess.failing.answered(claim.health),
         }
+    }
+
+    /// Counts an attempt that sends a request to the backend once more.
+    pub(super) fn record_resent(&self) {
+        self.known.counters.add_resent();
     }
 
     /// Whether a refusal of the request that has this claim would follow on one whose wait was obeyed.

@@ -10,6 +10,24 @@ use crate::Class;
 
 /// What one request has been through: the backends it tried. Clones share it, so that what a layer inside notes, a layer
 /// outside sees, whether the attempt ends in a response or in an error.
+///
+/// A request tries a backend once, with one exception: where the connection ended before the backend looked at the request,
+/// it is sent to the same backend once more ([`resend`](Self::resend)).
+///
+/// ```
+/// use spillover_core::Tried;
+///
+/// let tried = Tried::new();
+/// tried.mark(3);
+/// assert!(tried.resend(3));
+/// assert_eq!(tried.resend_to(), Some(3));
+/// assert!(!tried.contains(3));
+///
+/// tried.mark(3);
+/// assert_eq!(tried.resend_to(), None);
+/// assert!(!tried.resend(3), "a second time it is a failure like any other");
+/// assert_eq!(tried.attempts(), 2);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Tried {
     shared: Arc<Shared>,
@@ -18,6 +36,10 @@ pub struct Tried {
 #[derive(Debug, Default)]
 struct Shared {
     words: [AtomicU64; WORDS],
+    /// Those that the request was sent to once more, or will be.
+    resent: [AtomicU64; WORDS],
+    /// The one that the next attempt goes to, plus one; zero when it is to be chosen.
+    resend_to: AtomicU32,
     attempts: AtomicU32,
     /// A bit for the class of each refusal.
     refusals: AtomicU32,
@@ -42,6 +64,7 @@ impl Tried {
         if let Some(word) = self.shared.words.get(index / 64) {
             word.fetch_or(1 << (index % 64), Relaxed);
         }
+        self.shared.resend_to.store(0, Relaxed);
         self.shared.attempts.fetch_add(1, Relaxed);
     }
 
@@ -52,7 +75,30 @@ impl Tried {
         word.is_some_and(|word| word.load(Relaxed) & (1 << (index % 64)) != 0)
     }
 
-    /// How many attempts were made.
+    /// Notes that the backend with this index did not process the request, which the next attempt sends there once more.
+    /// Returns false, and notes nothing, when that has happened before: then the backend was tried.
+    pub fn resend(&self, index: usize) -> bool {
+        let (at, bit) = (index / 64, 1 << (index % 64));
+        let Some(resent) = self.shared.resent.get(at) else {
+            return false;
+        };
+        if resent.fetch_or(bit, Relaxed) & bit != 0 {
+            return false;
+        }
+        self.shared.words[at].fetch_and(!bit, Relaxed);
+        // Backends are fewer than 256.
+        self.shared.resend_to.store(index as u32 + 1, Release);
+        true
+    }
+
+    /// The index of the backend to which the next attempt sends the request once more, if it does.
+    #[must_use]
+    pub fn resend_to(&self) -> Option<usize> {
+        let next = self.shared.resend_to.load(Acquire);
+        next.checked_sub(1).map(|index| index as usize)
+    }
+
+    /// How many attempts were made, those that sent the request once more among them.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.shared.attempts.load(Relaxed)

@@ -86,7 +86,7 @@
 //! [`max_wait`](StreamPeekLayer::max_wait), or the deadline for the first content. The content comes no later.
 //!
 //! A stream in a coding is decoded once more than by the client, to its end if the request has a `Selected`: an error may
-//! come late. That takes about 1 µs for an event and 50 KiB of memory for a stream in gzip. A stream that unfolds to more than
+//! come late. That takes up to 3 µs for an event (gzip) and 50 KiB of memory for a stream. A stream that unfolds to more than
 //! 100 times its size is not looked into any further.
 //!
 //! [`Report`]: spillover_hint::Report

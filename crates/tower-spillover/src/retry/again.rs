@@ -13,24 +13,23 @@ pub(super) struct Again<S, C, B> {
 }
 
 impl<S, C, B> Again<S, C, B> {
-    /// Before the first attempt; `None` if that is the last as well.
+    /// Before the first attempt.
     pub(super) fn begin(
         spare: &Arc<Spare<S, C>>,
         request: &Request<ReplayBody<B>>,
         tried: &Tried,
-    ) -> Option<Self> {
+    ) -> Self {
         let bounds = &spare.policy.bounds;
         let mut progress = Progress::default();
-        if bounds.is_last(&progress) {
+        if bounds.is_last_backend(&progress) {
             tried.set_last();
-            return None;
         }
         progress.begin(bounds);
-        Some(Self {
+        Self {
             spare: Arc::clone(spare),
             progress,
             kept: Kept::of(request),
-        })
+        }
     }
 
     /// Returns whether it is too late for another attempt.
@@ -58,8 +57,9 @@ impl<S, C, B> Again<S, C, B> {
 
     /// The request for the next attempt, and what is needed for the one after that, if there may be one.
     pub(super) fn next(self, tried: &Tried) -> (Request<ReplayBody<B>>, Option<Self>) {
-        let is_last = self.spare.policy.bounds.is_last(&self.progress);
-        if is_last {
+        let bounds = &self.spare.policy.bounds;
+        let is_last = bounds.is_last(&self.progress);
+        if bounds.is_last_backend(&self.progress) {
             tried.set_last();
         }
         let kept = (!is_last).then(|| self.kept.clone());

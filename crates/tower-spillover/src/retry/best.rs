@@ -64,7 +64,7 @@ fn rank(class: Class) -> u8 {
     match class {
         Class::Throttled => 5,
         Class::Capacity => 4,
-        Class::Failing => 3,
+        Class::Failing | Class::Unprocessed => 3,
         Class::TooLarge | Class::Declined => 2,
         Class::Quota => 1,
         _ => 0,

@@ -25,6 +25,8 @@ impl RetryThrottledLayer {
 impl<C> RetryThrottledLayer<C> {
     /// Bounds the attempts of one request; 1 is the least. Default: as many as there are backends that would take it.
     ///
+    /// An attempt that sends the request to the same backend once more, which did not process it, is none of them.
+    ///
     /// None begins here after so many. A hedge is one of them, where its backend was chosen, but is not held back by this:
     /// what bounds hedges is their own budget.
     pub fn max_attempts(mut self, max: u32) -> Self {

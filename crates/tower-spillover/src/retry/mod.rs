@@ -14,6 +14,11 @@
 //!   first backend is at its limit and the second does not accept the key: the answer is the 429, and its wait that of the
 //!   pool. Of equals the last is the answer.
 //!
+//! A request that a backend did not process ([`Class::Unprocessed`](spillover_core::Class::Unprocessed)) is sent to the same backend
+//! once more. That counts neither against [`max_attempts`](RetryThrottledLayer::max_attempts) nor against the
+//! [budget](RetryThrottledLayer::sdk_retry_budget) of clients' retries, but it does not begin after the
+//! [`deadline`](RetryThrottledLayer::deadline) either.
+//!
 //! [`ThrottlePolicy`] decides. It is a [`tower::retry::Policy`], and tower's `Retry` can do what it says as well; that clones
 //! the inner service for each request, and this one only for each retry. There is no pause between attempts: the next one goes
 //! to another backend, which nothing is to be waited for.

@@ -6,7 +6,7 @@ use tower::retry::Policy;
 
 use super::{
     ReplayBody,
-    bounds::{Bounds, Progress},
+    bounds::{Bounds, Progress, is_resend_due},
 };
 use crate::class::class_of;
 
@@ -53,9 +53,10 @@ impl<C> ThrottlePolicy<C> {
             return false;
         }
         let bounds = &self.bounds;
+        let is_resend = is_resend_due(tried);
         if !progress.has_attempt_left(bounds, tried)
             || progress.is_late(bounds)
-            || !bounds.is_affordable(count)
+            || !is_resend && !bounds.is_affordable(count)
         {
             return false;
         }
@@ -69,6 +70,7 @@ impl<C> ThrottlePolicy<C> {
         tracing::debug!(
             retry.attempt = progress.attempts,
             class = class.as_str(),
+            is_resend,
             "retrying"
         );
         true

@@ -87,6 +87,6 @@ where
         // In place of one that is there: that of an outer pool counts other backends.
         request.extensions_mut().insert(tried.clone());
         // The ready service makes the first attempt.
-        ResponseFuture::new(self.inner.call(request), tried, again)
+        ResponseFuture::new(self.inner.call(request), tried, Some(again))
     }
 }

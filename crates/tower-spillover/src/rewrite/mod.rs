@@ -4,7 +4,8 @@
 //!
 //! * scheme and authority become the backend's, whatever the request target named;
 //! * the base path of the backend is put in front of the path;
-//! * `host` becomes the backend's;
+//! * `host` is removed: the client writes the one that belongs to the URI;
+//! * a version above HTTP/1.1 becomes that: the connection to the backend has a version of its own;
 //! * the path becomes one that the backend's [kind](spillover_core::BackendKind) has, see below;
 //! * when the backend has a deployment, it replaces the path segment after the first `deployments`; in a path without one, as
 //!   that of Azure's realtime API, the parameter `deployment` of the query;
@@ -65,7 +66,7 @@
 //!     .layer(RewriteRequestLayer::new())
 //!     .service(service_fn(|request: Request<()>| async move {
 //!         assert_eq!(request.uri(), "https://sweden.example/base/openai/deployments/gpt-4o-sweden/chat/completions?v=1");
-//!         assert_eq!(request.headers()["host"], "sweden.example");
+//!         assert!(!request.headers().contains_key("host"));
 //!         assert_eq!(request.headers()["api-key"], "k");
 //!         assert!(!request.headers().contains_key("authorization"));
 //!         Ok::<_, Infallible>(Response::new(()))
@@ -80,6 +81,36 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # `Host` and `:authority`
+//!
+//! Over HTTP/2 a request names its host in `:authority` alone
+//! ([RFC 9113 section 8.3.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.3.1)), and some servers, such as nginx before
+//! 1.29.1, answer 400 to one that has `host` as well. Over HTTP/1.1 it has exactly one `Host`
+//! ([RFC 9112 section 3.2](https://www.rfc-editor.org/rfc/rfc9112#section-3.2)). Which of the two it is, the client knows when
+//! it has a connection. hyper-util's `legacy::Client`, `reqwest` and tonic's `Channel` write either from the URI.
+//!
+//! hyper's `client::conn::http1::SendRequest` does not, and takes a URI without an authority, too: a service between this
+//! layer and one of those sets both.
+//!
+//! ```
+//! use http::{Request, Uri, header::HOST};
+//!
+//! fn for_http1<B>(mut request: Request<B>) -> Request<B> {
+//!     if let Some(authority) = request.uri().authority() {
+//!         let host = authority.as_str().parse().expect("an authority is a valid value");
+//!         request.headers_mut().insert(HOST, host);
+//!     }
+//!     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+//!     *request.uri_mut() = path.parse::<Uri>().expect("it was part of one");
+//!     request
+//! }
+//!
+//! let request = for_http1(Request::get("https://sweden.example/v1/models").body(())?);
+//! assert_eq!(request.headers()["host"], "sweden.example");
+//! assert_eq!(request.uri(), "/v1/models");
+//! # Ok::<_, http::Error>(())
 //! ```
 //!
 //! # Caveats

@@ -1,7 +1,7 @@
 use std::task::{Context, Poll};
 
 use http::{
-    HeaderMap, Request, Uri,
+    HeaderMap, Request, Uri, Version,
     header::HOST,
     uri::{Parts, PathAndQuery},
 };
@@ -43,6 +43,7 @@ where
             let backend = selected.backend();
             let rewritten = path::rewrite(backend, &head.uri);
             head.uri = uri_at(backend, rewritten.path_and_query, &head.uri);
+            head.version = version_at(head.version);
             rewrite_headers(backend, &mut head.headers);
             if let Some(model) = rewritten.model {
                 head.extensions.insert(model);
@@ -64,8 +65,18 @@ fn uri_at(backend: &Backend, path_and_query: PathAndQuery, original: &Uri) -> Ur
     Uri::from_parts(parts).unwrap_or_else(|_| original.clone())
 }
 
+/// hyper's client refuses a request of HTTP/2 on a connection of HTTP/1.1, and sends one of HTTP/1.1 over both.
+fn version_at(version: Version) -> Version {
+    if version > Version::HTTP_11 {
+        Version::HTTP_11
+    } else {
+        version
+    }
+}
+
 fn rewrite_headers(backend: &Backend, headers: &mut HeaderMap) {
-    headers.insert(HOST, backend.host().clone());
+    // The client writes the one that belongs to the URI, or `:authority`.
+    headers.remove(HOST);
     if let Some(credential) = backend.credential() {
         remove_client_fields(headers);
         subprotocol::remove_keys(headers);

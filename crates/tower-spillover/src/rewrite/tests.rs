@@ -73,7 +73,7 @@ async fn the_request_goes_to_the_selected_backend() {
         sent.uri(),
         "http://b.example:8080/base/openai/deployments/new/chat?v=1"
     );
-    assert_eq!(all(sent.headers(), "host"), ["b.example:8080"]);
+    assert!(!sent.headers().contains_key(HOST));
 }
 
 #[tokio::test]
@@ -109,7 +109,23 @@ async fn no_host_field_chooses_the_upstream() {
         .headers_mut()
         .append(HOST, "worse.example".parse().unwrap());
     let sent = rewritten(backend("b"), &request).await;
-    assert_eq!(all(sent.headers(), "host"), ["b.example"]);
+    assert_eq!(sent.uri().authority().unwrap(), "b.example");
+    assert!(!sent.headers().contains_key(HOST));
+}
+
+#[tokio::test]
+async fn request_over_http_2_or_3_can_go_over_either_version() {
+    for (version, expected) in [
+        (Version::HTTP_10, Version::HTTP_10),
+        (Version::HTTP_11, Version::HTTP_11),
+        (Version::HTTP_2, Version::HTTP_11),
+        (Version::HTTP_3, Version::HTTP_11),
+    ] {
+        let mut request = request("/");
+        *request.version_mut() = version;
+        let sent = rewritten(backend("b"), &request).await;
+        assert_eq!(sent.version(), expected, "{version:?}");
+    }
 }
 
 /// A request that has a client's credential, twice, in every field that one can be in.
@@ -215,8 +231,7 @@ async fn a_backends_credential_is_not_for_logs() {
 #[tokio::test]
 async fn a_clients_credentials_pass_to_a_backend_without() {
     let request = with_credentials();
-    let mut sent = rewritten(backend("b"), &request).await;
-    sent.headers_mut().remove("host");
+    let sent = rewritten(backend("b"), &request).await;
     assert_eq!(sent.headers(), request.headers());
 }
 
@@ -251,7 +266,6 @@ async fn the_rest_of_the_request_is_left_alone() {
         "b"
     );
     assert_eq!(*sent.body(), "question");
-    sent.headers_mut().remove("host");
     sent.headers_mut().remove("api-key");
     assert_eq!(sent.headers(), request.headers());
 }

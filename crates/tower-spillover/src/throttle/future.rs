@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use spillover_core::{Answer, Classify, Cooldowns, LateReport};
 
 use super::{recorded::Recorded, track::Track};
-use crate::report::report_of;
+use crate::{connection::is_lost, report::report_of};
 
 pin_project! {
     /// The answer of the inner service, recorded.
@@ -37,6 +37,7 @@ impl<F, C, ResBody, E> Future for ResponseFuture<F, C>
 where
     F: Future<Output = Result<Response<ResBody>, E>>,
     C: Classify<E>,
+    E: 'static,
 {
     type Output = F::Output;
 
@@ -52,7 +53,8 @@ where
             Ok(response) => Answer::reported(response, report.as_deref(), Some(track.backend())),
             Err(error) => Answer::error(error, Some(track.backend())),
         };
-        let class = this.classify.classify(&answer);
+        let answer = answer.unprocessed(is_lost(&result, report.is_some()));
+        let class = track.class(this.classify.classify(&answer));
         let is_final = class.is_refusal() && !this.classify.may_retry(&answer);
         let headers = result.as_ref().ok().map(Response::headers);
         let late = class.is_refusal().then(|| late_report(&result)).flatten();

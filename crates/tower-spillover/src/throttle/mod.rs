@@ -10,6 +10,8 @@
 //!   that a quota is used up, the backend is closed for longer; the time is never shortened;
 //! * every 10 s, and at a refusal, it looks which limits the backend announces; one that was lowered is an event at level
 //!   `WARN`;
+//! * an answer that was not processed ([`Class::Unprocessed`]) closes nothing: the request goes to the same backend once more. The
+//!   second one of a request at a backend is a failure, and so is one of a request without a `Tried`, which nothing sends again;
 //! * a success that was the last one for now, by the backend's own counters, closes it as well;
 //! * the [`Outcome`] is put in the response's extensions.
 //!
@@ -48,6 +50,9 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The error of the inner service is looked at as far as [`connection`](crate::connection) knows it.
+//!
+//! [`Class::Unprocessed`]: spillover_core::Class::Unprocessed
 //! [`Classify`]: spillover_core::Classify
 //! [`Cooldowns`]: spillover_core::Cooldowns
 //! [`Outcome`]: spillover_core::Outcome

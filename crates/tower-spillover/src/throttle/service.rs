@@ -30,6 +30,7 @@ impl<S, C> ThrottleTracker<S, C> {
 impl<S, C, ReqBody, ResBody> Service<Request<ReqBody>> for ThrottleTracker<S, C>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S::Error: 'static,
     C: Classify<S::Error> + Clone,
 {
     type Response = S::Response;

@@ -30,6 +30,19 @@ impl Track {
         &self.selected
     }
 
+    /// What an answer of this class is to this request. One that was not processed is sent to the same backend once more; a
+    /// second time, or where nothing sends it, that is a failure.
+    pub(super) fn class(&self, class: Class) -> Class {
+        if class != Class::Unprocessed {
+            return class;
+        }
+        let tried = self.tried.as_ref();
+        // A request that broke is not sent again.
+        let is_resent = tried
+            .is_some_and(|tried| tried.is_request_failed() || tried.resend(self.selected.index()));
+        if is_resent { class } else { Class::Failing }
+    }
+
     /// Notes an answer of this class, with the head of the response and what that or the body reports.
     pub(super) fn end(
         mut self,

@@ -44,6 +44,7 @@ pub(super) fn encode(admin: &Admin, now: Instant) -> String {
 #[derive(Debug, Default)]
 struct Families {
     attempts: Family<AttemptLabels, Counter>,
+    resends: Family<BackendLabels, Counter>,
     in_flight: Family<BackendLabels, Gauge>,
     open: Family<BackendLabels, Gauge>,
     throttled_scopes: Family<BackendLabels, Gauge>,
@@ -87,11 +88,14 @@ impl Families {
         throttled.set(snapshot.throttled_scopes() as i64);
 
         let counts = snapshot.counts();
+        let resends = self.resends.get_or_create(&labels);
+        resends.inc_by(counts.resent);
         for (outcome, count) in [
             ("answered", counts.answered),
             ("refused", counts.refused),
             ("failed", counts.failed),
             ("cancelled", counts.cancelled),
+            ("unprocessed", counts.unprocessed),
             ("broken", counts.broken),
         ] {
             let labels = AttemptLabels {
@@ -109,6 +113,11 @@ impl Families {
             "attempts",
             "Attempts at a backend, by how they went",
             self.attempts,
+        );
+        registry.register(
+            "resends",
+            "Attempts that sent a request to a backend once more, which had not processed it",
+            self.resends,
         );
         registry.register(
             "in_flight",

@@ -108,7 +108,9 @@ struct Attempts {
     refused: u64,
     failed: u64,
     cancelled: u64,
+    unprocessed: u64,
     broken: u64,
+    resent: u64,
 }
 
 impl Status {
@@ -203,7 +205,9 @@ impl Backend {
                 refused: counts.refused,
                 failed: counts.failed,
                 cancelled: counts.cancelled,
+                unprocessed: counts.unprocessed,
                 broken: counts.broken,
+                resent: counts.resent,
             },
         }
     }

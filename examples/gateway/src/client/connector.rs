@@ -1,6 +1,7 @@
 use std::{
     io,
-    task::{Context, Poll},
+    pin::Pin,
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -9,29 +10,68 @@ use http::{
     uri::{Parts, Scheme},
 };
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector};
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use tower::Service;
+use tower::{BoxError, Service};
 
-use super::ConnectSettings;
-use crate::tls;
+use super::{ConnectSettings, kept::Kept};
+use crate::{config::Protocol, tls::authorities};
 
-/// Connects by TCP, with TLS 1.2 at least where a backend wants it, and over that by HTTP/2 where the backend offers it.
-pub(crate) fn connector(settings: &ConnectSettings) -> io::Result<Connector> {
+/// What connectors are made of. Certificates are read once for all of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Dialer {
+    http: HttpConnector,
+    tls: ClientConfig,
+}
+
+impl Dialer {
+    /// Connects by TCP, with TLS 1.2 at least where a backend wants it.
+    ///
+    /// # Errors
+    ///
+    /// The certificates cannot be read, or there are none.
+    pub(crate) fn new(settings: &ConnectSettings) -> io::Result<Self> {
+        Ok(Self {
+            http: http(settings),
+            tls: tls(settings)?,
+        })
+    }
+
+    /// Makes a connector that offers what is to be spoken.
+    pub(crate) fn connector(&self, settings: &ConnectSettings) -> Connector {
+        let mut tls = self.tls.clone();
+        let offered: &[&[u8]] = match settings.protocol {
+            Protocol::Auto => &[b"h2", b"http/1.1"],
+            Protocol::Http1 => &[b"http/1.1"],
+            Protocol::Http2 => &[b"h2"],
+        };
+        tls.alpn_protocols = offered.iter().map(|name| name.to_vec()).collect();
+        Connector {
+            inner: HttpsConnector::from((self.http.clone(), tls)),
+            is_kept: settings.is_kept,
+            is_http2: settings.protocol == Protocol::Http2,
+        }
+    }
+}
+
+fn http(settings: &ConnectSettings) -> HttpConnector {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_keepalive(Some(TCP_KEEPALIVE));
     http.set_keepalive_interval(Some(TCP_KEEPALIVE_INTERVAL));
     http.set_connect_timeout(Some(settings.timeout));
+    http
+}
 
+fn tls(settings: &ConnectSettings) -> io::Result<ClientConfig> {
     let tls = ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?;
     let tls = match &settings.ca {
         _ if !settings.needs_tls => tls.with_root_certificates(RootCertStore::empty()),
         Some(ca) => {
-            let authorities = tls::authorities(&ca.file, &ca.pem).map_err(io::Error::other)?;
+            let authorities = authorities(&ca.file, &ca.pem).map_err(io::Error::other)?;
             tls.with_root_certificates(authorities)
         }
         None => tls.with_native_roots().map_err(|error| {
@@ -44,48 +84,58 @@ pub(crate) fn connector(settings: &ConnectSettings) -> io::Result<Connector> {
             )
         })?,
     };
-    Ok(Connector::new(&http, &tls.with_no_client_auth()))
+    Ok(tls.with_no_client_auth())
 }
 
-/// Connects to `https` by whatever the backend prefers, and to `wss` by HTTP/1.1.
+/// Connects to `https` and `wss` over TLS, to `http` without.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
-    any: HttpsConnector<HttpConnector>,
-    http1: HttpsConnector<HttpConnector>,
-}
-
-impl Connector {
-    fn new(http: &HttpConnector, tls: &ClientConfig) -> Self {
-        let speaking = |protocols: &[&[u8]]| {
-            let mut tls = tls.clone();
-            tls.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-            HttpsConnector::from((http.clone(), tls))
-        };
-        Self {
-            any: speaking(&[b"h2", b"http/1.1"]),
-            http1: speaking(&[b"http/1.1"]),
-        }
-    }
+    inner: HttpsConnector<HttpConnector>,
+    is_kept: bool,
+    is_http2: bool,
 }
 
 impl Service<Uri> for Connector {
-    type Response = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
-    type Error = <HttpsConnector<HttpConnector> as Service<Uri>>::Error;
-    type Future = <HttpsConnector<HttpConnector> as Service<Uri>>::Future;
+    type Response = TokioIo<Kept<TokioIo<Io>>>;
+    type Error = BoxError;
+    type Future = Connecting;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        // Both are over connections of the same kind.
-        self.any.poll_ready(cx)
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, target: Uri) -> Self::Future {
-        if target.scheme_str() == Some(WSS) {
-            self.http1.call(with_scheme(Scheme::HTTPS, &target))
+    fn call(&mut self, target: Uri) -> Connecting {
+        let target = if target.scheme_str() == Some(WSS) {
+            with_scheme(Scheme::HTTPS, &target)
         } else {
-            self.any.call(target)
+            target
+        };
+        Connecting {
+            inner: self.inner.call(target),
+            is_kept: self.is_kept,
+            is_http2: self.is_http2,
         }
     }
 }
+
+/// A connection that is being made.
+pub(crate) struct Connecting {
+    inner: <HttpsConnector<HttpConnector> as Service<Uri>>::Future,
+    is_kept: bool,
+    is_http2: bool,
+}
+
+impl Future for Connecting {
+    type Output = Result<TokioIo<Kept<TokioIo<Io>>>, BoxError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let io = ready!(self.inner.as_mut().poll(cx))?;
+        let kept = Kept::new(TokioIo::new(io), self.is_kept, self.is_http2);
+        Poll::Ready(Ok(TokioIo::new(kept)))
+    }
+}
+
+type Io = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
 
 /// The same with another scheme.
 pub(crate) fn with_scheme(scheme: Scheme, uri: &Uri) -> Uri {
@@ -95,8 +145,7 @@ pub(crate) fn with_scheme(scheme: Scheme, uri: &Uri) -> Uri {
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }
 
-/// The scheme of a WebSocket over TLS (RFC 6455 section 3). Its connections are kept apart from those that may speak HTTP/2,
-/// which knows no upgrade.
+/// The scheme of a WebSocket over TLS (RFC 6455 section 3). A connector may not speak HTTP/2 there, which knows no upgrade.
 pub(crate) const WSS: &str = "wss";
 
 /// Finds out that a host is gone from whose connection nothing is awaited, such as that of an idle WebSocket.

@@ -1,6 +1,7 @@
 //! The connections to the backends.
 
 mod connector;
+mod kept;
 mod pooled;
 
 use std::time::Duration;
@@ -12,10 +13,10 @@ use hyper_util::{
 };
 
 pub(crate) use self::{
-    connector::{Connector, TCP_KEEPALIVE, TCP_KEEPALIVE_INTERVAL, WSS, connector, with_scheme},
+    connector::{Connector, Dialer, TCP_KEEPALIVE, TCP_KEEPALIVE_INTERVAL, WSS, with_scheme},
     pooled::{BackendClient, Clients},
 };
-use crate::config::{Authorities, Timeouts};
+use crate::config::{Authorities, Protocol, Timeouts};
 
 /// One client for all backends that are connected to alike: it pools connections by scheme and authority.
 pub(crate) type Client<C, B> = legacy::Client<C, B>;
@@ -29,8 +30,9 @@ pub(crate) struct ConnectSettings {
     pub(crate) needs_tls: bool,
     /// Certificates of who may have issued a backend's; without it the platform's count.
     pub(crate) ca: Option<Authorities>,
-    /// Speaks HTTP/2 from the first byte on, also without TLS, where the protocol cannot be agreed on (RFC 9113 section 3.3).
-    pub(crate) is_http2: bool,
+    pub(crate) protocol: Protocol,
+    /// Whether connections are kept for other requests. Else each is for one.
+    pub(crate) is_kept: bool,
 }
 
 impl ConnectSettings {
@@ -40,15 +42,43 @@ impl ConnectSettings {
             timeout: Timeouts::default().connect,
             needs_tls,
             ca: None,
-            is_http2: false,
+            protocol: Protocol::Auto,
+            is_kept: true,
         }
     }
 
-    /// The same for connections that are upgraded, which HTTP/2 knows nothing of.
+    /// What is needed to connect, whatever is spoken then.
+    pub(crate) fn address(&self) -> Self {
+        Self {
+            protocol: Protocol::Auto,
+            is_kept: true,
+            ..self.clone()
+        }
+    }
+
+    /// The same for a connection that no request was on before.
+    pub(crate) fn fresh(&self) -> Self {
+        Self {
+            is_kept: false,
+            ..self.clone()
+        }
+    }
+
+    /// The same for connections that are upgraded, which HTTP/2 knows nothing of. Each is for one request, as it is gone
+    /// after that in any case.
     pub(crate) fn for_upgrades(&self) -> Self {
         Self {
-            is_http2: false,
-            ..self.clone()
+            protocol: Protocol::Http1,
+            ..self.fresh()
+        }
+    }
+
+    /// Whether connections are known to speak HTTP/1.1 before there is one.
+    pub(crate) fn is_http1(&self) -> bool {
+        match self.protocol {
+            Protocol::Auto => !self.needs_tls,
+            Protocol::Http1 => true,
+            Protocol::Http2 => false,
         }
     }
 }
@@ -59,10 +89,15 @@ where
     C: Connect + Clone,
     B: Body<Data: Send> + Send,
 {
-    legacy::Client::builder(TokioExecutor::new())
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    if !settings.is_kept {
+        builder.pool_max_idle_per_host(0);
+    }
+    builder
         .pool_timer(TokioTimer::new())
         .timer(TokioTimer::new())
-        .http2_only(settings.is_http2)
+        .http2_only(settings.protocol == Protocol::Http2)
+        .http2_initial_max_send_streams(HTTP2_STREAMS_AT_FIRST)
         .http2_adaptive_window(true)
         .http2_keep_alive_interval(HTTP2_PING_INTERVAL)
         .build(connector)
@@ -70,3 +105,6 @@ where
 
 /// Finds an HTTP/2 connection whose other side is gone before every request on it times out.
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Until a server says how many streams it takes. It says so with its first frame, and refuses those above.
+const HTTP2_STREAMS_AT_FIRST: usize = 1;

@@ -22,11 +22,15 @@ pub(crate) struct SiteClients<C, B> {
     by_settings: BySettings<C, B>,
 }
 
-/// The client for a backend.
+/// The clients for a backend.
 pub(crate) struct BackendClient<C, B> {
-    pub(crate) any: Arc<Client<C, B>>,
-    /// The same, unless that speaks HTTP/2 only, which knows no upgrade.
+    pub(crate) kept: Arc<Client<C, B>>,
+    /// Makes a connection for each request.
+    pub(crate) fresh: Arc<Client<C, B>>,
+    /// The same, and speaks HTTP/1.1.
     pub(crate) for_upgrades: Arc<Client<C, B>>,
+    /// Whether the backend is known to be spoken to in HTTP/1.1.
+    pub(crate) is_http1: bool,
 }
 
 impl<C, B> Clients<C, B>
@@ -43,7 +47,8 @@ where
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let mut by_settings = HashMap::new();
         for settings in site.pools().iter().flat_map(|pool| pool.connect_settings()) {
-            for settings in [settings.clone(), settings.for_upgrades()] {
+            let wanted = [settings.clone(), settings.fresh(), settings.for_upgrades()];
+            for settings in wanted {
                 let make = || Arc::new(client(connector(site, &settings), &settings));
                 let client = kept.get(&settings).cloned();
                 by_settings.insert(settings.clone(), client.unwrap_or_else(make));
@@ -59,8 +64,10 @@ impl<C, B> SiteClients<C, B> {
     pub(crate) fn of_pool(&self, pool: &PoolSite) -> Arc<[BackendClient<C, B>]> {
         let settings = pool.connect_settings().iter();
         let clients = settings.map(|settings| BackendClient {
-            any: Arc::clone(&self.by_settings[settings]),
+            kept: Arc::clone(&self.by_settings[settings]),
+            fresh: Arc::clone(&self.by_settings[&settings.fresh()]),
             for_upgrades: Arc::clone(&self.by_settings[&settings.for_upgrades()]),
+            is_http1: settings.is_http1(),
         });
         clients.collect()
     }

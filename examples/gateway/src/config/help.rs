@@ -30,6 +30,7 @@ const ENVIRONMENT: &str = "  \
   BACKEND_<LABEL>_DEPLOYMENT_NAME  replaces the deployment or model of requests
   BACKEND_<LABEL>_KIND             azure, openai or other: its form of OpenAI's API, by
                                    which paths are mapped. Default: by the host of the URL
+  BACKEND_<LABEL>_PROTOCOL         auto, http1 or http2
   CLIENT_KEYS                      NAME:SHA256,...: the keys of which a client must show
                                    one; spillover hash-key prints the digests. Default:
                                    everybody may come in

@@ -64,7 +64,7 @@ use tower_spillover::select::WhenExhausted;
 
 pub(crate) use self::checked::{
     AffinityConfig, AffinityKey, Authorities, BackendConfig, ClientKey, Clients, Cors,
-    CredentialSource, HeaderRules, PoolConfig, PoolLimits, Route, Timeouts,
+    CredentialSource, HeaderRules, PoolConfig, PoolLimits, Protocol, Route, Timeouts,
 };
 pub use self::checked::{ClientCertificate, Connections, Listener, Shutdown, Tls};
 use self::{

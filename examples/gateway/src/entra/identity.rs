@@ -7,7 +7,7 @@ use super::{
     candidate::{Candidate, Candidates},
     transport::Transport,
 };
-use crate::client::{ConnectSettings, connector};
+use crate::client::{ConnectSettings, Dialer};
 
 /// What backends of Azure OpenAI want tokens for, in the public cloud.
 pub const SCOPE: &str = "https://cognitiveservices.azure.com/.default";
@@ -51,7 +51,9 @@ impl Identity {
     /// Entra ID is to be asked itself, and there are no root certificates.
     pub fn source(self, scope: impl Into<String>) -> io::Result<impl Source> {
         let needs_tls = self.candidates.iter().any(Candidate::needs_tls);
-        Ok(self.source_over(scope.into(), connector(&ConnectSettings::new(needs_tls))?))
+        let settings = ConnectSettings::new(needs_tls);
+        let connector = Dialer::new(&settings)?.connector(&settings);
+        Ok(self.source_over(scope.into(), connector))
     }
 
     pub(super) fn source_over<C>(self, scope: String, connector: C) -> impl Source

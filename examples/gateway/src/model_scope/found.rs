@@ -34,7 +34,7 @@ struct Inner {
     _taken: Taken,
 }
 
-/// What a field has.
+/// The value of a wanted field.
 #[derive(Debug)]
 pub(super) struct Text {
     pub(super) field: usize,
@@ -116,7 +116,7 @@ impl Found {
         }
     }
 
-    /// Of a body whose model cannot be read.
+    /// Nothing was found, in a body whose model cannot be read.
     pub(super) fn unreadable(wanted: Wanted, unreadable: Unreadable) -> Self {
         let mut found = Self::new(wanted, Format::Json, Vec::new(), None);
         found.inner_mut().unreadable = Some(unreadable);
@@ -131,7 +131,7 @@ impl Found {
 
     /// In a body that came in this coding, and has so many bytes when it is decoded.
     ///
-    /// What was taken for the decoder stays so while this is there: an attempt may have to decode the body again.
+    /// The budget that the decoder has is held on to: an attempt may have to decode the body again.
     pub(super) fn in_coding(mut self, coding: Coding, length: Option<u64>, taken: Taken) -> Self {
         let inner = self.inner_mut();
         inner._taken = taken;
@@ -185,7 +185,7 @@ impl Found {
                 (*at, [FIELD, &model.json, end].concat())
             }
             Insert::Part(at, boundary) => {
-                // It would begin another part.
+                // A line break could begin another part.
                 if model.name.iter().any(u8::is_ascii_control) {
                     return None;
                 }

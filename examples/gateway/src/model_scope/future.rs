@@ -109,7 +109,9 @@ where
                 return Poll::Ready(Ok(ambiguous(&head)));
             }
             if !has_scope {
-                let scope = look.model().map_or_else(|| of_path(&head.uri), Scope::of);
+                let scope = look
+                    .model()
+                    .map_or_else(|| of_path(&head.uri), Scope::of_model);
                 head.extensions.insert(scope);
             }
             if let Some(found) = look.into_found() {

@@ -126,7 +126,7 @@ impl Look {
         self.is_decisive
     }
 
-    /// What is kept of all bodies is taken from here.
+    /// The budget for what is kept of all bodies.
     pub(super) fn budget(&self) -> &Budget {
         self.wanted.budget()
     }
@@ -267,7 +267,7 @@ impl Coded {
     }
 }
 
-/// What a decoder holds of what it decoded: the window of its coding, which at most is that of brotli.
+/// The most bytes that a decoder holds of what it decoded: the window of brotli, which is the largest.
 const WINDOW: u64 = 16 << 20;
 
 const JSON: &[u8] = b"application/json";

@@ -9,7 +9,7 @@ use tower_spillover::Scope;
 pub(super) fn scope(query: &str) -> Option<Scope> {
     let (parameter, name) = named(query).next()?;
     Some(match parameter {
-        Parameter::Model => Scope::of(&name),
+        Parameter::Model => Scope::of_model(name.as_bytes()),
         Parameter::Deployment => Scope::of_deployment(name.as_bytes()),
     })
 }

@@ -18,7 +18,7 @@ use tower::ServiceExt;
 use super::{budget::Budget, *};
 use crate::dialect::Dialect;
 
-/// What came of a request: its scope, what was found in its body, and the body itself.
+/// A request that passed: its scope, what was found in its body, and the body itself.
 struct Passed {
     scope: Option<Scope>,
     found: Option<Found>,
@@ -67,7 +67,7 @@ where
     (response.status().as_u16(), passed.try_recv().ok())
 }
 
-/// What came of a request with this body, in chunks of so many bytes.
+/// Passes a request with this body, in chunks of so many bytes.
 fn read(uses: Uses, fields: &[(&str, &str)], body: &[u8], size: usize) -> Passed {
     let wanted = Wanted::new(["user"], uses);
     let chunks: Vec<_> = body.chunks(size).map(Bytes::copy_from_slice).collect();
@@ -106,7 +106,7 @@ fn model_and_fields_are_found_through_codings_and_the_body_passes_as_it_came() {
 #[test]
 fn no_more_is_decoded_than_is_looked_for() {
     let mut body = encoded("gzip", CHAT);
-    // What is corrupt comes after all that is wanted.
+    // The corrupt part comes after all that is wanted.
     let end = body.len() - 1;
     body[end] ^= 1;
     body.extend_from_slice(b"\x1f\x8bgarbage");
@@ -267,7 +267,7 @@ fn model_of_a_form_is_its_scope_also_behind_a_file() {
     let body = form(&[("file", &file), ("model", "whisper-1"), ("n", "1")]);
     for uses in [Uses::default(), ROUTED] {
         let passed = read(uses, &[FORM], body.as_bytes(), 16 << 10);
-        // What comes behind 1 MiB is looked for only where it decides.
+        // Behind 1 MiB the model is looked for only where it decides.
         let expected = uses.is_routed.then_some("whisper-1");
         assert_eq!(passed.model(), expected);
         let passed = read(uses, &[FORM], &body.as_bytes()[3 << 19..], 16 << 10);

@@ -7,14 +7,14 @@ use http::{
 use super::Coding;
 use crate::dialect::{Dialect, ErrorKind, GatewayError};
 
-/// Why the model of a body cannot be read. It matters only where the model decides.
+/// Why the model of a body cannot be read, which matters only where the model decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// It is in a coding that is not read, or in several: the field as it came.
+    /// The body is in a coding that is not read, or in several: the field as it came.
     Coding(Box<str>),
-    /// It is not in the coding that its head names, or is cut off.
+    /// The body is not in the coding that its head names, or is cut off.
     Corrupt(Coding),
-    /// It has more bytes than are read when it is decoded, or far more than it has in its coding.
+    /// The body has more bytes than are read when it is decoded, or far more than it has in its coding.
     TooLarge(Coding),
     /// A form without a boundary that all parsers read alike.
     Boundary,

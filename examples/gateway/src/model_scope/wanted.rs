@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::budget::Budget;
 
-/// What is to be read of request bodies, besides the model for its limits.
+/// The fields that are read from request bodies, besides the model for its limits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
     /// Names of JSON fields, beside `model`.
@@ -12,11 +12,11 @@ pub(crate) struct Wanted {
     budget: Budget,
 }
 
-/// What the model of a request is needed for. Where it decides, a body is read to its end, and there must not be a second
+/// The uses of the model of a request. Where it decides, a body is read to its end, and there must not be a second
 /// model: which of two counts, a backend may see otherwise.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Uses {
-    /// It says which pool gets the request.
+    /// The model says which pool gets the request.
     pub(crate) is_routed: bool,
     /// A backend has another one in its place, in requests that name no deployment in their path.
     pub(crate) is_replaced: bool,

@@ -29,7 +29,7 @@ struct Splice {
     coded: Option<Box<Coded>>,
 }
 
-/// What is still to be decoded.
+/// The part of a body that is still to be decoded.
 #[derive(Debug)]
 struct Coded {
     decoder: Decoder,

@@ -47,7 +47,7 @@ struct Rules {
     model: Option<Model>,
     /// The model is replaced also where the path names a deployment.
     is_model_own: bool,
-    /// What the path named may have to be put into the body.
+    /// A model that the path named may have to be put into the body.
     takes_model_of_path: bool,
     tokens: Option<Tokens>,
 }
@@ -87,7 +87,7 @@ impl Rules {
         self.tokens.as_ref().map(Tokens::bearer).transpose()
     }
 
-    /// What is to be changed in the body of a request, if anything is.
+    /// The change that the body of a request needs, if it needs one.
     fn edit(&self, extensions: &Extensions) -> Result<Option<Edit>, Refusal> {
         if extensions.get::<UnsupportedPath>().is_some() {
             return Err(Refusal::NoPath);
@@ -143,9 +143,9 @@ impl Rules {
 /// Why a backend cannot be asked.
 enum Refusal {
     NoToken(Missing),
-    /// It has no such path.
+    /// The backend has no such path.
     NoPath,
-    /// It reads the model in the body, and this one has no place for it.
+    /// The backend reads the model in the body, and this one has no place for it.
     NoPlace,
     Unreadable(Unreadable),
 }

@@ -14,7 +14,7 @@ use self::routes::Routes;
 pub(crate) use self::{names::Names, pool::PoolSite};
 use crate::{
     affinity::KnownIds,
-    client::{ConnectSettings, Connector, connector},
+    client::{ConnectSettings, Connector, Dialer},
     clients::{CorsLayer, KeyRing},
     config::{Clients, Config, PoolConfig},
     entra::{Identity, SCOPE, Tokens},
@@ -27,8 +27,8 @@ pub(crate) struct Site {
     pools: Vec<Arc<PoolSite>>,
     routes: Routes,
     wanted: Wanted,
-    /// By settings without HTTP/2: they connect to speak either.
-    connectors: HashMap<ConnectSettings, Connector>,
+    /// By settings without what is spoken: they connect to speak either.
+    dialers: HashMap<ConnectSettings, Dialer>,
     keys: Arc<KeyRing>,
     cors: CorsLayer,
     tokens: Option<Tokens>,
@@ -68,10 +68,10 @@ impl Site {
         };
         site.cors = CorsLayer::new(config.clients.cors.as_ref());
         for settings in site.pools.iter().flat_map(|pool| pool.connect_settings()) {
-            let settings = settings.for_upgrades();
-            let kept = before.and_then(|before| before.connectors.get(&settings).cloned());
-            let made = kept.map_or_else(|| connector(&settings), Ok)?;
-            site.connectors.insert(settings, made);
+            let settings = settings.address();
+            let kept = before.and_then(|before| before.dialers.get(&settings).cloned());
+            let made = kept.map_or_else(|| Dialer::new(&settings), Ok)?;
+            site.dialers.insert(settings, made);
         }
         Ok(site)
     }
@@ -91,7 +91,7 @@ impl Site {
             routes: Routes::new(&pools),
             wanted: wanted(&pools),
             pools,
-            connectors: HashMap::new(),
+            dialers: HashMap::new(),
             keys: KeyRing::new(&Clients::default()),
             cors: CorsLayer::new(None),
             tokens: None,
@@ -129,7 +129,7 @@ impl Site {
 
     /// What makes connections.
     pub(crate) fn connector(&self, settings: &ConnectSettings) -> Connector {
-        self.connectors[&settings.for_upgrades()].clone()
+        self.dialers[&settings.address()].connector(settings)
     }
 
     fn pool(&self, name: &str) -> Option<&PoolSite> {

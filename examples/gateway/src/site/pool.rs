@@ -89,7 +89,7 @@ impl PoolSite {
         })
     }
 
-    /// What models in bodies are needed for.
+    /// Tells what models in bodies are needed for.
     pub(super) fn model_uses(&self) -> Uses {
         let backends = || self.config.backends.iter().map(|config| &config.backend);
         // A deployment in the path is replaced there, or put into the body of what has it nowhere else.
@@ -157,7 +157,8 @@ fn connect_settings(config: &PoolConfig) -> Vec<ConnectSettings> {
         timeout: config.timeouts.connect,
         needs_tls: config_of_backend.backend.scheme() == "https",
         ca: config_of_backend.ca.clone(),
-        is_http2: config_of_backend.is_http2,
+        protocol: config_of_backend.protocol,
+        is_kept: true,
     });
     settings.collect()
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use http::Request;
+use http::{HeaderValue, Request};
 use tokio::time::Instant;
 use tower_spillover::{Selected, Tried};
 
@@ -49,6 +49,18 @@ impl Attempt {
         self.selected
             .as_ref()
             .map(|selected| selected.backend().label())
+    }
+
+    /// The `Host` of the backend.
+    pub(super) fn host(&self) -> Option<&HeaderValue> {
+        self.selected
+            .as_ref()
+            .map(|selected| selected.backend().host())
+    }
+
+    /// Whether the backend gets the request once more, as it did not process it.
+    pub(super) fn is_resend(&self) -> bool {
+        self.selected.as_ref().is_some_and(Selected::is_resend)
     }
 
     pub(super) fn dialect(&self) -> Dialect {

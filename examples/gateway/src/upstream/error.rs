@@ -1,7 +1,10 @@
 use std::{error::Error, fmt::Write, iter, time::Duration};
 
-use hyper_util::client::legacy;
-use tower_spillover::retry::ReplayError;
+use hyper_util::client::legacy::{self, connect::Connected};
+use tower_spillover::{
+    connection::{is_unanswered, is_unprocessed},
+    retry::ReplayError,
+};
 
 use crate::{
     bounds::BodyTooLarge,
@@ -19,6 +22,8 @@ pub(super) struct UpstreamError {
 #[derive(Debug)]
 enum Kind {
     Unreachable,
+    /// The connection ended before the backend looked at the request.
+    Unprocessed,
     Broken,
     Timeout(Duration),
     RequestBody,
@@ -52,6 +57,11 @@ impl UpstreamError {
         }
     }
 
+    /// Whether the backend is known not to have looked at the request.
+    pub(super) fn is_unprocessed(&self) -> bool {
+        matches!(self.kind, Kind::Unprocessed)
+    }
+
     /// For the log: it may name hosts and addresses.
     pub(super) fn detail(&self) -> &str {
         &self.detail
@@ -64,7 +74,7 @@ impl UpstreamError {
                 ErrorKind::Unavailable,
                 "The backend could not be reached.".into(),
             ),
-            Kind::Broken => (
+            Kind::Unprocessed | Kind::Broken => (
                 ErrorKind::Unavailable,
                 "The backend ended the connection before it answered.".into(),
             ),
@@ -93,6 +103,8 @@ impl From<legacy::Error> for UpstreamError {
             Kind::RequestBody
         } else if error.is_connect() {
             Kind::Unreachable
+        } else if is_unprocessed(&error) || is_http2(&error) && is_unanswered(&error) {
+            Kind::Unprocessed
         } else {
             Kind::Broken
         };
@@ -105,6 +117,11 @@ impl From<legacy::Error> for UpstreamError {
 
 fn find<E: Error + 'static>(error: &legacy::Error) -> Option<&E> {
     sources(error).find_map(|error| error.downcast_ref())
+}
+
+fn is_http2(error: &legacy::Error) -> bool {
+    let connected = error.connect_info();
+    connected.is_some_and(Connected::is_negotiated_h2)
 }
 
 /// The backend agreed to switch the protocol, and was gone.

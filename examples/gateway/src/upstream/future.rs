@@ -8,6 +8,7 @@ use std::{
 use http::Response;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
+use tower_spillover::connection::Unprocessed;
 
 use super::{attempt::Attempt, body::UpstreamBody, exchange::Exchange};
 
@@ -45,9 +46,18 @@ impl Future for ResponseFuture {
             Poll::Pending if this.sleep.poll(cx).is_ready() => this.attempt.time_out(*this.timeout),
             Poll::Pending => return Poll::Pending,
         };
-        let backend = this.attempt.backend();
-        tracing::warn!(backend, error = error.detail(), "attempt failed");
+        let (backend, detail) = (this.attempt.backend(), error.detail());
+        let is_unprocessed = error.is_unprocessed();
+        if is_unprocessed && !this.attempt.is_resend() {
+            tracing::debug!(backend, error = detail, "attempt not processed");
+        } else {
+            tracing::warn!(backend, error = detail, "attempt failed");
+        }
         let error = error.into_client_error();
-        Poll::Ready(Ok(error.into_response(this.attempt.dialect())))
+        let mut response = error.into_response(this.attempt.dialect());
+        if is_unprocessed {
+            response.extensions_mut().insert(Unprocessed::new());
+        }
+        Poll::Ready(Ok(response))
     }
 }

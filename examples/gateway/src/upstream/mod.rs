@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, uri::Scheme};
+use http::{Request, Response, header::HOST, uri::Scheme};
 use http_body::Body;
 use hyper_util::client::legacy::connect::Connect;
 use tower::{BoxError, Service};
@@ -59,7 +59,7 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+    fn call(&mut self, mut request: Request<B>) -> ResponseFuture {
         let attempt = Attempt::begin(&request);
         let timeout = attempt
             .time_left()
@@ -68,10 +68,16 @@ where
         // Without a choice there is one backend, or whichever: the request says where it goes.
         let client = client.unwrap_or(&self.clients[0]);
         let is_switch = request.extensions().get::<ForWebSocket>().is_some();
+        if let Some(host) = attempt.host().filter(|_| client.is_http1) {
+            // The client would make it anew of the URI.
+            request.headers_mut().insert(HOST, host.clone());
+        }
         let exchange = if is_switch {
             switch(client, request)
+        } else if attempt.is_resend() {
+            Exchange::plain(client.fresh.request(request))
         } else {
-            Exchange::plain(client.any.request(request))
+            Exchange::plain(client.kept.request(request))
         };
         ResponseFuture::new(exchange, timeout, attempt)
     }

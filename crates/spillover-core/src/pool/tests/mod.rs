@@ -10,6 +10,7 @@ mod affinity;
 mod keys;
 mod places;
 mod reload;
+mod resend;
 mod scopes;
 mod waiting;
 

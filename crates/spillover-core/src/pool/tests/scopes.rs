@@ -92,8 +92,25 @@ fn a_backend_with_a_deployment_of_its_own_has_one_scope_for_all_deployments() {
     assert!(!is_open(&pool, deployment("two"), now));
     let in_capitals = Scope::of_path("/Deployments/three/chat");
     assert_eq!(in_capitals, Some(deployment("three")));
-    // Models that no path names are not replaced.
+    // The deployment replaces a model in the body as well, and no other name.
+    assert!(!is_open(&pool, Scope::of_model("two"), now));
     assert!(is_open(&pool, Scope::of("two"), now));
+}
+
+#[test]
+fn a_backend_with_a_model_of_its_own_has_one_scope_for_all_models() {
+    let now = Instant::now();
+    let open = |kind: crate::BackendKind, scope: Scope| {
+        let backend = Backend::builder("a").url("http://a").model("only");
+        let pool = Pool::new([backend.kind(kind).build().unwrap()]).unwrap();
+        select(&pool, Scope::of_model("one"), now).record(&throttled(SECOND), now);
+        is_open(&pool, scope, now)
+    };
+    let (azure, openai) = (crate::BackendKind::Azure, crate::BackendKind::OpenAi);
+    assert!(!open(azure, Scope::of_model("two")));
+    // Azure reads the deployment in the path, which stays; at OpenAI it becomes the model.
+    assert!(open(azure, Scope::of_deployment("two")));
+    assert!(!open(openai, Scope::of_deployment("two")));
 }
 
 #[test]

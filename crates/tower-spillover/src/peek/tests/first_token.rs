@@ -73,7 +73,7 @@ async fn a_stream_without_content_by_then_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn so_is_one_of_each_form() {
+async fn a_stream_of_any_form_is_given_up() {
     for (content_type, begin, status) in [
         (SSE, START.as_bytes().to_vec(), 504),
         (EVENT_STREAM, event("messageStart", "{}"), 504),

@@ -8,6 +8,7 @@ mod inner;
 mod limits;
 mod policy;
 mod properties;
+mod resend;
 mod service;
 mod streaming;
 

@@ -5,6 +5,7 @@ mod grpc;
 mod outcome;
 mod report;
 mod service;
+mod unprocessed;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@ use spillover_core::BackendKind;
 
 use super::{auth::Auth, key::Key};
 use crate::config::{
-    Problem,
+    Problem, Protocol,
     error::Problems,
     file::{BackendTable, CredentialTable, KindWord},
     operation::Operation,
@@ -55,6 +55,7 @@ impl Draft {
         let kind_or_default = kind.or_else(|| values::kind_of_url(url.as_deref()?));
         let credential = problems.keep(self.credential(kind_or_default));
         let deployment = problems.keep(self.optional(Key::DeploymentName, values::deployment));
+        let protocol = problems.keep(self.optional(Key::Protocol, Protocol::parse));
         let table = BackendTable {
             name: Some(label?),
             url: Some(url?),
@@ -62,6 +63,7 @@ impl Draft {
             priority: priority?,
             credential: Some(credential?),
             deployment,
+            protocol: protocol.unwrap_or_default(),
             ..BackendTable::default()
         };
         Some((table, self.place(Key::Url)))

@@ -9,16 +9,18 @@ pub(super) enum Key {
     Auth,
     DeploymentName,
     Kind,
+    Protocol,
 }
 
 impl Key {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Url,
         Self::Priority,
         Self::Apikey,
         Self::Auth,
         Self::DeploymentName,
         Self::Kind,
+        Self::Protocol,
     ];
 
     /// The key of this name, in any case.
@@ -64,6 +66,7 @@ impl Key {
             Self::Auth => "AUTH",
             Self::DeploymentName => "DEPLOYMENT_NAME",
             Self::Kind => "KIND",
+            Self::Protocol => "PROTOCOL",
         }
     }
 }

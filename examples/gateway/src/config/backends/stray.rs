@@ -33,7 +33,7 @@ fn misspelt(label: &str, key: &str) -> String {
     match Key::closest(key) {
         Some(meant) => format!("an unknown key; did you mean {}?", meant.variable(label)),
         None => format!(
-            "an unknown key; expected BACKEND_{label} with _URL, _PRIORITY, _APIKEY, _AUTH, _DEPLOYMENT_NAME or _KIND"
+            "an unknown key; expected BACKEND_{label} with _URL, _PRIORITY, _APIKEY, _AUTH, _DEPLOYMENT_NAME, _KIND or _PROTOCOL"
         ),
     }
 }

@@ -144,7 +144,7 @@ impl Check<'_> {
             credential: source,
             request_headers,
             response_headers,
-            is_http2: table.http2,
+            protocol: table.protocol,
             ca,
         })
     }

@@ -6,6 +6,7 @@ mod connections;
 mod headers;
 mod listener;
 mod pool;
+mod protocol;
 mod route;
 
 pub(crate) use self::{
@@ -13,6 +14,7 @@ pub(crate) use self::{
     client::{ClientKey, Clients, Cors},
     headers::HeaderRules,
     pool::{Authorities, BackendConfig, CredentialSource, PoolConfig, PoolLimits, Timeouts},
+    protocol::Protocol,
     route::Route,
 };
 pub use self::{

@@ -3,7 +3,7 @@ use std::{fmt, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 use spillover_core::{Backend, Cooldowns, StatusClassifier};
 use tower_spillover::select::WhenExhausted;
 
-use super::{AffinityConfig, HeaderRules, Route};
+use super::{AffinityConfig, HeaderRules, Protocol, Route};
 
 /// Backends that stand in for each other, and which requests they get.
 #[derive(Clone, Debug)]
@@ -48,8 +48,7 @@ pub(crate) struct BackendConfig {
     pub(crate) credential: CredentialSource,
     pub(crate) request_headers: HeaderRules,
     pub(crate) response_headers: HeaderRules,
-    /// Speaks HTTP/2 from the first byte on.
-    pub(crate) is_http2: bool,
+    pub(crate) protocol: Protocol,
     /// Certificates of who may have issued the backend's, in PEM format; without it the platform's count.
     pub(crate) ca: Option<Authorities>,
 }
@@ -78,7 +77,7 @@ impl From<Backend> for BackendConfig {
             backend,
             request_headers: HeaderRules::default(),
             response_headers: HeaderRules::default(),
-            is_http2: false,
+            protocol: Protocol::default(),
             ca: None,
         }
     }

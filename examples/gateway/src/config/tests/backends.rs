@@ -1,4 +1,5 @@
 use super::{assert_problem_at, config, lines, problems};
+use crate::config::Protocol;
 
 #[test]
 fn a_backend_is_what_its_variables_say() {
@@ -9,6 +10,7 @@ fn a_backend_is_what_its_variables_say() {
             ("BACKEND_1_PRIORITY", " 0 "),
             ("BACKEND_1_APIKEY", " s3cret\r\n"),
             ("BACKEND_1_DEPLOYMENT_NAME", "gpt-4o "),
+            ("BACKEND_1_PROTOCOL", " HTTP2"),
             ("backend_2_url", "http://b.example"),
             ("Backend_2_Priority", "4294967295"),
             ("BACKEND_2_APIKEY", "  "),
@@ -17,6 +19,8 @@ fn a_backend_is_what_its_variables_say() {
     )
     .unwrap();
 
+    let protocols = config.pools[0].backends.iter().map(|it| it.protocol);
+    assert!(protocols.eq([Protocol::Http2, Protocol::Auto]));
     let [first, second] = config.backends()[..] else {
         panic!("two backends");
     };

@@ -72,6 +72,7 @@ fn the_help_names_every_variable_and_fits_a_terminal() {
         "BACKEND_<LABEL>_APIKEY",
         "BACKEND_<LABEL>_AUTH",
         "BACKEND_<LABEL>_DEPLOYMENT_NAME",
+        "BACKEND_<LABEL>_PROTOCOL",
         "[env: SPILLOVER_CONFIG]",
         "[env: ADMIN_LISTEN]",
         "CLIENT_KEYS",

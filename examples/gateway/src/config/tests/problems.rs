@@ -65,6 +65,11 @@ fn bad_values_of_a_backend() {
         ("BACKEND_2_APIKEY", "schlüssel", "visible ASCII"),
         ("Backend_2_Deployment_Name", "a/b", "a deployment name"),
         ("BACKEND_2_DEPLOYMENT_NAME", "..", "a deployment name"),
+        (
+            "BACKEND_2_PROTOCOL",
+            "h3",
+            "\"auto\", \"http1\" or \"http2\"",
+        ),
     ] {
         let mut variables = vec![(name, value)];
         for other in [
@@ -115,8 +120,7 @@ fn a_misspelt_key_is_a_problem_with_a_suggestion() {
         "BACKEND_1_SERVICE",
         "BACKEND_1_é",
     ] {
-        let expected =
-            "expected BACKEND_1 with _URL, _PRIORITY, _APIKEY, _AUTH, _DEPLOYMENT_NAME or _KIND";
+        let expected = "expected BACKEND_1 with _URL, _PRIORITY, _APIKEY, _AUTH, _DEPLOYMENT_NAME, _KIND or _PROTOCOL";
         assert_problem_at(with_backend(&[], &[(name, "x")]), name, expected);
     }
 }

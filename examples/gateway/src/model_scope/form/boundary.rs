@@ -4,7 +4,7 @@ use http::HeaderValue;
 
 use super::disposition::parameters;
 
-/// What stands between the parts of a form. Clones share it.
+/// The delimiter between the parts of a form. Clones share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::model_scope) struct Boundary {
     /// With the two hyphens before it.

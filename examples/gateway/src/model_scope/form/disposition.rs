@@ -1,6 +1,6 @@
-//! Reads what the head of a part says of its name (RFC 7578 section 4.2).
+//! Reads the name of a part from its head (RFC 7578 section 4.2).
 
-/// What the head of a part says of its name.
+/// The name of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     Model,

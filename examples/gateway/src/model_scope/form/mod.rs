@@ -157,7 +157,7 @@ impl FormScan {
 
     /// Ends the part before the delimiter that begins at `end`.
     fn end_content(&mut self, end: usize) {
-        // What is beyond the last delimiter is of no part, and that there is another one no parser expects.
+        // Another delimiter behind the last one: some parsers may go on with it.
         if self.is_closed {
             self.end_ambiguous();
         }

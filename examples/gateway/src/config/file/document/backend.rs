@@ -4,7 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::HeadersTable;
-use crate::config::file::value::{CredentialTable, KindWord, Limit};
+use crate::config::{
+    Protocol,
+    file::value::{CredentialTable, KindWord, Limit},
+};
 
 /// A service that can take the requests of its pool.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
@@ -35,9 +38,9 @@ pub(crate) struct BackendTable {
     pub(crate) model: Option<String>,
     /// How many requests it has at one time. Beyond it, requests go to others.
     pub(crate) max_concurrency: Limit<NonZeroU32>,
-    /// Whether it is spoken to in HTTP/2 from the first byte on, also without TLS, as gRPC servers mostly are. With TLS both
-    /// sides agree on a protocol without it.
-    pub(crate) http2: bool,
+    /// The version of HTTP on connections to it. gRPC servers without TLS want `http2`.
+    #[serde(alias = "http2")]
+    pub(crate) protocol: Protocol,
     /// The file of who may have issued its certificate, in PEM format. Default: those that the platform trusts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ca: Option<PathBuf>,
@@ -61,7 +64,7 @@ impl Default for BackendTable {
             deployment: None,
             model: None,
             max_concurrency: Limit::Off,
-            http2: false,
+            protocol: Protocol::default(),
             ca: None,
             request_headers: HeadersTable::default(),
             response_headers: HeadersTable::default(),

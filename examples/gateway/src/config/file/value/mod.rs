@@ -5,6 +5,7 @@ mod credential;
 mod exhausted;
 mod kind;
 mod limit;
+mod protocol;
 mod secret;
 mod size;
 mod text;

@@ -76,7 +76,7 @@ priority = 1
 weight = 1
 credential = "entra"
 max_concurrency = "off"
-http2 = false
+protocol = "auto"
 "#
     );
 }

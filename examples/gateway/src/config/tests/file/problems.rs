@@ -219,6 +219,14 @@ fn wrong_types_and_values() {
         ),
         (with_backend("model = ''"), "model: expected a model"),
         (
+            with_backend("protocol = 'h2c'"),
+            "protocol: expected \"auto\", \"http1\" or \"http2\"",
+        ),
+        (
+            with_backend("protocol = 2"),
+            "protocol: expected \"auto\", \"http1\" or \"http2\"",
+        ),
+        (
             with_backend("ca = '/not/there.pem'"),
             "ca: /not/there.pem cannot be read: No such file",
         ),

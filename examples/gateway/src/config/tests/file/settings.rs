@@ -1,8 +1,8 @@
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{POOL, files_for, load, load_with};
+use super::{POOL, files_for, load, load_with, with_backend};
 use crate::config::{
-    Clients, Connections, Cors, ListenAddr, Listener, LogFormat, Shutdown,
+    Clients, Connections, Cors, ListenAddr, Listener, LogFormat, Protocol, Shutdown,
     tests::directory::Directory,
 };
 
@@ -155,4 +155,21 @@ fn keys_of_clients() {
     assert_eq!(load(&plain).unwrap().clients.keys[0].sha256, hashed.sha256);
     let any = load(&format!("clients.cors = ['*']\n{POOL}")).unwrap();
     assert_eq!(any.clients.cors, Some(Cors::AnyOrigin));
+}
+
+#[test]
+fn protocol_of_a_backend() {
+    for (text, expected) in [
+        ("", Protocol::Auto),
+        ("protocol = 'auto'", Protocol::Auto),
+        ("protocol = 'http1'", Protocol::Http1),
+        ("protocol = 'HTTP2'", Protocol::Http2),
+        ("http2 = true", Protocol::Http2),
+        ("http2 = false", Protocol::Auto),
+    ] {
+        let config = load(&with_backend(text)).unwrap();
+        assert_eq!(config.pools[0].backends[0].protocol, expected, "{text}");
+    }
+    let both = with_backend("protocol = 'http1'\nhttp2 = true");
+    assert!(load(&both).is_err());
 }

@@ -1,0 +1,118 @@
+//! Answers that say that the request was not processed.
+
+use std::{convert::Infallible, error::Error, io};
+
+use spillover_core::Answer;
+
+use super::*;
+use crate::connection::{StaleConnection, Unprocessed};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A request that the retry layer sends again, and what is known of its attempts.
+fn tried_request(pool: &Pool) -> (Request<()>, Tried) {
+    let tried = Tried::new();
+    let selected = pool.select(&tried, Scope::WHOLE, Instant::now(), 0);
+    let selected = selected.expect("it is open");
+    tried.mark(selected.index());
+    let mut request = Request::new(());
+    request.extensions_mut().insert(selected);
+    request.extensions_mut().insert(tried.clone());
+    (request, tried)
+}
+
+fn stale() -> Probe<(), (), BoxError> {
+    Probe::new(|_| std::future::ready(Err(io::Error::from(StaleConnection::new()).into())))
+}
+
+fn counts(pool: &Pool) -> (u64, u64) {
+    let counts = pool.snapshot(Scope::WHOLE, Instant::now())[0].counts();
+    (counts.unprocessed, counts.failed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_is_to_be_sent_to_the_same_backend_once_more() {
+    let pool = pool();
+    let service = ThrottleTrackerLayer::new().layer(stale());
+    let (request, tried) = tried_request(&pool);
+    service.clone().oneshot(request).await.unwrap_err();
+    assert_eq!(condition(&pool), Condition::Open);
+    assert_eq!(tried.resend_to(), Some(0));
+    assert_eq!(counts(&pool), (1, 0));
+
+    // The second time it is a failure.
+    let mut request = Request::new(());
+    let selected = pool.select(&tried, Scope::WHOLE, Instant::now(), 0);
+    request.extensions_mut().insert(selected.unwrap());
+    request.extensions_mut().insert(tried.clone());
+    tried.mark(0);
+    service.oneshot(request).await.unwrap_err();
+    assert!(matches!(condition(&pool), Condition::Failing(_)));
+    assert_eq!(tried.resend_to(), None);
+    assert_eq!(counts(&pool), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_sends_it_again_it_is_a_failure() {
+    let pool = pool();
+    let service = ThrottleTrackerLayer::new().layer(stale());
+    service.oneshot(request(&pool)).await.unwrap_err();
+    assert!(matches!(condition(&pool), Condition::Failing(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn response_in_place_of_the_error_can_say_so() {
+    for status in [502, 200] {
+        let pool = pool();
+        let inner: Probe<(), (), Infallible> = Probe::new(move |_| {
+            let response = Response::builder().status(status);
+            // What a call of gRPC is told is in fields.
+            let mut response = response.header("grpc-status", "14").body(()).unwrap();
+            response.extensions_mut().insert(Unprocessed::new());
+            std::future::ready(Ok(response))
+        });
+        let (request, tried) = tried_request(&pool);
+        let service = ThrottleTrackerLayer::new().layer(inner);
+        let response = service.oneshot(request).await.unwrap();
+        assert_eq!(class(&response), Some(Class::Unprocessed), "{status}");
+        assert_eq!(condition(&pool), Condition::Open);
+        assert_eq!(tried.resend_to(), Some(0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn classifier_has_the_last_word() {
+    let pool = pool();
+    let classify = |answer: &Answer<'_, BoxError>| {
+        assert!(answer.is_unprocessed());
+        Class::Declined
+    };
+    let layer = ThrottleTrackerLayer::new().with_classify(classify);
+    let (request, tried) = tried_request(&pool);
+    layer.layer(stale()).oneshot(request).await.unwrap_err();
+    assert_eq!(tried.resend_to(), None);
+    assert_eq!(condition(&pool), Condition::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_that_broke_is_not_sent_again() {
+    let pool = pool();
+    let (request, tried) = tried_request(&pool);
+    tried.set_request_failed();
+    let service = ThrottleTrackerLayer::new().layer(stale());
+    service.oneshot(request).await.unwrap_err();
+    assert_eq!(tried.resend_to(), None);
+    assert_eq!(condition(&pool), Condition::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn error_that_says_something_else_is_a_failure() {
+    let pool = pool();
+    let inner: Probe<(), (), BoxError> =
+        Probe::new(|_| std::future::ready(Err(io::Error::from(io::ErrorKind::TimedOut).into())));
+    let (request, tried) = tried_request(&pool);
+    let service = ThrottleTrackerLayer::new().layer(inner);
+    service.oneshot(request).await.unwrap_err();
+    assert_eq!(tried.resend_to(), None);
+    assert!(matches!(condition(&pool), Condition::Failing(_)));
+}

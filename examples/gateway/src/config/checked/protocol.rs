@@ -1,0 +1,32 @@
+/// What is spoken on the connections to a backend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Protocol {
+    /// Over TLS what both sides prefer (ALPN, RFC 7301), in clear text HTTP/1.1.
+    #[default]
+    Auto,
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2; in clear text from the first byte on (RFC 9113 section 3.3).
+    Http2,
+}
+
+impl Protocol {
+    pub(crate) const EXPECTED: &str = "\"auto\", \"http1\" or \"http2\"";
+
+    /// # Errors
+    ///
+    /// Returns what was expected.
+    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+        let mut all = [Self::Auto, Self::Http1, Self::Http2].into_iter();
+        all.find(|protocol| protocol.as_str().eq_ignore_ascii_case(text))
+            .ok_or(Self::EXPECTED)
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Http1 => "http1",
+            Self::Http2 => "http2",
+        }
+    }
+}
