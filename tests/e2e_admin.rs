@@ -67,6 +67,7 @@ async fn the_status_of_an_idle_gateway_has_this_shape() {
             "kind",
             "label",
             "priority",
+            "suspect_scopes",
             "throttled_scopes",
             "url",
             "weight"

@@ -96,6 +96,17 @@ async fn race_of_keep_alive_is_lost_by_no_request() {
     }
 }
 
+/// The place at the backend is given back before it is taken again.
+#[tokio::test]
+async fn backend_with_one_place_gets_the_request_once_more() {
+    for has_spill in [false, true] {
+        let upstream = EndingUpstream::http1(second(Reaction::Close)).await;
+        let setup = in_front_of(&upstream, "max_concurrency = 1", has_spill).await;
+        let answers = setup.ask("POST", 4).await;
+        assert_eq!(answers, vec![(200, "first".into()); 4]);
+    }
+}
+
 #[tokio::test]
 async fn metrics_count_what_was_not_processed() {
     let upstream = EndingUpstream::http1(second(Reaction::Close)).await;

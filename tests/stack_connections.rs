@@ -94,7 +94,10 @@ fn over_reqwest(pool: Pool, is_http2: bool) -> Stack {
     boxed(stack.service(client.expect("it can be built")))
 }
 
-const STACKS: [(&str, fn(Pool, bool) -> Stack); 3] = [
+/// Makes the stack over a client that speaks HTTP/2, or HTTP/1.1.
+type Over = fn(Pool, bool) -> Stack;
+
+const STACKS: [(&str, Over); 3] = [
     ("hyper", over_hyper),
     ("hyper with a timeout", over_hyper_with_timeout),
     ("reqwest", over_reqwest),

@@ -19,6 +19,9 @@ on_every_deployment! {
     the_answer_to_a_forwarded_request_is_the_clients
     it_is_rejected
     it_waits
+    one_that_finds_all_closed_waits
+    the_waits_of_one_request_are_bounded_together
+    a_backend_that_failed_is_not_asked_again_after_a_wait
     it_does_not_wait_longer_than_it_may
     what_has_waited_is_retried_as_well
     a_failing_backend_is_the_last_resort
@@ -142,10 +145,47 @@ async fn it_is_rejected(deployment: Deployment) {
 async fn it_waits(deployment: Deployment) {
     let stack = three().when_exhausted(WhenExhausted::Wait(3 * SECOND));
     let stack = throttling(stack, deployment, [3, 5, 9]);
-    stack.send().await;
+    let start = Instant::now();
+    // Refused by all, it waits for the first that opens, and asks that again.
+    assert_eq!(stack.send().await.summary(), (200, "a", 4));
+    assert_eq!(Instant::now() - start, 3 * SECOND);
+    assert_eq!(stack.backends.order(), ["a", "b", "c", "a"]);
+}
+
+async fn one_that_finds_all_closed_waits(deployment: Deployment) {
+    let stack = three().when_exhausted(WhenExhausted::Wait(2 * SECOND));
+    let stack = throttling(stack, deployment, [3, 5, 9]);
+    assert_eq!(stack.send().await.summary(), (429, "c", 3));
+    advance(SECOND).await;
     let start = Instant::now();
     assert_eq!(stack.send().await.summary(), (200, "a", 1));
-    assert_eq!(Instant::now() - start, 3 * SECOND);
+    assert_eq!(Instant::now() - start, 2 * SECOND);
+}
+
+async fn the_waits_of_one_request_are_bounded_together(deployment: Deployment) {
+    let stack = three().when_exhausted(WhenExhausted::Wait(5 * SECOND / 2));
+    let stack = stack.build(deployment, |label, _| match label {
+        "a" => Reply::throttled(1),
+        _ => Reply::throttled(60),
+    });
+    let start = Instant::now();
+    let answer = stack.send().await;
+    assert_eq!(answer.summary(), (429, "a", 5));
+    assert_eq!(answer.comes_back_after(), [Some("1"), Some("1000")]);
+    assert_eq!(Instant::now() - start, 2 * SECOND);
+    assert_eq!(stack.backends.order(), ["a", "b", "c", "a", "a"]);
+}
+
+async fn a_backend_that_failed_is_not_asked_again_after_a_wait(deployment: Deployment) {
+    let stack = Stack::builder([("a", 1), ("b", 2)]);
+    let stack = stack.when_exhausted(WhenExhausted::Wait(60 * SECOND));
+    let stack = stack.build(deployment, |label, _| match label {
+        "a" => Reply::throttled(20),
+        _ => Reply::status(500),
+    });
+    let answer = stack.send().await;
+    assert_eq!(answer.attempts, 5);
+    assert_eq!(stack.backends.order(), ["a", "b", "a", "a", "a"]);
 }
 
 async fn it_does_not_wait_longer_than_it_may(deployment: Deployment) {
@@ -166,10 +206,9 @@ async fn what_has_waited_is_retried_as_well(deployment: Deployment) {
         (_, 1) | ("a", 2) => Reply::throttled(3),
         _ => Reply::status(200),
     });
-    stack.send().await;
     let start = Instant::now();
     // The first that opens refuses again; the next one serves, without another wait.
-    assert_eq!(stack.send().await.summary(), (200, "b", 2));
+    assert_eq!(stack.send().await.summary(), (200, "b", 5));
     assert_eq!(Instant::now() - start, 3 * SECOND);
 }
 

@@ -36,6 +36,7 @@ on_deployments! { [SharedClient PerBackend]
     a_client_that_drops_a_stream_frees_the_place
     a_place_ends_when_a_body_breaks_off
     who_waits_is_served_when_a_body_ends
+    a_refusal_holds_no_place_while_its_request_waits
     the_slower_of_a_tier_gets_fewer_requests
     one_that_errs_never_looks_fast
     requests_that_are_cancelled_leave_no_place_behind
@@ -195,6 +196,23 @@ async fn a_place_ends_when_a_body_breaks_off(deployment: Deployment) {
     let counts = stack.pool.snapshot(Scope::WHOLE, Instant::now())[0].counts();
     assert_eq!((counts.answered, counts.broken), (1, 1));
     drop((head, body));
+}
+
+async fn a_refusal_holds_no_place_while_its_request_waits(deployment: Deployment) {
+    let count = Mutex::new(0);
+    let stack = Stack::new(deployment, pool([("a", 1, 1)]), move |_| {
+        let mut count = count.lock().unwrap();
+        *count += 1;
+        let status = if *count == 1 { 429 } else { 200 };
+        Reply(Duration::ZERO, status, ScriptedBody::new().data("words"))
+    });
+    let start = Instant::now();
+    let response = stack.send().await;
+    assert_eq!(response.status(), 200);
+    // The default, as the refusal said nothing.
+    assert_eq!(Instant::now() - start, 10 * SECOND);
+    drop(response);
+    assert_eq!(stack.in_flight(), [0]);
 }
 
 async fn who_waits_is_served_when_a_body_ends(deployment: Deployment) {

@@ -14,7 +14,7 @@ pub struct Cooldown {
 
 impl Cooldown {
     /// Below this a wait is shorter than a round trip, and obeying it only wastes attempts. It doubles each time a backend
-    /// refuses right after a wait that it asked for.
+    /// refuses the first attempt after a wait that it asked for, until an answer shows that the waits are true.
     pub const FLOOR: Duration = Duration::from_millis(100);
 
     /// A cooldown; without a source it is nobody's word but the default.
@@ -25,6 +25,11 @@ impl Cooldown {
             cap: Duration::MAX,
             source,
         }
+    }
+
+    /// The same for another time.
+    pub(crate) fn with_duration(self, duration: Duration) -> Self {
+        Self { duration, ..self }
     }
 
     /// How long.

@@ -35,11 +35,15 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Three kinds of closed
+//! # Four kinds of closed
 //!
 //! *Throttled* is a promise: the backend said until when, and opens fully at that instant. *Failing* is a guess: it
 //! answered 5xx, timed out or could not be reached, and one probe request decides whether it opens. When nothing is open,
 //! a backend that is only failing is tried as a last resort; one that is throttled is not.
+//!
+//! *Suspect* is a guess, too, for one scope: the latest three attempts were given up before the backend began an answer
+//! ([`Selected::give_up`]). A suspect backend is treated like one that fails: others are asked first, one request at a time probes it, and it
+//! is the last resort. An answer of any kind ends that.
 //!
 //! *Full* is a limit of one's own ([`BackendBuilder::max_concurrency`]): it holds strictly, and is over when a request ends.
 
@@ -60,7 +64,8 @@ pub use crate::{
     outcome::{Class, Outcome},
     pool::{
         Affinity, BackendSnapshot, Candidate, Candidates, Cause, Change, Condition, Counts,
-        Exhausted, Freed, PeakEwma, Pool, Query, Scope, Selected, Strategy, Tried, Weighted,
+        Exhausted, Opening, PeakEwma, Pool, Query, Recorded, Scope, Selected, Silence, Strategy,
+        Tried, Turn, Waiter, Weighted,
     },
 };
 

@@ -16,6 +16,9 @@ pub enum Class {
     TooLarge,
     /// The backend does not take this request for some other reason. Another may; nothing is held against this one.
     Declined,
+    /// The backend began no answer within its share of the time that the client waits. Another may be quicker; nothing is held
+    /// against this one, but a run of such attempts makes it [suspect](crate::Condition::Suspect).
+    Late,
     /// The backend has no capacity for anybody at the moment.
     Capacity,
     /// The backend does not work now: 5xx, a timeout, no connection.
@@ -39,7 +42,11 @@ impl Class {
     /// Whether an answer of this class closes the backend for a time.
     #[must_use]
     pub fn is_cooling(self) -> bool {
-        self.is_refusal() && !matches!(self, Self::TooLarge | Self::Declined | Self::Unprocessed)
+        let is_about_the_request = matches!(
+            self,
+            Self::TooLarge | Self::Declined | Self::Unprocessed | Self::Late
+        );
+        self.is_refusal() && !is_about_the_request
     }
 
     /// Returns whether the backend takes requests again by itself, within its cooldown: it is at a rate limit, or has no capacity
@@ -61,6 +68,7 @@ impl Class {
             Self::Quota => "quota",
             Self::TooLarge => "too_large",
             Self::Declined => "declined",
+            Self::Late => "late",
             Self::Capacity => "capacity",
             Self::Failing => "failing",
             Self::Credential => "credential",
@@ -129,6 +137,19 @@ impl Outcome {
     pub fn with_message(self, message: impl Into<Arc<str>>) -> Self {
         Self {
             message: Some(message.into()),
+            ..self
+        }
+    }
+
+    /// The same with the time for which the pool really closed the backend
+    /// ([`Recorded::closed_for`](crate::Recorded::closed_for)), if the outcome has a cooldown.
+    #[must_use]
+    pub fn closed_for(self, closed_for: Option<Duration>) -> Self {
+        let lasting = |cooldown: Cooldown| {
+            closed_for.map_or(cooldown, |closed_for| cooldown.with_duration(closed_for))
+        };
+        Self {
+            cooldown: self.cooldown.map(lasting),
             ..self
         }
     }

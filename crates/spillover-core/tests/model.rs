@@ -18,7 +18,9 @@ use self::{
     deadlines::Deadlines,
     failing::{Failing, Health},
     in_flight::InFlight,
+    openings::Openings,
     scope::Scope,
+    silence::{Silences, Standing},
     tick::Tick,
 };
 
@@ -28,8 +30,12 @@ mod deadlines;
 mod failing;
 #[path = "../src/pool/in_flight.rs"]
 mod in_flight;
+#[path = "../src/pool/openings.rs"]
+mod openings;
 #[path = "../src/pool/scope.rs"]
 mod scope;
+#[path = "../src/pool/silence.rs"]
+mod silence;
 #[path = "../src/pool/tick.rs"]
 mod tick;
 
@@ -262,5 +268,85 @@ fn a_place_that_was_missed_under_a_new_limit_is_told_of() {
         let is_told = leaver.join().unwrap().is_some();
         assert!(is_told || !is_missed);
         assert_eq!(in_flight.count(), if is_missed { 1 } else { 2 });
+    });
+}
+
+#[test]
+fn one_request_is_the_first_after_an_opening() {
+    loom::model(|| {
+        let openings = Arc::new(Openings::default());
+        openings.expect(0);
+        let opened = start();
+        let at = move |ms| opened.after(Duration::from_millis(ms));
+        let threads = [1, 2].map(|ms| {
+            let openings = Arc::clone(&openings);
+            thread::spawn(move || openings.note(0, at(ms)))
+        });
+        openings.note(0, at(3));
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        let first = [1, 2, 3].into_iter();
+        assert_eq!(first.filter(|&ms| openings.is_first(0, at(ms))).count(), 1);
+    });
+}
+
+#[test]
+fn of_two_requests_of_one_instant_neither_is_the_first() {
+    loom::model(|| {
+        let openings = Arc::new(Openings::default());
+        openings.expect(0);
+        let now = start();
+        let other = Arc::clone(&openings);
+        let other = thread::spawn(move || other.note(0, now));
+        openings.note(0, now);
+        other.join().unwrap();
+        openings.note(0, now.after(SECOND));
+        assert!(!openings.is_first(0, now) && !openings.is_first(0, now.after(SECOND)));
+    });
+}
+
+/// A backend that is suspect, and may be probed at the returned tick.
+fn suspect(scope: Scope) -> (Arc<Silences>, Tick) {
+    let silences = Arc::new(Silences::default());
+    let now = start();
+    for _ in 0..3 {
+        silences.given_up(scope, now, now.after(SECOND));
+    }
+    (silences, now.after(SECOND * 11))
+}
+
+fn take_probe(silences: &Silences, scope: Scope, now: Tick) -> Option<u64> {
+    match silences.standing(scope, now) {
+        Standing::ProbeDue(due) => silences.take_probe(scope, due, now),
+        _ => None,
+    }
+}
+
+#[test]
+fn one_of_two_probes_a_suspect_backend() {
+    loom::model(|| {
+        let scope = Scope::of("one");
+        let (silences, due) = suspect(scope);
+        let other = Arc::clone(&silences);
+        let other = thread::spawn(move || take_probe(&other, scope, due).is_some());
+        let mine = take_probe(&silences, scope, due).is_some();
+        assert_ne!(other.join().unwrap(), mine);
+    });
+}
+
+#[test]
+fn an_answer_beside_a_probe_ends_the_silence() {
+    loom::model(|| {
+        let scope = Scope::of("one");
+        let (silences, due) = suspect(scope);
+        let other = Arc::clone(&silences);
+        let answer = thread::spawn(move || other.answered(scope));
+        let probe = take_probe(&silences, scope, due);
+        assert!(answer.join().unwrap());
+        if let Some(lease) = probe {
+            silences.release(scope, lease, due);
+        }
+        assert_eq!(silences.standing(scope, due), Standing::Answers);
     });
 }

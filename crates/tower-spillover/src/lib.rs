@@ -81,6 +81,7 @@
 //!   |  ThrottleTracker   passes it on                                    | remembers what the answer says
 //!   |  RefusalBody       passes it on                                    | reads bodies of refusals in doubt
 //!   |  StreamPeek        passes it on                                    | reads streams until their first content
+//!   |  Patience          passes it on (optional)                         | or gives up in time for another backend
 //!   v  one shared client, or BackendSteer: one service per backend ------+
 //! ```
 //!
@@ -89,9 +90,9 @@
 //!
 //! | value | in | written by | read by | when missing |
 //! |---|---|---|---|---|
-//! | [`Tried`] | request; response, unless that answers the first attempt | `RetryThrottled`, else `Hedge`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker`, `RefusalBody`, `StreamPeek` | request: nothing is excluded; response: one attempt |
-//! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `InFlight`, `ThrottleTracker`, `RefusalBody`, `StreamPeek`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
-//! | [`Outcome`] | response | `ThrottleTracker` | `RetryThrottled`, `Hedge`, `PrioritySelect`, logs | read off the status |
+//! | [`Tried`] | request; response, unless that answers the first attempt | `RetryThrottled`, else `Hedge`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker`, `RefusalBody`, `StreamPeek`, `Patience` | request: nothing is excluded; response: one attempt |
+//! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `InFlight`, `ThrottleTracker`, `RefusalBody`, `StreamPeek`, `Patience`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
+//! | [`Outcome`] | response | `ThrottleTracker`; `Patience` of an attempt that it gave up | `RetryThrottled`, `Hedge`, `PrioritySelect`, logs | read off the status |
 //! | [`Exhausted`] | response | `PrioritySelect` | `Hedge`, logs | another backend is left |
 //! | [`LateReport`] | response | `RefusalBody`, when the body of a refusal is late; `ThrottleTracker` says what for | `RetryThrottled` | the body has been read |
 //! | [`Hedged`](hedge::Hedged) | response | `Hedge` | logs | one attempt at a time |
@@ -164,6 +165,7 @@
 //! * `RewriteRequest`, `InFlight` and `ThrottleTracker` inside `PrioritySelect`: they read what it chose.
 //! * `RefusalBody` and `StreamPeek` inside `ThrottleTracker`, which reads what they report; `StreamPeek` inside `RefusalBody`,
 //!   which then does not read again what has been read.
+//! * `Patience` inside `ThrottleTracker`, which reads its outcome, and next to the client.
 //! * A timeout per attempt inside `ThrottleTracker`, so that it counts against the backend; one for the whole request
 //!   outside `RetryThrottled`.
 //! * A concurrency limit, such as [`limit`], a rate limit or a buffer outside `RetryThrottled`: each of the layers passes
@@ -179,7 +181,7 @@
 //! | `RewriteRequest` outside `PrioritySelect` | requests go out as they came in, with the client's credentials |
 //! | `ThrottleTracker` outside `PrioritySelect` | nothing is remembered: every request asks the throttled backend first |
 //! | `RefusalBody` outside `ThrottleTracker` | an account without money is taken for one that is at its limit for seconds |
-//! | a timeout outside `ThrottleTracker` | an attempt that is too slow counts as cancelled, and closes nothing |
+//! | a timeout outside `ThrottleTracker` | an attempt that is too slow counts as cancelled; three in a row make the backend suspect |
 //! | `Hedge` outside `RetryThrottled` | the hedge goes to the backend that the first attempt waits for |
 //!
 //! # When a stack is no service
@@ -206,7 +208,7 @@
 //! | feature | |
 //! |---|---|
 //! | `stack` | [`SpilloverLayer`](stack::SpilloverLayer), with the layers that it stacks |
-//! | `retry`, `hedge`, `select`, `rewrite`, `in-flight`, `throttle`, `refusal`, `peek`, `steer`, `limit` | the layer of this name |
+//! | `retry`, `hedge`, `select`, `rewrite`, `in-flight`, `throttle`, `refusal`, `peek`, `patience`, `steer`, `limit` | the layer of this name |
 //! | `coding` | [`coding`]: reads bodies in gzip, deflate, br and zstd; on with `peek` and `refusal` |
 //! | `util` | [`ServiceBuilderExt`]: the layers of the stack that are on, as methods of `ServiceBuilder` |
 //! | `full` | all of them |
@@ -217,8 +219,9 @@
 //!
 //! # What it does not do
 //!
-//! It opens no connections, starts no tasks and never pauses between attempts. Only `Hedge` sends a request twice that was not
-//! refused or lost. It does not read request bodies: who limits by the `model` in one puts a [`Scope`] into the extensions. It
+//! It opens no connections, starts no tasks and never pauses between attempts, unless
+//! [`WhenExhausted::Wait`](select::WhenExhausted::Wait) asks for it. Only `Hedge` sends a request twice that was not refused
+//! or lost. It does not read request bodies: who limits by the `model` in one puts a [`Scope`] into the extensions. It
 //! balances by load only within a tier, and only where it is told to: by default backends are drawn at random, by weight
 //! ([`Strategy`]). It does not cache, and does not translate between APIs.
 
@@ -236,6 +239,8 @@ mod macros;
 pub mod body;
 #[cfg(any(feature = "hedge", feature = "retry"))]
 mod class;
+#[cfg(any(feature = "patience", feature = "throttle"))]
+mod clock;
 #[cfg(feature = "coding")]
 pub mod coding;
 #[cfg(feature = "throttle")]
@@ -255,6 +260,8 @@ pub mod hedge;
 pub mod in_flight;
 #[cfg(feature = "limit")]
 pub mod limit;
+#[cfg(feature = "patience")]
+pub mod patience;
 #[cfg(feature = "peek")]
 pub mod peek;
 #[cfg(feature = "refusal")]
@@ -290,8 +297,9 @@ pub use crate::util::ServiceBuilderExt;
 pub use spillover_core::{
     Affinity, Answer, Backend, BackendBuilder, BackendKind, BackendSnapshot, Candidate, Candidates,
     Cause, Change, Class, Classify, Condition, Cooldown, Cooldowns, Counts, Credential, Declined,
-    Exhausted, Freed, GrpcClassifier, InvalidBackend, InvalidPool, LateReport, Outcome, PeakEwma,
-    Pool, Query, Scope, Selected, StatusClassifier, Strategy, Tried, Weighted,
+    Exhausted, GrpcClassifier, InvalidBackend, InvalidPool, LateReport, Opening, Outcome, PeakEwma,
+    Pool, Query, Recorded, Scope, Selected, Silence, StatusClassifier, Strategy, Tried, Turn,
+    Waiter, Weighted,
 };
 #[doc(no_inline)]
 pub use spillover_hint::{Refusal, Report};

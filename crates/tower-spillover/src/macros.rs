@@ -3,6 +3,7 @@
     feature = "peek",
     feature = "in-flight",
     feature = "limit",
+    feature = "patience",
     feature = "refusal",
     feature = "rewrite",
     feature = "select",

@@ -13,13 +13,14 @@ use tower::Service;
 use tower_layer::Layer;
 use tower_spillover::{
     Affinity, Answer, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates, Cause,
-    Change, Class, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, Freed,
-    GrpcClassifier, InvalidBackend, InvalidPool, Outcome, PeakEwma, Pool, Query, Scope, Selected,
-    StatusClassifier, Tried, Weighted,
+    Change, Class, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, GrpcClassifier,
+    InvalidBackend, InvalidPool, Opening, Outcome, PeakEwma, Pool, Query, Recorded, Scope,
+    Selected, Silence, StatusClassifier, Tried, Turn, Waiter, Weighted,
     body::{GuardedBody, ResumedBody},
     hedge::{self, EveryRequest, Hedge, HedgeLayer, Hedged},
     in_flight::{self, InFlight, InFlightLayer, InFlightPlace},
     limit::{self, ConcurrencyLimit, ConcurrencyLimitLayer, Permit},
+    patience::{self, AttemptLimit, Patience, PatienceLayer},
     peek::{self, PeekedBody, StreamPeek, StreamPeekLayer},
     refusal::{self, RefusalBody, RefusalBodyLayer},
     retry::{
@@ -58,15 +59,19 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<Cooldowns>();
     check::<Credential>();
     check::<Exhausted>();
-    check::<Freed>();
     check::<InvalidBackend>();
     check::<InvalidPool>();
     check::<Outcome>();
     check::<Cause>();
     check::<Counts>();
+    check::<Opening>();
     check::<PeakEwma>();
     check::<Pool>();
     check::<Query<'static>>();
+    check::<Recorded>();
+    check::<Silence>();
+    check::<Turn>();
+    check::<Waiter>();
     check::<Scope>();
     check::<Selected>();
     check::<GrpcClassifier>();
@@ -95,6 +100,10 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<RetryThrottled<ReplayInner>>();
     check::<RetryThrottledLayer>();
     check::<ThrottlePolicy>();
+
+    check::<AttemptLimit>();
+    check::<Patience<Inner>>();
+    check::<PatienceLayer>();
 
     check::<PeekedBody<Body>>();
     check::<StreamPeek<Inner>>();
@@ -128,6 +137,7 @@ fn all_futures_can_be_sent_and_printed() {
     fn check<T: Send + Debug + 'static>() {}
     check::<hedge::ResponseFuture<Inner, StatusClassifier, Body>>();
     check::<retry::ResponseFuture<ReplayInner, StatusClassifier, Body>>();
+    check::<patience::ResponseFuture<Pending<()>>>();
     check::<peek::ResponseFuture<Pending<()>, Body>>();
     check::<refusal::ResponseFuture<Pending<()>, Body>>();
     check::<in_flight::ResponseFuture<Pending<()>>>();
@@ -143,6 +153,7 @@ fn all_layers_and_services_can_be_cloned() {
     check::<(HedgeLayer, Hedge<Inner>)>();
     check::<(RetryThrottledLayer, RetryThrottled<ReplayInner>)>();
     check::<(PrioritySelectLayer, PrioritySelect<Inner>)>();
+    check::<(PatienceLayer, Patience<Inner>)>();
     check::<(StreamPeekLayer, StreamPeek<Inner>)>();
     check::<(InFlightLayer, InFlight<Inner>)>();
     check::<(ConcurrencyLimitLayer, ConcurrencyLimit<Inner>)>();

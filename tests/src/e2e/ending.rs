@@ -35,6 +35,7 @@ pub struct Arrived {
 
 /// What is done with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "tests name each of them")]
 pub enum Reaction {
     /// It is answered with 200 and `fine`.
     Answer,

@@ -58,7 +58,8 @@ impl Pool {
         draw: u64,
     ) -> Option<Selected> {
         let pick = |access| self.pick_from(&[index], strategy, query, access, tick, draw);
-        pick(Access::Open).or_else(|| pick(Access::LastResort))
+        let last_resort = || pick(Access::LastResort);
+        pick(Access::Open).or_else(|| (!query.is_open_only).then(last_resort).flatten())
     }
 
     /// The only backend that a request with this affinity may have, if that is one.
@@ -109,7 +110,8 @@ impl Pool {
             let mut tiers = self.inner.tiers.iter();
             tiers.find_map(|tier| self.pick_from(tier, strategy, query, access, tick, draw))
         };
-        pick(Access::Open).or_else(|| pick(Access::LastResort))
+        let last_resort = || pick(Access::LastResort);
+        pick(Access::Open).or_else(|| (!query.is_open_only).then(last_resort).flatten())
     }
 
     /// Chooses from those of the tier that have this access, or a better one.
@@ -128,7 +130,7 @@ impl Pool {
             let candidates = Candidates::new(&self.inner, tier, tick, |index, member| {
                 !query.has_tried(index)
                     && !lost.contains(index)
-                    && member.access(query.scope, tick) <= access
+                    && member.access(query, tick) <= access
             })?;
             let chosen = strategy.choose(&candidates, draw);
             let chosen = match candidates.get(chosen) {

@@ -12,7 +12,7 @@ pub struct Counts {
     pub refused: u64,
     /// Failed: 5xx, a timeout, no connection, a credential that was not accepted.
     pub failed: u64,
-    /// Given up before they had an answer, mostly because the client went away.
+    /// Given up before they had an answer: the client went away, or another backend was asked in the time that it waits.
     pub cancelled: u64,
     /// Ended with their connection before the backend looked at them.
     pub unprocessed: u64,
@@ -42,6 +42,7 @@ impl Counters {
             Class::Throttled | Class::Quota | Class::TooLarge | Class::Declined => &self.refused,
             Class::Capacity | Class::Failing | Class::Credential => &self.failed,
             Class::Unprocessed => &self.unprocessed,
+            Class::Late => &self.cancelled,
         };
         counter.fetch_add(1, Relaxed);
     }

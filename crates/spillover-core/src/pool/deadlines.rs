@@ -50,6 +50,15 @@ impl Deadlines {
         let latest = held.filter_map(|place| place.until(scope)).max()?;
         Tick::from_bits(latest)
     }
+
+    /// The deadline at this place, if it is that of the scope itself.
+    pub(super) fn of_place(&self, place: usize, scope: Scope) -> Option<Tick> {
+        let place = &self.places[place];
+        let is_held = || place.scope.load(Acquire) == scope.to_bits();
+        let until = is_held().then(|| place.until.load(Acquire))?;
+        // The place may have changed hands in between.
+        is_held().then(|| Tick::from_bits(until)).flatten()
+    }
 }
 
 impl Place {

@@ -12,6 +12,40 @@ pub struct Exhausted {
     may_open_sooner: bool,
 }
 
+/// When a request that waits may have a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opening {
+    wait: Duration,
+    is_full: bool,
+}
+
+impl Opening {
+    pub(super) fn new(wait: Duration, is_full: bool) -> Self {
+        Self { wait, is_full }
+    }
+
+    /// The earlier of two.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            wait: self.wait.min(other.wait),
+            is_full: self.is_full || other.is_full,
+        }
+    }
+
+    /// How long until the first backend opens. A backend that is full is taken to open after a second, which is a guess.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        self.wait
+    }
+
+    /// Returns whether a backend is only [full](crate::Condition::Full): it opens when a request ends that is there, which may be
+    /// at any time.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.is_full
+    }
+}
+
 impl Exhausted {
     pub(super) fn new(reopens_in: Duration, cause: Option<Cause>) -> Self {
         Self {

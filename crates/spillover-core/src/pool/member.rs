@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    BackendSnapshot, Cause, Scope,
-    freed::Bell,
+    BackendSnapshot, Cause, Condition, Query, Scope,
+    queue::Queue,
     rendezvous,
     scope::OwnScopes,
     state::{Access, Claim, State},
@@ -21,17 +21,17 @@ pub(super) struct Member {
 
 impl Member {
     /// One that nothing is known of.
-    pub(super) fn new(backend: Backend, bell: &Arc<Bell>) -> Self {
-        let state = State::new(backend.max_concurrency(), bell);
+    pub(super) fn new(backend: Backend, queue: &Arc<Queue>) -> Self {
+        let state = State::new(backend.max_concurrency(), queue);
         Self::with_state(backend, state)
     }
 
     /// The same backend in another pool, as it is described there.
-    pub(super) fn go_on_as(&self, backend: Backend, bell: &Arc<Bell>) -> Self {
+    pub(super) fn go_on_as(&self, backend: Backend, queue: &Arc<Queue>) -> Self {
         let has_credential_of_before = self.backend.has_credential_of(&backend);
         let state = self
             .state
-            .share(backend.max_concurrency(), bell, has_credential_of_before);
+            .share(backend.max_concurrency(), queue, has_credential_of_before);
         Self::with_state(backend, state)
     }
 
@@ -44,8 +44,10 @@ impl Member {
         }
     }
 
-    pub(super) fn access(&self, scope: Scope, now: Tick) -> Access {
-        self.state.access(self.scope(scope), now)
+    #[inline]
+    pub(super) fn access(&self, query: &Query<'_>, now: Tick) -> Access {
+        let scope = self.scope(query.scope);
+        self.state.access(scope, now, || query.is_retry())
     }
 
     pub(super) fn take(&self, scope: Scope, access: Access, now: Tick) -> Option<Claim> {
@@ -64,12 +66,18 @@ impl Member {
         self.state.may_open_sooner(self.scope(scope), now)
     }
 
+    /// Returns whether nothing but its places keeps a request of this scope from it.
+    pub(super) fn is_merely_full(&self, scope: Scope, now: Tick) -> bool {
+        self.state.condition(self.scope(scope), now) == Condition::Full
+    }
+
     pub(super) fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
         self.state.cause(self.scope(scope), now)
     }
 
     pub(super) fn snapshot(&self, scope: Scope, now: Tick) -> BackendSnapshot {
         let scope = self.scope(scope);
+        let (suspect_scopes, longest_silence) = self.state.suspect_scopes(now);
         BackendSnapshot {
             backend: self.backend.clone(),
             condition: self.state.condition(scope, now),
@@ -79,6 +87,8 @@ impl Member {
             latency: self.state.latency(now),
             throttled_scopes: self.state.throttled_scopes(now),
             longest_throttle: self.state.longest_throttle(now),
+            suspect_scopes,
+            longest_silence,
         }
     }
 

@@ -7,17 +7,20 @@ mod counts;
 mod deadlines;
 mod exhausted;
 mod failing;
-mod freed;
 mod in_flight;
 mod index_set;
 mod latency;
 mod limits;
 mod member;
+mod openings;
+mod pace;
 mod places;
 mod query;
+mod queue;
 mod rendezvous;
 mod scope;
 mod selected;
+mod silence;
 mod snapshot;
 mod state;
 mod strategy;
@@ -27,6 +30,7 @@ mod tests;
 mod throttles;
 mod tick;
 mod tried;
+mod waiter;
 
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
@@ -36,16 +40,17 @@ pub use self::{
     affinity::Affinity,
     cause::Cause,
     counts::Counts,
-    exhausted::Exhausted,
-    freed::Freed,
+    exhausted::{Exhausted, Opening},
     query::Query,
     scope::Scope,
     selected::Selected,
-    snapshot::{BackendSnapshot, Change, Condition},
+    silence::Silence,
+    snapshot::{BackendSnapshot, Change, Condition, Recorded},
     strategy::{Candidate, Candidates, PeakEwma, Strategy, Weighted},
     tried::Tried,
+    waiter::{Turn, Waiter},
 };
-use self::{freed::Bell, member::Member, state::Access, tick::Tick};
+use self::{member::Member, queue::Queue, state::Access, tick::Tick};
 use crate::{Backend, Credential, InvalidPool};
 
 /// Backends in tiers of equal priority, and what is known about each. Clones share it.
@@ -64,7 +69,7 @@ struct Inner {
     /// Indices into `members`, best tier first; within a tier in the order of the list.
     tiers: Box<[Box<[usize]>]>,
     forwards_credentials: bool,
-    bell: Arc<Bell>,
+    queue: Arc<Queue>,
     origin: Instant,
 }
 
@@ -119,11 +124,11 @@ impl Pool {
         &self,
         backends: impl IntoIterator<Item = Backend>,
     ) -> Result<Self, InvalidPool> {
-        Self::build(backends, self.inner.origin, |backend, bell| {
+        Self::build(backends, self.inner.origin, |backend, queue| {
             let mut known = self.inner.members.iter();
             match known.find(|member| member.backend.is_same(&backend)) {
-                Some(member) => member.go_on_as(backend, bell),
-                None => Member::new(backend, bell),
+                Some(member) => member.go_on_as(backend, queue),
+                None => Member::new(backend, queue),
             }
         })
     }
@@ -131,10 +136,10 @@ impl Pool {
     fn build(
         backends: impl IntoIterator<Item = Backend>,
         origin: Instant,
-        member: impl Fn(Backend, &Arc<Bell>) -> Member,
+        member: impl Fn(Backend, &Arc<Queue>) -> Member,
     ) -> Result<Self, InvalidPool> {
-        let bell = Arc::default();
-        let members = backends.into_iter().map(|backend| member(backend, &bell));
+        let queue = Arc::default();
+        let members = backends.into_iter().map(|backend| member(backend, &queue));
         let members: Box<[Member]> = members.collect();
         if members.is_empty() {
             return Err(InvalidPool::Empty);
@@ -153,7 +158,7 @@ impl Pool {
                 tiers: tiers(&members),
                 forwards_credentials: members.iter().any(|m| m.backend.credential().is_none()),
                 members,
-                bell,
+                queue,
                 origin,
             }),
         })
@@ -220,11 +225,33 @@ impl Pool {
         Some(Selected::new(self.clone(), index, query, claim, place))
     }
 
-    /// Waits for places at backends that were full. Nothing comes of other reasons to be closed: their time is told by
-    /// [`Exhausted`].
+    /// Enters the queue of those that wait for a backend. Requests with the same scope, pinned alike and with the same backends
+    /// left to try are let go in the order of their coming.
     #[must_use]
-    pub fn freed(&self) -> Freed {
-        Freed::new(self.clone())
+    pub fn wait(&self, query: &Query<'_>) -> Waiter {
+        Waiter::new(self.clone(), query)
+    }
+
+    /// Returns whether requests wait for a backend that this one would overtake.
+    #[must_use]
+    pub fn is_waited_for(&self, query: &Query<'_>) -> bool {
+        self.inner
+            .queue
+            .is_waited_for(query, self.only(query.affinity))
+    }
+
+    /// When a backend opens that may take the request, and whether one is merely full. `None` when it has been at all of them.
+    /// A backend that fails counts when it was not tried.
+    #[must_use]
+    pub fn opening(&self, query: &Query<'_>, now: Instant) -> Option<Opening> {
+        let tick = self.tick(now);
+        let left = self.reach(query).filter(|&index| !query.has_tried(index));
+        let openings = left.map(|index| {
+            let member = self.member(index);
+            let wait = member.closed_for(query.scope, tick);
+            Opening::new(wait, member.is_merely_full(query.scope, tick))
+        });
+        openings.reduce(Opening::or)
     }
 
     /// Whether [`select_by`](Self::select_by) would find a backend now.
@@ -234,10 +261,13 @@ impl Pool {
             return true;
         }
         let tick = self.tick(now);
-        self.reach(query).any(|index| {
-            !query.has_tried(index)
-                && self.member(index).access(query.scope, tick) != Access::Closed
-        })
+        let worst = if query.is_open_only {
+            Access::Open
+        } else {
+            Access::LastResort
+        };
+        self.reach(query)
+            .any(|index| !query.has_tried(index) && self.member(index).access(query, tick) <= worst)
     }
 
     /// What a request is told that no backend would take: when the first of them opens, whether it was tried or not, and why it
@@ -289,14 +319,14 @@ impl Pool {
     fn has_free_place(&self, now: Instant) -> bool {
         let tick = self.tick(now);
         let mut members = self.inner.members.iter();
+        let query = Query::new();
         members.any(|member| {
-            member.state.places().is_limited()
-                && member.access(Scope::WHOLE, tick) != Access::Closed
+            member.state.places().is_limited() && member.access(&query, tick) != Access::Closed
         })
     }
 
-    fn bell(&self) -> &Bell {
-        &self.inner.bell
+    fn queue(&self) -> &Queue {
+        &self.inner.queue
     }
 
     fn tick(&self, now: Instant) -> Tick {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    freed::Bell,
     in_flight::{InFlight, Place},
+    queue::Queue,
 };
 
 /// What one pool has of them: all pools of the backend count together, and each holds to a limit of its own.
@@ -15,43 +15,43 @@ use super::{
 pub(super) struct Places {
     shared: Arc<Shared>,
     max: Option<NonZeroU32>,
-    bell: Arc<Bell>,
+    queue: Arc<Queue>,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
     in_flight: InFlight,
-    /// Of the pools that have a limit. Replaced as a whole, so that a bell is rung without the lock: who is woken may
-    /// give back a place.
+    /// Of the pools that have a limit. Replaced as a whole, so that a queue is told without the lock: a request that is
+    /// woken may give back a place.
     limits: Mutex<Arc<[Limit]>>,
 }
 
 #[derive(Clone, Debug)]
 struct Limit {
     max: NonZeroU32,
-    bell: Arc<Bell>,
+    queue: Arc<Queue>,
 }
 
 impl Places {
-    /// Those of a backend that no other pool has. The bell is rung when it was full and has a place again.
-    pub(super) fn new(max: Option<NonZeroU32>, bell: &Arc<Bell>) -> Self {
-        Self::of(Arc::default(), max, bell)
+    /// Those of a backend that no other pool has. The queue is told when it was full and has a place again.
+    pub(super) fn new(max: Option<NonZeroU32>, queue: &Arc<Queue>) -> Self {
+        Self::of(Arc::default(), max, queue)
     }
 
     /// The same for another pool.
-    pub(super) fn share(&self, max: Option<NonZeroU32>, bell: &Arc<Bell>) -> Self {
-        Self::of(Arc::clone(&self.shared), max, bell)
+    pub(super) fn share(&self, max: Option<NonZeroU32>, queue: &Arc<Queue>) -> Self {
+        Self::of(Arc::clone(&self.shared), max, queue)
     }
 
-    fn of(shared: Arc<Shared>, max: Option<NonZeroU32>, bell: &Arc<Bell>) -> Self {
+    fn of(shared: Arc<Shared>, max: Option<NonZeroU32>, queue: &Arc<Queue>) -> Self {
         if let Some(max) = max {
-            let bell = Arc::clone(bell);
-            shared.change_limits(|limits| limits.push(Limit { max, bell }));
+            let queue = Arc::clone(queue);
+            shared.change_limits(|limits| limits.push(Limit { max, queue }));
         }
         Self {
             shared,
             max,
-            bell: Arc::clone(bell),
+            queue: Arc::clone(queue),
         }
     }
 
@@ -80,14 +80,14 @@ impl Places {
         };
         let limits = Arc::clone(&self.shared.limits());
         let full = limits.iter().filter(|limit| before >= limit.max.get());
-        full.for_each(|limit| limit.bell.ring());
+        full.for_each(|limit| limit.queue.ring());
     }
 }
 
 impl Drop for Places {
     fn drop(&mut self) {
         if self.max.is_some() {
-            let is_other = |limit: &Limit| !Arc::ptr_eq(&limit.bell, &self.bell);
+            let is_other = |limit: &Limit| !Arc::ptr_eq(&limit.queue, &self.queue);
             self.shared.change_limits(|limits| limits.retain(is_other));
         }
     }

@@ -1,4 +1,6 @@
-use super::{Affinity, Scope, Tried};
+use http::{HeaderMap, HeaderValue};
+
+use super::{Affinity, Scope, Tried, tried::WORDS};
 
 /// What a request asks of a [`Pool`](super::Pool): where it has been, what its limits apply to, where it belongs.
 ///
@@ -15,6 +17,9 @@ pub struct Query<'a> {
     tried: Option<&'a Tried>,
     pub(super) scope: Scope,
     pub(super) affinity: Option<Affinity>,
+    headers: Option<&'a HeaderMap>,
+    may_ask_again: bool,
+    pub(super) is_open_only: bool,
 }
 
 impl<'a> Query<'a> {
@@ -49,7 +54,71 @@ impl<'a> Query<'a> {
         self.tried.and_then(Tried::resend_to)
     }
 
+    /// The fields of the request. Default: none.
+    ///
+    /// A request that says it was sent before goes to other backends than those whose latest attempts were given up, as long
+    /// as there are some. Retries are told by `x-stainless-retry-count` (the SDKs of OpenAI and Anthropic), `attempt=` in
+    /// `amz-sdk-request` (the SDKs of AWS) and `grpc-previous-rpc-attempts`
+    /// ([gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#exposed-retry-metadata)). The fields are
+    /// read only if a backend had such attempts.
+    pub fn headers(self, headers: &'a HeaderMap) -> Self {
+        Self {
+            headers: Some(headers),
+            ..self
+        }
+    }
+
+    /// Includes the backends that refused this request because of a limit ([`Tried::mark_limited`]): for a request that
+    /// waited until one of them opened. Default: not.
+    pub fn again(self) -> Self {
+        Self {
+            may_ask_again: true,
+            ..self
+        }
+    }
+
+    /// Leaves out backends that would be asked as a last resort only. Default: not.
+    pub fn open_only(self) -> Self {
+        Self {
+            is_open_only: true,
+            ..self
+        }
+    }
+
     pub(super) fn has_tried(&self, index: usize) -> bool {
-        self.tried.is_some_and(|tried| tried.contains(index))
+        self.tried.is_some_and(|tried| {
+            tried.contains(index) && !(self.may_ask_again && tried.is_limited(index))
+        })
+    }
+
+    /// The backends that it leaves out.
+    pub(super) fn excluded(&self) -> [u64; WORDS] {
+        let tried = self.tried.map(|tried| tried.excluded(self.may_ask_again));
+        tried.unwrap_or_default()
+    }
+
+    pub(super) fn request(&self) -> Option<&'a Tried> {
+        self.tried
+    }
+
+    /// Returns whether the client says that it has sent the request before.
+    pub(super) fn is_retry(&self) -> bool {
+        let Some(headers) = self.headers else {
+            return false;
+        };
+        let number = |text: &str| text.trim().parse::<u32>().unwrap_or(0);
+        let value = |name| {
+            headers
+                .get(name)
+                .and_then(|v: &HeaderValue| v.to_str().ok())
+        };
+        let is_counted = |name| value(name).is_some_and(|count| number(count) >= 1);
+        is_counted("x-stainless-retry-count")
+            || is_counted("grpc-previous-rpc-attempts")
+            || value("amz-sdk-request").is_some_and(|request| {
+                let mut parts = request.split(';');
+                let attempt = parts.find_map(|part| part.trim().strip_prefix("attempt="));
+                attempt.is_some_and(|attempt| number(attempt) >= 2)
+            })
     }
 }

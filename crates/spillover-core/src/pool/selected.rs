@@ -1,13 +1,14 @@
 use std::{
     fmt,
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
 };
 
 use spillover_hint::Dimension;
 use tokio::time::Instant;
 
 use super::{
-    Affinity, Change, Exhausted, Pool, Query, Scope, Tried,
+    Affinity, Exhausted, Opening, Pool, Query, Recorded, Scope, Silence, Tried,
     in_flight::Place,
     state::{Claim, State},
     sync::AtomicBool,
@@ -111,6 +112,28 @@ impl Selected {
         tried.may_try_again() && self.has_candidate(tried, now)
     }
 
+    /// Returns whether a backend is open for the request that is none of those tried.
+    #[must_use]
+    pub fn has_open_candidate(&self, tried: &Tried, now: Instant) -> bool {
+        let query = self.query().tried(tried).open_only();
+        self.pool().has_candidate(&query, now)
+    }
+
+    /// How long the backend takes to begin its answers, as in [`BackendSnapshot::latency`](crate::BackendSnapshot::latency).
+    /// `None` while the latest attempts of the scope were given up as well.
+    #[must_use]
+    pub fn latency(&self, now: Instant) -> Option<Duration> {
+        self.state()
+            .latency_at(self.inner.claim, self.pool().tick(now))
+    }
+
+    /// When a backend may take the request that has refused it because of a limit, or is full or throttled and was not
+    /// tried. `None` when there is nothing to wait for.
+    #[must_use]
+    pub fn opening(&self, tried: &Tried, now: Instant) -> Option<Opening> {
+        self.pool().opening(&self.query().tried(tried).again(), now)
+    }
+
     /// What the request is told when no backend would take it.
     #[must_use]
     pub fn exhausted(&self, now: Instant) -> Exhausted {
@@ -129,8 +152,8 @@ impl Selected {
         self.inner.claim.is_probe()
     }
 
-    /// Whether the backend had asked for a wait, this attempt obeyed it, and nobody was served since: if it is refused now,
-    /// the wait was too short.
+    /// Returns whether the backend had asked for a wait, this attempt was the first after it, and no other was served since: if it is
+    /// refused now, the wait was too short. If two attempts begin at the same instant, neither is the first.
     #[must_use]
     pub fn has_obeyed(&self, now: Instant) -> bool {
         self.state()
@@ -150,22 +173,58 @@ impl Selected {
     }
 
     /// Notes how the attempt went, and says what that changed. Cooldowns merge by maximum: none shortens an earlier one.
-    pub fn record(&self, outcome: &Outcome, now: Instant) -> Option<Change> {
+    pub fn record(&self, outcome: &Outcome, now: Instant) -> Recorded {
         self.state()
             .record(self.inner.claim, outcome, self.pool().tick(now))
     }
 
     /// Adds to a refusal that was recorded what was learnt of it since. Cooldowns merge by maximum, and nothing is counted
     /// again. An outcome that does not [cool](crate::Class::is_cooling) changes nothing.
-    pub fn amend(&self, outcome: &Outcome, now: Instant) {
+    pub fn amend(&self, outcome: &Outcome, now: Instant) -> Recorded {
         self.state()
-            .amend(self.inner.claim, outcome, self.pool().tick(now));
+            .amend(self.inner.claim, outcome, self.pool().tick(now))
     }
 
-    /// Notes that the attempt was given up before it had an outcome: nothing is held against the backend, it is counted as
-    /// cancelled, and where it was a probe, the next request can probe in its place.
+    /// Notes that the attempt ended for a reason that is not the backend's, such as another attempt that was faster: nothing
+    /// is held against the backend, it is counted as cancelled, and where it was a probe, the next request can probe in its
+    /// place.
     pub fn cancel(&self, now: Instant) {
         self.state().cancel(self.inner.claim, self.pool().tick(now));
+    }
+
+    /// Notes that the attempt was given up while it waited for the beginning of an answer. The attempt is cancelled, and counts
+    /// towards a silence: after three such attempts in a row the backend is [suspect](crate::Condition::Suspect) for the
+    /// scope. Then the silence is returned. An attempt of less than 500 ms does not count, and an answer of any kind ends
+    /// the silence.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use spillover_core::{Backend, Pool, Scope, Tried};
+    /// use tokio::time::Instant;
+    ///
+    /// let backend = |label: &str| Backend::builder(label).url("https://upstream.example");
+    /// let pool = Pool::new([backend("hangs").build()?, backend("works").priority(2).build()?])?;
+    /// let mut now = Instant::now();
+    /// let select = |now| pool.select(&Tried::new(), Scope::WHOLE, now, 0).expect("one is open");
+    ///
+    /// // Three clients that wait for a second each.
+    /// for _ in 0..3 {
+    ///     let selected = select(now);
+    ///     assert_eq!(selected.backend().label(), "hangs");
+    ///     now += Duration::from_secs(1);
+    ///     selected.give_up(now);
+    /// }
+    /// assert_eq!(select(now).backend().label(), "works");
+    ///
+    /// // Ten seconds later one request probes.
+    /// now += Duration::from_secs(10);
+    /// assert!(select(now).is_probe());
+    /// assert_eq!(select(now).backend().label(), "works");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn give_up(&self, now: Instant) -> Option<Silence> {
+        self.state()
+            .give_up(self.inner.claim, self.pool().tick(now))
     }
 
     /// Notes that an answer broke off, or reported an error, after its beginning had been passed on: it can be counted, but
@@ -185,11 +244,6 @@ impl Selected {
     /// Whether the backend has only so many places.
     pub(super) fn is_limited(&self) -> bool {
         self.state().places().is_limited()
-    }
-
-    /// Whether the backend has another place.
-    pub(super) fn is_place_left(&self) -> bool {
-        !self.state().places().is_full()
     }
 
     /// Where it could go: that it belongs somewhere shuts no backend out, unless it is pinned.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Cause, Counts};
+use super::{Cause, Counts, Silence};
 use crate::Backend;
 
 /// The state of one backend at one instant.
@@ -14,6 +14,8 @@ pub struct BackendSnapshot {
     pub(super) latency: Option<Duration>,
     pub(super) throttled_scopes: usize,
     pub(super) longest_throttle: Option<(Duration, Cause)>,
+    pub(super) suspect_scopes: usize,
+    pub(super) longest_silence: Option<Silence>,
 }
 
 impl BackendSnapshot {
@@ -54,6 +56,18 @@ impl BackendSnapshot {
         Some((*left, cause))
     }
 
+    /// For how many scopes it is [suspect](Condition::Suspect), whichever was asked for.
+    #[must_use]
+    pub fn suspect_scopes(&self) -> usize {
+        self.suspect_scopes
+    }
+
+    /// The longest silence of these scopes.
+    #[must_use]
+    pub fn longest_silence(&self) -> Option<Silence> {
+        self.longest_silence
+    }
+
     /// How many requests are at it: chosen for, and not [released](crate::Selected::release).
     #[must_use]
     pub fn in_flight(&self) -> u32 {
@@ -78,9 +92,41 @@ pub enum Condition {
     Throttled(Duration),
     /// It failed. After this long one request probes it; zero means that the next one does.
     Failing(Duration),
+    /// The latest attempts of this scope were given up before it began an answer ([`Selected::give_up`]). Others are asked
+    /// first. After this long one request probes it; zero means that the next one does.
+    ///
+    /// [`Selected::give_up`]: crate::Selected::give_up
+    Suspect(Duration),
     /// It has as many requests in flight as it may have ([`Backend::max_concurrency`]), and takes the next when one of them
     /// ends.
     Full,
+}
+
+/// The effect of an outcome on the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    change: Option<Change>,
+    closed_for: Option<Duration>,
+}
+
+impl Recorded {
+    pub(super) fn new(change: Option<Change>, closed_for: Option<Duration>) -> Self {
+        Self { change, closed_for }
+    }
+
+    /// The change of the backend's state; `None` if it stays as it was.
+    #[must_use]
+    pub fn change(&self) -> Option<Change> {
+        self.change
+    }
+
+    /// For how long the backend is closed from now on, if the outcome closes it. The time may be longer than the cooldown
+    /// of the outcome: an earlier refusal may hold for longer, and the least wait grows while a backend is refused right
+    /// after each opening.
+    #[must_use]
+    pub fn closed_for(&self) -> Option<Duration> {
+        self.closed_for
+    }
 }
 
 /// What an outcome changed about a backend.
@@ -89,6 +135,6 @@ pub enum Condition {
 pub enum Change {
     /// It was open, and is closed.
     Closed,
-    /// It was failing, and is open.
+    /// The backend was failing or suspect, and is open.
     Opened,
 }

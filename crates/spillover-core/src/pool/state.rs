@@ -9,17 +9,18 @@ use std::{
 use spillover_hint::Dimension;
 
 use super::{
-    Cause, Change, Condition, Counts, Scope,
+    Cause, Change, Condition, Counts, Recorded, Scope, Silence,
     counts::Counters,
     failing::{Failing, Health},
-    freed::Bell,
     latency::Latency,
     limits::Limits,
     places::Places,
-    throttles::Throttles,
+    queue::Queue,
+    silence::{LEAST_SILENCE, Silences, Standing},
+    throttles::{Closed, Throttles},
     tick::Tick,
 };
-use crate::{Class, Outcome};
+use crate::{Class, Cooldown, Outcome};
 
 /// Shared by the pools that have the backend, but for its limit of requests in flight.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ struct Known {
 #[repr(align(128))]
 struct Guess {
     failing: Failing,
+    /// Per scope.
+    silences: Silences,
     cause: Mutex<Option<Cause>>,
 }
 
@@ -52,6 +55,8 @@ struct Guess {
 pub(super) struct Claim {
     scope: Scope,
     health: Health,
+    /// The lease of the probe of a suspect backend; zero for none.
+    probe: u64,
     begun: Tick,
 }
 
@@ -59,7 +64,7 @@ pub(super) struct Claim {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Access {
     Open,
-    /// Failing: to be had as a last resort.
+    /// Failing or suspect: to be had as a last resort.
     LastResort,
     /// Throttled, or full.
     Closed,
@@ -67,11 +72,11 @@ pub(super) enum Access {
 
 impl State {
     /// Of a backend that nothing is known of, and that has at most so many requests in flight.
-    pub(super) fn new(max_concurrency: Option<NonZeroU32>, bell: &Arc<Bell>) -> Self {
+    pub(super) fn new(max_concurrency: Option<NonZeroU32>, queue: &Arc<Queue>) -> Self {
         Self {
             known: Arc::default(),
             guess: Arc::default(),
-            places: Places::new(max_concurrency, bell),
+            places: Places::new(max_concurrency, queue),
         }
     }
 
@@ -79,7 +84,7 @@ impl State {
     pub(super) fn share(
         &self,
         max_concurrency: Option<NonZeroU32>,
-        bell: &Arc<Bell>,
+        queue: &Arc<Queue>,
         has_same_credential: bool,
     ) -> Self {
         Self {
@@ -89,31 +94,73 @@ impl State {
             } else {
                 Arc::default()
             },
-            places: self.places.share(max_concurrency, bell),
+            places: self.places.share(max_concurrency, queue),
         }
     }
 
-    pub(super) fn access(&self, scope: Scope, now: Tick) -> Access {
+    /// `is_retry` tells whether the client has sent the request before. The closure is called only if that matters.
+    #[inline]
+    pub(super) fn access(&self, scope: Scope, now: Tick, is_retry: impl Fn() -> bool) -> Access {
         if self.known.throttles.until(scope, now).is_some() || self.places.is_full() {
             return Access::Closed;
         }
         match self.guess.failing.health(now) {
-            Health::Works | Health::ProbeDue(_) => Access::Open,
+            Health::Works | Health::ProbeDue(_) if !self.guess.silences.is_any() => Access::Open,
+            Health::Works | Health::ProbeDue(_) => self.access_of_doubted(scope, now, is_retry),
             Health::Probe(_) | Health::Fails(_) => Access::LastResort,
+        }
+    }
+
+    #[cold]
+    fn access_of_doubted(&self, scope: Scope, now: Tick, is_retry: impl Fn() -> bool) -> Access {
+        match self.guess.silences.standing(scope, now) {
+            Standing::Answers => Access::Open,
+            Standing::Suspect(_) => Access::LastResort,
+            Standing::Doubted | Standing::ProbeDue(_) if is_retry() => Access::LastResort,
+            Standing::Doubted | Standing::ProbeDue(_) => Access::Open,
         }
     }
 
     /// Takes the backend for a request that has a place there and may have it so; `None` when that is no longer true.
     pub(super) fn take(&self, scope: Scope, access: Access, now: Tick) -> Option<Claim> {
+        let is_last_resort = access == Access::LastResort;
         let health = self.guess.failing.health(now);
-        if access == Access::Open && matches!(health, Health::Fails(_)) {
+        if !is_last_resort && matches!(health, Health::Fails(_)) {
             return None;
         }
+        let mut probe = 0;
+        if self.guess.silences.is_any() {
+            probe = self.take_probe(scope, is_last_resort, now)?;
+        }
         match self.guess.failing.take(health, now) {
-            Some(health) => Some(Claim::new(scope, health, now)),
+            Some(health) => Some(self.claim(scope, health, probe, now)),
             // As a last resort it is to be had without being its probe.
-            None if access == Access::LastResort => Some(self.hold(scope, now)),
-            None => None,
+            None if is_last_resort => Some(self.claim(scope, health, probe, now)),
+            None => {
+                self.guess.silences.release(scope, probe, now);
+                None
+            }
+        }
+    }
+
+    /// The lease of the probe of a suspect backend, zero when it needs none; `None` when another request has it.
+    #[cold]
+    fn take_probe(&self, scope: Scope, is_last_resort: bool, now: Tick) -> Option<u64> {
+        let lease = match self.guess.silences.standing(scope, now) {
+            Standing::Answers | Standing::Doubted => return Some(0),
+            Standing::ProbeDue(due) => self.guess.silences.take_probe(scope, due, now),
+            Standing::Suspect(_) => None,
+        };
+        lease.or(is_last_resort.then_some(0))
+    }
+
+    fn claim(&self, scope: Scope, health: Health, probe: u64, now: Tick) -> Claim {
+        self.known.throttles.begin(scope, now);
+        Claim {
+            scope,
+            health,
+            probe,
+            begun: now,
         }
     }
 
@@ -129,6 +176,13 @@ impl State {
         self.known.latency.read(now)
     }
 
+    /// The same for a request that has this claim; `None` while the latest attempts of its scope were given up.
+    pub(super) fn latency_at(&self, claim: Claim, now: Tick) -> Option<Duration> {
+        let standing = self.guess.silences.standing(claim.scope, now);
+        let latency = || self.latency(now);
+        (standing == Standing::Answers).then(latency).flatten()
+    }
+
     /// For how many scopes it is throttled.
     pub(super) fn throttled_scopes(&self, now: Tick) -> usize {
         self.known.throttles.count(now)
@@ -142,49 +196,63 @@ impl State {
 
     /// Holds the backend whatever its state, without being its probe.
     pub(super) fn hold(&self, scope: Scope, now: Tick) -> Claim {
-        Claim::new(scope, self.guess.failing.health(now), now)
+        self.claim(scope, self.guess.failing.health(now), 0, now)
     }
 
     /// Notes how the attempt of a request that had this claim went.
-    pub(super) fn record(&self, claim: Claim, outcome: &Outcome, now: Tick) -> Option<Change> {
+    pub(super) fn record(&self, claim: Claim, outcome: &Outcome, now: Tick) -> Recorded {
         self.known.counters.add(outcome.class());
         match outcome.class() {
             Class::Success => self.known.latency.served(claim.begun, now),
             _ => self.known.latency.not_served(claim.begun, now),
         }
-        self.amend(claim, outcome, now)
+        self.apply(claim, outcome, now)
     }
 
-    /// Notes an outcome that is counted already.
-    pub(super) fn amend(&self, claim: Claim, outcome: &Outcome, now: Tick) -> Option<Change> {
-        let cause = || Cause::of(outcome);
-        match (outcome.class(), outcome.cooldown()) {
-            (Class::Throttled | Class::Quota, Some(cooldown)) => {
-                let opened = self.guess.failing.answered(claim.health);
-                let throttles = &self.known.throttles;
-                let was_open = throttles.close(claim.scope, &cooldown, cause(), claim.begun, now);
-                was_open.then_some(Change::Closed).or(opened)
-            }
-            (Class::Capacity | Class::Failing | Class::Credential, Some(cooldown)) => {
-                *self.guess.cause() = Some(cause());
-                let until = now.after(cooldown.duration());
-                self.guess.failing.failed(claim.health, until)
-            }
-            (Class::Success, spent) => {
-                let opened = self.guess.failing.answered(claim.health);
-                self.known.throttles.served(claim.scope, claim.begun);
-                let Some(cooldown) = spent else { return opened };
-                let throttles = &self.known.throttles;
-                let was_open = throttles.close(claim.scope, &cooldown, cause(), claim.begun, now);
-                was_open.then_some(Change::Closed).or(opened)
-            }
-            (Class::Unprocessed, _) => {
-                // Nothing was learned: where it was a probe, the next request can probe in its place.
-                self.guess.failing.release(claim.health, now);
-                None
-            }
-            _ => self.guess.failing.answered(claim.health),
+    /// Adds to a refusal that was recorded what was learnt of it since: nothing is counted again.
+    #[cold]
+    pub(super) fn amend(&self, claim: Claim, outcome: &Outcome, now: Tick) -> Recorded {
+        self.apply(claim, outcome, now)
+    }
+
+    // Every request comes here from `record`, and hardly any from `amend`.
+    #[inline(always)]
+    fn apply(&self, claim: Claim, outcome: &Outcome, now: Tick) -> Recorded {
+        if outcome.class() == Class::Unprocessed {
+            // Nothing was learned: where it was a probe, the next request can probe in its place.
+            self.guess.failing.release(claim.health, now);
+            self.guess.silences.release(claim.scope, claim.probe, now);
+            return Recorded::new(None, None);
         }
+        if let (Class::Capacity | Class::Failing | Class::Credential, Some(cooldown)) =
+            (outcome.class(), outcome.cooldown())
+        {
+            // A timeout is no answer, and comes as a failure as well: a silence goes on.
+            *self.guess.cause() = Some(Cause::of(outcome));
+            let until = now.after(cooldown.duration());
+            let change = self.guess.failing.failed(claim.health, until);
+            return Recorded::new(change, Some(self.guess.failing.closed_for(now)));
+        }
+        let was_failing = self.guess.failing.answered(claim.health);
+        let was_suspect = self.guess.silences.answered(claim.scope);
+        let opened = was_failing.or(was_suspect.then_some(Change::Opened));
+        if outcome.class() == Class::Success {
+            self.known.throttles.served(claim.scope, claim.begun);
+        }
+        // A success may be the last that the backend takes for a time.
+        let closed = match (outcome.class(), outcome.cooldown()) {
+            (Class::Throttled | Class::Quota | Class::Success, Some(cooldown)) => {
+                self.close(claim, &cooldown, Cause::of(outcome), now)
+            }
+            _ => return Recorded::new(opened, None),
+        };
+        let change = closed.was_open.then_some(Change::Closed).or(opened);
+        Recorded::new(change, Some(closed.wait))
+    }
+
+    fn close(&self, claim: Claim, cooldown: &Cooldown, cause: Cause, now: Tick) -> Closed {
+        let throttles = &self.known.throttles;
+        throttles.close(claim.scope, cooldown, cause, claim.begun, now)
     }
 
     /// Counts an attempt that sends a request to the backend once more.
@@ -213,6 +281,21 @@ impl State {
         self.known.counters.add_cancelled();
         self.known.latency.not_served(claim.begun, now);
         self.guess.failing.release(claim.health, now);
+        self.guess.silences.release(claim.scope, claim.probe, now);
+    }
+
+    /// The same for one that waited for an answer in vain. Returns the silence if that makes the backend suspect.
+    pub(super) fn give_up(&self, claim: Claim, now: Tick) -> Option<Silence> {
+        let is_long = claim.begun.after(LEAST_SILENCE) <= now;
+        self.cancel(claim, now);
+        let silences = &self.guess.silences;
+        let silence = is_long.then(|| silences.given_up(claim.scope, claim.begun, now));
+        silence.flatten()
+    }
+
+    /// For how many scopes the backend is suspect, and the longest silence of these.
+    pub(super) fn suspect_scopes(&self, now: Tick) -> (usize, Option<Silence>) {
+        self.guess.silences.suspect(now)
     }
 
     pub(super) fn record_broken(&self) {
@@ -222,7 +305,7 @@ impl State {
     /// Why requests of this scope may not have the backend, if it is for a refusal.
     pub(super) fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
         match self.condition(scope, now) {
-            Condition::Open | Condition::Full => None,
+            Condition::Open | Condition::Full | Condition::Suspect(_) => None,
             Condition::Throttled(_) => self.known.throttles.cause(scope, now),
             Condition::Failing(_) => self.guess.cause().clone(),
         }
@@ -233,10 +316,13 @@ impl State {
         if let Some(until) = self.known.throttles.until(scope, now) {
             return Condition::Throttled(now.until(until.get()));
         }
-        match self.guess.failing.health(now) {
-            Health::Works if self.places.is_full() => Condition::Full,
-            Health::Works => Condition::Open,
-            _ => Condition::Failing(self.guess.failing.closed_for(now)),
+        if self.guess.failing.health(now) != Health::Works {
+            return Condition::Failing(self.guess.failing.closed_for(now));
+        }
+        match self.guess.silences.suspect_for(scope, now) {
+            Some(wait) => Condition::Suspect(wait),
+            None if self.places.is_full() => Condition::Full,
+            None => Condition::Open,
         }
     }
 
@@ -245,8 +331,10 @@ impl State {
         match self.condition(scope, now) {
             Condition::Open => Duration::ZERO,
             Condition::Throttled(wait) => wait,
-            Condition::Failing(wait) if self.places.is_full() => wait.max(PLACE_GUESS),
-            Condition::Failing(wait) => wait,
+            Condition::Failing(wait) | Condition::Suspect(wait) if self.places.is_full() => {
+                wait.max(PLACE_GUESS)
+            }
+            Condition::Failing(wait) | Condition::Suspect(wait) => wait,
             Condition::Full => PLACE_GUESS,
         }
     }
@@ -268,16 +356,8 @@ impl Guess {
 }
 
 impl Claim {
-    fn new(scope: Scope, health: Health, begun: Tick) -> Self {
-        Self {
-            scope,
-            health,
-            begun,
-        }
-    }
-
     pub(super) fn is_probe(&self) -> bool {
-        matches!(self.health, Health::Probe(_))
+        self.probe != 0 || matches!(self.health, Health::Probe(_))
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Cause, Scope, deadlines::Deadlines, tick::Tick};
+use super::{Cause, Scope, deadlines::Deadlines, openings::Openings, tick::Tick};
 use crate::Cooldown;
 
 /// The deadlines are read without locks. A refusal, which is rare, changes them under one, with what else is known.
@@ -19,6 +19,7 @@ pub(super) struct Throttles {
     deadlines: Deadlines,
     /// From when on a served request would tell something about an entry; the usual case is never.
     unproven_from: AtomicU64,
+    openings: Openings,
     /// An entry has the place of its deadline, and keeps it.
     entries: Mutex<Vec<Entry>>,
 }
@@ -27,11 +28,23 @@ pub(super) struct Throttles {
 struct Entry {
     scope: Scope,
     until: Tick,
-    /// How often in a row the scope was refused right after it had opened.
+    /// How often in a row the first request after an opening was refused.
     strikes: u32,
+    /// When the request began that was the first strike: an answer to it or to a later one ends the run.
+    run_from: Tick,
     /// Whether a request that came after it had opened was served.
     is_proven: bool,
+    /// The first request after the opening before, while its answer is awaited.
+    earlier_first: Option<Tick>,
     cause: Cause,
+}
+
+/// For how long a scope is closed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Closed {
+    /// True if the scope was open before.
+    pub(super) was_open: bool,
+    pub(super) wait: Duration,
 }
 
 impl Throttles {
@@ -75,10 +88,31 @@ impl Throttles {
         last.map(|entry| entry.cause.clone())
     }
 
-    /// Closes the scope because of a request that began at `begun`; tells whether it was open. Deadlines merge by maximum.
+    /// Notes that a request of this scope begins, which may be the first after an opening.
+    pub(super) fn begin(&self, scope: Scope, begun: Tick) {
+        if self.openings.is_any_awaited() {
+            self.note_first(scope, begun);
+        }
+    }
+
+    #[cold]
+    fn note_first(&self, scope: Scope, begun: Tick) {
+        for place in self.openings.awaited() {
+            let Some(until) = self.deadlines.of_place(place, scope) else {
+                continue;
+            };
+            if until.after(MEMORY) <= begun {
+                self.openings.forget(place);
+            } else if until <= begun {
+                self.openings.note(place, begun);
+            }
+        }
+    }
+
+    /// Closes the scope because of a request that began at `begun`. Deadlines merge by maximum.
     ///
-    /// A scope that is refused right after it had opened is told waits that are too short: each time the least wait
-    /// doubles.
+    /// A scope whose first request after an opening is refused is told waits that are too short: each time the least wait
+    /// doubles. For example a backend that always says 50 ms and means 10 s is closed 100, 200, 400 ms and so on.
     pub(super) fn close(
         &self,
         scope: Scope,
@@ -86,67 +120,95 @@ impl Throttles {
         cause: Cause,
         begun: Tick,
         now: Tick,
-    ) -> bool {
+    ) -> Closed {
         let mut entries = self.lock();
         let (place, before) = find_place(&entries, scope, now);
         let was_open = before.is_none_or(|before| before.until <= now);
-        let strikes = match before {
-            Some(before) if was_open && begun >= before.until => before.strikes + 1,
-            Some(before) if !was_open => before.strikes,
-            _ => 0,
+        let is_strike = before.is_some_and(|before| self.is_first(place, before, begun));
+        let (strikes, run_from) = match before {
+            Some(before) if is_strike && before.strikes == 0 => (1, begun),
+            Some(before) => (before.strikes + u32::from(is_strike), before.run_from),
+            None => (0, now),
         };
         let floor = least_wait(strikes).min(cooldown.cap());
         let until = now.after(cooldown.duration().max(floor));
-        let entry = match before {
-            Some(before) if before.until > until => Entry {
-                strikes,
-                ..before.clone()
-            },
-            _ => Entry {
-                scope,
-                until,
-                strikes,
-                is_proven: false,
-                cause,
-            },
+        let (until, cause) = match before {
+            Some(before) if before.until > until => (before.until, before.cause.clone()),
+            _ => (until, cause),
         };
+        let earlier_first = before.and_then(|before| before.earlier_first);
+        let opened_at = before.map(|before| before.until);
 
-        self.deadlines.set(place, scope, entry.until);
-        self.latest.fetch_max(entry.until.get(), Relaxed);
+        self.deadlines.set(place, scope, until);
+        self.latest.fetch_max(until.get(), Relaxed);
+        let first = if was_open {
+            let first = self.openings.expect(place);
+            first.filter(|&first| opened_at.is_some_and(|opened_at| first >= opened_at))
+        } else {
+            earlier_first
+        };
+        let entry = Entry {
+            scope,
+            until,
+            strikes,
+            run_from,
+            is_proven: false,
+            earlier_first: first.filter(|&first| first != begun),
+            cause,
+        };
         match entries.get_mut(place) {
             Some(held) => *held = entry,
             None => entries.push(entry),
         }
         self.note_unproven(&entries);
-        was_open
+        Closed {
+            was_open,
+            wait: now.until(until.get()),
+        }
     }
 
-    /// Whether a request that began at `begun` came after the scope had opened, and nobody was served since.
+    /// Returns whether a request that began at `begun` was the first after the scope had opened, and no other was served since.
     pub(super) fn is_unproven(&self, scope: Scope, begun: Tick, now: Tick) -> bool {
         let entries = self.lock();
-        let mut entries = entries.iter();
-        entries.any(|entry| {
-            entry.scope == scope && !entry.is_proven && !entry.is_over(now) && begun >= entry.until
+        let mut entries = entries.iter().enumerate();
+        entries.any(|(place, entry)| {
+            entry.scope == scope
+                && !entry.is_proven
+                && !entry.is_over(now)
+                && self.is_first(place, entry, begun)
         })
     }
 
-    /// Notes that a request of this scope, which began at `begun`, was served: if that was after the scope had opened, the
-    /// wait it was told was no lie.
+    /// Notes that a request of this scope, which began at `begun`, was served. If the scope had opened before, the wait was
+    /// no lie. If the request began in a run of strikes, the run is over.
     pub(super) fn served(&self, scope: Scope, begun: Tick) {
         if begun.get() < self.unproven_from.load(Relaxed) {
             return;
         }
         let mut entries = self.lock();
-        for entry in entries.iter_mut() {
-            let is_proof = entry.scope == scope && entry.until <= begun;
-            entry.is_proven |= is_proof || entry.is_over(begun);
+        for (place, entry) in entries.iter_mut().enumerate() {
+            let is_same = entry.scope == scope;
+            if is_same && entry.run_from <= begun {
+                entry.strikes = 0;
+            }
+            if is_same && entry.until <= begun || !entry.is_proven && entry.is_over(begun) {
+                entry.is_proven = true;
+                entry.earlier_first = None;
+                self.openings.forget(place);
+            }
         }
         self.note_unproven(&entries);
     }
 
+    /// Returns whether a request was the first after the opening of this entry, or after the one before that.
+    fn is_first(&self, place: usize, entry: &Entry, begun: Tick) -> bool {
+        let is_first = begun >= entry.until && self.openings.is_first(place, begun);
+        is_first || entry.earlier_first == Some(begun)
+    }
+
     fn note_unproven(&self, entries: &[Entry]) {
         let unproven = entries.iter().filter(|entry| !entry.is_proven);
-        let from = unproven.map(|entry| entry.until.get()).min();
+        let from = unproven.map(|entry| entry.proven_from().get()).min();
         self.unproven_from.store(from.unwrap_or(u64::MAX), Relaxed);
     }
 
@@ -157,6 +219,15 @@ impl Throttles {
 }
 
 impl Entry {
+    /// From when on a served request says something about it.
+    fn proven_from(&self) -> Tick {
+        if self.strikes > 0 {
+            self.run_from.min(self.until)
+        } else {
+            self.until
+        }
+    }
+
     /// Whether it no longer says anything about the next wait.
     fn is_over(&self, now: Tick) -> bool {
         let memory = if self.is_proven {
@@ -174,6 +245,7 @@ impl Default for Throttles {
             latest: AtomicU64::new(0),
             deadlines: Deadlines::default(),
             unproven_from: AtomicU64::new(u64::MAX),
+            openings: Openings::default(),
             entries: Mutex::default(),
         }
     }

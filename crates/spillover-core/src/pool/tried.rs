@@ -1,10 +1,12 @@
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{
         AtomicBool, AtomicU8, AtomicU32, AtomicU64,
         Ordering::{Acquire, Relaxed, Release},
     },
 };
+
+use tokio::time::Instant;
 
 use crate::Class;
 
@@ -40,6 +42,12 @@ struct Shared {
     resent: [AtomicU64; WORDS],
     /// The one that the next attempt goes to, plus one; zero when it is to be chosen.
     resend_to: AtomicU32,
+    /// Boxed, because few requests wait for a backend.
+    waiting: OnceLock<Box<Waiting>>,
+    /// Since when the client waits, where that matters.
+    begun: OnceLock<Instant>,
+    is_answered: AtomicBool,
+    has_head: AtomicBool,
     attempts: AtomicU32,
     /// A bit for the class of each refusal.
     refusals: AtomicU32,
@@ -48,6 +56,16 @@ struct Shared {
     request_failed: AtomicBool,
     awaiting_body: AtomicBool,
     body_held: AtomicBool,
+}
+
+/// State of a request that may wait for a backend.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// The backends that refused because of a limit.
+    limited: [AtomicU64; WORDS],
+    /// Where the request stands in the queue; zero is none.
+    ticket: AtomicU64,
+    deadline: OnceLock<Instant>,
 }
 
 impl Tried {
@@ -66,6 +84,7 @@ impl Tried {
         }
         self.shared.resend_to.store(0, Relaxed);
         self.shared.attempts.fetch_add(1, Relaxed);
+        self.shared.has_head.store(false, Relaxed);
     }
 
     /// Whether the backend with this index was tried.
@@ -96,6 +115,80 @@ impl Tried {
     pub fn resend_to(&self) -> Option<usize> {
         let next = self.shared.resend_to.load(Acquire);
         next.checked_sub(1).map(|index| index as usize)
+    }
+
+    /// Notes that the backend with this index refused because of a limit: a request that waits for a backend to open may ask
+    /// it again ([`Query::again`](super::Query::again)).
+    pub fn mark_limited(&self, index: usize) {
+        if let Some(word) = self.waiting().limited.get(index / 64) {
+            word.fetch_or(1 << (index % 64), Relaxed);
+        }
+    }
+
+    pub(super) fn is_limited(&self, index: usize) -> bool {
+        let waiting = self.shared.waiting.get();
+        let word = waiting.and_then(|waiting| waiting.limited.get(index / 64));
+        word.is_some_and(|word| word.load(Relaxed) & (1 << (index % 64)) != 0)
+    }
+
+    /// Until when the request waits for a backend. The first caller sets it to `deadline`.
+    pub fn wait_deadline(&self, deadline: Instant) -> Instant {
+        *self.waiting().deadline.get_or_init(|| deadline)
+    }
+
+    /// The backends that were tried, but for those that a request which waits may ask again.
+    pub(super) fn excluded(&self, may_ask_again: bool) -> [u64; WORDS] {
+        std::array::from_fn(|word| {
+            let tried = self.shared.words[word].load(Relaxed);
+            match self.shared.waiting.get().filter(|_| may_ask_again) {
+                Some(waiting) => tried & !waiting.limited[word].load(Relaxed),
+                None => tried,
+            }
+        })
+    }
+
+    /// Takes the place in the queue that the request had when it waited before.
+    pub(super) fn take_ticket(&self) -> Option<u64> {
+        let waiting = self.shared.waiting.get()?;
+        let ticket = waiting.ticket.swap(0, Relaxed);
+        (ticket != 0).then_some(ticket)
+    }
+
+    /// Keeps the place in the queue for when the request waits again.
+    pub(super) fn keep_ticket(&self, ticket: u64) {
+        self.waiting().ticket.store(ticket, Relaxed);
+    }
+
+    fn waiting(&self) -> &Waiting {
+        self.shared.waiting.get_or_init(Box::default)
+    }
+
+    /// Since when the client waits. The first caller sets it to `now`.
+    pub fn begun(&self, now: Instant) -> Instant {
+        *self.shared.begun.get_or_init(|| now)
+    }
+
+    /// Notes that the attempt under way has the head of an answer, which is held back: the backend is not silent. The next
+    /// [`mark`](Self::mark) undoes it.
+    pub fn set_head(&self) {
+        self.shared.has_head.store(true, Relaxed);
+    }
+
+    /// Returns whether the attempt under way has the head of an answer.
+    #[must_use]
+    pub fn has_head(&self) -> bool {
+        self.shared.has_head.load(Relaxed)
+    }
+
+    /// Notes that an answer began which is no refusal. An attempt that is given up from now on lost against it.
+    pub fn set_answered(&self) {
+        self.shared.is_answered.store(true, Relaxed);
+    }
+
+    /// Returns whether an answer began which is no refusal.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.shared.is_answered.load(Relaxed)
     }
 
     /// How many attempts were made, those that sent the request once more among them.
@@ -142,13 +235,18 @@ impl Tried {
         self.shared.end.fetch_or(LAST, Release);
     }
 
+    /// Returns whether the attempt under way is [the last](Self::set_last).
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.shared.end.load(Acquire) & LAST != 0
+    }
+
     /// Returns whether another attempt would be made if the one under way were refused now, as far as that does not depend
     /// on the backends: the attempt is not [the last](Self::set_last), the request did not break, and its body is there to be
     /// sent again.
     #[must_use]
     pub fn may_try_again(&self) -> bool {
-        let is_last = self.shared.end.load(Acquire) & LAST != 0;
-        !is_last && !self.is_request_failed() && !self.is_body_held()
+        !self.is_last() && !self.is_request_failed() && !self.is_body_held()
     }
 
     /// Notes that the request itself broke, such as when its body could not be read: no backend is at fault.
@@ -194,4 +292,4 @@ const EXHAUSTED: u8 = 1;
 
 const LAST: u8 = 2;
 
-const WORDS: usize = 4;
+pub(super) const WORDS: usize = 4;

@@ -15,11 +15,17 @@ use super::Coding;
 /// A request without the field is left as it is: without it servers use no coding. In the usual case nothing is allocated.
 pub fn offer_readable(headers: &mut HeaderMap) {
     let mut values = headers.get_all(ACCEPT_ENCODING).iter();
-    if values.all(|value| members(value).all(|member| member.is_readable())) {
+    if values.all(is_readable) {
         return;
     }
     let readable = readable(headers);
     headers.insert(ACCEPT_ENCODING, readable);
+}
+
+/// Returns whether a line of the field names only codings that are read.
+fn is_readable(value: &HeaderValue) -> bool {
+    let is_usual = USUAL.contains(&value.as_bytes());
+    is_usual || members(value).all(|member| member.is_readable())
 }
 
 /// The field without the codings that are not read.
@@ -86,3 +92,13 @@ impl Member<'_> {
         number.starts_with(b"0") && number.iter().all(|byte| matches!(byte, b'0' | b'.'))
     }
 }
+
+/// Lines that SDKs and browsers send, so that they need not be taken apart: of httpx, with and without the packages for br and
+/// zstd, of curl, of `fetch` in Node, and of Go.
+const USUAL: [&[u8]; 5] = [
+    b"gzip, deflate, br, zstd",
+    b"gzip, deflate, br",
+    b"gzip, deflate",
+    b"br, gzip, deflate",
+    b"gzip",
+];

@@ -75,6 +75,7 @@
 //!   delay is over.
 //! * One whose body outgrew [`ReplayLimits`](crate::retry::ReplayLimits).
 //! * One that waited for a backend to open ([`WhenExhausted::Wait`](crate::select::WhenExhausted::Wait)): there was no other.
+//!   A hedge that finds no open backend waits like any request; the first attempt goes on meanwhile.
 //! * One that is [pinned](spillover_core::Affinity::pinned) to a backend: there is no other.
 //! * One that the [filter](HedgeLayer::with_filter) or the budget says no to.
 //!

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 pub(super) struct Attempt {
     selected: Option<Selected>,
     tried: Option<Tried>,
-    first_token: Option<FirstToken>,
+    // Boxed, because few have one: it would be moved with every request.
+    first_token: Option<Box<FirstToken>>,
 }
 
 /// By when a stream must have content.
@@ -28,7 +29,14 @@ impl Attempt {
         Self {
             selected: extensions.get().cloned(),
             tried: extensions.get().cloned(),
-            first_token,
+            first_token: first_token.map(Box::new),
+        }
+    }
+
+    /// Notes that the answer began, though its head is held back.
+    pub(super) fn set_head(&self) {
+        if let Some(tried) = &self.tried {
+            tried.set_head();
         }
     }
 
@@ -37,9 +45,10 @@ impl Attempt {
         self.tried.as_ref().is_some_and(Tried::is_awaiting_body)
     }
 
-    /// By when there must be content; `None` also if the request could go nowhere else.
+    /// By when there must be content; `None` also where the request could go nowhere else.
     pub(super) fn first_token(&self, now: Instant) -> Option<FirstToken> {
-        self.first_token.filter(|_| self.may_move_on(now))
+        let first_token = self.first_token.as_deref()?;
+        self.may_move_on(now).then_some(*first_token)
     }
 
     pub(super) fn into_selected(self) -> Option<Selected> {

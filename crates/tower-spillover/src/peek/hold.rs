@@ -11,7 +11,7 @@ use spillover_hint::Report;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
-    attempt::{self, Attempt},
+    attempt::{self, Attempt, FirstToken},
     body::PeekedBody,
     event::{Event, Reader},
     form::Form,
@@ -68,6 +68,7 @@ impl<B: Body> Hold<B> {
         let now = Instant::now();
         let release_at = attempt::after(now, limits.max_wait);
         let (head, body) = response.into_parts();
+        attempt.set_head();
         let parts = Parts {
             head: Response::from_parts(head, ()),
             form,
@@ -127,9 +128,8 @@ impl<B: Body> Parts<B> {
     /// Until when it is held without content, and how it ends then.
     fn patience(&self, release_at: Instant, now: Instant) -> (Instant, End) {
         match self.attempt.first_token(now) {
-            Some(first_token) => {
-                let end = NoContent::Within(first_token.limit);
-                (first_token.deadline, End::NoContent(end))
+            Some(FirstToken { limit, deadline }) => {
+                (deadline, End::NoContent(NoContent::Within(limit)))
             }
             None => (release_at, End::Release),
         }

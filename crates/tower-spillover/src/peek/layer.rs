@@ -9,6 +9,7 @@ use super::StreamPeek;
 #[must_use]
 pub struct StreamPeekLayer {
     pub(crate) limits: Limits,
+    pub(crate) first_token: Option<Duration>,
 }
 
 /// How long a stream is held.
@@ -16,7 +17,6 @@ pub struct StreamPeekLayer {
 pub(crate) struct Limits {
     pub(crate) max_held: usize,
     pub(crate) max_wait: Duration,
-    pub(crate) first_token: Option<Duration>,
 }
 
 impl StreamPeekLayer {
@@ -27,9 +27,11 @@ impl StreamPeekLayer {
         let limits = Limits {
             max_held: 64 * 1024,
             max_wait: Duration::from_secs(5),
-            first_token: None,
         };
-        Self { limits }
+        Self {
+            limits,
+            first_token: None,
+        }
     }
 
     /// Sets how many bytes of a stream are held before it is passed on as it is. At 0 none is held.
@@ -55,7 +57,7 @@ impl StreamPeekLayer {
     /// [`max_wait`](Self::max_wait), within [`max_held`](Self::max_held). When none would, the stream goes on. The
     /// [module](super#a-deadline-for-the-first-content) says how that is told.
     pub fn first_token(mut self, limit: Duration) -> Self {
-        self.limits.first_token = Some(limit);
+        self.first_token = Some(limit);
         self
     }
 }
@@ -70,6 +72,6 @@ impl<S> Layer<S> for StreamPeekLayer {
     type Service = StreamPeek<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        StreamPeek::new(inner, self.limits)
+        StreamPeek::new(inner, self.limits, self.first_token)
     }
 }

@@ -1,4 +1,7 @@
-use std::task::{Context, Poll};
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http::{Request, Response};
 use http_body::Body;
@@ -12,11 +15,16 @@ use crate::coding::offer_readable;
 pub struct StreamPeek<S> {
     inner: S,
     limits: Limits,
+    first_token: Option<Duration>,
 }
 
 impl<S> StreamPeek<S> {
-    pub(super) fn new(inner: S, limits: Limits) -> Self {
-        Self { inner, limits }
+    pub(super) fn new(inner: S, limits: Limits, first_token: Option<Duration>) -> Self {
+        Self {
+            inner,
+            limits,
+            first_token,
+        }
     }
 
     inner_service_accessors!();
@@ -36,7 +44,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let attempt = Attempt::begin(request.extensions(), self.limits.first_token);
+        let attempt = Attempt::begin(request.extensions(), self.first_token);
         offer_readable(request.headers_mut());
         ResponseFuture::new(self.inner.call(request), self.limits, attempt)
     }

@@ -15,7 +15,8 @@ pub(super) struct Best<S, C, R> {
 }
 
 impl<S, C, ResBody> Best<S, C, Response<ResBody>> {
-    /// Keeps the better one of two refusals; the later one of equals. An error is not kept.
+    /// Keeps the better one of two refusals; the later one of equals. An error is not kept, nor an answer to a request that was
+    /// not processed. A refusal that is kept no longer counts as in flight at its backend.
     pub(super) fn keep<E>(
         kept: &mut Option<Box<Self>>,
         spare: &Arc<Spare<S, C>>,
@@ -29,7 +30,11 @@ impl<S, C, ResBody> Best<S, C, Response<ResBody>> {
             .is_none_or(|kept| rank(class) >= rank(kept.class));
         if let Ok(response) = result
             && is_better
+            && class != Class::Unprocessed
         {
+            if let Some(selected) = response.extensions().get::<Selected>() {
+                selected.release();
+            }
             *kept = Some(Box::new(Self {
                 spare: Arc::clone(spare),
                 class,
@@ -64,7 +69,7 @@ fn rank(class: Class) -> u8 {
     match class {
         Class::Throttled => 5,
         Class::Capacity => 4,
-        Class::Failing | Class::Unprocessed => 3,
+        Class::Failing | Class::Late => 3,
         Class::TooLarge | Class::Declined => 2,
         Class::Quota => 1,
         _ => 0,

@@ -6,10 +6,10 @@ use std::{
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use spillover_core::{Classify, LateReport, Tried};
+use spillover_core::{Classify, Tried};
 use tower_service::Service;
 
-use super::{ReplayBody, again::Again, best::Best};
+use super::{ReplayBody, again::Again, best::Best, late::LateReports};
 
 pin_project! {
     /// The answer of the last attempt.
@@ -22,8 +22,8 @@ pin_project! {
         again: Option<Again<S, C, ReqBody>>,
         // Boxed, because most requests are refused nowhere.
         best: Option<Box<Best<S, C, S::Response>>>,
-        // Reads the refusals that the request has moved on from.
-        late: Vec<LateReport>,
+        // Boxed, because few refusals are late.
+        late: Option<Box<LateReports>>,
         #[pin]
         state: State<S, S::Future>,
     }
@@ -55,7 +55,7 @@ where
             tried,
             again,
             best: None,
-            late: Vec::new(),
+            late: None,
             state: State::Called { future },
         }
     }
@@ -74,7 +74,9 @@ where
         if this.again.as_ref().is_some_and(Again::is_late) {
             this.tried.set_last();
         }
-        this.late.retain(|late| late.poll_read(cx).is_pending());
+        if let Some(late) = this.late {
+            late.poll_read(cx);
+        }
         loop {
             let next = match this.state.as_mut().project() {
                 StateProj::Called { future } => {
@@ -90,9 +92,14 @@ where
                         note_attempts(&mut result, this.tried);
                         return Poll::Ready(result);
                     };
+                    // A refusal whose body is late is not kept as the answer: the client would wait for the body.
                     let late = result.as_ref().ok().and_then(|it| it.extensions().get());
                     match late.cloned() {
-                        Some(late) => this.late.extend(reading(late, cx)),
+                        Some(late) => {
+                            let reports = this.late.get_or_insert_default();
+                            reports.push(late);
+                            reports.poll_read(cx);
+                        }
                         None => Best::keep(this.best, spare, result),
                     }
                     State::Unready { service }
@@ -110,12 +117,6 @@ where
             this.state.set(next);
         }
     }
-}
-
-/// Returns the report on a refusal whose body is late, unless it is complete. Such a refusal is not kept as the answer: the
-/// client would wait for the body.
-fn reading(late: LateReport, cx: &mut Context<'_>) -> Option<LateReport> {
-    late.poll_read(cx).is_pending().then_some(late)
 }
 
 /// Adds to an answer what the request has been through, unless that is the one attempt which most answers need.

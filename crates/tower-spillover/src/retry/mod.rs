@@ -70,6 +70,7 @@ mod bounds;
 mod error;
 mod future;
 mod kept;
+mod late;
 mod layer;
 mod limits;
 mod policy;

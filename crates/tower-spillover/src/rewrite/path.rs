@@ -42,6 +42,11 @@ fn path_and_query(
     original: &PathAndQuery,
     mapped: Option<Mapped<'_>>,
 ) -> PathAndQuery {
+    // Most requests: a look is enough, and nothing is put together.
+    let is_bare = backend.base_path().is_empty() && backend.model().is_none();
+    if is_bare && mapped.is_none() && original.query().is_none() {
+        return original.clone();
+    }
     let path = original.path();
     let (root, rest) = mapped.map_or(("", path), |mapped| (mapped.root, mapped.rest));
     let segment = backend

@@ -16,7 +16,8 @@ pub enum WhenExhausted {
     /// It is answered here, at once.
     Reject,
     /// It waits for the first backend that opens, if that is no longer away than this; else it is rejected at once. For a place
-    /// at a full backend, which may get free at any time, it waits that long.
+    /// at a full backend, which may get free at any time, it waits that long. One that is refused afterwards waits on for
+    /// what is left of the time: see [Waiting](super#waiting).
     Wait(Duration),
 }
 

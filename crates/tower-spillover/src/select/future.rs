@@ -1,16 +1,20 @@
 use std::{
-    fmt, mem,
+    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use spillover_core::{Exhausted, Freed, Outcome, Selected, Strategy, Tried};
+use spillover_core::{Class, Exhausted, Outcome, Selected, Strategy, Tried, Turn, Waiter};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
-use super::{Draw, PrioritySelect, ResponseForExhausted};
+use super::{
+    Draw, PrioritySelect, ResponseForExhausted,
+    service::{after, is_worth_waiting},
+};
 use crate::wait::write_wait;
 
 pin_project! {
@@ -32,6 +36,8 @@ pin_project! {
             future: F,
             selected: Option<Selected>,
             tried: Tried,
+            // How long a request waits for a backend, where it does.
+            bound: Option<Duration>,
         },
         Wait {
             wait: Option<Box<Wait<Select, ReqBody>>>,
@@ -48,20 +54,25 @@ struct Wait<Select, ReqBody> {
     tried: Tried,
     sleep: Pin<Box<Sleep>>,
     deadline: Instant,
-    freed: Freed,
-    has_looked: bool,
+    waiter: Waiter,
 }
 
 impl<S, D, R, T, ReqBody, ResBody> ResponseFuture<S, D, R, T, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn attempt(future: S::Future, selected: Selected, tried: Tried) -> Self {
+    pub(super) fn attempt(
+        future: S::Future,
+        selected: Selected,
+        tried: Tried,
+        bound: Option<Duration>,
+    ) -> Self {
         Self {
             kind: Kind::Attempt {
                 future,
                 selected: Some(selected),
                 tried,
+                bound,
             },
         }
     }
@@ -78,21 +89,21 @@ where
         select: PrioritySelect<S, D, R, T>,
         request: Request<ReqBody>,
         tried: Tried,
-        exhausted: Exhausted,
         deadline: Instant,
     ) -> Self {
         // A number also in JSON, where what `as_millis` returns would be text.
-        let wait_ms = exhausted.reopens_in().as_millis() as u64;
-        tracing::debug!(wait_ms, "all closed");
-        let until = Instant::now() + exhausted.reopens_in();
+        let now = Instant::now();
+        let bound_ms = (deadline - now).as_millis() as u64;
+        // The client waits as well.
+        tried.begun(now);
+        tracing::debug!(bound_ms, "waiting for a backend");
         let wait = Wait {
-            freed: select.freed(),
+            waiter: select.wait(&request, &tried),
             select,
             request,
             tried,
-            sleep: Box::pin(sleep_until(until.min(deadline))),
+            sleep: Box::pin(sleep_until(deadline)),
             deadline,
-            has_looked: false,
         };
         Self {
             kind: Kind::Wait {
@@ -119,10 +130,11 @@ where
                     future,
                     selected,
                     tried,
+                    bound,
                 } => {
                     let mut result = ready!(future.poll(cx));
                     let selected = selected.take().expect("polled after completion");
-                    note_answer(&mut result, selected, tried);
+                    note_answer(&mut result, selected, tried, *bound);
                     return Poll::Ready(result);
                 }
                 KindProj::Answer { response } => {
@@ -148,10 +160,7 @@ where
 {
     /// Ready when it is time to look for a backend.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let is_freed = self.freed.poll_freed(cx).is_ready();
-        // A place may have got free between the choice that failed and the entry in the queue.
-        let is_first = !mem::replace(&mut self.has_looked, true);
-        if is_freed || is_first {
+        if self.waiter.poll_called(cx).is_ready() {
             return Poll::Ready(());
         }
         self.sleep.as_mut().poll(cx)
@@ -163,18 +172,31 @@ where
         D: Draw,
         T: Strategy,
     {
-        let choice = self.select.select(&self.request, &self.tried, now);
-        self.freed.pass_on(choice.as_ref().ok(), now);
-        let Err(exhausted) = &choice else {
-            return Some(choice);
-        };
-        let until = now + exhausted.reopens_in();
-        let may_open_in_time = exhausted.may_open_sooner() && now < self.deadline;
-        // Once an attempt was made there is nothing to wait for, as when it comes to `call`.
-        if self.tried.attempts() > 0 || until > self.deadline && !may_open_in_time {
-            return Some(choice);
+        let is_late = now >= self.deadline;
+        if !is_late {
+            match self.waiter.turn(now) {
+                Turn::Now => {}
+                Turn::At(instant) => return self.wait_until(instant),
+                _ => return self.wait_until(self.deadline),
+            }
         }
-        self.sleep.as_mut().reset(until.min(self.deadline));
+        let select = &self.select;
+        let closed = match select.select_or_wait(&self.request, &self.tried, now, is_late) {
+            Ok(selected) => return Some(Ok(selected)),
+            Err(closed) => closed,
+        };
+        let Some(opening) = closed.opening.filter(|_| !is_late) else {
+            return Some(Err(closed.exhausted));
+        };
+        if !is_worth_waiting(Some(opening), now, self.deadline) {
+            return Some(Err(closed.exhausted));
+        }
+        self.waiter.missed(now);
+        self.wait_until(after(now, opening.wait()))
+    }
+
+    fn wait_until<U>(&mut self, instant: Instant) -> Option<U> {
+        self.sleep.as_mut().reset(instant.min(self.deadline));
         None
     }
 
@@ -189,14 +211,21 @@ where
             mut select,
             request,
             tried,
+            waiter,
             ..
         } = self;
         match choice {
-            Ok(selected) => Kind::Attempt {
-                future: select.attempt(request, &selected, &tried),
-                selected: Some(selected),
-                tried,
-            },
+            Ok(selected) => {
+                // If it is refused, it waits on where it stood.
+                waiter.keep_place(&tried);
+                waiter.found(&selected, Instant::now());
+                Kind::Attempt {
+                    future: select.attempt(request, &selected, &tried),
+                    bound: select.bound(),
+                    selected: Some(selected),
+                    tried,
+                }
+            }
             Err(exhausted) => {
                 tried.set_exhausted(true);
                 Kind::Answer {
@@ -212,6 +241,7 @@ fn note_answer<ResBody, E>(
     result: &mut Result<Response<ResBody>, E>,
     selected: Selected,
     tried: &Tried,
+    bound: Option<Duration>,
 ) {
     let is_refusal = match result {
         Ok(response) => is_refusal(response),
@@ -219,11 +249,19 @@ fn note_answer<ResBody, E>(
     };
     if is_refusal {
         let now = Instant::now();
-        let is_last = !selected.has_candidate(tried, now);
+        let may_wait = bound.is_some_and(|bound| may_wait(result, &selected, tried, bound, now));
+        let is_last = !may_wait && !selected.has_candidate(tried, now);
         tried.set_exhausted(is_last);
+        if may_wait {
+            // The refusal may be kept while the request waits for this place.
+            selected.release();
+        }
         if let Ok(response) = result {
-            if let Some(outcome) = response.extensions().get::<Outcome>() {
-                tried.record_refusal(outcome.class());
+            let outcome = response.extensions().get::<Outcome>();
+            let class = outcome.map(|outcome| outcome.class());
+            // A request that was not processed was not refused either.
+            if let Some(class) = class.filter(|class| *class != Class::Unprocessed) {
+                tried.record_refusal(class);
             }
             let exhausted = selected.exhausted(now);
             write_wait(response, &exhausted);
@@ -238,6 +276,24 @@ fn note_answer<ResBody, E>(
     if let Ok(response) = result {
         response.extensions_mut().insert(selected);
     }
+}
+
+/// Returns whether a backend opens in time for a request that was refused, and may wait for so long in all. The backend may be one that refused
+/// the request because of a limit.
+fn may_wait<ResBody, E>(
+    result: &Result<Response<ResBody>, E>,
+    selected: &Selected,
+    tried: &Tried,
+    bound: Duration,
+    now: Instant,
+) -> bool {
+    let response = result.as_ref().ok();
+    let outcome = response.and_then(|response| response.extensions().get::<Outcome>());
+    if outcome.is_some_and(|outcome| outcome.class() == Class::Throttled) {
+        tried.mark_limited(selected.index());
+    }
+    let deadline = tried.wait_deadline(after(now, bound));
+    now < deadline && is_worth_waiting(selected.opening(tried, now), now, deadline)
 }
 
 fn is_refusal<ResBody>(response: &Response<ResBody>) -> bool {

@@ -7,6 +7,7 @@
 //!   weight, or as a [`Strategy`](spillover_core::Strategy) chooses; a request that has an
 //!   [`Affinity`](spillover_core::Affinity) goes to the backend it belongs to;
 //! * when every backend is throttled or full before the first attempt, [`WhenExhausted`] decides what becomes of the request;
+//!   [`WhenExhausted::Wait`] holds after an attempt, too (see [below](self#waiting));
 //! * when an attempt was refused and no other backend is left, it says so: with
 //!   [`Exhausted`](spillover_core::Exhausted) in the response's extensions, and to `RetryThrottled` through `Tried`;
 //! * the wait in a refusal that goes up is that of the *pool*: `retry-after: 3600` of the last backend becomes `retry-after: 5`
@@ -101,6 +102,21 @@
 //! [pinned](spillover_core::Affinity::pinned): then "all" means that backend wherever this page says that all are closed, a
 //! refusal is the answer, and `Hedge` does not send it twice.
 //!
+//! # Waiting
+//!
+//! With [`WhenExhausted::Wait`] a request waits when a backend opens within the bound, or is merely full. The bound holds for all
+//! waits of one request together, from the first on.
+//!
+//! * Requests of one scope that have the same backends left to try wait in one queue, and are let go in the order of their
+//!   coming. A request that comes later does not overtake them.
+//! * After a throttle has ended they are let go [one by one](spillover_core::Waiter::turn). When one is refused, the others wait
+//!   on; that one waits on at its place, if `RetryThrottled` is outside.
+//! * A request that waits may ask a backend again that refused it because of a limit
+//!   ([`Tried::mark_limited`](spillover_core::Tried::mark_limited)). This is one of two exceptions to the rule that one request asks
+//!   a backend once; the other is a connection on which nothing was processed.
+//! * A backend that is merely full is waited for before one that fails is asked as a last resort. That happens at the end of
+//!   the wait.
+//!
 //! # Caveats
 //!
 //! The local answer has the empty body of the response type, which must be `Default`, or what
@@ -108,8 +124,8 @@
 //! of [`InFlight`](crate::in_flight), [`RefusalBody`](crate::refusal) or [`StreamPeek`](crate::peek) below makes of any body one
 //! that can be empty.
 //!
-//! A request that waits for a place at a full backend has no claim to it: one that comes in the moment it gets free may be
-//! served first.
+//! A request that waits for a place at a full backend has no claim to it: one of another scope that comes in the moment it gets
+//! free may be served first.
 
 mod draw;
 mod exhausted;

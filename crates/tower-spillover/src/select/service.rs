@@ -6,7 +6,7 @@ use std::{
 
 use http::{Request, Response};
 use spillover_core::{
-    Affinity, Exhausted, Freed, Pool, Query, Scope, Selected, Strategy, Tried, Weighted,
+    Affinity, Exhausted, Opening, Pool, Query, Scope, Selected, Strategy, Tried, Waiter, Weighted,
 };
 use tokio::time::Instant;
 use tower_service::Service;
@@ -73,14 +73,55 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
         }
     }
 
-    pub(super) fn freed(&self) -> Freed {
-        self.pool.freed()
+    /// The same for a request that may wait. A backend that is merely full is waited for before one is asked as a last
+    /// resort, unless the time is over.
+    pub(super) fn select_or_wait<ReqBody>(
+        &self,
+        request: &Request<ReqBody>,
+        tried: &Tried,
+        now: Instant,
+        is_last_look: bool,
+    ) -> Result<Selected, Closed>
+    where
+        D: Draw,
+        T: Strategy,
+    {
+        let (query, draw) = (self.query(request, tried).again(), self.draw.draw());
+        let select = |query| self.pool.select_by(&self.strategy, &query, now, draw);
+        let exhausted = match select(query.open_only()) {
+            Ok(selected) => return Ok(selected),
+            Err(exhausted) => exhausted,
+        };
+        let opening = self.pool.opening(&query, now);
+        let is_full = opening.is_some_and(|opening| opening.is_full());
+        if is_full && !is_last_look {
+            return Err(Closed { exhausted, opening });
+        }
+        select(query).map_err(|exhausted| Closed { exhausted, opening })
     }
 
-    fn query<'a, ReqBody>(&self, request: &Request<ReqBody>, tried: &'a Tried) -> Query<'a> {
+    /// Returns whether others wait that this request would overtake.
+    fn is_waited_for<ReqBody>(&self, request: &Request<ReqBody>, tried: &Tried) -> bool {
+        self.pool.is_waited_for(&self.query(request, tried).again())
+    }
+
+    pub(super) fn wait<ReqBody>(&self, request: &Request<ReqBody>, tried: &Tried) -> Waiter {
+        self.pool.wait(&self.query(request, tried).again())
+    }
+
+    /// How long requests wait for a backend.
+    pub(super) fn bound(&self) -> Option<Duration> {
+        match self.when_exhausted {
+            WhenExhausted::Wait(bound) => Some(bound),
+            _ => None,
+        }
+    }
+
+    fn query<'a, ReqBody>(&self, request: &'a Request<ReqBody>, tried: &'a Tried) -> Query<'a> {
         let affinity = request.extensions().get::<Affinity>().copied();
         let scope = self.scope_of(request);
-        Query::new().tried(tried).scope(scope).affinity(affinity)
+        let query = Query::new().tried(tried).scope(scope).affinity(affinity);
+        query.headers(request.headers())
     }
 
     /// What the limits apply to: what a layer above says, else the deployment in the path, else the whole backend.
@@ -156,6 +197,9 @@ where
         let now = Instant::now();
         let tried = request.extensions().get::<Tried>().cloned();
         let tried = tried.unwrap_or_default();
+        if let Some(bound) = self.bound() {
+            return self.call_or_wait(request, tried, now, bound);
+        }
         let selected = match self.select(&request, &tried, now) {
             Ok(selected) => selected,
             Err(exhausted) if tried.attempts() > 0 => {
@@ -164,17 +208,6 @@ where
                 return ResponseFuture::answer(self.reject(request, exhausted));
             }
             Err(exhausted) => {
-                if let WhenExhausted::Wait(bound) = self.when_exhausted
-                    && is_worth_waiting(&exhausted, bound)
-                {
-                    // None would take a second attempt beside this one either.
-                    tried.set_exhausted(true);
-                    // The ready service waits with the request; the clone that stays behind is not ready.
-                    let clone = self.clone();
-                    let ready = mem::replace(self, clone);
-                    let deadline = now.checked_add(bound).unwrap_or(now + FOREVER);
-                    return ResponseFuture::wait(ready, request, tried, exhausted, deadline);
-                }
                 let Some(forwarded) = self.forward(&request, &tried, now) else {
                     tried.set_exhausted(true);
                     return ResponseFuture::answer(self.reject(request, exhausted));
@@ -183,13 +216,67 @@ where
             }
         };
         let future = self.attempt(request, &selected, &tried);
-        ResponseFuture::attempt(future, selected, tried)
+        ResponseFuture::attempt(future, selected, tried, None)
     }
 }
 
-/// A place at a full backend may get free at any time.
-fn is_worth_waiting(exhausted: &Exhausted, bound: Duration) -> bool {
-    exhausted.reopens_in() <= bound || exhausted.may_open_sooner()
+impl<S, D, R, T> PrioritySelect<S, D, R, T> {
+    /// Sends a request that may wait for a backend for so long.
+    fn call_or_wait<ReqBody, ResBody>(
+        &mut self,
+        request: Request<ReqBody>,
+        tried: Tried,
+        now: Instant,
+        bound: Duration,
+    ) -> ResponseFuture<S, D, R, T, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+        D: Draw + Clone,
+        R: ResponseForExhausted<ResBody> + Clone,
+        T: Strategy + Clone,
+    {
+        if !self.is_waited_for(&request, &tried) {
+            match self.select_or_wait(&request, &tried, now, false) {
+                Ok(selected) => {
+                    let future = self.attempt(request, &selected, &tried);
+                    return ResponseFuture::attempt(future, selected, tried, Some(bound));
+                }
+                Err(closed) => {
+                    let deadline = tried.wait_deadline(after(now, bound));
+                    if !is_worth_waiting(closed.opening, now, deadline) {
+                        tried.set_exhausted(true);
+                        return ResponseFuture::answer(self.reject(request, closed.exhausted));
+                    }
+                }
+            }
+        }
+        let deadline = tried.wait_deadline(after(now, bound));
+        // None would take a second attempt beside this one either.
+        tried.set_exhausted(true);
+        // The ready service waits with the request; the clone that stays behind is not ready.
+        let clone = self.clone();
+        let ready = mem::replace(self, clone);
+        ResponseFuture::wait(ready, request, tried, deadline)
+    }
+}
+
+/// No backend would take the request now.
+pub(super) struct Closed {
+    pub(super) exhausted: Exhausted,
+    /// When one may, if there is one left.
+    pub(super) opening: Option<Opening>,
+}
+
+/// Returns whether a backend opens in time. A place at a full one may get free at any time.
+pub(super) fn is_worth_waiting(opening: Option<Opening>, now: Instant, deadline: Instant) -> bool {
+    opening.is_some_and(|opening| {
+        let opens_in_time = after(now, opening.wait()) <= deadline;
+        opens_in_time || opening.is_full() && now < deadline
+    })
+}
+
+pub(super) fn after(now: Instant, duration: Duration) -> Instant {
+    now.checked_add(duration).unwrap_or(now + FOREVER)
 }
 
 /// Thirty years: in place of a bound that is too large to be added to the time.

@@ -42,7 +42,7 @@ impl<C, D, R, T, F> fmt::Display for SpilloverLayer<C, D, R, T, F> {
             "StreamPeek        until the first content, {} bytes, {:?}",
             limits.max_held, limits.max_wait
         )?;
-        match limits.first_token {
+        match self.peek.first_token {
             Some(limit) => write!(f, "; given up after {limit:?}"),
             None => Ok(()),
         }

@@ -12,7 +12,7 @@ use crate::{
     refusal::{RefusalBody, RefusalBodyLayer},
     retry::{RetryThrottled, RetryThrottledLayer},
     rewrite::{RewriteRequest, RewriteRequestLayer},
-    select::{EmptyResponse, PrioritySelect, PrioritySelectLayer, ThreadDraw},
+    select::{EmptyResponse, PrioritySelect, PrioritySelectLayer, ThreadDraw, WhenExhausted},
     throttle::{ThrottleTracker, ThrottleTrackerLayer},
 };
 
@@ -149,8 +149,11 @@ where
         let select = self.select.layer(attempt);
         let hedge = option_layer(self.hedge.clone()).layer(select);
         let mut retry = self.retry.clone();
-        let backends = u32::try_from(self.select.pool.backends().len()).ok();
-        retry.bounds.backends = backends.and_then(NonZeroU32::new);
+        // A request that waits may ask a backend again.
+        if !matches!(self.select.when_exhausted, WhenExhausted::Wait(_)) {
+            let backends = u32::try_from(self.select.pool.backends().len()).ok();
+            retry.bounds.backends = backends.and_then(NonZeroU32::new);
+        }
         retry.layer(hedge)
     }
 }

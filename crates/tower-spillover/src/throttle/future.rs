@@ -3,11 +3,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::Response;
+use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
-use spillover_core::{Answer, Classify, Cooldowns, LateReport};
+use spillover_core::{Answer, Class, Classify, Cooldowns, Outcome};
 
-use super::{recorded::Recorded, track::Track};
+use super::{amendment::expect_body, track::Track};
 use crate::{connection::is_lost, report::report_of};
 
 pin_project! {
@@ -33,6 +33,15 @@ impl<F, C> ResponseFuture<F, C> {
     }
 }
 
+/// Returns whether a layer inside gave the attempt up: it says so by an [`Outcome`].
+fn is_late<ResBody, E>(result: &Result<Response<ResBody>, E>) -> bool {
+    result.as_ref().is_ok_and(|response| {
+        let outcome = || response.extensions().get::<Outcome>();
+        response.status() == StatusCode::GATEWAY_TIMEOUT
+            && outcome().is_some_and(|outcome| outcome.class() == Class::Late)
+    })
+}
+
 impl<F, C, ResBody, E> Future for ResponseFuture<F, C>
 where
     F: Future<Output = Result<Response<ResBody>, E>>,
@@ -54,16 +63,17 @@ where
             Err(error) => Answer::error(error, Some(track.backend())),
         };
         let answer = answer.unprocessed(is_lost(&result, report.is_some()));
-        let class = track.class(this.classify.classify(&answer));
+        let class = if is_late(&result) {
+            Class::Late
+        } else {
+            track.class(this.classify.classify(&answer))
+        };
         let is_final = class.is_refusal() && !this.classify.may_retry(&answer);
         let headers = result.as_ref().ok().map(Response::headers);
-        let late = class.is_refusal().then(|| late_report(&result)).flatten();
-        let late = late.map(|late| (late, track.selected().clone()));
+        let selected = class.is_refusal().then(|| track.selected().clone());
         let mut outcome = track.end(class, headers, report.as_deref(), this.cooldowns);
-        if let (Some((late, selected)), Some(report)) = (late, report) {
-            let cooldowns = *this.cooldowns;
-            let recorded = Recorded::new(selected, &report, outcome.clone(), cooldowns);
-            late.on_report(move |report| recorded.amend(report));
+        if let (Some(selected), Some(report), Ok(response)) = (selected, report, &result) {
+            expect_body(response, selected, &report, &outcome, *this.cooldowns);
         }
         if is_final {
             outcome = outcome.without_retry();
@@ -73,9 +83,4 @@ where
         }
         Poll::Ready(result)
     }
-}
-
-/// The reading of a refusal whose body has not come yet.
-fn late_report<ResBody, E>(result: &Result<Response<ResBody>, E>) -> Option<LateReport> {
-    result.as_ref().ok()?.extensions().get().cloned()
 }

@@ -15,8 +15,19 @@
 //! * a success that was the last one for now, by the backend's own counters, closes it as well;
 //! * the [`Outcome`] is put in the response's extensions.
 //!
-//! A request that is dropped before its answer closes nothing, and is counted as cancelled. A request that broke by itself, such as one whose client
-//! went away while it sent the body, closes nothing either. Without a `Selected` requests and answers pass through.
+//! A request that is dropped before its answer closes nothing, and is counted as cancelled. Three in a row that waited for at
+//! least 500 ms each make the backend [suspect](spillover_core::Condition::Suspect) for the scope, with an event at level
+//! `WARN`: other backends are asked first then. These do not count:
+//!
+//! * one that lost against another attempt of the same request ([`Tried::is_answered`]), as with [`Hedge`](crate::hedge);
+//! * one whose answer had begun, and was held by [`StreamPeek`](crate::peek) ([`Tried::has_head`]);
+//! * one whose client had not sent all of its body, or went away while it did: that closes nothing either.
+//!
+//! An attempt that [`Patience`](crate::patience) gave up counts like one that is dropped. Without a `Selected` requests and answers
+//! pass through.
+//!
+//! The [`Outcome`] and the events tell the time for which the pool really closed the backend: a refusal with `retry-after: 1`
+//! says 8 s if an earlier one holds for so long.
 //!
 //! It goes inside [`PrioritySelect`](crate::select), which writes the `Selected`, and outside a timeout per attempt and the
 //! client.
@@ -57,11 +68,12 @@
 //! [`Cooldowns`]: spillover_core::Cooldowns
 //! [`Outcome`]: spillover_core::Outcome
 //! [`Selected`]: spillover_core::Selected
+//! [`Tried::has_head`]: spillover_core::Tried::has_head
+//! [`Tried::is_answered`]: spillover_core::Tried::is_answered
 
-mod clock;
+mod amendment;
 mod future;
 mod layer;
-mod recorded;
 mod service;
 mod spent;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use spillover_hint::{Dimension, Quotas, Source};
 
-use super::clock::wall_clock;
+use crate::clock::wall_clock;
 
 /// How long the backend takes no request after one that was its last, by its own counters.
 ///

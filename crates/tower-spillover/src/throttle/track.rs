@@ -1,9 +1,10 @@
 use http::{Extensions, HeaderMap};
-use spillover_core::{Backend, Change, Class, Cooldowns, Outcome, Selected, Tried};
+use spillover_core::{Backend, Change, Class, Cooldown, Cooldowns, Outcome, Selected, Tried};
 use spillover_hint::{Dimension, Quota, Quotas, Report, Source};
 use tokio::time::Instant;
 
-use super::{clock::wall_clock, spent::spent};
+use super::spent::spent;
+use crate::clock::wall_clock;
 
 /// An attempt whose outcome is owed to the pool. Dropped without one, it gives the backend back.
 #[derive(Debug)]
@@ -52,6 +53,11 @@ impl Track {
         cooldowns: &Cooldowns,
     ) -> Outcome {
         let now = Instant::now();
+        if class == Class::Late {
+            self.is_ended = true;
+            self.give_up(now);
+            return Outcome::new(class, Cooldown::default());
+        }
         let is_request_failed = || self.tried.as_ref().is_some_and(Tried::is_request_failed);
         if class != Class::Success && is_request_failed() {
             // What comes of a request that broke says nothing about the backend: not that it fails, nor that it works.
@@ -69,13 +75,17 @@ impl Track {
             _ => Outcome::client_error(),
         };
         self.is_ended = true;
+        if let Some(tried) = self.tried.as_ref().filter(|_| !class.is_refusal()) {
+            tried.set_answered();
+        }
         if let Some(headers) = headers
             && (class.is_refusal() || self.selected.is_limit_due(now))
         {
             self.look_at_limits(headers);
         }
-        let change = self.selected.record(&outcome, now);
-        self.log(change, &outcome);
+        let recorded = self.selected.record(&outcome, now);
+        let outcome = outcome.closed_for(recorded.closed_for());
+        self.log(recorded.change(), &outcome);
         outcome
     }
 
@@ -118,6 +128,26 @@ impl Track {
             _ => tracing::debug!(backend, class, cooldown_ms, "attempt ended"),
         }
     }
+
+    /// Notes that the attempt waited for an answer in vain.
+    fn give_up(&self, now: Instant) {
+        if let Some(silence) = self.selected.give_up(now) {
+            let backend = self.backend().label();
+            let cancelled = silence.attempts();
+            let silent_ms = silence.lasting().as_millis() as u64;
+            tracing::warn!(backend, cancelled, silent_ms, "backend suspect");
+        }
+    }
+
+    /// Returns whether it was the backend that was waited for.
+    fn is_backend_awaited(&self) -> bool {
+        self.tried.as_ref().is_none_or(|tried| {
+            !tried.is_answered()
+                && !tried.has_head()
+                && !tried.is_awaiting_body()
+                && !tried.is_request_failed()
+        })
+    }
 }
 
 /// The outcome of a refusal of this class and with this report. `has_obeyed` says that the wait before was too short.
@@ -140,9 +170,15 @@ pub(super) fn outcome_of_refusal(
 
 impl Drop for Track {
     fn drop(&mut self) {
-        if !self.is_ended {
-            tracing::debug!(backend = self.backend().label(), "attempt given up");
-            self.selected.cancel(Instant::now());
+        if self.is_ended {
+            return;
+        }
+        tracing::debug!(backend = self.backend().label(), "attempt given up");
+        let now = Instant::now();
+        if self.is_backend_awaited() {
+            self.give_up(now);
+        } else {
+            self.selected.cancel(now);
         }
     }
 }

@@ -19,8 +19,8 @@ use self::{
         setup_with_limit,
     },
     subject::{
-        Body, Hedge, Hedging, HttpService, InFlight, Limit, Peek, PerBackend, Refusal, Retry,
-        RetryTwice, Rewrite, Select, SelectByLatency, Shared, Steer, Subject, Throttle,
+        Body, Hedge, Hedging, HttpService, InFlight, Limit, Patience, Peek, PerBackend, Refusal,
+        Retry, RetryTwice, Rewrite, Select, SelectByLatency, Shared, Steer, Subject, Throttle,
     },
 };
 
@@ -62,6 +62,7 @@ contract_of! {
     retry: Retry,
     retry_twice: RetryTwice,
     hedge: Hedge,
+    patience: Patience,
     select: Select,
     select_by_latency: SelectByLatency,
     in_flight: InFlight,

@@ -13,6 +13,7 @@ use tower_spillover::{
     hedge::HedgeLayer,
     in_flight::InFlightLayer,
     limit::ConcurrencyLimitLayer,
+    patience::PatienceLayer,
     peek::StreamPeekLayer,
     refusal::RefusalBodyLayer,
     retry::{ReplayBody, RetryThrottledLayer},
@@ -88,6 +89,16 @@ impl Subject for RetryTwice {
 
     fn wrap(_: Pool, inner: Inner<ReplayBody<Body>>) -> impl HttpService<Body> {
         RetryThrottledLayer::new().max_attempts(2).layer(inner)
+    }
+}
+
+pub(crate) struct Patience;
+
+impl Subject for Patience {
+    type InnerBody = Body;
+
+    fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
+        PatienceLayer::new().layer(inner)
     }
 }
 

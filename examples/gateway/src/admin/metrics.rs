@@ -48,6 +48,7 @@ struct Families {
     in_flight: Family<BackendLabels, Gauge>,
     open: Family<BackendLabels, Gauge>,
     throttled_scopes: Family<BackendLabels, Gauge>,
+    suspect_scopes: Family<BackendLabels, Gauge>,
     requests: Family<ClientLabels, Counter>,
     rate_limited: Family<ClientLabels, Counter>,
     unauthorized: Counter,
@@ -86,6 +87,8 @@ impl Families {
 
         let throttled = self.throttled_scopes.get_or_create(&labels);
         throttled.set(snapshot.throttled_scopes() as i64);
+        let suspect = self.suspect_scopes.get_or_create(&labels);
+        suspect.set(snapshot.suspect_scopes() as i64);
 
         let counts = snapshot.counts();
         let resends = self.resends.get_or_create(&labels);
@@ -133,6 +136,11 @@ impl Families {
             "throttled_scopes",
             "Deployments, models and clients for which a backend is throttled",
             self.throttled_scopes,
+        );
+        registry.register(
+            "suspect_scopes",
+            "Deployments, models and clients for which the latest attempts at a backend were given up without an answer",
+            self.suspect_scopes,
         );
         registry.register(
             "client_requests",

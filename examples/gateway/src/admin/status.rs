@@ -80,6 +80,10 @@ struct Backend {
     throttled_scopes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     longest_throttle: Option<Throttle>,
+    /// The number of scopes for which the backend is suspect.
+    suspect_scopes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    longest_silence: Option<Silence>,
     in_flight: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<f64>,
@@ -91,6 +95,14 @@ struct Backend {
 struct Throttle {
     for_ms: u64,
     cause: Cause,
+}
+
+/// The longest silence of the suspect scopes.
+#[derive(Debug, Serialize)]
+struct Silence {
+    /// Attempts that were given up one after the other.
+    cancelled: u32,
+    for_ms: u64,
 }
 
 /// What it was refused for.
@@ -196,6 +208,11 @@ impl Backend {
                 for_ms: left.as_millis() as u64,
                 cause: Cause::of(cause),
             }),
+            suspect_scopes: snapshot.suspect_scopes(),
+            longest_silence: snapshot.longest_silence().map(|silence| Silence {
+                cancelled: silence.attempts(),
+                for_ms: silence.lasting().as_millis() as u64,
+            }),
             in_flight: snapshot.in_flight(),
             latency_ms: snapshot
                 .latency()
@@ -227,6 +244,7 @@ fn condition(condition: Condition) -> (&'static str, Option<Duration>) {
     match condition {
         Condition::Throttled(left) => ("throttled", Some(left)),
         Condition::Failing(left) => ("failing", Some(left)),
+        Condition::Suspect(left) => ("suspect", Some(left)),
         Condition::Full => ("full", None),
         _ => ("open", None),
     }

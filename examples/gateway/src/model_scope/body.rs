@@ -149,14 +149,15 @@ mod tests {
     use tower_spillover::Scope;
 
     use super::*;
-    use crate::model_scope::{Uses, Wanted, budget::Budget, wanted};
+    use crate::model_scope::{Uses, Wanted, budget::Budget, look::Form, wanted};
 
     type Read = (Option<Scope>, Bytes);
 
     fn begin(wanted: &Wanted) -> Look {
         let request = Request::post("/").header(CONTENT_TYPE, "application/json");
         let request = request.body(()).unwrap();
-        Look::begin(&request, wanted, false).unwrap().unwrap()
+        let form = Form::of(&request, 0).unwrap().unwrap();
+        Look::begin(form, wanted, false)
     }
 
     /// Where requests are routed by their model.

@@ -114,8 +114,8 @@ where
                     .map_or_else(|| of_path(&head.uri), Scope::of_model);
                 head.extensions.insert(scope);
             }
-            if let Some(found) = look.into_found() {
-                head.extensions.insert(found);
+            if look.is_kept() {
+                head.extensions.insert(look.into_found());
             }
             let future = inner.call(Request::from_parts(head, body));
             kind.set(Kind::Call { future });

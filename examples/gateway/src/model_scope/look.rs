@@ -1,6 +1,9 @@
 use std::ops::ControlFlow;
 
-use http::{HeaderMap, Method, Request, header::CONTENT_TYPE};
+use http::{
+    Method, Request,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+};
 
 use super::{
     Coding, Decoder,
@@ -24,6 +27,19 @@ pub(super) struct Look {
     coded: Option<Box<Coded>>,
 }
 
+/// The form in which a body comes.
+#[derive(Debug)]
+pub(super) struct Form {
+    format: Format,
+    coding: Option<Coding>,
+}
+
+#[derive(Debug)]
+enum Format {
+    Json,
+    Form(Boundary),
+}
+
 #[derive(Debug)]
 enum Scan {
     Json(JsonScan),
@@ -45,32 +61,21 @@ struct Coded {
 }
 
 impl Look {
-    /// Begins to look into the body of this request; `None` if there is nothing to be found in it.
-    pub(super) fn begin<B>(
-        request: &Request<B>,
-        wanted: &Wanted,
-        is_in_path: bool,
-    ) -> Result<Option<Self>, Unreadable> {
-        if request.method() != Method::POST {
-            return Ok(None);
-        }
-        let headers = request.headers();
+    /// Begins to look into a body.
+    pub(super) fn begin(form: Form, wanted: &Wanted, is_in_path: bool) -> Self {
         let is_decisive = wanted.is_decisive(is_in_path);
-        let Some(scan) = Scan::of(headers, wanted, is_decisive)? else {
-            return Ok(None);
+        let scan = match form.format {
+            Format::Json => Scan::Json(JsonScan::new(wanted.clone(), is_decisive)),
+            Format::Form(boundary) => Scan::Form(Box::new(FormScan::new(boundary, is_decisive))),
         };
-        if announced_length(headers).is_some_and(|length| length > wanted::limit(is_decisive)) {
-            return Ok(None);
-        }
-        let coding = Coding::of(headers).map_err(|_| Unreadable::coding(headers))?;
-        Ok(Some(Self {
+        Self {
             wanted: wanted.clone(),
             scan,
             is_in_path,
             is_decisive,
             is_done: false,
-            coded: coding.map(Coded::new),
-        }))
+            coded: form.coding.map(Coded::new),
+        }
     }
 
     /// Returns true when the search is over with this chunk.
@@ -136,11 +141,13 @@ impl Look {
         wanted::limit(self.is_decisive)
     }
 
-    /// All that was found, where it is wanted.
-    pub(super) fn into_found(self) -> Option<Found> {
-        if !self.wanted.is_kept() {
-            return None;
-        }
+    /// Returns true if it is to be told what was found.
+    pub(super) fn is_kept(&self) -> bool {
+        self.wanted.is_kept()
+    }
+
+    /// All that was found.
+    pub(super) fn into_found(self) -> Found {
         let unreadable = self.coded.as_ref();
         let unreadable = unreadable.and_then(|coded| coded.unreadable.clone());
         let found = match (unreadable, self.scan) {
@@ -149,46 +156,51 @@ impl Look {
             (_, Scan::Form(scan)) => Found::of_form(self.wanted, *scan),
         };
         let found = found.beside_path(self.is_in_path);
-        Some(match self.coded {
+        match self.coded {
             Some(coded) => {
                 let length = coded.is_at_end.then_some(coded.length);
                 found.in_coding(coded.coding, length, coded.taken)
             }
             None => found,
-        })
+        }
     }
 }
 
-impl Scan {
-    /// The scan for the type of a body; `None` where models are in no body of that type.
-    fn of(
-        headers: &HeaderMap,
-        wanted: &Wanted,
-        is_decisive: bool,
-    ) -> Result<Option<Self>, Unreadable> {
+impl Form {
+    /// The form of the body of this request; `None` if there is nothing to be found in it.
+    pub(super) fn of<B>(request: &Request<B>, limit: u64) -> Result<Option<Self>, Unreadable> {
+        let headers = request.headers();
         let mut types = headers.get_all(CONTENT_TYPE).iter();
-        let Some(value) = types.next() else {
+        let Some(value) = types.next().filter(|_| request.method() == Method::POST) else {
             return Ok(None);
         };
         let is = |expected: &[u8]| {
             let start = value.as_bytes().get(..expected.len());
             start.is_some_and(|start| start.eq_ignore_ascii_case(expected))
         };
-        let scan = if is(JSON) {
-            Self::Json(JsonScan::new(wanted.clone(), is_decisive))
+        let format = if is(JSON) {
+            Format::Json
         } else if is(FORM) {
-            let boundary = Boundary::of(value).ok_or(Unreadable::Boundary)?;
-            Self::Form(Box::new(FormScan::new(boundary, is_decisive)))
+            Format::Form(Boundary::of(value).ok_or(Unreadable::Boundary)?)
         } else {
             return Ok(None);
         };
         // Which of two fields counts, depends on the backend.
-        match types.next() {
-            Some(_) => Err(Unreadable::Types),
-            None => Ok(Some(scan)),
+        if types.next().is_some() {
+            return Err(Unreadable::Types);
         }
+        if announced_length(headers).is_some_and(|length| length > limit) {
+            return Ok(None);
+        }
+        let coding = match headers.contains_key(CONTENT_ENCODING) {
+            true => Coding::of(headers).map_err(|_| Unreadable::coding(headers))?,
+            false => None,
+        };
+        Ok(Some(Self { format, coding }))
     }
+}
 
+impl Scan {
     fn look(&mut self, chunk: &[u8]) -> bool {
         match self {
             Self::Json(scan) => scan.look(chunk),

@@ -35,7 +35,10 @@ pub(crate) use self::{
     unreadable::Unreadable,
     wanted::{Uses, Wanted},
 };
-use self::{future::ResponseFuture, look::Look};
+use self::{
+    future::ResponseFuture,
+    look::{Form, Look},
+};
 
 /// Puts the [`Scope`] of a request into its extensions: the `model` in a JSON body or a form that is not too large, the model
 /// that the query names where no body is looked into, else the path.
@@ -88,11 +91,13 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let is_in_path = Scope::of_path(request.uri().path()).is_some();
-        let look = match self.wanted.is_read(is_in_path) {
-            true => Look::begin(&request, &self.wanted, is_in_path),
+        let is_decisive = self.wanted.is_decisive(is_in_path);
+        let form = match self.wanted.is_read(is_in_path) {
+            true => Form::of(&request, wanted::limit(is_decisive)),
             false => Ok(None),
         };
-        if let Ok(Some(look)) = look {
+        if let Ok(Some(form)) = form {
+            let look = Look::begin(form, &self.wanted, is_in_path);
             // The ready service goes along; the clone that stays behind is not ready.
             let clone = self.inner.clone();
             let inner = mem::replace(&mut self.inner, clone);
@@ -104,8 +109,8 @@ where
             let scope = scope.unwrap_or_else(|| of_path(uri));
             request.extensions_mut().insert(scope);
         }
-        if let Err(unreadable) = look
-            && self.wanted.is_decisive(is_in_path)
+        if let Err(unreadable) = form
+            && is_decisive
         {
             let found = Found::unreadable(self.wanted.clone(), unreadable);
             let found = found.beside_path(is_in_path);

@@ -3,10 +3,17 @@ use std::sync::Arc;
 use super::budget::Budget;
 
 /// The fields that are read from request bodies, besides the model for its limits.
+///
+/// Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
     /// Names of JSON fields, beside `model`.
-    fields: Arc<[Box<str>]>,
+    fields: Vec<Box<str>>,
     has_fields: bool,
     uses: Uses,
     budget: Budget,
@@ -33,27 +40,40 @@ impl Wanted {
         fields.retain(|field| **field != *MODEL);
         fields.sort_unstable();
         fields.dedup();
-        Self {
-            fields: fields.into(),
+        Self::of(fields, has_fields, uses, Budget::default())
+    }
+
+    fn of(fields: Vec<Box<str>>, has_fields: bool, uses: Uses, budget: Budget) -> Self {
+        let inner = Inner {
+            fields,
             has_fields,
             uses,
-            budget: Budget::default(),
+            budget,
+        };
+        Self {
+            inner: Arc::new(inner),
         }
     }
 
     /// Keeps only so much of all bodies together.
     #[cfg(test)]
     pub(super) fn with_budget(self, budget: Budget) -> Self {
-        Self { budget, ..self }
+        let Inner {
+            fields,
+            has_fields,
+            uses,
+            ..
+        } = &*self.inner;
+        Self::of(fields.clone(), *has_fields, *uses, budget)
     }
 
     pub(super) fn budget(&self) -> &Budget {
-        &self.budget
+        &self.inner.budget
     }
 
     /// Returns true if the body of a request is to be read. One with a deployment in its path has its scope there.
     pub(super) fn is_read(&self, is_in_path: bool) -> bool {
-        !is_in_path || self.has_fields || self.uses.is_replaced_beside_path
+        !is_in_path || self.inner.has_fields || self.inner.uses.is_replaced_beside_path
     }
 
     /// Returns true if the model in the body of a request decides.
@@ -62,7 +82,7 @@ impl Wanted {
             is_routed,
             is_replaced,
             is_replaced_beside_path,
-        } = self.uses;
+        } = self.inner.uses;
         is_routed || is_replaced_beside_path && is_in_path || is_replaced && !is_in_path
     }
 
@@ -72,13 +92,13 @@ impl Wanted {
             is_routed,
             is_replaced,
             is_replaced_beside_path,
-        } = self.uses;
-        self.has_fields || is_routed || is_replaced || is_replaced_beside_path
+        } = self.inner.uses;
+        self.inner.has_fields || is_routed || is_replaced || is_replaced_beside_path
     }
 
     /// How many fields there are, with the model.
     pub(super) fn len(&self) -> usize {
-        self.fields.len() + 1
+        self.inner.fields.len() + 1
     }
 
     /// The number of a field; 0 is the model.
@@ -92,7 +112,7 @@ impl Wanted {
         if is_model {
             return Some(0);
         }
-        let mut fields = self.fields.iter();
+        let mut fields = self.inner.fields.iter();
         let index = fields.position(|field| field.as_bytes() == name)?;
         Some(index + 1)
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Request};
 use tokio::time::Instant;
-use tower_spillover::{Selected, Tried};
+use tower_spillover::{Outcome, Selected, Tried, patience::AttemptLimit};
 
 use super::error::UpstreamError;
 use crate::{access_log::Progress, bounds::Deadline, dialect::Dialect};
@@ -14,6 +14,8 @@ pub(super) struct Attempt {
     tried: Option<Tried>,
     dialect: Dialect,
     deadline: Option<Deadline>,
+    /// Because of how long the client waits.
+    limit: Option<AttemptLimit>,
 }
 
 impl Attempt {
@@ -24,6 +26,7 @@ impl Attempt {
             tried: extensions.get::<Tried>().cloned(),
             dialect: Dialect::of(request.uri(), request.headers()),
             deadline: extensions.get().copied(),
+            limit: AttemptLimit::of(request),
         };
         if let (Some(progress), Some(selected), Some(tried)) = (
             extensions.get::<Progress>(),
@@ -38,6 +41,18 @@ impl Attempt {
     /// Of the request as a whole.
     pub(super) fn time_left(&self) -> Option<Duration> {
         Some(self.deadline?.at - Instant::now())
+    }
+
+    /// Until another backend should be asked, if that is before so much time.
+    pub(super) fn limit(&self, timeout: Duration) -> Option<Duration> {
+        let limit = self.limit.as_ref()?.duration();
+        (limit < timeout).then_some(limit)
+    }
+
+    /// Ends the attempt at its limit, if another backend can be asked then; else it goes on.
+    pub(super) fn end_at_limit(&mut self, now: Instant) -> Option<Outcome> {
+        let limit = self.limit.take()?;
+        limit.may_move_on(now).then(|| limit.outcome())
     }
 
     /// Of the backend in its pool.

@@ -26,6 +26,7 @@ enum Kind {
     Unprocessed,
     Broken,
     Timeout(Duration),
+    Late,
     RequestBody,
     LargeRequest(BodyTooLarge),
     SlowRequest(Duration),
@@ -36,6 +37,14 @@ impl UpstreamError {
         Self {
             kind: Kind::Timeout(after),
             detail: format!("no response head within {} s", after.as_secs_f64()),
+        }
+    }
+
+    /// No answer within the share of the client's time.
+    pub(super) fn late() -> Self {
+        Self {
+            kind: Kind::Late,
+            detail: "no response head within the client's patience".into(),
         }
     }
 
@@ -84,6 +93,10 @@ impl UpstreamError {
                     "The backend did not answer within {} s.",
                     after.as_secs_f64()
                 ),
+            ),
+            Kind::Late => (
+                ErrorKind::Timeout,
+                "The backend did not answer in time.".into(),
             ),
             Kind::RequestBody => return GatewayError::incomplete_request(),
             Kind::LargeRequest(error) => (ErrorKind::TooLarge, error.to_string()),

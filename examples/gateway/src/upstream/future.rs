@@ -1,16 +1,16 @@
 use std::{
     convert::Infallible,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use http::Response;
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
-use tower_spillover::connection::Unprocessed;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tower_spillover::{Outcome, connection::Unprocessed};
 
-use super::{attempt::Attempt, body::UpstreamBody, exchange::Exchange};
+use super::{attempt::Attempt, body::UpstreamBody, error::UpstreamError, exchange::Exchange};
 
 pin_project! {
     /// The response of the backend, or one in its place.
@@ -19,6 +19,7 @@ pin_project! {
         exchange: Exchange,
         #[pin]
         sleep: Sleep,
+        deadline: Instant,
         timeout: Duration,
         attempt: Attempt,
     }
@@ -26,9 +27,12 @@ pin_project! {
 
 impl ResponseFuture {
     pub(super) fn new(exchange: Exchange, timeout: Duration, attempt: Attempt) -> Self {
+        let now = Instant::now();
+        let limit = attempt.limit(timeout).unwrap_or(timeout);
         Self {
             exchange,
-            sleep: sleep(timeout),
+            sleep: sleep_until(now + limit),
+            deadline: now + timeout,
             timeout,
             attempt,
         }
@@ -39,12 +43,21 @@ impl Future for ResponseFuture {
     type Output = Result<Response<UpstreamBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
+        let mut this = self.project();
         let error = match this.exchange.poll(cx) {
             Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
             Poll::Ready(Err(error)) => error,
-            Poll::Pending if this.sleep.poll(cx).is_ready() => this.attempt.time_out(*this.timeout),
-            Poll::Pending => return Poll::Pending,
+            Poll::Pending => loop {
+                ready!(this.sleep.as_mut().poll(cx));
+                let now = Instant::now();
+                if now >= *this.deadline {
+                    break this.attempt.time_out(*this.timeout);
+                }
+                if let Some(outcome) = this.attempt.end_at_limit(now) {
+                    return Poll::Ready(Ok(late(this.attempt, outcome)));
+                }
+                this.sleep.as_mut().reset(*this.deadline);
+            },
         };
         let (backend, detail) = (this.attempt.backend(), error.detail());
         let is_unprocessed = error.is_unprocessed();
@@ -60,4 +73,12 @@ impl Future for ResponseFuture {
         }
         Poll::Ready(Ok(response))
     }
+}
+
+/// The end of an attempt that leaves time for another backend. A client gets it only if that is gone.
+fn late(attempt: &Attempt, outcome: Outcome) -> Response<UpstreamBody> {
+    let error = UpstreamError::late().into_client_error();
+    let mut response = error.into_response(attempt.dialect());
+    response.extensions_mut().insert(outcome);
+    response
 }

@@ -1,6 +1,10 @@
 //! Requests that belong to a backend.
 
-use super::{places::limited, waiting::poll, *};
+use super::{
+    places::limited,
+    waiting::{poll, wait},
+    *,
+};
 
 fn select_for(pool: &Pool, affinity: Affinity, now: Instant) -> Result<Selected, Exhausted> {
     let query = Query::new().affinity(affinity);
@@ -225,11 +229,13 @@ fn one_that_waits_for_another_backend_leaves_the_place_to_the_next() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     let [at_a, _at_b] = [0, 1].map(|_| select(&pool, now));
-    let [mut for_b, mut for_any] = super::waiting::waiting(&pool);
+    let to_b = Query::new().affinity(Affinity::to("b").pinned());
+    let mut for_b = wait(&pool, &to_b, now);
+    let mut for_any = wait(&pool, &Query::new(), now);
     at_a.release();
     assert!(poll(&mut for_b) && !poll(&mut for_any));
-    let looked = select_for(&pool, Affinity::to("b").pinned(), now);
-    for_b.pass_on(looked.as_ref().ok(), now);
+    assert!(select_for(&pool, Affinity::to("b").pinned(), now).is_err());
+    for_b.missed(now);
     assert!(poll(&mut for_any) && !poll(&mut for_b));
 }
 

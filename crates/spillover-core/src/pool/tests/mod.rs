@@ -12,6 +12,8 @@ mod places;
 mod reload;
 mod resend;
 mod scopes;
+mod silence;
+mod strikes;
 mod waiting;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -294,10 +296,10 @@ fn a_probe_that_outlasts_its_lease_opens_the_backend() {
 
     let answered = due + SECOND * 15;
     assert_eq!(
-        slow.record(&Outcome::success(), answered),
+        slow.record(&Outcome::success(), answered).change(),
         Some(Change::Opened)
     );
-    assert_eq!(second.record(&Outcome::success(), answered), None);
+    assert_eq!(second.record(&Outcome::success(), answered).change(), None);
     assert_eq!(select(&pool, answered).backend().label(), "a");
 }
 
@@ -310,7 +312,7 @@ fn a_probe_that_outlasts_its_lease_does_not_undo_a_later_failure() {
     let slow = select(&pool, due);
     let later = due + SECOND * 10;
     select(&pool, later).record(&Outcome::failing(SECOND), later);
-    assert_eq!(slow.record(&Outcome::success(), later), None);
+    assert_eq!(slow.record(&Outcome::success(), later).change(), None);
     assert_eq!(select(&pool, later).backend().label(), "b");
 }
 
@@ -406,21 +408,27 @@ fn only_what_closes_or_opens_a_backend_is_a_change() {
     let failing = Outcome::failing(SECOND);
     let open = select(&pool, now);
 
-    assert_eq!(open.record(&Outcome::success(), now), None);
-    assert_eq!(open.record(&throttled, now), Some(Change::Closed));
-    assert_eq!(open.record(&throttled, now), None);
+    assert_eq!(open.record(&Outcome::success(), now).change(), None);
+    assert_eq!(open.record(&throttled, now).change(), Some(Change::Closed));
+    assert_eq!(open.record(&throttled, now).change(), None);
     let later = now + SECOND;
-    assert_eq!(open.record(&throttled, later), Some(Change::Closed));
+    assert_eq!(
+        open.record(&throttled, later).change(),
+        Some(Change::Closed)
+    );
 
     let much_later = later + SECOND;
-    assert_eq!(open.record(&failing, much_later), Some(Change::Closed));
-    assert_eq!(open.record(&failing, much_later), None);
+    assert_eq!(
+        open.record(&failing, much_later).change(),
+        Some(Change::Closed)
+    );
+    assert_eq!(open.record(&failing, much_later).change(), None);
     let due = much_later + SECOND;
-    assert_eq!(select(&pool, due).record(&failing, due), None);
+    assert_eq!(select(&pool, due).record(&failing, due).change(), None);
     let due = due + SECOND;
     let probe = select(&pool, due);
     assert_eq!(
-        probe.record(&Outcome::client_error(), due),
+        probe.record(&Outcome::client_error(), due).change(),
         Some(Change::Opened)
     );
 }

@@ -236,19 +236,21 @@ fn a_place_that_gets_free_wakes_one_in_each_pool() {
         let old = limited([("a", 1, 1)]);
         let new = reload(&old, [backend("a").max_concurrency(1)]);
         let held = select(if is_held_in_old { &old } else { &new }, now);
-        let [mut in_old, mut second_in_old] = waiting(&old);
-        let [mut in_new, mut second_in_new] = waiting(&new);
+        let [mut in_old, mut second_in_old] = waiting(&old, now);
+        let [mut in_new, mut second_in_new] = waiting(&new, now);
         held.release();
         assert!(poll(&mut in_old) && poll(&mut in_new));
         assert!(!poll(&mut second_in_old) && !poll(&mut second_in_new));
 
         // One of them takes it; the other one waits on, and its turn is not lost.
         let taken = select(&new, now);
-        in_new.pass_on(Some(&taken), now);
-        in_old.pass_on(None, now);
+        in_new.found(&taken, now);
+        in_old.missed(now);
+        assert!(poll(&mut second_in_new));
+        second_in_new.missed(now);
         assert!(!poll(&mut in_old) && !poll(&mut second_in_old));
         taken.release();
-        assert!(poll(&mut second_in_old) && poll(&mut second_in_new));
+        assert!(poll(&mut in_old) && poll(&mut second_in_new));
     }
 }
 
@@ -258,18 +260,19 @@ fn whoever_waits_is_woken_at_the_limit_of_its_own_pool() {
     let old = limited([("a", 1, 3)]);
     let new = reload(&old, [backend("a").max_concurrency(1)]);
     let held = [0, 1, 2].map(|_| select(&old, now));
-    let [mut in_old, mut second_in_old] = waiting(&old);
-    let [mut in_new] = waiting(&new);
+    let [mut in_old] = waiting(&old, now);
+    let [mut in_new] = waiting(&new, now);
     let [first, second, third] = held;
     first.release();
     assert!(poll(&mut in_old));
+    in_old.missed(now);
     // It looks in vain, as long as it waits for the last one.
     assert!(poll(&mut in_new) && !new.has_candidate(&Query::new(), now));
-    in_new.pass_on(None, now);
+    in_new.missed(now);
     second.release();
-    assert!(!poll(&mut second_in_old));
+    assert!(!poll(&mut in_old));
     assert!(poll(&mut in_new));
-    in_new.pass_on(None, now);
+    in_new.missed(now);
     third.release();
     assert!(poll(&mut in_new) && new.has_candidate(&Query::new(), now));
 }
@@ -279,16 +282,16 @@ fn a_pool_that_is_gone_is_told_of_no_places() {
     let now = Instant::now();
     let old = limited([("a", 1, 1)]);
     let new = reload(&old, [backend("a").max_concurrency(3)]);
-    let bell = Arc::downgrade(&old.inner.bell);
+    let queue = Arc::downgrade(&old.inner.queue);
     let under_way = select(&old, now);
     drop(old);
-    assert!(bell.upgrade().is_some());
+    assert!(queue.upgrade().is_some());
     drop(under_way);
-    assert!(bell.upgrade().is_none());
+    assert!(queue.upgrade().is_none());
 
     // At its limit, nobody is.
     let [one, two] = [0, 1].map(|_| select(&new, now));
-    let [mut waiting] = waiting(&new);
+    let [mut waiting] = waiting(&new, now);
     drop((one, two));
     assert!(!poll(&mut waiting));
 }
@@ -305,12 +308,12 @@ fn a_list_that_is_no_pool_is_refused_and_leaves_the_old_one_as_it_was() {
         InvalidPool::DuplicateLabel("a".into())
     );
     let held = select(&old, now);
-    let [mut first] = waiting(&old);
+    let [mut first] = waiting(&old, now);
     held.release();
     assert!(!poll(&mut first));
 }
 
-/// As in one pool, but with two that have other limits: a wake-up that is lost is waited for for ever.
+/// As in one pool, but with two that have other limits: a call that is lost is waited for for ever.
 #[test]
 fn nobody_waits_for_ever() {
     let now = Instant::now();
@@ -322,7 +325,7 @@ fn nobody_waits_for_ever() {
             scope.spawn(move || {
                 let mut rng = SmallRng::seed_from_u64(seed);
                 for _ in 0..300 {
-                    take_in_turn(pool, now, rng.random_ratio(1, 4));
+                    take_in_turn(pool, Scope::WHOLE, now, rng.random_ratio(1, 4));
                 }
             });
         }

@@ -1,4 +1,4 @@
-//! Who waits for a place, and who is woken.
+//! Which of the requests that wait is called, and when it may look.
 
 use std::task::{Context, Poll, Waker};
 
@@ -7,62 +7,76 @@ use super::{
     *,
 };
 
-/// Whether it is woken.
-pub(super) fn poll(freed: &mut Freed) -> bool {
-    let poll = freed.poll_freed(&mut Context::from_waker(Waker::noop()));
+const MS: Duration = Duration::from_millis(1);
+
+/// Returns whether it is called.
+pub(super) fn poll(waiter: &mut Waiter) -> bool {
+    let poll = waiter.poll_called(&mut Context::from_waker(Waker::noop()));
     poll == Poll::Ready(())
 }
 
-/// So many that wait, in this order.
-pub(super) fn waiting<const N: usize>(pool: &Pool) -> [Freed; N] {
-    std::array::from_fn(|_| {
-        let mut freed = pool.freed();
-        assert!(!poll(&mut freed));
-        freed
-    })
+pub(super) fn wait(pool: &Pool, query: &Query<'_>, now: Instant) -> Waiter {
+    let mut waiter = pool.wait(query);
+    if poll(&mut waiter) {
+        // The first looks once at once.
+        waiter.missed(now);
+    }
+    waiter
+}
+
+/// So many that wait, in this order and in one line.
+pub(super) fn waiting<const N: usize>(pool: &Pool, now: Instant) -> [Waiter; N] {
+    std::array::from_fn(|_| wait(pool, &Query::new(), now))
+}
+
+fn scoped(pool: &Pool, scope: &str, now: Instant) -> Waiter {
+    wait(pool, &Query::new().scope(Scope::of(scope)), now)
 }
 
 #[test]
-fn a_place_wakes_one_that_waits_and_the_next_place_the_next() {
+fn a_place_calls_the_first_and_the_next_place_the_next() {
     let now = Instant::now();
     let pool = limited([("a", 1, 2)]);
     let [one, two] = [0, 1].map(|_| select(&pool, now));
-    let [mut first, mut second, mut third] = waiting(&pool);
+    let [mut first, mut second, mut third] = waiting(&pool, now);
 
     one.release();
     assert!(poll(&mut first));
     assert!(!poll(&mut second) && !poll(&mut third));
     let taken = select(&pool, now);
-    first.pass_on(Some(&taken), now);
-    assert!(!poll(&mut second) && !poll(&mut third));
+    first.found(&taken, now);
+    // It is the first now, and looks: there is nothing.
+    assert!(poll(&mut second) && !poll(&mut third));
+    second.missed(now);
 
     two.release();
     assert!(poll(&mut second) && !poll(&mut third));
 }
 
 #[test]
-fn only_a_backend_that_was_full_wakes() {
+fn only_a_backend_that_was_full_calls() {
     let now = Instant::now();
     let pool = limited([("a", 1, 2)]);
     let one = select(&pool, now);
-    let [mut first] = waiting(&pool);
+    let [mut first] = waiting(&pool, now);
     one.release();
     assert!(!poll(&mut first));
 }
 
 #[test]
-fn two_places_that_get_free_before_anybody_looks_wake_two() {
+fn two_places_that_get_free_before_any_request_looks_are_taken_by_two_at_once() {
     let now = Instant::now();
     let pool = limited([("a", 1, 2)]);
     let held = [0, 1].map(|_| select(&pool, now));
-    let [mut first, mut second, mut third] = waiting(&pool);
+    let [mut first, mut second, mut third] = waiting(&pool, now);
     drop(held);
     assert!(poll(&mut first) && !poll(&mut second));
-    let one = select(&pool, now);
-    first.pass_on(Some(&one), now);
+    first.found(&select(&pool, now), now);
     assert!(poll(&mut second));
-    let two = select(&pool, now);
-    second.pass_on(Some(&two), now);
+    assert_eq!(second.turn(now), Turn::Now);
+    second.found(&select(&pool, now), now);
+    assert!(poll(&mut third));
+    third.missed(now);
     assert!(!poll(&mut third));
 }
 
@@ -71,113 +85,265 @@ fn one_that_is_dropped_passes_its_turn_on() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
-    let [first, mut second, mut third, mut fourth] = waiting(&pool);
+    let [first, mut second, mut third, fourth] = waiting(&pool, now);
 
     held.release();
-    // It was woken, and never ran.
+    // It was called, and never ran.
     drop(first);
     assert!(poll(&mut second));
     // It ran, and never looked.
     drop(second);
     assert!(poll(&mut third));
-    assert!(!poll(&mut fourth));
-    // It waits no more, and nobody was woken for it.
-    drop(third);
-    assert!(poll(&mut fourth));
+    // One in the middle goes, and none is called for it.
+    drop(fourth);
+    assert!(!poll(&mut third));
 }
 
 #[test]
-fn one_whose_place_was_taken_waits_on_and_wakes_nobody() {
+fn one_whose_place_was_taken_stays_the_first() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
-    let [mut first, mut second] = waiting(&pool);
+    let [mut first, mut second] = waiting(&pool, now);
     held.release();
     let taken = select(&pool, now);
     assert!(poll(&mut first));
-    first.pass_on(None, now);
+    first.missed(now);
     assert!(!poll(&mut first) && !poll(&mut second));
 
-    // Whoever took it wakes again.
     taken.release();
-    assert!(poll(&mut second) && !poll(&mut first));
+    assert!(poll(&mut first) && !poll(&mut second));
 }
 
 #[test]
-fn one_for_whom_the_place_is_closed_leaves_it_to_others() {
+fn a_place_that_is_closed_for_one_scope_is_left_to_the_next_line() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
-    let [mut first, mut second, mut third] = waiting(&pool);
+    let mut lines = ["one", "two", "three"].map(|scope| scoped(&pool, scope, now));
+    let mut second = scoped(&pool, "one", now);
     held.release();
-    assert!(poll(&mut first));
-    first.pass_on(None, now);
-    assert!(!poll(&mut first));
-    assert!(poll(&mut second));
-    second.pass_on(None, now);
-    assert!(poll(&mut third));
-    third.pass_on(None, now);
+    for waiter in &mut lines {
+        assert!(poll(waiter));
+        waiter.missed(now);
+    }
+    // It went round once: those that wait do not call each other for ever.
+    assert!(
+        lines
+            .iter_mut()
+            .chain([&mut second])
+            .all(|waiter| !poll(waiter))
+    );
 
-    // It went round: those that wait do not wake each other for ever.
-    assert!(poll(&mut first));
-    first.pass_on(None, now);
-    assert!(!poll(&mut first) && !poll(&mut second) && !poll(&mut third));
-
-    // The next place goes round anew.
+    // The next place goes round anew, from the oldest.
     drop(select(&pool, now));
-    assert!(poll(&mut second));
+    assert!(poll(&mut lines[0]) && !poll(&mut lines[1]));
 }
 
 #[test]
-fn one_that_got_a_place_elsewhere_leaves_this_one_to_others() {
+fn places_go_to_the_oldest_of_all_lines() {
+    let now = Instant::now();
+    let pool = limited([("a", 1, 1)]);
+    let mut held = select(&pool, now);
+    let scopes = ["one", "one", "two", "one", "two"];
+    let mut waiting: Vec<_> = scopes
+        .iter()
+        .map(|scope| Some(scoped(&pool, scope, now)))
+        .collect();
+    for next in 0..waiting.len() {
+        held.release();
+        let mut found = waiting[next].take().unwrap();
+        assert!(poll(&mut found), "{next}");
+        held = select(&pool, now);
+        found.found(&held, now);
+        // Those that became the first of a line look in vain.
+        for waiter in waiting.iter_mut().flatten() {
+            if poll(waiter) {
+                waiter.missed(now);
+            }
+        }
+    }
+}
+
+#[test]
+fn one_that_found_another_backend_leaves_this_one_to_others() {
     let now = Instant::now();
     let unlimited = Backend::builder("b").url("http://b").priority(2).build();
     let limited = Backend::builder("a").url("http://a").max_concurrency(1);
     let pool = Pool::new([limited.build().unwrap(), unlimited.unwrap()]).unwrap();
     throttle(&pool, 1, SECOND, now);
     let held = select(&pool, now);
-    let [mut first, mut second] = waiting(&pool);
+    let [mut first, mut second] = waiting(&pool, now);
     held.release();
     assert!(poll(&mut first));
     let tried = Tried::new();
     tried.mark(0);
     let elsewhere = pool.select(&tried, Scope::WHOLE, now + SECOND, 0);
-    first.pass_on(Some(&elsewhere.expect("it opened")), now + SECOND);
+    first.found(&elsewhere.expect("it opened"), now + SECOND);
     assert!(poll(&mut second));
+    assert_eq!(second.turn(now + SECOND), Turn::Now);
 }
 
 #[test]
-fn what_is_closed_for_all_is_passed_to_nobody() {
+fn a_place_that_is_closed_for_all_is_left_to_none() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
-    let [mut first, mut second] = waiting(&pool);
+    let [mut one, mut two] = ["one", "two"].map(|scope| scoped(&pool, scope, now));
     throttle(&pool, 0, SECOND, now);
     held.release();
-    assert!(poll(&mut first));
-    first.pass_on(None, now);
-    assert!(!poll(&mut first) && !poll(&mut second));
+    assert!(poll(&mut one));
+    one.missed(now);
+    assert!(!poll(&mut one) && !poll(&mut two));
 }
 
 #[test]
-fn a_place_at_a_failing_backend_is_passed_on() {
+fn a_request_that_comes_later_is_told_of_those_it_would_overtake() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    let tried = Tried::new();
+    tried.mark(0);
+    let (query, at_b) = (Query::new(), Query::new().tried(&tried));
+    let to_a = Query::new().affinity(Affinity::to("a").pinned());
+    let other = Query::new().scope(Scope::of("other"));
+    assert!(!pool.is_waited_for(&query));
+    let waiter = wait(&pool, &query, now);
+    let overtakes = |query: &Query<'_>| pool.is_waited_for(query);
+    assert!(overtakes(&query) && overtakes(&query.affinity(Affinity::of("key"))));
+    assert!(!overtakes(&at_b) && !overtakes(&to_a) && !overtakes(&other));
+    drop(waiter);
+    assert!(!overtakes(&query));
+}
+
+#[test]
+fn after_an_opening_requests_are_let_go_one_by_one() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    throttle(&pool, 0, SECOND, now);
+    let mut waiting: Vec<_> = waiting::<40>(&pool, now).into();
+    now += SECOND;
+    let mut let_go = |now: Instant| {
+        let mut count = 0;
+        while let Turn::Now = waiting[0].turn(now) {
+            waiting.remove(0).found(&select(&pool, now), now);
+            count += 1;
+        }
+        (count, waiting[0].turn(now))
+    };
+    for count in [1, 1, 2, 4, 8] {
+        assert_eq!(let_go(now), (count, Turn::At(now + 50 * MS)));
+        now += 50 * MS;
+    }
+}
+
+#[test]
+fn one_that_is_refused_waits_on_at_its_place() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    throttle(&pool, 0, SECOND, now);
+    let tried = Tried::new();
+    let query = Query::new().tried(&tried).again();
+    let mut first = wait(&pool, &query, now);
+    let [mut second] = waiting(&pool, now);
+    now += SECOND;
+    first.keep_place(&tried);
+    let selected = select(&pool, now);
+    tried.mark(0);
+    first.found(&selected, now);
+    assert!(poll(&mut second));
+    assert!(matches!(second.turn(now), Turn::At(_)));
+
+    selected.record(&Outcome::throttled(SECOND), now);
+    tried.mark_limited(0);
+    first = wait(&pool, &query, now);
+    assert_eq!(second.turn(now + SECOND), Turn::Behind);
+    assert_eq!(first.turn(now + SECOND), Turn::Now);
+    assert!(
+        pool.select_by(&Weighted::default(), &query, now + SECOND, 0)
+            .is_ok()
+    );
+}
+
+#[test]
+fn an_opening_is_that_of_a_backend_which_may_take_the_request() {
+    let now = Instant::now();
+    let pool = limited([("a", 1, 1), ("b", 2, 1), ("c", 3, 1)]);
+    let tried = Tried::new();
+    let query = Query::new().tried(&tried).again();
+    let opening = || {
+        pool.opening(&query, now)
+            .map(|it| (it.wait(), it.is_full()))
+    };
+    throttle(&pool, 0, SECOND * 2, now);
+    fail(&pool, 1, SECOND * 3, now);
+    throttle(&pool, 2, SECOND * 5, now);
+    assert_eq!(opening(), Some((SECOND * 2, false)));
+    tried.mark(0);
+    assert_eq!(opening(), Some((SECOND * 3, false)));
+    tried.mark(1);
+    tried.mark(2);
+    assert_eq!(opening(), None);
+    // It refused because of a limit: that will be over.
+    tried.mark_limited(2);
+    assert_eq!(opening(), Some((SECOND * 5, false)));
+}
+
+#[test]
+fn a_backend_that_fails_is_not_merely_full() {
+    let now = Instant::now();
+    let pool = limited([("a", 1, 1), ("b", 2, 1)]);
+    let _held = [0, 1].map(|_| select(&pool, now));
+    let is_full = || pool.opening(&Query::new(), now).unwrap().is_full();
+    assert!(is_full());
+    throttle(&pool, 0, SECOND, now);
+    assert!(is_full());
+    fail(&pool, 1, SECOND, now);
+    assert!(!is_full());
+}
+
+#[test]
+fn a_query_for_open_backends_leaves_out_the_last_resort() {
+    let now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    fail(&pool, 0, SECOND, now);
+    let select = |query: Query<'_>| pool.select_by(&Weighted::default(), &query, now, 0).is_ok();
+    let pinned = Query::new().affinity(Affinity::to("a").pinned());
+    assert!(select(Query::new()) && select(pinned));
+    assert!(!select(Query::new().open_only()) && !select(pinned.open_only()));
+}
+
+#[test]
+fn two_places_that_get_free_at_once_are_taken_by_two_lines() {
+    let now = Instant::now();
+    let pool = limited([("a", 1, 2)]);
+    let held = [0, 1].map(|_| select(&pool, now));
+    let [mut one, mut two] = ["one", "two"].map(|scope| scoped(&pool, scope, now));
+    // The second leaves a backend that is no longer full.
+    drop(held);
+    assert!(poll(&mut one) && !poll(&mut two));
+    let taken = select(&pool, now);
+    one.found(&taken, now);
+    assert!(poll(&mut two));
+}
+
+#[test]
+fn one_that_is_dropped_after_a_miss_of_another_line_passes_its_turn_on() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
-    let [mut first, mut second] = waiting(&pool);
-    fail(&pool, 0, SECOND * 10, now);
+    let [one, mut two] = ["one", "two"].map(|scope| scoped(&pool, scope, now));
+    // The second looks in vain, and says so only after the place got free for the first.
+    let place_was_left = pool.has_free_place(now);
     held.release();
-    assert!(poll(&mut first));
-    // It is closed for the scope of the first; for the second it is the last resort.
-    first.pass_on(None, now);
-    assert!(poll(&mut second));
-    assert!(pool.select(&Tried::new(), Scope::WHOLE, now, 0).is_ok());
+    pool.queue().missed(&two.spot, place_was_left);
+    drop(one);
+    assert!(poll(&mut two));
 }
 
-/// Each thread waits for a place, has it for a moment, and gives it back; some give up while they wait. When a wake-up is
-/// lost, those that wait for it do so for ever.
+/// Each thread waits for a place, has it for a moment, and gives it back; some give up while they wait. When a call is lost,
+/// those that wait for it do so for ever.
 #[test]
-fn nobody_waits_for_ever() {
+fn no_request_waits_for_ever() {
     const THREADS: u64 = 8;
     let now = Instant::now();
     let pool = limited([("a", 1, 2)]);
@@ -188,7 +354,8 @@ fn nobody_waits_for_ever() {
                 let mut rng = SmallRng::seed_from_u64(seed);
                 for _ in 0..500 {
                     let gives_up = rng.random_ratio(1, 4);
-                    take_in_turn(pool, now, gives_up);
+                    let scope = Scope::of(["one", "two", "three"][rng.random_range(0..3)]);
+                    take_in_turn(pool, scope, now, gives_up);
                 }
             });
         }
@@ -197,7 +364,7 @@ fn nobody_waits_for_ever() {
 }
 
 /// Parks until it has a place, which it then has for a moment; or gives up once it waits.
-pub(super) fn take_in_turn(pool: &Pool, now: Instant, gives_up: bool) {
+pub(super) fn take_in_turn(pool: &Pool, scope: Scope, now: Instant, gives_up: bool) {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -206,22 +373,23 @@ pub(super) fn take_in_turn(pool: &Pool, now: Instant, gives_up: bool) {
     }
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut cx = Context::from_waker(&waker);
-    let mut freed = pool.freed();
+    let mut waiter = pool.wait(&Query::new().scope(scope));
     loop {
-        let _ = freed.poll_freed(&mut cx);
-        let taken = pool.select(&Tried::new(), Scope::WHOLE, now, 0).ok();
-        freed.pass_on(taken.as_ref(), now);
-        if taken.is_some() {
-            std::thread::yield_now();
-            return;
-        }
-        if gives_up {
-            return;
-        }
-        while freed.poll_freed(&mut cx).is_pending() {
+        while waiter.poll_called(&mut cx).is_pending() {
+            if gives_up {
+                return;
+            }
             std::thread::park_timeout(SECOND);
             let waited = Instant::now().saturating_duration_since(now);
             assert!(waited < SECOND * 60, "it waits for ever");
+        }
+        match pool.select(&Tried::new(), scope, now, 0) {
+            Ok(taken) => {
+                waiter.found(&taken, now);
+                std::thread::yield_now();
+                return;
+            }
+            Err(_) => waiter.missed(now),
         }
     }
 }

@@ -138,13 +138,13 @@ async fn a_place_wakes_one_and_one_that_goes_away_leaves_it_to_the_next() {
     drop(waiting.remove(0));
     assert_eq!(woken(&waiting), 1);
 
-    // Somebody else was quicker: it waits on, and wakes nobody.
+    // Another request was quicker: it waits on, and wakes no other.
     let quicker = occupy(&pool).await;
     assert_pending!(waiting[0].poll());
     assert_eq!(woken(&waiting), 0);
     quicker.release();
-    assert!(waiting[1].is_woken() && !waiting[0].is_woken());
-    let response = assert_ready_ok!(waiting[1].poll());
+    assert!(waiting[0].is_woken() && !waiting[1].is_woken());
+    let response = assert_ready_ok!(waiting[0].poll());
     assert_eq!(response.body().index(), 0);
 }
 
@@ -170,12 +170,51 @@ async fn a_place_that_is_closed_for_the_one_it_wakes_is_left_to_the_next() {
     refused.record(&Outcome::throttled(5 * SECOND), Instant::now());
     refused.release();
 
-    for waits in &mut sent[..2] {
-        assert!(waits.is_woken());
-        assert_pending!(waits.poll());
-    }
+    assert!(sent[0].is_woken());
+    assert_pending!(sent[0].poll());
+    // The second of the scope has nothing to look for.
+    assert!(!sent[1].is_woken());
     assert!(sent[2].is_woken());
     assert_eq!(assert_ready_ok!(sent[2].poll()).status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_backend_is_waited_for_before_one_that_fails_is_asked() {
+    let pool = pool([("fails", 1), ("full", 2)]);
+    record(&pool, 0, Outcome::failing(9 * SECOND));
+    let one = occupy(&pool).await;
+    assert_eq!(one.index(), 1);
+    let mut sent = waiting(&pool, 5 * SECOND);
+    assert_pending!(sent.poll());
+    tokio::time::advance(SECOND).await;
+    assert_pending!(sent.poll());
+    one.release();
+    assert!(sent.is_woken());
+    assert_eq!(assert_ready_ok!(sent.poll()).body().index(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_of_the_wait_one_that_fails_is_the_last_resort() {
+    let pool = pool([("fails", 1), ("full", 2)]);
+    record(&pool, 0, Outcome::failing(9 * SECOND));
+    let _one = occupy(&pool).await;
+    let start = Instant::now();
+    let service = layer(&pool, WhenExhausted::Wait(SECOND)).layer(held());
+    let response = service.oneshot(request(&Tried::new())).await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), response.body().index()),
+        (200, 0)
+    );
+    assert_eq!(Instant::now() - start, SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_full_one_the_last_resort_is_not_waited_for() {
+    let pool = pool([("fails", 1), ("throttled", 2)]);
+    record(&pool, 0, Outcome::failing(9 * SECOND));
+    record(&pool, 1, Outcome::throttled(SECOND));
+    let mut sent = waiting(&pool, 5 * SECOND);
+    assert_eq!(assert_ready_ok!(sent.poll()).body().index(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -139,7 +139,7 @@ async fn whoever_is_outside_can_tell_that_none_would_take_it_now() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_attempts_of_one_request_the_later_does_not_wait_for_the_earlier_ones_backend() {
+async fn of_two_attempts_of_one_request_the_later_waits_for_another_backend() {
     let pool = throttled_for(2 * SECOND);
     let service = waiting(&pool, 10 * SECOND);
     let tried = Tried::new();
@@ -149,6 +149,110 @@ async fn of_two_attempts_of_one_request_the_later_does_not_wait_for_the_earlier_
     assert_pending!(second.poll());
     advance(2 * SECOND).await;
     assert_eq!(assert_ready_ok!(first.poll()).into_body(), "a");
-    let response = assert_ready_ok!(second.poll());
-    assert!(response.extensions().get::<Exhausted>().is_some());
+    advance(2 * SECOND).await;
+    assert_eq!(assert_ready_ok!(second.poll()).into_body(), "b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_tried_elsewhere_waits_for_what_is_left() {
+    let pool = throttled_for(2 * SECOND);
+    let tried = Tried::new();
+    tried.mark(0);
+    let mut sent = task::spawn(waiting(&pool, 10 * SECOND).oneshot(request(&tried)));
+    assert_pending!(sent.poll());
+    advance(4 * SECOND).await;
+    assert_eq!(assert_ready_ok!(sent.poll()).into_body(), "b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_failed_at_all_backends_has_nothing_to_wait_for() {
+    let pool = throttled_for(2 * SECOND);
+    let tried = Tried::new();
+    (0..2).for_each(|index| tried.mark(index));
+    let mut sent = task::spawn(waiting(&pool, 10 * SECOND).oneshot(request(&tried)));
+    assert_eq!(assert_ready_ok!(sent.poll()).status(), 429);
+    assert!(tried.is_exhausted());
+}
+
+/// Refuses every request for so long; what the tracker does, on a bare service.
+fn refusing(pool: &Pool, bound: Duration, wait: Duration) -> PrioritySelect<Inner> {
+    let refuse = Probe::new(move |request: Request<()>| async move {
+        let selected = selected(request.extensions());
+        let outcome = Outcome::throttled(wait);
+        selected.record(&outcome, Instant::now());
+        let mut response = Response::new(String::new());
+        *response.status_mut() = http::StatusCode::TOO_MANY_REQUESTS;
+        response.extensions_mut().insert(outcome);
+        Ok(response)
+    });
+    PrioritySelectLayer::new(pool.clone())
+        .when_exhausted(WhenExhausted::Wait(bound))
+        .layer(refuse)
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_refused_waits_on_within_its_bound() {
+    let pool = pool([("a", 1)]);
+    throttle(&pool, 0, SECOND);
+    let service = refusing(&pool, 5 * SECOND / 2, SECOND);
+    let tried = Tried::new();
+    let start = Instant::now();
+    let mut refused_at = Vec::new();
+    loop {
+        let response = service.clone().oneshot(request(&tried)).await.unwrap();
+        assert_eq!(response.status(), 429);
+        refused_at.push((Instant::now() - start).as_millis());
+        let is_last = response.extensions().get::<Exhausted>().is_some();
+        assert_eq!(tried.is_exhausted(), is_last);
+        if is_last {
+            break;
+        }
+    }
+    // The opening after the last is beyond the bound.
+    assert_eq!(refused_at, [1000, 2000]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_refused_is_not_overtaken() {
+    let pool = pool([("a", 1)]);
+    throttle(&pool, 0, SECOND);
+    let tried = Tried::new();
+    let first = refusing(&pool, 9 * SECOND, SECOND).oneshot(request(&tried));
+    let mut first = task::spawn(first);
+    let mut second = sent(waiting(&pool, 9 * SECOND));
+    assert_pending!(first.poll());
+    assert_pending!(second.poll());
+    advance(SECOND).await;
+    assert_eq!(assert_ready_ok!(first.poll()).status(), 429);
+    let mut again = task::spawn(waiting(&pool, 9 * SECOND).oneshot(request(&tried)));
+    assert_pending!(again.poll());
+    assert_pending!(second.poll());
+
+    advance(SECOND).await;
+    assert_pending!(second.poll());
+    assert!(again.is_woken());
+    assert_eq!(assert_ready_ok!(again.poll()).into_body(), "a");
+    assert!(second.is_woken());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_comes_later_waits_behind_those_of_its_scope_only() {
+    let pool = throttled_for(2 * SECOND);
+    let service = waiting(&pool, 10 * SECOND);
+    let mut first = sent(service.clone());
+    assert_pending!(first.poll());
+    advance(2 * SECOND).await;
+    // A backend is open, and the first was not polled yet.
+    let mut second = sent(service.clone());
+    assert_pending!(second.poll());
+    let mut other = request(&Tried::new());
+    other.extensions_mut().insert(Scope::of("other"));
+    let mut other = task::spawn(service.oneshot(other));
+    assert_eq!(assert_ready_ok!(other.poll()).into_body(), "a");
+
+    assert_eq!(assert_ready_ok!(first.poll()).into_body(), "a");
+    assert!(second.is_woken());
+    assert_pending!(second.poll());
+    advance(Duration::from_millis(50)).await;
+    assert_eq!(assert_ready_ok!(second.poll()).into_body(), "a");
 }

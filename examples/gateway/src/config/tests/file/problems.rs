@@ -100,6 +100,10 @@ fn wrong_types_and_values() {
             "idle: expected a duration from 1ms to 24h",
         ),
         (
+            with_pool("timeouts.first_token = '0s'"),
+            "first_token: expected a duration from 1ms to 24h",
+        ),
+        (
             with_pool("timeouts.connect = 'off'"),
             "connect: expected a duration",
         ),

@@ -1,10 +1,10 @@
 use std::time::SystemTime;
 
-/// Upstreams name dates: here, and nowhere else, the time of day enters.
+/// Upstreams and clients name dates: here, and nowhere else, the time of day enters.
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place where a date becomes a duration"
 )]
-pub(super) fn wall_clock() -> SystemTime {
+pub(crate) fn wall_clock() -> SystemTime {
     SystemTime::now()
 }

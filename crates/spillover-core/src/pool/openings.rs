@@ -1,0 +1,78 @@
+//! Which request came first after a throttle had ended.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{sync::AtomicU64, tick::Tick};
+
+/// The first request after each opening, by the place of its deadline. Only that one tells whether the wait was too short: a
+/// leaky bucket admits one request and refuses the next, and both are the truth.
+///
+/// Ticks stand for requests. Two that begin at one tick cannot be told apart, and neither counts as first.
+#[derive(Debug)]
+pub(super) struct Openings {
+    /// A bit for each place whose first request is not known to be answered. Usually none: then nothing else is read.
+    awaited: AtomicU64,
+    first: [AtomicU64; Openings::CAPACITY],
+}
+
+impl Openings {
+    pub(super) const CAPACITY: usize = u64::BITS as usize;
+
+    pub(super) fn is_any_awaited(&self) -> bool {
+        self.awaited.load(Relaxed) != 0
+    }
+
+    /// The places whose first request is not known to be answered.
+    pub(super) fn awaited(&self) -> impl Iterator<Item = usize> + use<> {
+        let mut bits = self.awaited.load(Relaxed);
+        std::iter::from_fn(move || {
+            let place = bits.trailing_zeros() as usize;
+            bits &= bits.wrapping_sub(1);
+            (place < Self::CAPACITY).then_some(place)
+        })
+    }
+
+    /// Awaits the first request of the next opening; returns the one of the last.
+    pub(super) fn expect(&self, place: usize) -> Option<Tick> {
+        let before = self.first[place].swap(NONE, Relaxed);
+        self.awaited.fetch_or(1 << place, Relaxed);
+        (before != SHARED)
+            .then(|| Tick::from_bits(before))
+            .flatten()
+    }
+
+    /// Notes a request that began after the opening.
+    pub(super) fn note(&self, place: usize, begun: Tick) {
+        let first = &self.first[place];
+        let held = first.compare_exchange(NONE, begun.get(), Relaxed, Relaxed);
+        if held == Err(begun.get()) {
+            // A failure does not matter: then another opening is awaited.
+            let _ = first.compare_exchange(begun.get(), SHARED, Relaxed, Relaxed);
+        }
+    }
+
+    pub(super) fn is_first(&self, place: usize, begun: Tick) -> bool {
+        self.first[place].load(Relaxed) == begun.get()
+    }
+
+    /// Awaits nothing more of this place.
+    pub(super) fn forget(&self, place: usize) {
+        self.first[place].store(SHARED, Relaxed);
+        self.awaited.fetch_and(!(1 << place), Relaxed);
+    }
+}
+
+impl Default for Openings {
+    fn default() -> Self {
+        Self {
+            awaited: AtomicU64::new(0),
+            first: std::array::from_fn(|_| AtomicU64::new(SHARED)),
+        }
+    }
+}
+
+/// No request began since the opening. A tick is never zero.
+const NONE: u64 = 0;
+
+/// No request counts as first.
+const SHARED: u64 = u64::MAX;

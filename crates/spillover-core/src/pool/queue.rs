@@ -1,0 +1,273 @@
+//! The requests that wait for a backend, in the order of their coming.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use tokio::time::Instant;
+
+use super::{Query, Turn, pace::Pace, tried::WORDS};
+
+/// One line for each set of backends and scope, so that no request waits behind one that waits for something else.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// How many wait: usually none, and then nothing is locked.
+    waiting: AtomicUsize,
+    lines: Mutex<Lines>,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    latest_ticket: u64,
+    /// How often a full backend had a place again. The first of each line looks once for each.
+    rung: u64,
+    /// How many places at full backends got free and were not taken, as far as is known.
+    free_places: u32,
+    by_key: HashMap<Key, Line>,
+}
+
+/// The properties that all requests of a line share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    scope: u64,
+    /// The backend that they are pinned to.
+    only: Option<usize>,
+    excluded: [u64; WORDS],
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    /// By ticket.
+    waiting: VecDeque<Waiting>,
+    pace: Pace,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    ticket: u64,
+    waker: Option<Waker>,
+    is_called: bool,
+    /// True between a call and the report of what came of it.
+    is_looking: bool,
+    /// How often it had been rung when it looked last.
+    looked_at: u64,
+}
+
+/// Where one request stands. Tickets are unique.
+#[derive(Debug)]
+pub(super) struct Spot {
+    key: Key,
+    pub(super) ticket: u64,
+}
+
+impl Queue {
+    /// Returns whether requests wait that this one would overtake.
+    pub(super) fn is_waited_for(&self, query: &Query<'_>, only: Option<usize>) -> bool {
+        self.waiting.load(Relaxed) != 0 && self.lock().by_key.contains_key(&Key::of(query, only))
+    }
+
+    /// Enters a line: at the end, or where the request stood before.
+    pub(super) fn enter(
+        &self,
+        query: &Query<'_>,
+        only: Option<usize>,
+        ticket: Option<u64>,
+    ) -> Spot {
+        let key = Key::of(query, only);
+        let mut lines = self.lock();
+        self.waiting.fetch_add(1, Relaxed);
+        let ticket = ticket.unwrap_or_else(|| lines.next_ticket());
+        let line = lines.by_key.entry(key).or_default();
+        let place = line.place(ticket).unwrap_or_else(|place| place);
+        // The first looks once more: since the choice that failed a backend may have opened.
+        let waiting = Waiting {
+            ticket,
+            waker: None,
+            is_called: place == 0,
+            is_looking: false,
+            looked_at: 0,
+        };
+        line.waiting.insert(place, waiting);
+        Spot { key, ticket }
+    }
+
+    pub(super) fn poll_called(&self, spot: &Spot, cx: &mut Context<'_>) -> Poll<()> {
+        let mut lines = self.lock();
+        let rung = lines.rung;
+        let Some(waiting) = lines.waiting(spot) else {
+            return Poll::Pending;
+        };
+        if mem::take(&mut waiting.is_called) {
+            waiting.is_looking = true;
+            waiting.looked_at = rung;
+            return Poll::Ready(());
+        }
+        match &mut waiting.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => waiting.waker = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    pub(super) fn turn(&self, spot: &Spot, now: Instant) -> Turn {
+        let mut lines = self.lock();
+        let has_free_place = lines.free_places > 0;
+        let Some(line) = lines.by_key.get_mut(&spot.key) else {
+            return Turn::Behind;
+        };
+        if line.place(spot.ticket) != Ok(0) {
+            return Turn::Behind;
+        }
+        match line.pace.next(now).filter(|_| !has_free_place) {
+            Some(instant) => Turn::At(instant),
+            None => Turn::Now,
+        }
+    }
+
+    /// A place at a full backend got free: the first of the oldest line is called.
+    pub(super) fn ring(&self) {
+        // Under the lock, also when none waits: one that enters now sees the place, or is seen here.
+        let mut lines = self.lock();
+        if lines.by_key.is_empty() {
+            return;
+        }
+        lines.rung += 1;
+        lines.free_places = lines.free_places.saturating_add(1);
+        let called = lines.call_next();
+        drop(lines);
+        wake(called);
+    }
+
+    /// Notes that a request found a backend: a place at one that was full, after which another is left or not; or another
+    /// backend. The request leaves afterwards.
+    pub(super) fn found(&self, spot: &Spot, place: Option<bool>, now: Instant) {
+        let mut lines = self.lock();
+        if let Some(is_left) = place {
+            // More places may have got free than it was told of: only one that is full tells.
+            let left = lines.free_places.saturating_sub(1);
+            lines.free_places = if is_left { left.max(1) } else { 0 };
+            if let Some(waiting) = lines.waiting(spot) {
+                waiting.is_looking = is_left;
+            }
+        } else if let Some(line) = lines.by_key.get_mut(&spot.key) {
+            line.pace.count(now);
+        }
+    }
+
+    /// Notes that a request found no backend. Another line is called if a place is left.
+    pub(super) fn missed(&self, spot: &Spot, is_place_left: bool) {
+        let mut lines = self.lock();
+        if let Some(line) = lines.by_key.get_mut(&spot.key) {
+            line.pace = Pace::default();
+        }
+        if let Some(waiting) = lines.waiting(spot) {
+            waiting.is_looking = false;
+        }
+        let called = if is_place_left {
+            lines.call_next()
+        } else {
+            lines.free_places = 0;
+            None
+        };
+        drop(lines);
+        wake(called);
+    }
+
+    /// Takes a request out. If it was the first of its line, the next is called. If it did not look, or left a place, what it
+    /// was called for is left to another line.
+    pub(super) fn leave(&self, spot: &Spot) {
+        let mut lines = self.lock();
+        let Some(line) = lines.by_key.get_mut(&spot.key) else {
+            return;
+        };
+        let Ok(place) = line.place(spot.ticket) else {
+            return;
+        };
+        let left = line.waiting.remove(place);
+        self.waiting.fetch_sub(1, Relaxed);
+        let is_owed = left.is_some_and(|left| left.is_called || left.is_looking);
+        let called = match line.waiting.front_mut() {
+            Some(next) if place == 0 => next.call(),
+            Some(_) => None,
+            None => {
+                lines.by_key.remove(&spot.key);
+                is_owed.then(|| lines.call_next()).flatten()
+            }
+        };
+        drop(lines);
+        wake(called);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    fn next_ticket(&mut self) -> u64 {
+        self.latest_ticket += 1;
+        self.latest_ticket
+    }
+
+    fn waiting(&mut self, spot: &Spot) -> Option<&mut Waiting> {
+        let line = self.by_key.get_mut(&spot.key)?;
+        let place = line.place(spot.ticket).ok()?;
+        line.waiting.get_mut(place)
+    }
+
+    /// Calls the oldest of those that are first of a line and did not look since a place got free. So a place that is of no
+    /// use to any of them goes round once.
+    fn call_next(&mut self) -> Option<Waker> {
+        let rung = self.rung;
+        let fronts = self.fronts();
+        let waiting = fronts.filter(|front| !front.is_called && front.looked_at < rung);
+        match waiting.min_by_key(|front| front.ticket) {
+            Some(next) => next.call(),
+            None => {
+                self.free_places = 0;
+                None
+            }
+        }
+    }
+
+    fn fronts(&mut self) -> impl Iterator<Item = &mut Waiting> {
+        let lines = self.by_key.values_mut();
+        lines.filter_map(|line| line.waiting.front_mut())
+    }
+}
+
+impl Line {
+    fn place(&self, ticket: u64) -> Result<usize, usize> {
+        self.waiting.binary_search_by_key(&ticket, |it| it.ticket)
+    }
+}
+
+impl Waiting {
+    fn call(&mut self) -> Option<Waker> {
+        self.is_called = true;
+        self.waker.take()
+    }
+}
+
+impl Key {
+    fn of(query: &Query<'_>, only: Option<usize>) -> Self {
+        Self {
+            scope: query.scope.to_bits(),
+            only,
+            excluded: query.excluded(),
+        }
+    }
+}
+
+/// Without the lock: the request that is woken may take it at once.
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

@@ -1,0 +1,277 @@
+//! Which scopes of one backend give no answers, by the attempts that were given up there.
+
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::Ordering::{Acquire, Relaxed, Release},
+    },
+    time::Duration,
+};
+
+use super::{
+    Scope,
+    sync::{AtomicU64, AtomicUsize},
+    tick::Tick,
+};
+
+/// Attempts at a backend that were given up one after the other, while it began no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence {
+    attempts: u32,
+    lasting: Duration,
+}
+
+impl Silence {
+    /// How many attempts in a row were given up.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The time since the first of them began.
+    #[must_use]
+    pub fn lasting(&self) -> Duration {
+        self.lasting
+    }
+}
+
+/// The runs of attempts that were given up, per scope. Read without locks; an attempt that is given up, which is rare,
+/// changes them under one.
+#[derive(Debug)]
+pub(super) struct Silences {
+    /// How many scopes have a run. Usually none: then nothing else is read.
+    runs: AtomicUsize,
+    /// Apart, so that what every request reads of a backend stays on one cache line.
+    kept: Box<Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    places: [Place; CAPACITY],
+    /// A run has the place of its state.
+    held: Mutex<[Option<Run>; CAPACITY]>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    scope: AtomicU64,
+    /// [`NO_RUN`], [`SHORT_RUN`], or the tick from which on one request may probe.
+    state: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    scope: Scope,
+    attempts: u32,
+    /// When the first of them began.
+    since: Tick,
+    /// When the latest ended.
+    latest: Tick,
+}
+
+/// How a scope of the backend stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The latest attempt began to be answered, as far as is known.
+    Answers,
+    /// The latest attempts were given up; too few to suspect the backend.
+    Doubted,
+    /// Suspect, and the deadline is over: the request that moves it on is the probe.
+    ProbeDue(u64),
+    /// Suspect, and probed by another request or not due.
+    Suspect(u64),
+}
+
+impl Silences {
+    #[inline]
+    pub(super) fn is_any(&self) -> bool {
+        self.runs.load(Relaxed) != 0
+    }
+
+    pub(super) fn standing(&self, scope: Scope, now: Tick) -> Standing {
+        if !self.is_any() {
+            return Standing::Answers;
+        }
+        match self.place(scope).map_or(NO_RUN, |(_, state)| state) {
+            NO_RUN => Standing::Answers,
+            SHORT_RUN => Standing::Doubted,
+            due if due <= now.get() => Standing::ProbeDue(due),
+            due => Standing::Suspect(due),
+        }
+    }
+
+    /// Takes the probe that is due; returns its lease. `None` when another request took it first.
+    pub(super) fn take_probe(&self, scope: Scope, due: u64, now: Tick) -> Option<u64> {
+        let lease = now.after(PROBE_LEASE).get();
+        self.replace(scope, due, lease).then_some(lease)
+    }
+
+    /// Gives back a probe that proved nothing: the next request may probe. Without a lease it does nothing.
+    pub(super) fn release(&self, scope: Scope, lease: u64, now: Tick) {
+        if lease == NO_RUN {
+            return;
+        }
+        self.replace(scope, lease, now.get());
+    }
+
+    /// Notes that an answer began; tells whether the backend was suspect.
+    pub(super) fn answered(&self, scope: Scope) -> bool {
+        if !self.is_any() {
+            return false;
+        }
+        let mut held = self.lock();
+        let Some(place) = place_of(&held, scope) else {
+            return false;
+        };
+        held[place] = None;
+        self.runs.fetch_sub(1, Relaxed);
+        let state = self.kept.places[place].state.swap(NO_RUN, Release);
+        state > SHORT_RUN
+    }
+
+    /// Notes an attempt that was given up before an answer began. Returns the silence if that makes the backend suspect.
+    pub(super) fn given_up(&self, scope: Scope, begun: Tick, now: Tick) -> Option<Silence> {
+        let mut held = self.lock();
+        let known = place_of(&held, scope);
+        let place = known.unwrap_or_else(|| free_place(&held));
+        let run = match held[place] {
+            Some(run) if run.scope == scope => Run {
+                attempts: run.attempts.saturating_add(1),
+                since: run.since.min(begun),
+                latest: now,
+                ..run
+            },
+            before => {
+                self.runs.fetch_add(usize::from(before.is_none()), Relaxed);
+                Run {
+                    scope,
+                    attempts: 1,
+                    since: begun,
+                    latest: now,
+                }
+            }
+        };
+        held[place] = Some(run);
+        let state = if run.attempts < SUSPECT_FROM {
+            SHORT_RUN
+        } else {
+            now.after(PROBE_AFTER).get()
+        };
+        self.kept.places[place].set(scope, state);
+        (run.attempts == SUSPECT_FROM).then(|| run.silence(now))
+    }
+
+    /// For how many scopes the backend is suspect, and the longest silence of these.
+    pub(super) fn suspect(&self, now: Tick) -> (usize, Option<Silence>) {
+        if !self.is_any() {
+            return (0, None);
+        }
+        let held = self.lock();
+        let suspect = held.iter().flatten();
+        let suspect = suspect.filter(|run| run.attempts >= SUSPECT_FROM);
+        let longest = suspect.clone().min_by_key(|run| run.since);
+        (suspect.count(), longest.map(|run| run.silence(now)))
+    }
+
+    /// How long until a request may probe, if the backend is suspect.
+    pub(super) fn suspect_for(&self, scope: Scope, now: Tick) -> Option<Duration> {
+        match self.standing(scope, now) {
+            Standing::Answers | Standing::Doubted => None,
+            Standing::ProbeDue(due) | Standing::Suspect(due) => Some(now.until(due)),
+        }
+    }
+
+    fn place(&self, scope: Scope) -> Option<(&Place, u64)> {
+        self.kept.places.iter().find_map(|place| {
+            let state = place.state_of(scope)?;
+            Some((place, state))
+        })
+    }
+
+    fn replace(&self, scope: Scope, seen: u64, new: u64) -> bool {
+        self.place(scope).is_some_and(|(place, _)| {
+            let replaced = place.state.compare_exchange(seen, new, Relaxed, Relaxed);
+            replaced.is_ok()
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [Option<Run>; CAPACITY]> {
+        // A run is replaced as a whole: a panic leaves none half-done.
+        self.kept
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    fn set(&self, scope: Scope, state: u64) {
+        let scope = scope.to_bits();
+        if self.scope.load(Relaxed) != scope {
+            // A reader that sees the new scope does not see the state of the old one.
+            self.state.store(NO_RUN, Relaxed);
+            self.scope.store(scope, Release);
+        }
+        self.state.store(state, Release);
+    }
+
+    /// The state, if there is a run and it is of this scope.
+    fn state_of(&self, scope: Scope) -> Option<u64> {
+        let is_held = || self.scope.load(Acquire) == scope.to_bits();
+        let state = is_held().then(|| self.state.load(Acquire))?;
+        // The place may have changed hands in between.
+        (state != NO_RUN && is_held()).then_some(state)
+    }
+}
+
+impl Run {
+    fn silence(&self, now: Tick) -> Silence {
+        Silence {
+            attempts: self.attempts,
+            lasting: self.since.until(now.get()),
+        }
+    }
+}
+
+impl Default for Silences {
+    fn default() -> Self {
+        Self {
+            runs: AtomicUsize::new(0),
+            kept: Box::new(Kept {
+                places: std::array::from_fn(|_| Place::default()),
+                held: Mutex::new([None; CAPACITY]),
+            }),
+        }
+    }
+}
+
+fn place_of(held: &[Option<Run>; CAPACITY], scope: Scope) -> Option<usize> {
+    let mut runs = held.iter();
+    runs.position(|run| run.is_some_and(|run| run.scope == scope))
+}
+
+/// A place without a run, else that of the run which ended first.
+fn free_place(held: &[Option<Run>; CAPACITY]) -> usize {
+    let places = held.iter().enumerate();
+    let oldest = places.min_by_key(|(_, run)| run.map(|run| run.latest));
+    oldest.map_or(0, |(place, _)| place)
+}
+
+/// Shorter attempts say nothing: completions in an editor are given up at each key, a hedge after a moment.
+pub(super) const LEAST_SILENCE: Duration = Duration::from_millis(500);
+
+/// So many in a row make the backend suspect. One user who presses "stop" twice does not.
+const SUSPECT_FROM: u32 = 3;
+
+/// How long after the latest attempt that was given up one request probes, as with a backend that failed.
+const PROBE_AFTER: Duration = Duration::from_secs(10);
+
+/// How long a probe keeps the others off. A second one tries when the first gets no answer for so long.
+const PROBE_LEASE: Duration = Duration::from_secs(10);
+
+/// Scopes come from clients, so their number has a bound.
+const CAPACITY: usize = 32;
+
+const NO_RUN: u64 = 0;
+/// No tick is so small.
+const SHORT_RUN: u64 = 1;

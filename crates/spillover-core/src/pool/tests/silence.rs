@@ -1,0 +1,282 @@
+//! Attempts that are given up before a backend begins an answer.
+
+use super::*;
+use crate::{Class, Cooldown};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// So many attempts, each of which waits a second in vain; what the last one comes to.
+fn give_up(pool: &Pool, attempts: usize, now: &mut Instant) -> Option<Silence> {
+    let mut silence = None;
+    for _ in 0..attempts {
+        let selected = select(pool, *now);
+        assert_eq!(selected.backend().label(), "a");
+        *now += SECOND;
+        silence = selected.give_up(*now);
+    }
+    silence
+}
+
+fn chosen(pool: &Pool, now: Instant) -> String {
+    select(pool, now).backend().label().to_owned()
+}
+
+#[test]
+fn three_attempts_given_up_in_a_row_make_a_backend_suspect() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    assert_eq!(give_up(&pool, 2, &mut now), None);
+    let silence = give_up(&pool, 1, &mut now).expect("it is suspect");
+    assert_eq!((silence.attempts(), silence.lasting()), (3, SECOND * 3));
+    assert_eq!(chosen(&pool, now), "b");
+
+    let snapshot = &pool.snapshot(Scope::WHOLE, now)[0];
+    assert_eq!(snapshot.condition(), Condition::Suspect(SECOND * 10));
+    assert_eq!(snapshot.suspect_scopes(), 1);
+    assert_eq!(snapshot.longest_silence(), Some(silence));
+    assert_eq!(snapshot.counts().cancelled, 3);
+    assert_eq!(snapshot.cause(), None);
+}
+
+#[test]
+fn an_answer_of_any_kind_ends_the_run() {
+    let answers = [
+        Outcome::success(),
+        Outcome::client_error(),
+        Outcome::throttled(SECOND),
+        Outcome::new(Class::Declined, Cooldown::default()),
+    ];
+    for answer in answers {
+        let mut now = Instant::now();
+        let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+        let under_way = select(&pool, now);
+        give_up(&pool, 2, &mut now);
+        assert_eq!(
+            under_way.record(&answer, now).change(),
+            (answer.class() == Class::Throttled).then_some(Change::Closed)
+        );
+        now += SECOND;
+        assert_eq!(give_up(&pool, 2, &mut now), None);
+        assert!(give_up(&pool, 1, &mut now).is_some());
+    }
+}
+
+#[test]
+fn an_answer_ends_the_suspicion_and_is_a_change() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    let under_way = select(&pool, now);
+    give_up(&pool, 3, &mut now);
+    let recorded = under_way.record(&Outcome::success(), now);
+    assert_eq!(recorded.change(), Some(Change::Opened));
+    assert_eq!(chosen(&pool, now), "a");
+    assert_eq!(pool.snapshot(Scope::WHOLE, now)[0].longest_silence(), None);
+}
+
+#[test]
+fn a_failure_may_be_a_timeout_and_does_not_end_the_run() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    let under_way = select(&pool, now);
+    give_up(&pool, 3, &mut now);
+    under_way.record(&Outcome::failing(SECOND), now);
+    assert_eq!(chosen(&pool, now + SECOND * 2), "b");
+}
+
+#[test]
+fn one_request_at_a_time_probes_a_suspect_backend() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    give_up(&pool, 3, &mut now);
+    assert_eq!(chosen(&pool, now + SECOND * 10 - MS), "b");
+
+    now += SECOND * 10;
+    let probe = select(&pool, now);
+    assert!(probe.is_probe() && probe.index() == 0);
+    assert_eq!(chosen(&pool, now), "b");
+    now += SECOND;
+    // It stays suspect, and is told of once.
+    assert_eq!(probe.give_up(now), None);
+    assert_eq!(chosen(&pool, now + SECOND * 10 - MS), "b");
+
+    now += SECOND * 10;
+    select(&pool, now).record(&Outcome::success(), now);
+    assert!(
+        [0, 1]
+            .map(|_| chosen(&pool, now))
+            .iter()
+            .all(|label| label == "a")
+    );
+}
+
+#[test]
+fn a_probe_that_is_cancelled_or_short_passes_to_the_next_request() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    give_up(&pool, 3, &mut now);
+    now += SECOND * 10;
+    select(&pool, now).cancel(now + SECOND);
+    assert_eq!(select(&pool, now + SECOND).give_up(now + SECOND + MS), None);
+    assert!(select(&pool, now + SECOND + MS).is_probe());
+}
+
+#[test]
+fn a_probe_without_an_answer_keeps_others_off_for_ten_seconds() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    give_up(&pool, 3, &mut now);
+    now += SECOND * 10;
+    let _probe = select(&pool, now);
+    assert_eq!(chosen(&pool, now + SECOND * 10 - MS), "b");
+    assert_eq!(chosen(&pool, now + SECOND * 10), "a");
+}
+
+#[test]
+fn short_attempts_and_cancelled_ones_do_not_count() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    for _ in 0..10 {
+        let [short, lost] = [0, 1].map(|_| select(&pool, now));
+        assert_eq!(short.give_up(now + MS * 499), None);
+        now += SECOND;
+        lost.cancel(now);
+    }
+    assert_eq!(chosen(&pool, now), "a");
+    assert_eq!(give_up(&pool, 2, &mut now), None);
+}
+
+#[test]
+fn a_suspect_backend_is_the_last_resort() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    give_up(&pool, 3, &mut now);
+    throttle(&pool, 1, SECOND * 5, now);
+    let last_resort = select(&pool, now);
+    assert_eq!(last_resort.backend().label(), "a");
+    assert!(!last_resort.is_probe());
+    // It answers: no probe is needed.
+    last_resort.record(&Outcome::success(), now);
+    assert_eq!(
+        pool.snapshot(Scope::WHOLE, now)[0].condition(),
+        Condition::Open
+    );
+}
+
+#[test]
+fn a_silence_is_that_of_one_scope() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    let at = |name: &str, now| {
+        let selected = pool.select(&Tried::new(), Scope::of(name), now, 0);
+        selected.expect("one is open")
+    };
+    for _ in 0..3 {
+        let [silent, other] = ["silent", "other"].map(|name| at(name, now));
+        now += SECOND;
+        silent.give_up(now);
+        other.record(&Outcome::success(), now);
+    }
+    assert_eq!(at("silent", now).index(), 1);
+    assert_eq!(at("other", now).index(), 0);
+    assert_eq!(chosen(&pool, now), "a");
+}
+
+#[test]
+fn the_number_of_scopes_is_bounded_and_the_oldest_run_goes() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1)]);
+    for i in 0..100 {
+        for _ in 0..3 {
+            let scope = Scope::of(&i.to_string());
+            let selected = pool
+                .select(&Tried::new(), scope, now, 0)
+                .expect("it is the last resort");
+            now += SECOND;
+            selected.give_up(now);
+        }
+    }
+    let suspect = |i: u32| {
+        let scope = Scope::of(&i.to_string());
+        matches!(
+            pool.snapshot(scope, now)[0].condition(),
+            Condition::Suspect(_)
+        )
+    };
+    assert_eq!(
+        (0..100).filter(|&i| suspect(i)).collect::<Vec<_>>(),
+        Vec::from_iter(68..100)
+    );
+    assert_eq!(pool.snapshot(Scope::WHOLE, now)[0].suspect_scopes(), 32);
+}
+
+#[test]
+fn a_retry_goes_elsewhere_first_after_one_attempt_that_was_given_up() {
+    let mut now = Instant::now();
+    let pool = pool([("a", 1, 1), ("b", 2, 1)]);
+    let chosen_for = |name: &'static str, value: &'static str, tried: &Tried, now| {
+        let mut headers = http::HeaderMap::new();
+        headers.insert(name, http::HeaderValue::from_static(value));
+        let query = Query::new().headers(&headers).tried(tried);
+        let selected = pool.select_by(&Weighted::default(), &query, now, 0);
+        selected.expect("one is open").index()
+    };
+    let count = "x-stainless-retry-count";
+    assert_eq!(chosen_for(count, "1", &Tried::new(), now), 0);
+    give_up(&pool, 1, &mut now);
+    let retries = [
+        (count, "1"),
+        (count, "2"),
+        ("grpc-previous-rpc-attempts", "1"),
+        ("amz-sdk-request", "attempt=2; max=3"),
+        ("amz-sdk-request", "ttl=20201231T235959Z; attempt=3; max=3"),
+    ];
+    for (name, value) in retries {
+        assert_eq!(
+            chosen_for(name, value, &Tried::new(), now),
+            1,
+            "{name}: {value}"
+        );
+    }
+    let firsts = [
+        (count, "0"),
+        (count, "-1"),
+        (count, "one"),
+        ("grpc-previous-rpc-attempts", "0"),
+        ("amz-sdk-request", "attempt=1; max=3"),
+        ("amz-sdk-request", "attempt=; max=3"),
+    ];
+    for (name, value) in firsts {
+        assert_eq!(
+            chosen_for(name, value, &Tried::new(), now),
+            0,
+            "{name}: {value}"
+        );
+    }
+    // When no other is left it comes back.
+    let tried = Tried::new();
+    tried.mark(1);
+    assert_eq!(chosen_for(count, "1", &tried, now), 0);
+}
+
+#[test]
+fn a_backend_with_another_credential_is_not_suspect() {
+    let mut now = Instant::now();
+    let backend = |key: &str| {
+        let key = crate::Credential::api_key(key).unwrap();
+        Backend::builder("a")
+            .url("http://a")
+            .credential(key)
+            .build()
+            .unwrap()
+    };
+    let pool = Pool::new([backend("old")]).unwrap();
+    give_up(&pool, 3, &mut now);
+    let condition = |key| {
+        pool.with_backends([backend(key)])
+            .unwrap()
+            .snapshot(Scope::WHOLE, now)[0]
+            .condition()
+    };
+    assert_eq!(condition("old"), Condition::Suspect(SECOND * 10));
+    assert_eq!(condition("new"), Condition::Open);
+}

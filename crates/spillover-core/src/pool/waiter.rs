@@ -1,0 +1,89 @@
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use tokio::time::Instant;
+
+use super::{Pool, Query, Selected, queue::Spot};
+
+/// A request that waits for a backend in the queue of a pool; see [`Pool::wait`].
+///
+/// Requests for the same backends and the same scope are in one line, and the first of a line looks for a backend. This request looks
+/// when it becomes the first, when a full backend has a place again, and at the time told by [`Pool::opening`]. Afterwards it
+/// says what came of it: [`found`](Self::found) or [`missed`](Self::missed). Dropped, it leaves the queue.
+pub struct Waiter {
+    pool: Pool,
+    pub(super) spot: Spot,
+}
+
+/// Tells if a request that waits may look for a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Turn {
+    /// The request may look.
+    Now,
+    /// The request is the first of its line, and the one before was let go just now: it may look at this instant.
+    At(Instant),
+    /// The request is not the first of its line.
+    Behind,
+}
+
+impl Waiter {
+    pub(super) fn new(pool: Pool, query: &Query<'_>) -> Self {
+        let only = pool.only(query.affinity);
+        let ticket = query.request().and_then(super::Tried::take_ticket);
+        let spot = pool.queue().enter(query, only, ticket);
+        Self { pool, spot }
+    }
+
+    /// Ready when it is time to look for a backend for another reason than that an instant came. Then it can be polled on.
+    pub fn poll_called(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.pool.queue().poll_called(&self.spot, cx)
+    }
+
+    /// Returns whether it may look for a backend now.
+    ///
+    /// After a throttle has ended requests are let go one after the other, as it is not known how many the backend takes: two
+    /// 50 ms apart, then in each 50 ms twice as many as before, until one is refused. A place at a backend that was full is
+    /// taken at once.
+    #[must_use]
+    pub fn turn(&self, now: Instant) -> Turn {
+        self.pool.queue().turn(&self.spot, now)
+    }
+
+    /// Leaves the queue for this backend. The next of the line is called.
+    pub fn found(self, selected: &Selected, now: Instant) {
+        let place = selected.is_limited().then(|| self.pool.has_free_place(now));
+        self.pool.queue().found(&self.spot, place, now);
+    }
+
+    /// Notes that no backend was found. A place that is free, but closed for this request, is left to another line.
+    pub fn missed(&mut self, now: Instant) {
+        let is_place_left = self.pool.has_free_place(now);
+        self.pool.queue().missed(&self.spot, is_place_left);
+    }
+
+    /// Where it stands: a request that is refused afterwards comes back to it
+    /// ([`Tried`](super::Tried) keeps it).
+    pub(super) fn ticket(&self) -> u64 {
+        self.spot.ticket
+    }
+
+    /// Keeps its place in the queue for when the request waits again.
+    pub fn keep_place(&self, tried: &super::Tried) {
+        tried.keep_ticket(self.ticket());
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.pool.queue().leave(&self.spot);
+    }
+}
+
+impl fmt::Debug for Waiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiter").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,77 @@
+use std::time::Duration;
+
+use http::Request;
+use spillover_core::{Class, Cooldown, Outcome, Selected, Tried};
+use tokio::time::Instant;
+
+use super::read;
+use crate::clock::wall_clock;
+
+/// How long one attempt may take to begin its answer, because of how long the client waits; for clients that bound attempts
+/// themselves and so have no need of [`PatienceLayer`](super::PatienceLayer).
+#[derive(Clone, Debug)]
+pub struct AttemptLimit {
+    duration: Duration,
+    selected: Selected,
+    tried: Tried,
+}
+
+impl AttemptLimit {
+    /// The limit for a request that `PrioritySelect` sends to a backend. `None` when it does not say how long its client waits,
+    /// or no other backend could be asked.
+    #[must_use]
+    pub fn of<B>(request: &Request<B>) -> Option<Self> {
+        let patience = read::patience(request.headers())?;
+        let extensions = request.extensions();
+        let selected: &Selected = extensions.get()?;
+        let tried: &Tried = extensions.get()?;
+        let now = Instant::now();
+        let left = patience.left(now - tried.begun(now), wall_clock)?;
+        let limit = Self {
+            duration: share(left, selected.latency(now)),
+            selected: selected.clone(),
+            tried: tried.clone(),
+        };
+        limit.has_other(now).then_some(limit)
+    }
+
+    /// The time, from now.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.duration
+    }
+
+    /// Returns whether the request can be sent to another backend. To be asked when the time is over; if not, the attempt goes on.
+    #[must_use]
+    pub fn may_move_on(&self, now: Instant) -> bool {
+        let may_move_on = !self.tried.is_body_held() && self.has_other(now);
+        if may_move_on {
+            let backend = self.selected.backend().label();
+            // A number also in JSON, where what `as_millis` returns would be text.
+            let limit_ms = self.duration.as_millis() as u64;
+            tracing::info!(backend, limit_ms, "no answer within the client's patience");
+        }
+        may_move_on
+    }
+
+    /// The outcome to put into the extensions of the response, status 504, which ends the attempt: then
+    /// [`ThrottleTracker`](crate::throttle) holds nothing against the backend.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        Outcome::new(Class::Late, Cooldown::default())
+    }
+
+    fn has_other(&self, now: Instant) -> bool {
+        !self.tried.is_last() && self.selected.has_open_candidate(&self.tried, now)
+    }
+}
+
+/// The part of the time that one attempt has: half, or twice what is usual up to three quarters. A backend that usually takes
+/// longer than that has half as well: it would be too late in any case.
+pub(super) fn share(left: Duration, usual: Option<Duration>) -> Duration {
+    let (half, most) = (left / 2, left / 4 * 3);
+    match usual {
+        Some(usual) if usual <= most => usual.saturating_mul(2).clamp(half, most),
+        _ => half,
+    }
+}
