@@ -16,11 +16,9 @@ use crate::{
     client::{Clients, ConnectSettings},
     clients::ClientsLayer,
     config::{Config, PoolConfig},
-    dialect,
     front::Front,
     health::Health,
     hop_by_hop,
-    last_word::LastWordLayer,
     live::Live,
     model_scope::ModelScopeLayer,
     router::Router,
@@ -133,12 +131,9 @@ impl App {
         let service = Live::new(self.sites.subscribe(), move |site: &Arc<Site>| {
             let clients = clients.of(site, &connector);
             let router = Router::new(Arc::clone(site), |pool| {
-                let names = Arc::clone(pool.names());
                 ServiceBuilder::new()
                     .layer(pool.affinity_layer())
-                    .map_response(move |response| names.add(response))
-                    .layer(LastWordLayer)
-                    .map_response(dialect::render)
+                    .layer(pool.last_word_layer())
                     .layer(pool.bounds_layer())
                     .layer(pool.spillover_layer())
                     .layer(pool.rules_layer())

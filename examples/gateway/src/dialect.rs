@@ -42,33 +42,17 @@ impl GatewayError {
         }
     }
 
-    /// A response of its status, for the layers inside, that [`render`] puts into words when it is the last one.
-    pub(crate) fn into_response<B: From<Bytes>>(self, dialect: Dialect) -> Response<B> {
+    /// Returns a response of its status, for the layers inside. [`Dialect::render`] gives it a body when it is the last one.
+    pub(crate) fn into_response<B: From<Bytes>>(self) -> Response<B> {
         let mut response = Response::new(Bytes::new().into());
         *response.status_mut() = self.kind.status();
-        response.extensions_mut().insert(Unrendered(dialect, self));
+        response.extensions_mut().insert(Unrendered(self));
         response
     }
 }
 
-/// Puts an error of the gateway's own into words; other responses pass.
-pub(crate) fn render<B: From<Bytes>>(mut response: Response<B>) -> Response<B> {
-    // No error of the gateway is a success: most responses are not searched.
-    if response.status().is_success() {
-        return response;
-    }
-    let Some(Unrendered(dialect, error)) = response.extensions_mut().remove() else {
-        return response;
-    };
-    let (head, _) = response.into_parts();
-    let mut rendered = dialect.response(&error);
-    rendered.headers_mut().extend(head.headers);
-    *rendered.extensions_mut() = head.extensions;
-    rendered
-}
-
 #[derive(Clone)]
-struct Unrendered(Dialect, GatewayError);
+struct Unrendered(GatewayError);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorKind {
@@ -109,6 +93,18 @@ impl Dialect {
             return Self::Anthropic;
         }
         Self::OpenAi
+    }
+
+    /// Gives a body to an error of the gateway's own that a layer inside left; other responses pass.
+    pub(crate) fn render<B: From<Bytes>>(self, mut response: Response<B>) -> Response<B> {
+        let Some(Unrendered(error)) = response.extensions_mut().remove() else {
+            return response;
+        };
+        let (head, _) = response.into_parts();
+        let mut rendered = self.response(&error);
+        rendered.headers_mut().extend(head.headers);
+        *rendered.extensions_mut() = head.extensions;
+        rendered
     }
 
     /// The response that says so.

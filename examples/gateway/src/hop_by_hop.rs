@@ -11,8 +11,9 @@ use crate::upgrade::ForWebSocket;
 
 /// Makes a request that came over one connection one that can go over another.
 pub(crate) fn strip_request<B>(mut request: Request<B>) -> Request<B> {
-    let accepts_trailers = accepts_trailers(request.headers());
-    strip(request.headers_mut());
+    let present = present(request.headers());
+    let accepts_trailers = present[1] && accepts_trailers(request.headers());
+    remove(request.headers_mut(), present);
     // The server side answered it already: the body is being read.
     request.headers_mut().remove(EXPECT);
     if accepts_trailers {
@@ -51,18 +52,36 @@ fn ask_for(protocol: HeaderValue, headers: &mut HeaderMap) {
 }
 
 fn strip(headers: &mut HeaderMap) {
-    // Most messages have none: to look at each name once takes less than to look for each of these.
-    let named: Vec<HeaderName> = if headers.contains_key(CONNECTION) {
-        let names = tokens(headers, &CONNECTION);
-        names.filter_map(|name| name.parse().ok()).collect()
-    } else {
-        Vec::new()
-    };
-    for name in named.iter() {
-        headers.remove(name);
+    remove(headers, present(headers));
+}
+
+/// Returns which of [`HOP_BY_HOP`] a head has. One look at each of its names takes less than to look for each of these.
+fn present(headers: &HeaderMap) -> [bool; COUNT] {
+    let mut present = [false; COUNT];
+    for name in headers.keys() {
+        if let Some(index) = HOP_BY_HOP.iter().position(|field| field == name) {
+            present[index] = true;
+        }
     }
-    if headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
-        for name in &HOP_BY_HOP {
+    present
+}
+
+/// Removes the fields that are present, and those that `connection` names.
+fn remove(headers: &mut HeaderMap, present: [bool; COUNT]) {
+    if present[0] {
+        // Mostly there is no other than `keep-alive`, `close` or `upgrade`, which are no fields or removed anyway.
+        let is_option = |token: &str| {
+            let is = |name: &str| name.eq_ignore_ascii_case(token);
+            is("close") || HOP_BY_HOP.iter().any(|name| is(name.as_str()))
+        };
+        let named = tokens(headers, &CONNECTION).filter(|token| !is_option(token));
+        let named: Vec<HeaderName> = named.filter_map(|name| name.parse().ok()).collect();
+        for name in &named {
+            headers.remove(name);
+        }
+    }
+    for (name, is_present) in HOP_BY_HOP.iter().zip(present) {
+        if is_present {
             headers.remove(name);
         }
     }
@@ -85,14 +104,17 @@ pub(crate) fn tokens<'a>(
         .map(str::trim)
 }
 
-const HOP_BY_HOP: [HeaderName; 8] = [
+const COUNT: usize = 8;
+
+/// The first two are looked into.
+const HOP_BY_HOP: [HeaderName; COUNT] = [
     CONNECTION,
+    TE,
     HeaderName::from_static("keep-alive"),
     PROXY_AUTHENTICATE,
     PROXY_AUTHORIZATION,
     // Sent by old clients in place of `connection` (RFC 9112 appendix C.2.2).
     HeaderName::from_static("proxy-connection"),
-    TE,
     TRANSFER_ENCODING,
     UPGRADE,
 ];

@@ -59,10 +59,6 @@ impl<B: Body> ResumedBody<B> {
             inner: Some(inner),
         }
     }
-
-    fn shared(&self) -> Option<&SharedBody<B>> {
-        self.read.as_ref()?.shared.as_ref()
-    }
 }
 
 #[cfg(feature = "refusal")]
@@ -159,6 +155,51 @@ impl<B: Body> Read<B> {
         data
     }
 
+    /// The next frame, if it is not one of the rest of the body.
+    #[cold]
+    fn poll_ahead_of_rest(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Option<Poll<Option<Result<Frame<Bytes>, B::Error>>>> {
+        if let Some(shared) = &self.shared {
+            return Some(shared.lock().as_mut().poll_frame(cx));
+        }
+        if let Some(frame) = self.pop_frame() {
+            return Some(Poll::Ready(Some(Ok(frame))));
+        }
+        self.is_end.then(|| Poll::Ready(self.error.take().map(Err)))
+    }
+
+    /// Returns whether the body is at its end; `None` if that depends on the rest of it.
+    #[cold]
+    fn is_end_stream(&self) -> Option<bool> {
+        if let Some(shared) = &self.shared {
+            return Some(shared.lock().is_end_stream());
+        }
+        if !self.frames.is_empty() || self.error.is_some() {
+            return Some(false);
+        }
+        self.is_end.then_some(true)
+    }
+
+    #[cold]
+    fn size_hint(&self, rest: Option<&B>) -> SizeHint {
+        if let Some(shared) = &self.shared {
+            return shared.lock().size_hint();
+        }
+        let mut hint = match rest {
+            Some(rest) if !self.is_end => rest.size_hint(),
+            _ => SizeHint::with_exact(0),
+        };
+        // Upper first: the lower bound may not exceed it.
+        let ahead = self.len as u64;
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(ahead));
+        }
+        hint.set_lower(hint.lower().saturating_add(ahead));
+        hint
+    }
+
     fn push_frame(&mut self, frame: Frame<Bytes>) {
         self.len += frame.data_ref().map_or(0, Bytes::len);
         self.frames.push_back(frame);
@@ -175,21 +216,16 @@ impl<B: Body> Body for ResumedBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.project();
-        if let Some(read) = this.read {
-            if let Some(shared) = &read.shared {
-                return shared.lock().as_mut().poll_frame(cx);
-            }
-            if let Some(frame) = read.pop_frame() {
-                return Poll::Ready(Some(Ok(frame)));
-            }
-            if read.is_end {
-                return Poll::Ready(read.error.take().map(Err));
-            }
+        if let Some(read) = this.read
+            && let Some(frame) = read.poll_ahead_of_rest(cx)
+        {
+            return frame;
         }
         let Some(inner) = this.inner.as_pin_mut() else {
             return Poll::Ready(None);
@@ -198,35 +234,19 @@ impl<B: Body> Body for ResumedBody<B> {
         frame.map(|frame| frame.map(|frame| frame.map(into_bytes)))
     }
 
+    #[inline]
     fn is_end_stream(&self) -> bool {
-        if let Some(shared) = self.shared() {
-            return shared.lock().is_end_stream();
-        }
-        match &self.read {
-            Some(read) if !read.frames.is_empty() || read.error.is_some() => false,
-            Some(read) if read.is_end => true,
-            _ => self.inner.as_ref().is_none_or(B::is_end_stream),
-        }
+        let is_end = self.read.as_ref().and_then(|read| read.is_end_stream());
+        is_end.unwrap_or_else(|| self.inner.as_ref().is_none_or(B::is_end_stream))
     }
 
+    #[inline]
     fn size_hint(&self) -> SizeHint {
-        if let Some(shared) = self.shared() {
-            return shared.lock().size_hint();
+        match (&self.read, &self.inner) {
+            (None, Some(inner)) => inner.size_hint(),
+            (None, None) => SizeHint::with_exact(0),
+            (Some(read), inner) => read.size_hint(inner.as_ref()),
         }
-        let (ahead, is_end) = match &self.read {
-            Some(read) => (read.len() as u64, read.is_end),
-            None => (0, false),
-        };
-        let mut hint = match &self.inner {
-            Some(inner) if !is_end => inner.size_hint(),
-            _ => SizeHint::with_exact(0),
-        };
-        // Upper first: the lower bound may not exceed it.
-        if let Some(upper) = hint.upper() {
-            hint.set_upper(upper.saturating_add(ahead));
-        }
-        hint.set_lower(hint.lower().saturating_add(ahead));
-        hint
     }
 }
 

@@ -1,6 +1,7 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -11,7 +12,10 @@ use spillover_core::{Class, Outcome, Selected, Tried};
 use tokio::time::Instant;
 
 use super::words;
-use crate::dialect::{Dialect, GatewayError};
+use crate::{
+    dialect::{Dialect, GatewayError},
+    site::Names,
+};
 
 pin_project! {
     /// The response of the inner service, or the one that helps the client more.
@@ -19,12 +23,17 @@ pin_project! {
         #[pin]
         inner: F,
         dialect: Dialect,
+        names: Arc<Names>,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, dialect: Dialect) -> Self {
-        Self { inner, dialect }
+    pub(super) fn new(inner: F, dialect: Dialect, names: Arc<Names>) -> Self {
+        Self {
+            inner,
+            dialect,
+            names,
+        }
     }
 }
 
@@ -38,12 +47,15 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Ok(response) = ready!(this.inner.poll(cx));
+        let dialect = *this.dialect;
         // A gRPC refusal has the status of a success.
-        let is_served = response.status().is_success() && *this.dialect != Dialect::Grpc;
-        if is_served {
-            return Poll::Ready(Ok(response));
-        }
-        Poll::Ready(Ok(last_word(response, *this.dialect)))
+        let is_served = response.status().is_success() && dialect != Dialect::Grpc;
+        let response = if is_served {
+            response
+        } else {
+            last_word(dialect.render(response), dialect)
+        };
+        Poll::Ready(Ok(this.names.add(response)))
     }
 }
 

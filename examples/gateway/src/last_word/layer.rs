@@ -1,15 +1,26 @@
+use std::sync::Arc;
+
 use tower::Layer;
 
 use super::service::LastWord;
+use crate::site::Names;
 
-/// Chooses what a client reads when no backend served its request; see the [module](super).
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LastWordLayer;
+/// Finishes the responses of a pool; see the [module](super).
+#[derive(Clone, Debug)]
+pub(crate) struct LastWordLayer {
+    names: Arc<Names>,
+}
+
+impl LastWordLayer {
+    pub(crate) fn new(names: Arc<Names>) -> Self {
+        Self { names }
+    }
+}
 
 impl<S> Layer<S> for LastWordLayer {
     type Service = LastWord<S>;
 
     fn layer(&self, inner: S) -> LastWord<S> {
-        LastWord::new(inner)
+        LastWord::new(inner, Arc::clone(&self.names))
     }
 }

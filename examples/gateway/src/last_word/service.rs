@@ -1,5 +1,6 @@
 use std::{
     convert::Infallible,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -8,17 +9,18 @@ use http::{Request, Response};
 use tower::Service;
 
 use super::ResponseFuture;
-use crate::dialect::Dialect;
+use crate::{dialect::Dialect, site::Names};
 
-/// Chooses what a client reads when no backend served its request; see the [module](super).
+/// Finishes the responses of a pool; see the [module](super).
 #[derive(Clone, Debug)]
 pub(crate) struct LastWord<S> {
     inner: S,
+    names: Arc<Names>,
 }
 
 impl<S> LastWord<S> {
-    pub(super) fn new(inner: S) -> Self {
-        Self { inner }
+    pub(super) fn new(inner: S, names: Arc<Names>) -> Self {
+        Self { inner, names }
     }
 }
 
@@ -37,6 +39,6 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let dialect = Dialect::of(request.uri(), request.headers());
-        ResponseFuture::new(self.inner.call(request), dialect)
+        ResponseFuture::new(self.inner.call(request), dialect, Arc::clone(&self.names))
     }
 }

@@ -1,6 +1,6 @@
 //! The layer over a service whose responses have the extensions that the stack leaves.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
 
 use super::LastWordLayer;
+use crate::{config::PoolConfig, site::Names};
 
 const SECRET: &str = "Incorrect API key provided: sk-of-the-gateway";
 
@@ -35,6 +36,8 @@ fn select(pool: &Pool, tried: &Tried) -> Selected {
 /// The response to a request that was refused as each of `classes`, the last one with `status`.
 async fn answer(path: &str, status: u16, classes: &[Class]) -> Response<Full<Bytes>> {
     let (pool, tried) = (pool(), Tried::new());
+    let config = PoolConfig::new("default", pool.backends().cloned());
+    let names = Arc::new(Names::new(&config));
     let mut last = None;
     for class in classes {
         let selected = select(&pool, &tried);
@@ -56,7 +59,9 @@ async fn answer(path: &str, status: u16, classes: &[Class]) -> Response<Full<Byt
         let response = response.body(Full::from(SECRET)).unwrap();
         async { Ok::<_, Infallible>(response) }
     });
-    let service = ServiceBuilder::new().layer(LastWordLayer).service(inner);
+    let service = ServiceBuilder::new()
+        .layer(LastWordLayer::new(names))
+        .service(inner);
     let Ok(response) = service.oneshot(Request::post(path).body(()).unwrap()).await;
     response
 }

@@ -75,8 +75,8 @@ impl Unreadable {
     }
 
     /// The same as the answer of an attempt.
-    pub(crate) fn attempt<B: From<Bytes>>(&self, dialect: Dialect) -> Response<B> {
-        self.with_accepted(self.error().into_response(dialect))
+    pub(crate) fn attempt<B: From<Bytes>>(&self) -> Response<B> {
+        self.with_accepted(self.error().into_response())
     }
 
     /// Adds the codings that are read, as a 415 because of a coding has them (RFC 9110 section 15.5.16).

@@ -28,7 +28,7 @@ use crate::{
     answer::ResponseFuture,
     bounds::announced_length,
     config::{BackendConfig, CredentialSource, HeaderRules},
-    dialect::{Dialect, ErrorKind, GatewayError},
+    dialect::{ErrorKind, GatewayError},
     entra::{Missing, Tokens},
     model_scope::{Edit, Found, Model, Unreadable},
 };
@@ -152,12 +152,12 @@ enum Refusal {
 
 impl Refusal {
     /// The answer in place of the backend's. Others may do without the token, or without the model.
-    fn response<B: From<Bytes>>(&self, dialect: Dialect) -> Response<B> {
+    fn response<B: From<Bytes>>(&self) -> Response<B> {
         let mut response = match self {
-            Self::NoToken(_) => return without_token().into_response(dialect),
-            Self::NoPath => without_path().into_response(dialect),
-            Self::NoPlace => without_place().into_response(dialect),
-            Self::Unreadable(unreadable) => unreadable.attempt(dialect),
+            Self::NoToken(_) => return without_token().into_response(),
+            Self::NoPath => without_path().into_response(),
+            Self::NoPlace => without_place().into_response(),
+            Self::Unreadable(unreadable) => unreadable.attempt(),
         };
         response.extensions_mut().insert(Declined);
         response
@@ -253,8 +253,7 @@ where
             Err(refusal) => {
                 let backend = selected.map(|selected| selected.backend().label());
                 tracing::warn!(backend, error = %refusal, "attempt failed");
-                let dialect = Dialect::of(request.uri(), request.headers());
-                ResponseFuture::answer(refusal.response(dialect))
+                ResponseFuture::answer(refusal.response())
             }
         }
     }

@@ -18,7 +18,7 @@ struct Name {
 }
 
 impl Names {
-    pub(super) fn new(config: &PoolConfig) -> Self {
+    pub(crate) fn new(config: &PoolConfig) -> Self {
         let url = |backend: &Backend| HeaderValue::from_str(backend.url()).ok();
         let of_backends = config.backends.iter().map(|config_of_backend| Name {
             label: HeaderValue::from_str(config_of_backend.backend.label()).ok(),

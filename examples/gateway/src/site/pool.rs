@@ -17,7 +17,7 @@ use crate::{
     config::{AffinityKey, PoolConfig, Route, Timeouts},
     entra::Tokens,
     idle::{IdleBody, IdleLayer},
-    last_word::all_closed,
+    last_word::{LastWordLayer, all_closed},
     model_scope::Uses,
     rules::RulesLayer,
     upstream::UpstreamBody,
@@ -108,8 +108,9 @@ impl PoolSite {
         &self.connect_settings
     }
 
-    pub(crate) fn names(&self) -> &Arc<Names> {
-        &self.names
+    /// What finishes the responses.
+    pub(crate) fn last_word_layer(&self) -> LastWordLayer {
+        LastWordLayer::new(Arc::clone(&self.names))
     }
 
     /// What bounds a request as a whole.

@@ -5,17 +5,16 @@ use tokio::time::Instant;
 use tower_spillover::{Outcome, Selected, Tried, patience::AttemptLimit};
 
 use super::error::UpstreamError;
-use crate::{access_log::Progress, bounds::Deadline, dialect::Dialect};
+use crate::{access_log::Progress, bounds::Deadline};
 
 /// What is kept of a request while its attempt is under way.
 #[derive(Debug)]
 pub(super) struct Attempt {
     selected: Option<Selected>,
     tried: Option<Tried>,
-    dialect: Dialect,
     deadline: Option<Deadline>,
-    /// Because of how long the client waits.
-    limit: Option<AttemptLimit>,
+    /// Because of how long the client waits. Boxed, because few clients say so.
+    limit: Option<Box<AttemptLimit>>,
 }
 
 impl Attempt {
@@ -24,9 +23,8 @@ impl Attempt {
         let attempt = Self {
             selected: extensions.get::<Selected>().cloned(),
             tried: extensions.get::<Tried>().cloned(),
-            dialect: Dialect::of(request.uri(), request.headers()),
             deadline: extensions.get().copied(),
-            limit: AttemptLimit::of(request),
+            limit: AttemptLimit::of(request).map(Box::new),
         };
         if let (Some(progress), Some(selected), Some(tried)) = (
             extensions.get::<Progress>(),
@@ -76,10 +74,6 @@ impl Attempt {
     /// Whether the backend gets the request once more, as it did not process it.
     pub(super) fn is_resend(&self) -> bool {
         self.selected.as_ref().is_some_and(Selected::is_resend)
-    }
-
-    pub(super) fn dialect(&self) -> Dialect {
-        self.dialect
     }
 
     /// Whose fault it is that the time is over: the client's, if the rest of its request is still awaited; nobody's, if most

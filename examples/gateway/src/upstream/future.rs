@@ -54,7 +54,7 @@ impl Future for ResponseFuture {
                     break this.attempt.time_out(*this.timeout);
                 }
                 if let Some(outcome) = this.attempt.end_at_limit(now) {
-                    return Poll::Ready(Ok(late(this.attempt, outcome)));
+                    return Poll::Ready(Ok(late(outcome)));
                 }
                 this.sleep.as_mut().reset(*this.deadline);
             },
@@ -67,7 +67,7 @@ impl Future for ResponseFuture {
             tracing::warn!(backend, error = detail, "attempt failed");
         }
         let error = error.into_client_error();
-        let mut response = error.into_response(this.attempt.dialect());
+        let mut response = error.into_response();
         if is_unprocessed {
             response.extensions_mut().insert(Unprocessed::new());
         }
@@ -76,9 +76,9 @@ impl Future for ResponseFuture {
 }
 
 /// The end of an attempt that leaves time for another backend. A client gets it only if that is gone.
-fn late(attempt: &Attempt, outcome: Outcome) -> Response<UpstreamBody> {
+fn late(outcome: Outcome) -> Response<UpstreamBody> {
     let error = UpstreamError::late().into_client_error();
-    let mut response = error.into_response(attempt.dialect());
+    let mut response = error.into_response();
     response.extensions_mut().insert(outcome);
     response
 }
