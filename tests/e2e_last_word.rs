@@ -1,4 +1,4 @@
-//! When several backends refuse a request: which refusal the client gets, and which wait it names.
+//! The refusal that the client gets when several backends refuse a request, and the wait in it.
 
 use spillover_testing::MockUpstream;
 use spillover_tests::{

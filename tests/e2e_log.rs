@@ -159,7 +159,7 @@ async fn assert_secrets_kept(gateway: GatewayBuilder) {
             assert!(!shown.contains("s3cret-value-of-the"), "{shown}");
         }
     }
-    // Where a connection that is reset was kept, the request is sent once more.
+    // The request is sent once more if the connection that was reset had been kept.
     let received = backend.handle().stats().received as usize;
     assert!(
         (asked..=asked + clients.len()).contains(&received),

@@ -135,7 +135,7 @@ async fn model_that_cannot_be_read_is_refused_only_where_the_pool_depends_on_it(
 }
 
 #[tokio::test]
-async fn second_model_gets_nowhere_in_codings_and_forms() {
+async fn second_model_is_refused_in_codings_and_forms() {
     let (gateway, [gpt, o]) = routed().await;
     let twice = r#"{"model":"gpt-4o","model":"o3"}"#;
     for coding in CODINGS {

@@ -177,7 +177,7 @@ async fn what_has_no_model_is_left_alone() {
         assert_eq!((answer.status, answer.text()), (200, body));
     }
     let body = r#"{"model":"a"}"#;
-    // What is in a coding has its model inside, and this is none.
+    // The head names a coding, and the body is not in it.
     let compressed = with(json(CHAT, body), "content-encoding", "br");
     assert_eq!(gateway.send(compressed).await.status, 400);
     assert_eq!(gateway.post(CHAT, body).await.text(), body);

@@ -109,7 +109,7 @@ async fn nginx_gets_the_host_in_the_way_of_each_version() {
     let port = server.port;
     let url = format!("http://127.0.0.1:{port}");
     let gateway = in_front_of(&url, "protocol = \"http2\"").await;
-    // What `$http_host` reads of HTTP/2 depends on nginx's version: 1.29.1 fills it from `:authority`.
+    // The value of `$http_host` over HTTP/2 depends on nginx's version: 1.29.1 fills it from `:authority`.
     for answer in ask(&gateway).await {
         let text = answer.text();
         let is_right =

@@ -13,7 +13,7 @@ use tower_spillover::{Class, Condition, select::WhenExhausted};
 
 on_every_deployment! {
     a_request_that_was_everywhere_gets_the_refusal_that_helps_most
-    of_refusals_of_one_kind_the_last_is_the_answer
+    last_of_refusals_of_one_kind_is_the_answer
     a_429_tells_when_the_first_backend_opens
     it_is_forwarded_to_the_first_of_the_list
     the_answer_to_a_forwarded_request_is_the_clients
@@ -69,7 +69,7 @@ async fn a_request_that_was_everywhere_gets_the_refusal_that_helps_most(deployme
     }
 }
 
-async fn of_refusals_of_one_kind_the_last_is_the_answer(deployment: Deployment) {
+async fn last_of_refusals_of_one_kind_is_the_answer(deployment: Deployment) {
     for (status, class) in [(500, Class::Failing), (503, Class::Capacity)] {
         let stack = three().build(deployment, move |label, _| {
             Reply::status(status).header("x-upstream", label)

@@ -23,7 +23,7 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Input tokens that drain in a second.
 const DRAIN: u32 = 1000;
 
-/// How long the demand lasts.
+/// The time that the demand lasts.
 const TIME: Duration = Duration::from_secs(120);
 
 #[derive(Clone)]

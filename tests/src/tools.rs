@@ -8,7 +8,9 @@ use std::{
 
 /// Returns the path of nginx: the one that `tests/run` has unpacked, else one that is installed.
 ///
-/// As [`curl`], for a missing program.
+/// # Panics
+///
+/// Panics like [`curl`] when the program is missing.
 pub fn nginx() -> Option<PathBuf> {
     let unpacked = folder().join("nginx/usr/sbin/nginx");
     found("nginx", existing(unpacked).or_else(|| installed("nginx")))
@@ -17,7 +19,9 @@ pub fn nginx() -> Option<PathBuf> {
 /// Returns the path of Node.js. Scripts find the packages of `tests/sdk/package.json` when they run in
 /// [`node_folder`].
 ///
-/// As [`curl`], for a missing program or missing packages.
+/// # Panics
+///
+/// Panics like [`curl`] when the program or a package is missing.
 pub fn node() -> Option<PathBuf> {
     let has_packages = node_folder().join("node_modules").is_dir();
     found("node", installed("node").filter(|_| has_packages))
@@ -30,7 +34,9 @@ pub fn node_folder() -> PathBuf {
 
 /// Returns the path of a Python that has the packages of `tests/sdk/requirements.txt`.
 ///
-/// As [`curl`], for a missing program.
+/// # Panics
+///
+/// Panics like [`curl`] when the program is missing.
 pub fn python() -> Option<PathBuf> {
     found("python", existing(folder().join("python/bin/python")))
 }
@@ -50,7 +56,7 @@ fn found(name: &str, program: Option<PathBuf>) -> Option<PathBuf> {
         assert!(!is_required, "{name} is missing: run tests/run");
         let thread = std::thread::current();
         let test = thread.name().unwrap_or("a test");
-        // Not by `eprintln!`: the test harness shows what that prints for failed tests only.
+        // The test harness shows the output of `eprintln!` for failed tests only.
         let told = writeln!(
             io::stderr(),
             "SKIPPED {test}: {name} is missing; tests/run installs it on Debian and Ubuntu"

@@ -7,8 +7,8 @@ use std::{
 
 use spillover_hint::Report;
 
-/// The report on a refusal whose body has not come yet. In the extensions of the response it lets a request move on at once,
-/// and the rest of the refusal be read beside the next attempt.
+/// The report on a refusal whose body has not come yet. When it is in the extensions of a response, the request moves on at
+/// once, and the rest of the refusal is read while the next attempt is under way.
 ///
 /// The layer that makes that attempt takes it from the response and [reads](Self::poll_read) it. Clones share one reading.
 ///
@@ -31,7 +31,7 @@ pub struct LateReport {
 }
 
 struct Late {
-    /// `None` when it is complete.
+    /// `None` when the report is complete.
     reading: Option<Pin<Box<dyn Future<Output = Report> + Send>>>,
     on_report: Option<OnReport>,
 }
@@ -39,7 +39,7 @@ struct Late {
 type OnReport = Box<dyn FnOnce(&Report) + Send>;
 
 impl LateReport {
-    /// A report that this reading comes to.
+    /// Creates the report from the future that reads it.
     pub fn new(reading: impl Future<Output = Report> + Send + 'static) -> Self {
         let late = Late {
             reading: Some(Box::pin(reading)),

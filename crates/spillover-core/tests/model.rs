@@ -292,7 +292,7 @@ fn one_request_is_the_first_after_an_opening() {
 }
 
 #[test]
-fn of_two_requests_of_one_instant_neither_is_the_first() {
+fn requests_of_one_instant_are_not_first() {
     loom::model(|| {
         let openings = Arc::new(Openings::default());
         openings.expect(0);
@@ -324,7 +324,7 @@ fn take_probe(silences: &Silences, scope: Scope, now: Tick) -> Option<u64> {
 }
 
 #[test]
-fn one_of_two_probes_a_suspect_backend() {
+fn one_of_two_threads_probes_a_suspect_backend() {
     loom::model(|| {
         let scope = Scope::of("one");
         let (silences, due) = suspect(scope);

@@ -1,10 +1,12 @@
-//! Which errors of clients say that a request was not processed.
+//! Recognizes the errors of clients which say that a request was not processed.
 //!
 //! A connection that is kept may end at any time, and a server may end one in an orderly way while requests are under way to
-//! it. What it did not look at is to be sent again, and says nothing about the server. [`ThrottleTracker`](crate::throttle)
-//! asks [`is_unprocessed`] and [`is_unanswered`] of the errors of hyper, of hyper-util's `legacy::Client`, of h2, of
-//! [`std::io::Error`], and of every error in a `BoxError` (`Box<dyn Error + Send + Sync>`), such as that of `tower::timeout`. Errors of other
-//! clients have to be put into one: `.map_err(BoxError::from)` in front of `reqwest` or a channel of tonic.
+//! it. A request that the server did not look at can be sent again, and says nothing about the server.
+//!
+//! [`ThrottleTracker`](crate::throttle) asks [`is_unprocessed`] and [`is_unanswered`] about the errors of hyper, of hyper-util's
+//! `legacy::Client`, of h2, about [`std::io::Error`], and about every error in a `BoxError` (`Box<dyn Error + Send + Sync>`),
+//! such as that of `tower::timeout`. Box the errors of other clients: `.map_err(BoxError::from)` in front of `reqwest` or a
+//! channel of tonic.
 //!
 //! A service that answers in place of an error says so by [`Unprocessed`] in the extensions of its response.
 
@@ -13,7 +15,7 @@ use std::{any::Any, error::Error, fmt, io, iter};
 use http::Response;
 use hyper_util::client::legacy;
 
-/// In the extensions of a response that stands for an error: the request was not processed.
+/// Marks a response that stands for an error, in its extensions: the request was not processed.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Unprocessed;
@@ -34,8 +36,8 @@ impl Default for Unprocessed {
 
 /// The error of a connection that was kept, and ended after a request was written and before any byte of an answer.
 ///
-/// A connector can tell so, where the error of the client cannot: an end of a connection that was never used is no race of
-/// keep-alive, but a server that fails. Its connections return this inside of an [`io::Error`] in place of the end.
+/// Only a connector can tell this from a server that fails: a connection that was never used before and ends is no race of
+/// keep-alive. The connections of such a connector return this inside of an [`io::Error`] in place of the end.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct StaleConnection;
@@ -62,7 +64,7 @@ impl fmt::Display for StaleConnection {
 
 impl Error for StaleConnection {}
 
-/// Whether an error says that the server did not process the request, as far as a client can tell.
+/// Returns true if an error says that the server did not process the request, as far as a client can tell.
 ///
 /// | error | source |
 /// |---|---|
@@ -85,11 +87,11 @@ pub fn is_unprocessed(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// Whether an error says that the connection ended before the head of an answer.
+/// Returns true if an error says that the connection ended before the head of an answer.
 ///
-/// Over HTTP/1.1 that is mostly a race of keep-alive, where the connection was kept, and a server that fails, where it is new.
-/// Over HTTP/2 it is about all the streams of the connection, and says nothing about one of them. Where it is not known which of
-/// these it is, one more attempt at the same server shows it.
+/// Over HTTP/1.1 that is mostly a race of keep-alive if the connection was kept, and a server that fails if it is new. Over
+/// HTTP/2 such an end is about all streams of the connection, and says nothing about one of them. One more attempt at the
+/// same server tells these cases apart.
 #[must_use]
 pub fn is_unanswered(error: &(dyn Error + 'static)) -> bool {
     let mut is_in_connection = false;
@@ -103,7 +105,8 @@ pub fn is_unanswered(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// What a response or an error says. The head is looked at only where it may be that of a refusal.
+/// Returns true if a response or an error says that the request was not processed. The response is looked at only if it may
+/// be a refusal.
 pub(crate) fn is_lost<ResBody, E>(result: &Result<Response<ResBody>, E>, is_refusal: bool) -> bool
 where
     E: 'static,
@@ -138,8 +141,8 @@ fn is_unprocessed_stream(error: &h2::Error) -> bool {
     error.is_remote() && (error.is_go_away() || is_refused)
 }
 
-/// Whether the task of an HTTP/2 connection ended with the request still in its queue, as after a GOAWAY while it waits for
-/// the server to take another stream. hyper has no name for it.
+/// Returns true if the task of an HTTP/2 connection ended with the request still in its queue. Example: a GOAWAY comes while
+/// the request waits for the server to take another stream. hyper has no method for this case, only the text.
 fn is_dispatch_gone(error: &hyper::Error) -> bool {
     let is_gone = |cause: &dyn Error| cause.to_string() == "runtime dropped the dispatch task";
     error.is_user() && error.source().is_some_and(is_gone)
@@ -198,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn reason_of_ones_own_is_no_word_of_the_server() {
+    fn reset_by_the_client_itself_says_nothing_about_the_server() {
         for reason in [h2::Reason::REFUSED_STREAM, h2::Reason::NO_ERROR] {
             assert!(!is_unprocessed(&h2::Error::from(reason)));
         }

@@ -33,11 +33,11 @@ pub struct Arrived {
     pub request: u64,
 }
 
-/// What is done with a request.
+/// The treatment of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "tests name each of them")]
 pub enum Reaction {
-    /// It is answered with 200 and `fine`.
+    /// The request is answered with 200 and `fine`.
     Answer,
     /// The connection is closed (FIN).
     Close,
@@ -85,7 +85,7 @@ impl EndingUpstream {
                         request,
                     })
                 };
-                // How the connection ends is the client's to see.
+                // An error of the connection is the client's to see.
                 serving.spawn(async move {
                     if is_http2 {
                         http2(stream, react).await
@@ -103,17 +103,17 @@ impl EndingUpstream {
         }
     }
 
-    /// Its base URL, without a slash at the end.
+    /// The base URL, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// How many connections it accepted.
+    /// The number of connections that the server accepted.
     pub fn connections(&self) -> u64 {
         self.connections.load(Relaxed)
     }
 
-    /// How many requests have come, whatever was done with them.
+    /// The number of requests that have come, however they were treated.
     pub fn requests(&self) -> u64 {
         self.requests.load(Relaxed)
     }
@@ -162,7 +162,7 @@ async fn read_request(stream: &mut BufStream<TcpStream>) -> io::Result<Option<u6
     }
 }
 
-/// Frames are those of RFC 9113 section 6. What is in the heads of requests is not looked at.
+/// Speaks HTTP/2 in the frames of RFC 9113 section 6. The heads of requests are not decoded.
 async fn http2(mut stream: TcpStream, mut react: impl FnMut(u64) -> Reaction) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut preface = [0; 24];
@@ -185,7 +185,7 @@ async fn http2(mut stream: TcpStream, mut react: impl FnMut(u64) -> Reaction) ->
                 request += 1;
                 let reaction = react(request);
                 match reaction {
-                    // The client was told that they are not looked at.
+                    // The GOAWAY has told the client that later streams are not looked at.
                     _ if is_leaving => {}
                     Reaction::Answer => {
                         // `:status: 200` of the static table (RFC 7541 appendix A).

@@ -155,7 +155,7 @@ impl<'a, E> Answer<'a, E> {
         self.result.err()
     }
 
-    /// Whether the connection ended before the backend looked at the request, as far as that is known.
+    /// Returns true if the connection is known to have ended before the backend looked at the request.
     #[must_use]
     pub fn is_unprocessed(&self) -> bool {
         self.is_unprocessed

@@ -18,7 +18,7 @@ pub struct Counts {
     pub unprocessed: u64,
     /// Of those answered: the answer broke off, or reported an error, after its beginning had been passed on.
     pub broken: u64,
-    /// Of all attempts: sent to the backend once more, because an earlier one of the same request was not processed.
+    /// Attempts, also counted above, that sent a request to the backend once more, which had not processed it before.
     pub resent: u64,
 }
 

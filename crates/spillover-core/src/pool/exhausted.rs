@@ -12,7 +12,7 @@ pub struct Exhausted {
     may_open_sooner: bool,
 }
 
-/// When a request that waits may have a backend.
+/// The time until a request that waits may have a backend; see [`Pool::opening`](super::Pool::opening).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opening {
     wait: Duration,
@@ -32,14 +32,14 @@ impl Opening {
         }
     }
 
-    /// How long until the first backend opens. A backend that is full is taken to open after a second, which is a guess.
+    /// The time until the first backend opens. For a full backend that is a guess: one second.
     #[must_use]
     pub fn wait(&self) -> Duration {
         self.wait
     }
 
-    /// Returns whether a backend is only [full](crate::Condition::Full): it opens when a request ends that is there, which may be
-    /// at any time.
+    /// Returns whether a backend is only [full](crate::Condition::Full): such a backend opens at any time, when one of its
+    /// requests ends.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.is_full

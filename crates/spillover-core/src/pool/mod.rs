@@ -225,8 +225,8 @@ impl Pool {
         Some(Selected::new(self.clone(), index, query, claim, place))
     }
 
-    /// Enters the queue of those that wait for a backend. Requests with the same scope, pinned alike and with the same backends
-    /// left to try are let go in the order of their coming.
+    /// Enters the queue of requests that wait for a backend. Requests with the same scope, pinned alike and with the same backends
+    /// left to try are let go first in, first out.
     #[must_use]
     pub fn wait(&self, query: &Query<'_>) -> Waiter {
         Waiter::new(self.clone(), query)
@@ -240,8 +240,8 @@ impl Pool {
             .is_waited_for(query, self.only(query.affinity))
     }
 
-    /// When a backend opens that may take the request, and whether one is merely full. `None` when it has been at all of them.
-    /// A backend that fails counts when it was not tried.
+    /// Returns when the first backend opens that may take the request, and whether one is merely full. `None` when the
+    /// request has tried all of them. A backend that fails counts if the request has not tried it.
     #[must_use]
     pub fn opening(&self, query: &Query<'_>, now: Instant) -> Option<Opening> {
         let tick = self.tick(now);

@@ -1,4 +1,4 @@
-//! Which request came first after a throttle had ended.
+//! The request that came first after a throttle had ended.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -7,7 +7,7 @@ use super::{sync::AtomicU64, tick::Tick};
 /// The first request after each opening, by the place of its deadline. Only that one tells whether the wait was too short: a
 /// leaky bucket admits one request and refuses the next, and both are the truth.
 ///
-/// Ticks stand for requests. Two that begin at one tick cannot be told apart, and neither counts as first.
+/// Ticks stand for requests. Two requests that begin at one tick cannot be told apart, so neither counts as first.
 #[derive(Debug)]
 pub(super) struct Openings {
     /// A bit for each place whose first request is not known to be answered. Usually none: then nothing else is read.

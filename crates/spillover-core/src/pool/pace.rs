@@ -1,4 +1,4 @@
-//! How fast requests are let go to a backend that was closed.
+//! The pace at which requests are let go to a backend that was closed.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use tokio::time::Instant;
 /// room for many gets a thousand within half a second.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
-    /// When the step began; `None` before the first.
+    /// The beginning of the step; `None` before the first.
     begun: Option<Instant>,
     steps: u32,
-    /// How many more are let go in this step.
+    /// The number of requests that may still be let go in this step.
     left: u32,
 }
 
 impl Pace {
-    /// When the next may be let go; `None`: now.
+    /// Returns when the next request may be let go; `None` means now.
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         let next = self.begun? + STEP;
         (self.left == 0 && now < next).then_some(next)
     }
 
-    /// Counts one that is let go.
+    /// Counts a request that is let go.
     pub(super) fn count(&mut self, now: Instant) {
         let is_over = self.begun.is_none_or(|begun| now >= begun + STEP);
         if !is_over && self.left > 0 {
@@ -46,7 +46,7 @@ const STEP: Duration = Duration::from_millis(50);
 mod tests {
     use super::*;
 
-    /// How many are let go within so many milliseconds, when all ask at once and again as soon as they may.
+    /// The number of requests let go within so many milliseconds, when all ask at once and again as soon as they may.
     fn let_go(ms: u64) -> usize {
         let start = Instant::now();
         let end = start + Duration::from_millis(ms);

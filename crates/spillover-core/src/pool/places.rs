@@ -21,8 +21,8 @@ pub(super) struct Places {
 #[derive(Debug, Default)]
 struct Shared {
     in_flight: InFlight,
-    /// Of the pools that have a limit. Replaced as a whole, so that a queue is told without the lock: a request that is
-    /// woken may give back a place.
+    /// The limits of the pools that have one. The list is replaced as a whole, so that queues are told without the lock: a
+    /// request that is woken may give back a place.
     limits: Mutex<Arc<[Limit]>>,
 }
 
@@ -33,7 +33,7 @@ struct Limit {
 }
 
 impl Places {
-    /// Those of a backend that no other pool has. The queue is told when it was full and has a place again.
+    /// The places of a backend that no other pool has. The queue is told when the backend was full and has a place again.
     pub(super) fn new(max: Option<NonZeroU32>, queue: &Arc<Queue>) -> Self {
         Self::of(Arc::default(), max, queue)
     }

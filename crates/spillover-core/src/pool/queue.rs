@@ -1,4 +1,4 @@
-//! The requests that wait for a backend, in the order of their coming.
+//! The requests that wait for a backend, first in, first out.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -17,7 +17,7 @@ use super::{Query, Turn, pace::Pace, tried::WORDS};
 /// One line for each set of backends and scope, so that no request waits behind one that waits for something else.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// How many wait: usually none, and then nothing is locked.
+    /// The number of requests that wait. Usually none do, and then nothing is locked.
     waiting: AtomicUsize,
     lines: Mutex<Lines>,
 }
@@ -25,9 +25,9 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Lines {
     latest_ticket: u64,
-    /// How often a full backend had a place again. The first of each line looks once for each.
+    /// The number of times that a full backend had a place again. The first of each line looks once for each.
     rung: u64,
-    /// How many places at full backends got free and were not taken, as far as is known.
+    /// The number of places at full backends that got free and are not known to be taken.
     free_places: u32,
     by_key: HashMap<Key, Line>,
 }
@@ -36,14 +36,14 @@ struct Lines {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
     scope: u64,
-    /// The backend that they are pinned to.
+    /// The backend that the requests are pinned to.
     only: Option<usize>,
     excluded: [u64; WORDS],
 }
 
 #[derive(Debug, Default)]
 struct Line {
-    /// By ticket.
+    /// Ordered by ticket.
     waiting: VecDeque<Waiting>,
     pace: Pace,
 }
@@ -53,13 +53,13 @@ struct Waiting {
     ticket: u64,
     waker: Option<Waker>,
     is_called: bool,
-    /// True between a call and the report of what came of it.
+    /// True between a call and the report of its result.
     is_looking: bool,
-    /// How often it had been rung when it looked last.
+    /// The value of [`Lines::rung`] when the request looked last.
     looked_at: u64,
 }
 
-/// Where one request stands. Tickets are unique.
+/// The place of one request. Tickets are unique.
 #[derive(Debug)]
 pub(super) struct Spot {
     key: Key,
@@ -85,7 +85,7 @@ impl Queue {
         let ticket = ticket.unwrap_or_else(|| lines.next_ticket());
         let line = lines.by_key.entry(key).or_default();
         let place = line.place(ticket).unwrap_or_else(|place| place);
-        // The first looks once more: since the choice that failed a backend may have opened.
+        // The first looks once more: a backend may have opened since the choice that failed.
         let waiting = Waiting {
             ticket,
             waker: None,
@@ -132,7 +132,7 @@ impl Queue {
 
     /// A place at a full backend got free: the first of the oldest line is called.
     pub(super) fn ring(&self) {
-        // Under the lock, also when none waits: one that enters now sees the place, or is seen here.
+        // Under the lock even if no request waits: one that enters now sees the place, or is seen here.
         let mut lines = self.lock();
         if lines.by_key.is_empty() {
             return;
@@ -144,12 +144,12 @@ impl Queue {
         wake(called);
     }
 
-    /// Notes that a request found a backend: a place at one that was full, after which another is left or not; or another
-    /// backend. The request leaves afterwards.
+    /// Notes that a request found a backend, and leaves afterwards. `place` is set when the backend was full; it says whether
+    /// another place is left there.
     pub(super) fn found(&self, spot: &Spot, place: Option<bool>, now: Instant) {
         let mut lines = self.lock();
         if let Some(is_left) = place {
-            // More places may have got free than it was told of: only one that is full tells.
+            // More places may have got free than the queue was told of: a backend tells only when it was full.
             let left = lines.free_places.saturating_sub(1);
             lines.free_places = if is_left { left.max(1) } else { 0 };
             if let Some(waiting) = lines.waiting(spot) {
@@ -179,8 +179,8 @@ impl Queue {
         wake(called);
     }
 
-    /// Takes a request out. If it was the first of its line, the next is called. If it did not look, or left a place, what it
-    /// was called for is left to another line.
+    /// Takes a request out. If it was the first of its line, the next one is called. If the line is empty and the request did
+    /// not look or left a place, another line is called.
     pub(super) fn leave(&self, spot: &Spot) {
         let mut lines = self.lock();
         let Some(line) = lines.by_key.get_mut(&spot.key) else {

@@ -29,7 +29,7 @@ pub struct Scope {
     naming: Naming,
 }
 
-/// How a request names a scope: a backend may have a name of its own for it.
+/// The way in which a request names a scope: a backend may have a name of its own for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Naming {
     #[default]

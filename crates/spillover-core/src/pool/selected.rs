@@ -93,8 +93,8 @@ impl Selected {
         self.inner.is_pinned
     }
 
-    /// Whether this attempt sends the request to the same backend once more, which did not process it ([`Tried::resend`]). It
-    /// is to go over a connection of its own: others that are kept may have ended as well.
+    /// Returns whether this attempt sends the request to the same backend once more, which did not process it
+    /// ([`Tried::resend`]). Clients should send it over a new connection: kept ones may have ended as well.
     #[must_use]
     pub fn is_resend(&self) -> bool {
         self.inner.is_resend
@@ -119,7 +119,7 @@ impl Selected {
         self.pool().has_candidate(&query, now)
     }
 
-    /// How long the backend takes to begin its answers, as in [`BackendSnapshot::latency`](crate::BackendSnapshot::latency).
+    /// The time that the backend takes to begin its answers, as in [`BackendSnapshot::latency`](crate::BackendSnapshot::latency).
     /// `None` while the latest attempts of the scope were given up as well.
     #[must_use]
     pub fn latency(&self, now: Instant) -> Option<Duration> {
@@ -127,8 +127,8 @@ impl Selected {
             .latency_at(self.inner.claim, self.pool().tick(now))
     }
 
-    /// When a backend may take the request that has refused it because of a limit, or is full or throttled and was not
-    /// tried. `None` when there is nothing to wait for.
+    /// Returns when the first backend may take the request that refused it because of a limit, or was not tried and is full or
+    /// throttled. `None` when there is nothing to wait for.
     #[must_use]
     pub fn opening(&self, tried: &Tried, now: Instant) -> Option<Opening> {
         self.pool().opening(&self.query().tried(tried).again(), now)

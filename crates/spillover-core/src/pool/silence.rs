@@ -1,4 +1,4 @@
-//! Which scopes of one backend give no answers, by the attempts that were given up there.
+//! The scopes of one backend that get no answers, judged by the attempts that were given up there.
 
 use std::{
     sync::{
@@ -22,13 +22,13 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// How many attempts in a row were given up.
+    /// The number of attempts in a row that were given up.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// The time since the first of them began.
+    /// The time since the first of these attempts began.
     #[must_use]
     pub fn lasting(&self) -> Duration {
         self.lasting
@@ -39,9 +39,9 @@ impl Silence {
 /// changes them under one.
 #[derive(Debug)]
 pub(super) struct Silences {
-    /// How many scopes have a run. Usually none: then nothing else is read.
+    /// The number of scopes that have a run. Usually none have, and then nothing else is read.
     runs: AtomicUsize,
-    /// Apart, so that what every request reads of a backend stays on one cache line.
+    /// Boxed, so that the fields of a backend that every request reads stay on one cache line.
     kept: Box<Kept>,
 }
 
@@ -63,13 +63,13 @@ struct Place {
 struct Run {
     scope: Scope,
     attempts: u32,
-    /// When the first of them began.
+    /// The beginning of the first attempt of the run.
     since: Tick,
-    /// When the latest ended.
+    /// The end of the latest attempt of the run.
     latest: Tick,
 }
 
-/// How a scope of the backend stands.
+/// The state of a scope of the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// The latest attempt began to be answered, as far as is known.
@@ -116,7 +116,8 @@ impl Silences {
 
     /// Notes that an answer began; tells whether the backend was suspect.
     pub(super) fn answered(&self, scope: Scope) -> bool {
-        if !self.is_any() {
+        // A run of another scope may last for as long as nothing asks for that scope: an answer here takes no lock for it.
+        if !self.is_any() || self.place(scope).is_none() {
             return false;
         }
         let mut held = self.lock();
@@ -173,7 +174,7 @@ impl Silences {
         (suspect.count(), longest.map(|run| run.silence(now)))
     }
 
-    /// How long until a request may probe, if the backend is suspect.
+    /// The time until a request may probe, if the backend is suspect.
     pub(super) fn suspect_for(&self, scope: Scope, now: Tick) -> Option<Duration> {
         match self.standing(scope, now) {
             Standing::Answers | Standing::Doubted => None,
@@ -260,13 +261,13 @@ fn free_place(held: &[Option<Run>; CAPACITY]) -> usize {
 /// Shorter attempts say nothing: completions in an editor are given up at each key, a hedge after a moment.
 pub(super) const LEAST_SILENCE: Duration = Duration::from_millis(500);
 
-/// So many in a row make the backend suspect. One user who presses "stop" twice does not.
+/// The number of attempts in a row that make the backend suspect. A user who presses "stop" twice does not.
 const SUSPECT_FROM: u32 = 3;
 
-/// How long after the latest attempt that was given up one request probes, as with a backend that failed.
+/// The time from the latest attempt that was given up to the probe, as with a backend that failed.
 const PROBE_AFTER: Duration = Duration::from_secs(10);
 
-/// How long a probe keeps the others off. A second one tries when the first gets no answer for so long.
+/// The time for which a probe keeps other requests off. Afterwards a second one probes, if the first got no answer.
 const PROBE_LEASE: Duration = Duration::from_secs(10);
 
 /// Scopes come from clients, so their number has a bound.

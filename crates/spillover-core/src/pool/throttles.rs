@@ -28,9 +28,9 @@ pub(super) struct Throttles {
 struct Entry {
     scope: Scope,
     until: Tick,
-    /// How often in a row the first request after an opening was refused.
+    /// The number of times in a row that the first request after an opening was refused.
     strikes: u32,
-    /// When the request began that was the first strike: an answer to it or to a later one ends the run.
+    /// The beginning of the request that was the first strike: an answer to it or to a later one ends the run.
     run_from: Tick,
     /// Whether a request that came after it had opened was served.
     is_proven: bool,
@@ -219,7 +219,7 @@ impl Throttles {
 }
 
 impl Entry {
-    /// From when on a served request says something about it.
+    /// The instant from which on a served request says something about the entry.
     fn proven_from(&self) -> Tick {
         if self.strikes > 0 {
             self.run_from.min(self.until)

@@ -38,9 +38,9 @@ pub struct Tried {
 #[derive(Debug, Default)]
 struct Shared {
     words: [AtomicU64; WORDS],
-    /// Those that the request was sent to once more, or will be.
+    /// The backends that the request was sent to once more, or will be.
     resent: [AtomicU64; WORDS],
-    /// The one that the next attempt goes to, plus one; zero when it is to be chosen.
+    /// The index of the backend that the next attempt goes to, plus one; zero when the backend is to be chosen.
     resend_to: AtomicU32,
     /// Boxed, because few requests wait for a backend.
     waiting: OnceLock<Box<Waiting>>,
@@ -51,7 +51,7 @@ struct Shared {
     attempts: AtomicU32,
     /// A bit for the class of each refusal.
     refusals: AtomicU32,
-    /// Why no other attempt follows: [`EXHAUSTED`], [`LAST`]. One byte for both, as every request has this.
+    /// The reasons why no other attempt follows: [`EXHAUSTED`], [`LAST`]. One byte for both, as every request has this.
     end: AtomicU8,
     request_failed: AtomicBool,
     awaiting_body: AtomicBool,
@@ -63,7 +63,7 @@ struct Shared {
 struct Waiting {
     /// The backends that refused because of a limit.
     limited: [AtomicU64; WORDS],
-    /// Where the request stands in the queue; zero is none.
+    /// The ticket of the request in the queue; zero for none.
     ticket: AtomicU64,
     deadline: OnceLock<Instant>,
 }
@@ -131,12 +131,12 @@ impl Tried {
         word.is_some_and(|word| word.load(Relaxed) & (1 << (index % 64)) != 0)
     }
 
-    /// Until when the request waits for a backend. The first caller sets it to `deadline`.
+    /// The instant until which the request waits for a backend. The first caller sets it to `deadline`.
     pub fn wait_deadline(&self, deadline: Instant) -> Instant {
         *self.waiting().deadline.get_or_init(|| deadline)
     }
 
-    /// The backends that were tried, but for those that a request which waits may ask again.
+    /// The backends that were tried, except those that a waiting request may ask again.
     pub(super) fn excluded(&self, may_ask_again: bool) -> [u64; WORDS] {
         std::array::from_fn(|word| {
             let tried = self.shared.words[word].load(Relaxed);
@@ -191,7 +191,7 @@ impl Tried {
         self.shared.is_answered.load(Relaxed)
     }
 
-    /// How many attempts were made, those that sent the request once more among them.
+    /// The number of attempts made, including those that sent the request to the same backend once more.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.shared.attempts.load(Relaxed)

@@ -9,15 +9,16 @@ use super::{Pool, Query, Selected, queue::Spot};
 
 /// A request that waits for a backend in the queue of a pool; see [`Pool::wait`].
 ///
-/// Requests for the same backends and the same scope are in one line, and the first of a line looks for a backend. This request looks
-/// when it becomes the first, when a full backend has a place again, and at the time told by [`Pool::opening`]. Afterwards it
-/// says what came of it: [`found`](Self::found) or [`missed`](Self::missed). Dropped, it leaves the queue.
+/// Requests for the same backends and the same scope are in one line, and only the first of a line looks for a backend. A
+/// request looks when it becomes the first, when a full backend has a place again, and at the time that [`Pool::opening`]
+/// returns. Afterwards it reports the result: [`found`](Self::found) or [`missed`](Self::missed). Dropping the waiter leaves
+/// the queue.
 pub struct Waiter {
     pool: Pool,
     pub(super) spot: Spot,
 }
 
-/// Tells if a request that waits may look for a backend.
+/// Says whether a request that waits may look for a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Turn {
@@ -37,16 +38,17 @@ impl Waiter {
         Self { pool, spot }
     }
 
-    /// Ready when it is time to look for a backend for another reason than that an instant came. Then it can be polled on.
+    /// Ready when the request should look for a backend because it became the first of its line or a place got free. Can be
+    /// polled again afterwards.
     pub fn poll_called(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.pool.queue().poll_called(&self.spot, cx)
     }
 
-    /// Returns whether it may look for a backend now.
+    /// Returns whether the request may look for a backend now.
     ///
-    /// After a throttle has ended requests are let go one after the other, as it is not known how many the backend takes: two
-    /// 50 ms apart, then in each 50 ms twice as many as before, until one is refused. A place at a backend that was full is
-    /// taken at once.
+    /// After a throttle has ended, requests are let go one by one, as it is not known how many the backend takes: two of them
+    /// 50 ms apart, then in each 50 ms twice as many as before, until one is refused. A free place at a backend that was full
+    /// is taken at once.
     #[must_use]
     pub fn turn(&self, now: Instant) -> Turn {
         self.pool.queue().turn(&self.spot, now)
@@ -64,8 +66,8 @@ impl Waiter {
         self.pool.queue().missed(&self.spot, is_place_left);
     }
 
-    /// Where it stands: a request that is refused afterwards comes back to it
-    /// ([`Tried`](super::Tried) keeps it).
+    /// The ticket of the request. [`Tried`](super::Tried) keeps it: a request that is refused afterwards waits on at the same
+    /// place.
     pub(super) fn ticket(&self) -> u64 {
         self.spot.ticket
     }

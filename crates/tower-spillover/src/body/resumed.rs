@@ -35,9 +35,11 @@ pub(crate) struct Read<B: Body> {
     len: usize,
     error: Option<B::Error>,
     is_end: bool,
-    /// Where the body is while it may be read on elsewhere; then there is nothing else.
+    /// The body while it may be read on elsewhere; the other fields are empty then.
     shared: Option<SharedBody<B>>,
 }
+
+type PolledFrame<E> = Poll<Option<Result<Frame<Bytes>, E>>>;
 
 /// A body that is on its way, and may be read ahead meanwhile.
 pub(crate) struct SharedBody<B: Body> {
@@ -157,10 +159,7 @@ impl<B: Body> Read<B> {
 
     /// The next frame, if it is not one of the rest of the body.
     #[cold]
-    fn poll_ahead_of_rest(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Option<Poll<Option<Result<Frame<Bytes>, B::Error>>>> {
+    fn poll_ahead_of_rest(&mut self, cx: &mut Context<'_>) -> Option<PolledFrame<B::Error>> {
         if let Some(shared) = &self.shared {
             return Some(shared.lock().as_mut().poll_frame(cx));
         }

@@ -59,7 +59,7 @@ fn readable(headers: &HeaderMap) -> HeaderValue {
 /// A coding and what is said of it.
 struct Member<'a> {
     name: &'a [u8],
-    /// From the semicolon on; empty if there are none.
+    /// The parameters from the semicolon on; empty if there are none.
     parameters: &'a [u8],
 }
 
@@ -76,7 +76,7 @@ fn members(value: &HeaderValue) -> impl Iterator<Item = Member<'_>> {
 }
 
 impl Member<'_> {
-    /// Returns whether no response comes of it that cannot be read.
+    /// Returns whether every response that the item allows can be read.
     fn is_readable(&self) -> bool {
         let is_plain = self.name.is_empty() || self.name.eq_ignore_ascii_case(b"identity");
         is_plain || Coding::named(self.name).is_some() || self.is_refused()

@@ -18,7 +18,7 @@ enum Kind {
     Zstd(Zstd),
 }
 
-/// How far a decoder came in one step.
+/// The progress of a decoder in one step.
 pub(super) struct Step {
     /// Bytes of the input that are done with.
     pub(super) read: usize,
@@ -43,15 +43,15 @@ impl Decoder {
         }
     }
 
-    /// Decodes the next chunk, and hands all that can be decoded by now to `look`, in pieces of at most 4 KiB: up to the
-    /// first of which `look` makes something. The rest of the chunk is then lost, and nothing else may be decoded.
+    /// Decodes the next chunk, and hands all that can be decoded by now to `look`, in pieces of at most 4 KiB. When `look`
+    /// breaks, its value is returned; the rest of the chunk is lost, and nothing else may be decoded.
     ///
     /// Bytes after the end of the coded body are ignored.
     ///
     /// # Errors
     ///
-    /// [`DecodeError`] when the body is corrupt; and when it came to more than 1 MiB that is more than 100 times as large as
-    /// its coded form. Nothing more can be decoded then. The pieces before have been looked at.
+    /// [`DecodeError`] when the body is corrupt, or when more than 1 MiB was decoded that is more than 100 times as large as
+    /// its coded form. Nothing more can be decoded then. `look` has got the pieces before.
     pub fn decode<T>(
         &mut self,
         chunk: &[u8],
@@ -109,11 +109,11 @@ impl fmt::Debug for Decoder {
     }
 }
 
-/// How much is decoded at a time. An event of a stream is shorter, and is then looked at without being copied.
+/// The bytes that are decoded at a time. An event of a stream is mostly shorter, so it is looked at without a copy.
 const PIECE: usize = 4096;
 
 /// Text comes to 3 to 20 times its coded form. DEFLATE cannot come to more than 1,032 times, brotli and zstd can.
 const MAX_RATIO: u64 = 100;
 
-/// As much takes a millisecond, whatever it is.
+/// Bytes that are decoded whatever their ratio: that takes a millisecond.
 const ALWAYS_DECODED: u64 = 1 << 20;

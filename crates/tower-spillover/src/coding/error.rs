@@ -1,6 +1,6 @@
 use std::{error, fmt};
 
-/// Why a body cannot be decoded any further.
+/// A body cannot be decoded any further.
 #[derive(Debug)]
 pub struct DecodeError {
     kind: Kind,

@@ -2,7 +2,7 @@
 
 use super::DecodeError;
 
-/// The bytes of the CRC and the length at the end of a member.
+/// Length in bytes of the CRC and the size at the end of a member.
 pub(super) const TAIL: usize = 8;
 
 /// A header is 10 bytes long, or names a file. None is longer that anything is known to send.

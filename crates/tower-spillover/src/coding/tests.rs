@@ -154,7 +154,7 @@ fn the_rest_of_a_chunk_is_not_decoded_after_a_find() {
 }
 
 #[test]
-fn what_is_not_in_its_coding_is_an_error() {
+fn body_that_is_not_in_its_coding_is_an_error() {
     for coding in ALL {
         let plain = b"data: {\"choices\":[]}\n\n".repeat(10);
         let (_, result) = decode(&mut Decoder::new(coding), [&*plain]);
@@ -278,7 +278,7 @@ fn codings_by_their_field() {
 }
 
 #[test]
-fn only_what_can_be_read_is_offered() {
+fn only_readable_codings_are_offered() {
     let offered = |values: &[&'static str]| {
         let mut headers = HeaderMap::new();
         for value in values {

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::read;
 use crate::clock::wall_clock;
 
-/// How long one attempt may take to begin its answer, because of how long the client waits; for clients that bound attempts
-/// themselves and so have no need of [`PatienceLayer`](super::PatienceLayer).
+/// The time that one attempt may take to begin its answer, given how long the client waits. For HTTP clients that bound
+/// attempts themselves, in place of [`PatienceLayer`](super::PatienceLayer).
 #[derive(Clone, Debug)]
 pub struct AttemptLimit {
     duration: Duration,
@@ -41,7 +41,7 @@ impl AttemptLimit {
         self.duration
     }
 
-    /// Returns whether the request can be sent to another backend. To be asked when the time is over; if not, the attempt goes on.
+    /// Returns whether the request can be sent to another backend. Ask when the time is over; if it is false, the attempt goes on.
     #[must_use]
     pub fn may_move_on(&self, now: Instant) -> bool {
         let may_move_on = !self.tried.is_body_held() && self.has_other(now);

@@ -14,11 +14,11 @@
 //!   time that is left to begin its answer. Where the backend usually takes between a quarter and three quarters of that time,
 //!   the attempt has twice what is usual, up to three quarters. For example a client that waits for 10 s gives the first of three backends
 //!   5 s, and the second 2.5 s;
-//! * an attempt that is over then becomes an answer with status 504 and an [`Outcome`](spillover_core::Outcome) of class
+//! * an attempt whose time is over becomes an answer with status 504 and an [`Outcome`](spillover_core::Outcome) of class
 //!   [`Late`](spillover_core::Class::Late), after which `RetryThrottled` asks the next backend. Nothing is held against this
 //!   one: a slow answer for an impatient client does not close it for others. The attempt counts as given up, and a
 //!   run of these makes the backend [suspect](spillover_core::Condition::Suspect);
-//! * the last attempt has all of the time: the client ends it.
+//! * the last attempt has no limit: the client ends it.
 //!
 //! A request without such a field passes through, and so does one that cannot be sent again: without `RetryThrottled`, at its
 //! last attempt, with a body that was not kept. The least time of several fields counts. A value that cannot be read, or of

@@ -2,8 +2,8 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 
-/// How long the client of a request with these fields waits for an answer, from when it sent the request; `now` is the time of
-/// day, for a field that names an instant. `None` when the client does not say.
+/// Returns how long the client of a request with these fields waits for an answer, from when the request was sent. `now` is
+/// the time of day, for the field that names an instant. `None` when the client does not say.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -25,7 +25,7 @@ pub fn patience_of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 /// The patience that the fields of a request tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Told {
-    /// From when the request was sent.
+    /// The patience from when the request was sent.
     total: Option<Duration>,
     until: Option<SystemTime>,
 }
@@ -53,7 +53,7 @@ pub(super) fn patience(headers: &HeaderMap) -> Option<Told> {
 }
 
 impl Told {
-    /// How much is left after so much time; `None` when that is too little to be divided.
+    /// Returns what is left after so much time; `None` when that is too little to be divided.
     pub(super) fn left(
         self,
         elapsed: Duration,

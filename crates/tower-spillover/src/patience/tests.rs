@@ -89,7 +89,7 @@ fn values_that_cannot_be_read_or_are_too_small_are_ignored() {
 }
 
 #[test]
-fn of_several_fields_the_least_counts() {
+fn least_of_several_fields_counts() {
     let mut headers = HeaderMap::new();
     headers.insert("x-stainless-timeout", HeaderValue::from_static("600"));
     headers.insert("x-stainless-read-timeout", HeaderValue::from_static("x"));
@@ -226,7 +226,7 @@ async fn the_time_counts_from_when_the_client_began_to_wait() {
     sleep(SECOND).await;
     assert_eq!(attempt(&pool, "3", &tried, 9 * SECOND).await, (504, SECOND));
     sleep(SECOND).await;
-    // It is over: what comes now is as without.
+    // The attempt is over: what comes now is as without the layer.
     let tried_again = tried.clone();
     let pool = self::pool();
     let start = Instant::now();

@@ -13,7 +13,7 @@ pub(super) struct Attempt {
     first_token: Option<Box<FirstToken>>,
 }
 
-/// By when a stream must have content.
+/// The deadline by which a stream must have content.
 #[derive(Clone, Copy)]
 pub(super) struct FirstToken {
     pub(super) limit: Duration,
@@ -45,7 +45,7 @@ impl Attempt {
         self.tried.as_ref().is_some_and(Tried::is_awaiting_body)
     }
 
-    /// By when there must be content; `None` also where the request could go nowhere else.
+    /// Returns the deadline for content. `None` without one, and if no other backend could get the request.
     pub(super) fn first_token(&self, now: Instant) -> Option<FirstToken> {
         let first_token = self.first_token.as_deref()?;
         self.may_move_on(now).then_some(*first_token)

@@ -125,7 +125,7 @@ impl<B: Body + Unpin> Future for Hold<B> {
 }
 
 impl<B: Body> Parts<B> {
-    /// Until when it is held without content, and how it ends then.
+    /// Returns until when the stream is held without content, and how that ends.
     fn patience(&self, release_at: Instant, now: Instant) -> (Instant, End) {
         match self.attempt.first_token(now) {
             Some(FirstToken { limit, deadline }) => {

@@ -53,9 +53,9 @@ impl StreamPeekLayer {
     /// The time begins with the request of the attempt. Only streams are given up: how long the head of a response may take
     /// is for a timeout around the client.
     ///
-    /// As long as another backend would take the request, a stream is held until then in place of
-    /// [`max_wait`](Self::max_wait), within [`max_held`](Self::max_held). When none would, the stream goes on. The
-    /// [module](super#a-deadline-for-the-first-content) says how that is told.
+    /// A stream is held until the deadline, in place of [`max_wait`](Self::max_wait) and within
+    /// [`max_held`](Self::max_held), as long as another backend would take the request. When none would, the stream goes on.
+    /// The [module](super#a-deadline-for-the-first-content) says how the layer knows.
     pub fn first_token(mut self, limit: Duration) -> Self {
         self.first_token = Some(limit);
         self

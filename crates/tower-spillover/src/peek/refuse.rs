@@ -93,7 +93,7 @@ pub(super) fn without_content_grpc(head: Response<()>, why: NoContent) -> Respon
     trailers_only(head, HeaderMap::from_iter(trailers), why.report())
 }
 
-/// Why a stream had no content.
+/// The reason why a stream had no content.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum NoContent {
     /// The stream broke off.

@@ -142,7 +142,7 @@ impl<B: Body> fmt::Debug for ReadRefusal<B> {
 /// An error message that is longer says nothing more.
 const READ_LIMIT: usize = 64 << 10;
 
-/// So long a request waits that has another backend to go to. A body that a server writes right after its head comes in less.
+/// The wait for the body if the request has another backend to go to. A body that is written right after its head comes sooner.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// An error body comes with its head. One that does not is not waited for any longer.

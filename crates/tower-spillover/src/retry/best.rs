@@ -63,8 +63,8 @@ impl<S, C, ResBody> Best<S, C, Response<ResBody>> {
     }
 }
 
-/// Returns how much a refusal helps the client. One that is over by itself comes before a failure, which may be. A refusal
-/// of this one request comes before one about the account at the backend, which is none of the client's business.
+/// Returns how much a refusal helps the client. A refusal that ends by itself comes first, then a failure, then a refusal of
+/// this one request, then one about the account at the backend, which is none of the client's business.
 fn rank(class: Class) -> u8 {
     match class {
         Class::Throttled => 5,

@@ -22,7 +22,7 @@ pub(super) struct Progress {
     begun: Option<Instant>,
     /// Attempts made, hedges among them, but not those that sent the request to the same backend once more.
     pub(super) attempts: u32,
-    /// How many attempts sent the request to the same backend once more.
+    /// The number of attempts that sent the request to the same backend once more.
     resends: u32,
     /// How many of them somebody chose a backend for.
     chosen: u32,
@@ -62,7 +62,7 @@ impl Bounds {
     }
 }
 
-/// Whether the next attempt sends the request to the same backend once more.
+/// Returns whether the next attempt sends the request to the same backend once more.
 pub(super) fn is_resend_due(tried: Option<&Tried>) -> bool {
     tried.is_some_and(|tried| tried.resend_to().is_some())
 }

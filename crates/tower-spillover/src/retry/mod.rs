@@ -9,10 +9,10 @@
 //!   again, at once, as long as another backend is left;
 //! * the rest of a refusal whose body was late ([`LateReport`](spillover_core::LateReport)) is read beside the next attempts,
 //!   and no longer than they take;
-//! * when all backends refused, the answer is the refusal that helps the client most: one that is over by itself (429, 503, 529)
-//!   before a failure, before one of this request (413), before one about the account at the backend (401, 402). Example: the
-//!   first backend is at its limit and the second does not accept the key: the answer is the 429, and its wait that of the
-//!   pool. Of equals the last is the answer.
+//! * when all backends refused, the answer is the refusal that helps the client most: first one that ends by itself (429, 503,
+//!   529), then a failure, then one of this request (413), then one about the account at the backend (401, 402). Example: the
+//!   first backend is at its limit and the second does not accept the key: the answer is the 429, with the wait of the pool.
+//!   The last one of equal refusals is the answer.
 //!
 //! A request that a backend did not process ([`Class::Unprocessed`](spillover_core::Class::Unprocessed)) is sent to the same backend
 //! once more. That counts neither against [`max_attempts`](RetryThrottledLayer::max_attempts) nor against the

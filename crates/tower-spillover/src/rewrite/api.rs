@@ -3,7 +3,7 @@ use spillover_core::BackendKind;
 /// The path of a request at a backend, by the table of the [module](super).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mapping<'a> {
-    /// As it is.
+    /// The path as the client sent it.
     Same,
     /// Another one.
     To(Mapped<'a>),
@@ -14,7 +14,7 @@ pub(super) enum Mapping<'a> {
 /// A path as a backend of some kind has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mapped<'a> {
-    /// Stands before `rest`: `/openai/v1` or `/v1`.
+    /// Stands before `rest`: `/openai/v1`, `/anthropic/v1` or `/v1`.
     pub(super) root: &'static str,
     /// The part of the original path that stays, with its slash.
     pub(super) rest: &'a str,
@@ -24,12 +24,12 @@ pub(super) struct Mapped<'a> {
     pub(super) deployment: Option<&'a str>,
 }
 
-/// The path at a backend of this kind.
-pub(super) fn map(kind: BackendKind, path: &str) -> Mapping<'_> {
+/// The path at a backend of this kind, whose URL has this base path.
+pub(super) fn map<'a>(kind: BackendKind, base: &str, path: &'a str) -> Mapping<'a> {
     match kind {
         BackendKind::Azure => match below(path, V1) {
             Some(rest) if !has_steps(path) => Mapping::To(Mapped {
-                root: AZURE_V1,
+                root: azure_root(base, rest),
                 rest,
                 is_from_azure: false,
                 deployment: None,
@@ -42,6 +42,22 @@ pub(super) fn map(kind: BackendKind, path: &str) -> Mapping<'_> {
             None => Mapping::Same,
         },
         _ => Mapping::Same,
+    }
+}
+
+/// The root of the API that has `rest` at Azure. Claude's is below `/anthropic`
+/// (<https://learn.microsoft.com/azure/foundry/foundry-models/how-to/use-foundry-models-claude>): the API that a URL names by its
+/// end, and the one of a path that OpenAI does not have.
+fn azure_root(base: &str, rest: &str) -> &'static str {
+    let is_named = || {
+        [ANTHROPIC_V1, ANTHROPIC]
+            .iter()
+            .any(|root| before(base, root).is_some())
+    };
+    if below(rest, MESSAGES).is_some() || is_named() {
+        ANTHROPIC_V1
+    } else {
+        AZURE_V1
     }
 }
 
@@ -80,10 +96,13 @@ fn deployment_and_operation(path: &str) -> Option<(&str, &str)> {
 /// The base path of a backend without the root of the API at its end, where the path of the request has a root itself.
 pub(super) fn base<'a>(kind: BackendKind, base: &'a str, path: &str) -> &'a str {
     let is_openai = || below(path, OPENAI).is_some();
+    let is_anthropic = || below(path, ANTHROPIC).is_some();
     let is_v1 = || below(path, V1).is_some();
     let roots: &[&str] = match kind {
         _ if base.is_empty() => &[],
-        BackendKind::Azure if is_openai() || is_v1() => &[AZURE_V1, OPENAI, V1],
+        BackendKind::Azure if is_openai() || is_anthropic() || is_v1() => {
+            &[AZURE_V1, ANTHROPIC_V1, OPENAI, ANTHROPIC, V1]
+        }
         BackendKind::OpenAi if is_openai() || is_v1() => &[V1],
         BackendKind::Other if is_v1() => &[V1],
         BackendKind::Other if below(path, AZURE_V1).is_some() => &[AZURE_V1],
@@ -131,6 +150,9 @@ fn after_dot(segment: &str) -> Option<&str> {
 const V1: &str = "/v1";
 const OPENAI: &str = "/openai";
 const AZURE_V1: &str = "/openai/v1";
+const ANTHROPIC: &str = "/anthropic";
+const ANTHROPIC_V1: &str = "/anthropic/v1";
+const MESSAGES: &str = "/messages";
 const DEPLOYMENTS: &str = "/deployments";
 const ESCAPED_DOT: &str = "%2e";
 

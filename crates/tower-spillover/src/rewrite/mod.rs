@@ -21,6 +21,7 @@
 //!
 //! | path of the client | at `Azure` | at `OpenAi` | at `Other` |
 //! |---|---|---|---|
+//! | `/v1/messages`, `/v1/messages/...` | `/anthropic/v1/messages...` | as it is | as it is |
 //! | `/v1/...` | `/openai/v1/...` | `/v1/...` | `/v1/...` |
 //! | `/openai/v1/...` | as it is | `/v1/...` | as it is |
 //! | `/openai/deployments/NAME/OPERATION?api-version=...` | as it is | `/v1/OPERATION`, with a [`ModelFromPath`] | as it is |
@@ -32,8 +33,9 @@
 //! [`UnsupportedPath`] in the extensions.
 //!
 //! A URL that ends with the root of an API, as the base URLs of SDKs do, has that root only once: `https://x.example/v1` and
-//! the path `/v1/models` are `https://x.example/v1/models`. At `Azure` these roots are `/openai/v1`, `/openai` and `/v1`, for paths
-//! below `/v1` or `/openai`. At `OpenAi` it is `/v1`. At `Other` it is `/v1` for a path below `/v1`, and `/openai/v1` for one below
+//! the path `/v1/models` are `https://x.example/v1/models`. At `Azure` these roots are `/openai/v1`, `/openai`, `/anthropic/v1`,
+//! `/anthropic` and `/v1`, for paths below `/v1`, `/openai` or `/anthropic`. A URL that ends with one of `/anthropic` has every path
+//! below `/v1` there. At `OpenAi` it is `/v1`. At `Other` it is `/v1` for a path below `/v1`, and `/openai/v1` for one below
 //! `/openai/v1`.
 //!
 //! # Credentials

@@ -24,7 +24,7 @@ pub(super) fn rewrite(backend: &Backend, uri: &Uri) -> Rewritten {
         Some(original) if original.path().starts_with('/') => original,
         _ => &root,
     };
-    let mapping = api::map(backend.kind(), original.path());
+    let mapping = api::map(backend.kind(), backend.base_path(), original.path());
     let mapped = match mapping {
         Mapping::To(mapped) => Some(mapped),
         Mapping::Same | Mapping::Unsupported => None,
@@ -185,6 +185,51 @@ mod tests {
         let backend = backend.kind(kind).build().unwrap();
         let uri = target.parse().unwrap();
         rewrite(&backend, &uri).path_and_query.to_string()
+    }
+
+    #[test]
+    fn messages_reach_azure_below_anthropic() {
+        for base in [
+            "",
+            "/anthropic",
+            "/anthropic/",
+            "/anthropic/v1",
+            "/openai/v1",
+            "/openai",
+            "/v1",
+        ] {
+            for (target, expected) in [
+                ("/v1/messages", "/anthropic/v1/messages"),
+                ("/v1/messages?beta=true", "/anthropic/v1/messages?beta=true"),
+                (
+                    "/v1/messages/count_tokens",
+                    "/anthropic/v1/messages/count_tokens",
+                ),
+                ("/anthropic/v1/messages", "/anthropic/v1/messages"),
+            ] {
+                assert_eq!(mapped(BackendKind::Azure, base, target), expected, "{base}");
+            }
+        }
+        for (base, target, expected) in [
+            ("/anthropic", "/v1/models", "/anthropic/v1/models"),
+            ("/anthropic/v1", "/v1/models", "/anthropic/v1/models"),
+            (
+                "/team/anthropic",
+                "/v1/messages",
+                "/team/anthropic/v1/messages",
+            ),
+            ("/team", "/v1/messages", "/team/anthropic/v1/messages"),
+            (
+                "",
+                "/v1/threads/t/messages",
+                "/openai/v1/threads/t/messages",
+            ),
+            ("", "/v1/messagesx", "/openai/v1/messagesx"),
+        ] {
+            assert_eq!(mapped(BackendKind::Azure, base, target), expected, "{base}");
+        }
+        let other = mapped(BackendKind::Other, "", "/v1/messages");
+        assert_eq!(other, "/v1/messages");
     }
 
     #[test]

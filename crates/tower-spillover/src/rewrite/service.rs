@@ -75,7 +75,7 @@ fn version_at(version: Version) -> Version {
 }
 
 fn rewrite_headers(backend: &Backend, headers: &mut HeaderMap) {
-    // The client writes the one that belongs to the URI, or `:authority`.
+    // The client writes `Host` or `:authority` from the URI.
     headers.remove(HOST);
     if let Some(credential) = backend.credential() {
         remove_client_fields(headers);

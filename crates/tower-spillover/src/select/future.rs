@@ -36,7 +36,7 @@ pin_project! {
             future: F,
             selected: Option<Selected>,
             tried: Tried,
-            // How long a request waits for a backend, where it does.
+            // The time that a request waits for a backend at most; `None` if it does not wait.
             bound: Option<Duration>,
         },
         Wait {
@@ -278,8 +278,8 @@ fn note_answer<ResBody, E>(
     }
 }
 
-/// Returns whether a backend opens in time for a request that was refused, and may wait for so long in all. The backend may be one that refused
-/// the request because of a limit.
+/// Returns whether a backend opens in time for a request that was refused, and may wait for so long in all. The backend may be
+/// one that refused the request because of a limit.
 fn may_wait<ResBody, E>(
     result: &Result<Response<ResBody>, E>,
     selected: &Selected,

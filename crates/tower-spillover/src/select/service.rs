@@ -109,7 +109,7 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
         self.pool.wait(&self.query(request, tried).again())
     }
 
-    /// How long requests wait for a backend.
+    /// The time that requests wait for a backend.
     pub(super) fn bound(&self) -> Option<Duration> {
         match self.when_exhausted {
             WhenExhausted::Wait(bound) => Some(bound),
@@ -263,7 +263,7 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
 /// No backend would take the request now.
 pub(super) struct Closed {
     pub(super) exhausted: Exhausted,
-    /// When one may, if there is one left.
+    /// The time until a backend may take the request, if one is left.
     pub(super) opening: Option<Opening>,
 }
 

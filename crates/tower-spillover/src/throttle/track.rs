@@ -31,8 +31,8 @@ impl Track {
         &self.selected
     }
 
-    /// What an answer of this class is to this request. One that was not processed is sent to the same backend once more; a
-    /// second time, or where nothing sends it, that is a failure.
+    /// Returns the class that an answer has for this request. A request that was not processed is sent to the same backend once
+    /// more; the second time, or without a layer that sends it, the answer is a failure.
     pub(super) fn class(&self, class: Class) -> Class {
         if class != Class::Unprocessed {
             return class;

@@ -17,7 +17,7 @@ use tower::{BoxError, Service};
 use super::{ConnectSettings, kept::Kept};
 use crate::{config::Protocol, tls::authorities};
 
-/// What connectors are made of. Certificates are read once for all of them.
+/// The parts that connectors with the same settings share. Certificates are read once for all of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialer {
     http: HttpConnector,

@@ -15,9 +15,9 @@ pub(crate) struct Kept<T> {
     inner: T,
     is_kept: bool,
     is_http2: bool,
-    /// Whether anything was read since the beginning.
+    /// True when anything was read since the beginning.
     has_answered: bool,
-    /// Whether anything was written since something was read.
+    /// True when anything was written since something was read.
     is_awaiting: bool,
 }
 

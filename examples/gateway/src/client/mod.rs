@@ -31,7 +31,7 @@ pub(crate) struct ConnectSettings {
     /// Certificates of who may have issued a backend's; without it the platform's count.
     pub(crate) ca: Option<Authorities>,
     pub(crate) protocol: Protocol,
-    /// Whether connections are kept for other requests. Else each is for one.
+    /// True when connections are kept for other requests. Otherwise each is for one.
     pub(crate) is_kept: bool,
 }
 
@@ -47,7 +47,7 @@ impl ConnectSettings {
         }
     }
 
-    /// What is needed to connect, whatever is spoken then.
+    /// The settings that matter to connect, without the protocol.
     pub(crate) fn address(&self) -> Self {
         Self {
             protocol: Protocol::Auto,
@@ -73,7 +73,7 @@ impl ConnectSettings {
         }
     }
 
-    /// Whether connections are known to speak HTTP/1.1 before there is one.
+    /// Returns true when connections speak HTTP/1.1 in any case, which is known before there is one.
     pub(crate) fn is_http1(&self) -> bool {
         match self.protocol {
             Protocol::Auto => !self.needs_tls,
@@ -106,5 +106,5 @@ where
 /// Finds an HTTP/2 connection whose other side is gone before every request on it times out.
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Until a server says how many streams it takes. It says so with its first frame, and refuses those above.
+/// The number of streams until a server says how many it takes. A server does so in its first frame, and refuses the streams above.
 const HTTP2_STREAMS_AT_FIRST: usize = 1;

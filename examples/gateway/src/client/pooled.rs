@@ -29,7 +29,7 @@ pub(crate) struct BackendClient<C, B> {
     pub(crate) fresh: Arc<Client<C, B>>,
     /// The same, and speaks HTTP/1.1.
     pub(crate) for_upgrades: Arc<Client<C, B>>,
-    /// Whether the backend is known to be spoken to in HTTP/1.1.
+    /// True when the backend is known to be spoken to in HTTP/1.1.
     pub(crate) is_http1: bool,
 }
 

@@ -23,9 +23,12 @@ impl Family {
         if ["/openai", "/openai/v1", "/openapi"].iter().any(is_openai) {
             return Some(Self::OpenAi);
         }
+        let host = backend.authority().host().to_ascii_lowercase();
         match backend.kind() {
+            // A resource of Azure AI Foundry has Claude's API as well.
+            BackendKind::Azure if host.contains(".services.ai.azure.") => None,
             BackendKind::Azure | BackendKind::OpenAi => Some(Self::OpenAi),
-            _ => Self::of_host(&backend.authority().host().to_ascii_lowercase()),
+            _ => Self::of_host(&host),
         }
     }
 
@@ -66,6 +69,11 @@ mod tests {
             (
                 "https://x.services.ai.azure.com/anthropic",
                 Some(Family::Anthropic),
+            ),
+            ("https://x.services.ai.azure.com", None),
+            (
+                "https://x.services.ai.azure.com/openai/v1",
+                Some(Family::OpenAi),
             ),
             ("https://api.openai.com/v1", Some(Family::OpenAi)),
             ("https://api.groq.com/openai", Some(Family::OpenAi)),

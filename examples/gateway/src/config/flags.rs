@@ -22,9 +22,10 @@ pub(super) struct Flags {
 
     /// Add or change a backend; repeatable [env: BACKEND_<LABEL>_<KEY>]
     ///
-    /// The keys are those of the variables: url, priority, auth, deployment_name and
-    /// kind. A key given here wins over the variable of the same label. API keys are
-    /// refused, because process lists show flags; they go in BACKEND_<LABEL>_APIKEY.
+    /// The keys are those of the variables: url, priority, auth, deployment_name, kind
+    /// and protocol. A key given here wins over the variable of the same label. API
+    /// keys are refused, because process lists show flags; they go in
+    /// BACKEND_<LABEL>_APIKEY.
     #[arg(long, value_name = "LABEL,KEY=VALUE,...")]
     #[arg(verbatim_doc_comment, help_heading = "Backends")]
     pub(super) backend: Vec<FlagText>,

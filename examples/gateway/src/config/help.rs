@@ -22,11 +22,11 @@ const ENVIRONMENT: &str = "  \
   BACKEND_<LABEL>_URL              base URL, http or https; required
   BACKEND_<LABEL>_PRIORITY         whole number, a lower one is used first; required
   BACKEND_<LABEL>_APIKEY           the key
-  BACKEND_<LABEL>_AUTH             key, bearer, entra or passthrough: what authenticates
-                                   to it: the APIKEY as api-key, or as a bearer token, a
-                                   token of Entra ID, or what the client sends. Default:
-                                   with an APIKEY bearer for OpenAI, else key; without
-                                   one entra
+  BACKEND_<LABEL>_AUTH             key sends the APIKEY as api-key, bearer sends it as a
+                                   bearer token, entra sends a token of Entra ID, and
+                                   passthrough the client's own credentials. Default
+                                   with an APIKEY: bearer for OpenAI, else key. Default
+                                   without one: entra
   BACKEND_<LABEL>_DEPLOYMENT_NAME  replaces the deployment or model of requests
   BACKEND_<LABEL>_KIND             azure, openai or other: its form of OpenAI's API, by
                                    which paths are mapped. Default: by the host of the URL

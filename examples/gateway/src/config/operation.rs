@@ -50,7 +50,7 @@ fn taken_apart<'a>(authority: &Authority, path: &'a str) -> Option<(&'a str, Opt
     let without = |end: &&str| lower.strip_suffix(end).map(str::len);
     let mut length = OPERATIONS.iter().find_map(without)?;
     let roots: &[&str] = match BackendKind::of_host(authority.host()) {
-        BackendKind::Azure => &["/openai/v1", "/openai", "/models"],
+        BackendKind::Azure => &["/openai/v1", "/openai", "/anthropic/v1", "/models"],
         _ => &["/v1"],
     };
     if let Some(root) = roots.iter().find(|root| lower[..length].ends_with(**root)) {
@@ -61,7 +61,7 @@ fn taken_apart<'a>(authority: &Authority, path: &'a str) -> Option<(&'a str, Opt
 
 const DEPLOYMENTS: &str = "/openai/deployments/";
 
-/// Those that take prompts, longer ones first.
+/// The operations that take prompts, longer ones first.
 const OPERATIONS: [&str; 9] = [
     "/audio/speech",
     "/audio/transcriptions",
@@ -112,6 +112,11 @@ mod tests {
             ),
             (
                 "https://x.services.ai.azure.com/models/chat/completions?api-version=1",
+                "https://x.services.ai.azure.com",
+                None,
+            ),
+            (
+                "https://x.services.ai.azure.com/anthropic/v1/messages",
                 "https://x.services.ai.azure.com",
                 None,
             ),

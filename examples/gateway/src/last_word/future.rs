@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use http::Response;
 use pin_project_lite::pin_project;
-use spillover_core::{Class, Outcome, Selected, Tried};
+use spillover_core::{Cause, Class, Condition, Outcome, Selected, Tried};
 use tokio::time::Instant;
 
 use super::words;
@@ -71,7 +71,10 @@ fn last_word<B: From<Bytes>>(response: Response<B>, dialect: Dialect) -> Respons
         return response;
     }
     let tried = extensions.get::<Tried>();
-    if class != Class::Throttled && tried.is_some_and(is_one_temporary) {
+    let is_of_account = matches!(class, Class::Credential | Class::Quota);
+    if class != Class::Throttled && tried.is_some_and(is_one_temporary)
+        || is_of_account && is_another_at_limit(selected)
+    {
         let exhausted = selected.exhausted(Instant::now());
         let mut replaced = replace(response, dialect, &words::at_limit(&exhausted));
         exhausted.write(replaced.headers_mut());
@@ -98,6 +101,22 @@ fn last_word<B: From<Bytes>>(response: Response<B>, dialect: Dialect) -> Respons
 fn is_one_temporary(tried: &Tried) -> bool {
     let mut temporary = [Class::Throttled, Class::Capacity].into_iter();
     tried.has_mixed_refusals() && temporary.any(|class| tried.was_refused_as(class))
+}
+
+/// Returns whether a backend of the pool, which may not have been asked, takes requests again by itself: it is full, or closed
+/// because of a limit or of load.
+fn is_another_at_limit(selected: &Selected) -> bool {
+    // A pinned request may not go there.
+    if selected.is_pinned() {
+        return false;
+    }
+    let now = Instant::now();
+    let mut backends = selected.pool().snapshot(selected.scope(), now).into_iter();
+    backends.any(|backend| {
+        let class = backend.cause().map(Cause::class);
+        let is_temporary = matches!(class, Some(Class::Throttled | Class::Capacity));
+        backend.condition() == Condition::Full || is_temporary
+    })
 }
 
 /// Makes a response of the gateway's own that keeps the extensions of `response`, which the access log reads.

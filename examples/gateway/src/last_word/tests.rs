@@ -27,6 +27,11 @@ fn pool() -> Pool {
     pool.unwrap()
 }
 
+fn names(pool: &Pool) -> Arc<Names> {
+    let config = PoolConfig::new("default", pool.backends().cloned());
+    Arc::new(Names::new(&config))
+}
+
 fn select(pool: &Pool, tried: &Tried) -> Selected {
     let query = Query::new().tried(tried).scope(Scope::WHOLE);
     let selected = pool.select_by(&Weighted::default(), &query, Instant::now(), 0);
@@ -36,8 +41,7 @@ fn select(pool: &Pool, tried: &Tried) -> Selected {
 /// The response to a request that was refused as each of `classes`, the last one with `status`.
 async fn answer(path: &str, status: u16, classes: &[Class]) -> Response<Full<Bytes>> {
     let (pool, tried) = (pool(), Tried::new());
-    let config = PoolConfig::new("default", pool.backends().cloned());
-    let names = Arc::new(Names::new(&config));
+    let names = names(&pool);
     let mut last = None;
     for class in classes {
         let selected = select(&pool, &tried);
@@ -128,6 +132,50 @@ async fn a_refused_credential_keeps_its_status_and_loses_its_words() {
             !body.contains("sk-") && body.contains("upstream_credential"),
             "{body}"
         );
+    }
+}
+
+/// The response to a request that is refused by the second backend with `class`, while the first one is closed because of `first`.
+async fn answer_beside(first: Class, class: Class) -> Response<Full<Bytes>> {
+    let (pool, now) = (pool(), Instant::now());
+    let refusal = |class| Outcome::new(class, Cooldown::new(Duration::from_secs(5), None));
+    select(&pool, &Tried::new()).record(&refusal(first), now);
+    let selected = select(&pool, &Tried::new());
+    assert_eq!(selected.backend().label(), "b");
+    let (tried, outcome) = (Tried::new(), refusal(class));
+    tried.mark(selected.index());
+    tried.record_refusal(class);
+    selected.record(&outcome, now);
+    let inner = Probe::new(move |_: Request<()>| {
+        let response = Response::builder()
+            .status(401)
+            .extension(selected.clone())
+            .extension(outcome.clone())
+            .extension(tried.clone());
+        let response = response.body(Full::from(SECRET)).unwrap();
+        async { Ok::<_, Infallible>(response) }
+    });
+    let names = names(&pool);
+    let service = ServiceBuilder::new()
+        .layer(LastWordLayer::new(names))
+        .service(inner);
+    let request = Request::post("/v1/messages").body(()).unwrap();
+    let Ok(response) = service.oneshot(request).await;
+    response
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_account_is_a_429_while_another_backend_is_at_its_limit() {
+    for first in [Class::Throttled, Class::Capacity] {
+        for class in [Class::Credential, Class::Quota] {
+            let response = answer_beside(first, class).await;
+            assert_eq!(response.status(), 429, "{first:?} {class:?}");
+            assert_eq!(response.headers()["retry-after"], "5");
+        }
+    }
+    for first in [Class::Credential, Class::Failing] {
+        let response = answer_beside(first, Class::Credential).await;
+        assert_eq!(response.status(), 401, "{first:?}");
     }
 }
 

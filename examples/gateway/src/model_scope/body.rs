@@ -160,7 +160,7 @@ mod tests {
         Look::begin(form, wanted, false)
     }
 
-    /// Where requests are routed by their model.
+    /// The fields for requests that are routed by their model.
     fn routed() -> Wanted {
         let uses = Uses {
             is_routed: true,

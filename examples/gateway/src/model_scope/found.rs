@@ -21,7 +21,7 @@ pub(crate) struct Found {
 struct Inner {
     wanted: Wanted,
     texts: Vec<Text>,
-    /// How the body can be given a model that it does not have.
+    /// The way to put a model into a body that has none.
     insert: Option<Insert>,
     format: Format,
     /// The path of the request names a deployment.
@@ -40,7 +40,7 @@ pub(super) struct Text {
     pub(super) field: usize,
     /// `None` where it is no string.
     pub(super) text: Option<String>,
-    /// Where it stands, in JSON with its quotes.
+    /// The place of the value, in JSON with its quotes.
     pub(super) place: Range<usize>,
 }
 
@@ -52,9 +52,9 @@ enum Format {
 
 #[derive(Debug)]
 enum Insert {
-    /// As the first field of an object, which is the only one where the flag is true.
+    /// At this place as the first field of an object. The flag is true when the object has no other field.
     Field(usize, bool),
-    /// As the first part of a form.
+    /// At this place as the first part of a form.
     Part(usize, Boundary),
 }
 
@@ -159,7 +159,7 @@ impl Found {
         self.inner.is_in_path
     }
 
-    /// Why the model cannot be read.
+    /// The reason why the model cannot be read.
     pub(crate) fn why_unreadable(&self) -> Option<&Unreadable> {
         self.inner.unreadable.as_ref()
     }

@@ -23,7 +23,7 @@ pub(super) struct JsonScan {
     passed: usize,
     /// Of each wanted field that was seen.
     found: Vec<FoundText>,
-    /// Where the first field of the object stands, or would stand.
+    /// The place where the first field of the object stands, or would stand.
     first_at: Option<usize>,
     /// The object has no field so far.
     is_empty: bool,
@@ -84,8 +84,7 @@ impl JsonScan {
         self.is_done
     }
 
-    /// Ends the search before the end of the body. What the rest has, is not known: where the model decides, nothing was found
-    /// then.
+    /// Ends the search before the end of the body. The rest is not known: where the model decides, nothing was found then.
     pub(super) fn give_up(&mut self) {
         if self.is_decisive {
             self.found.clear();

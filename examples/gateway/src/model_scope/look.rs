@@ -53,7 +53,7 @@ struct Coded {
     decoder: Decoder,
     /// Bytes that were decoded.
     length: u64,
-    /// Why the body cannot be read to its end.
+    /// The reason why the body cannot be read to its end.
     unreadable: Option<Unreadable>,
     is_at_end: bool,
     /// For what the decoder holds.
@@ -136,7 +136,7 @@ impl Look {
         self.wanted.budget()
     }
 
-    /// How many bytes are to be looked at.
+    /// The number of bytes to look at.
     pub(super) fn limit(&self) -> u64 {
         wanted::limit(self.is_decisive)
     }

@@ -180,7 +180,7 @@ fn body_with_more_than_the_limit_when_decoded_has_no_model() {
 }
 
 #[test]
-fn what_decoders_hold_is_bounded_for_all_bodies_together() {
+fn memory_of_decoders_is_bounded_for_all_bodies_together() {
     let text = format!(r#"{{"model":"a","x":"{}"}}"#, "0123456789 ".repeat(50));
     let wanted = Wanted::new([], ROUTED).with_budget(Budget::new(text.len() * 3 / 2));
     let status = |held: &mut Vec<Passed>| {

@@ -7,7 +7,7 @@ use http::{
 use super::Coding;
 use crate::dialect::{Dialect, ErrorKind, GatewayError};
 
-/// Why the model of a body cannot be read, which matters only where the model decides.
+/// The reason why the model of a body cannot be read, which matters only where the model decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
     /// The body is in a coding that is not read, or in several: the field as it came.

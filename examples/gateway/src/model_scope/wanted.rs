@@ -118,7 +118,7 @@ impl Wanted {
     }
 }
 
-/// How many bytes of a body are read at most, as they came and as they are decoded.
+/// The number of bytes of a body that are read at most, as they came and as they are decoded.
 pub(super) fn limit(is_decisive: bool) -> u64 {
     if is_decisive {
         LIMIT_OF_DECISIVE

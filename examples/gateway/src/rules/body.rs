@@ -183,7 +183,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for SplicedBody<
     }
 }
 
-/// How much is decoded at a time: text comes to 3 to 20 times as much, which is kept until it is sent.
+/// The bytes that are decoded at a time. Text comes to 3 to 20 times as much, which is kept until it is sent.
 const PIECE: usize = 4 << 10;
 
 #[cfg(test)]

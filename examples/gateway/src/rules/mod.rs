@@ -140,7 +140,7 @@ impl Rules {
     }
 }
 
-/// Why a backend cannot be asked.
+/// The reason why a backend cannot be asked.
 enum Refusal {
     NoToken(Missing),
     /// The backend has no such path.

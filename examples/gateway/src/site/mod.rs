@@ -27,7 +27,7 @@ pub(crate) struct Site {
     pools: Vec<Arc<PoolSite>>,
     routes: Routes,
     wanted: Wanted,
-    /// By settings without what is spoken: they connect to speak either.
+    /// The dialers by their settings without the protocol: a dialer connects for any of them.
     dialers: HashMap<ConnectSettings, Dialer>,
     keys: Arc<KeyRing>,
     cors: CorsLayer,

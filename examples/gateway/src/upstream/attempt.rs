@@ -13,7 +13,7 @@ pub(super) struct Attempt {
     selected: Option<Selected>,
     tried: Option<Tried>,
     deadline: Option<Deadline>,
-    /// Because of how long the client waits. Boxed, because few clients say so.
+    /// The limit from the time that the client waits. Boxed, because few clients say so.
     limit: Option<Box<AttemptLimit>>,
 }
 
@@ -41,7 +41,7 @@ impl Attempt {
         Some(self.deadline?.at - Instant::now())
     }
 
-    /// Until another backend should be asked, if that is before so much time.
+    /// The time until another backend should be asked, if it is less than `timeout`.
     pub(super) fn limit(&self, timeout: Duration) -> Option<Duration> {
         let limit = self.limit.as_ref()?.duration();
         (limit < timeout).then_some(limit)
@@ -71,7 +71,7 @@ impl Attempt {
             .map(|selected| selected.backend().host())
     }
 
-    /// Whether the backend gets the request once more, as it did not process it.
+    /// Returns true when the backend gets the request once more, which it did not process before.
     pub(super) fn is_resend(&self) -> bool {
         self.selected.as_ref().is_some_and(Selected::is_resend)
     }

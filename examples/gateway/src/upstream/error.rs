@@ -66,7 +66,7 @@ impl UpstreamError {
         }
     }
 
-    /// Whether the backend is known not to have looked at the request.
+    /// Returns true when the backend is known not to have looked at the request.
     pub(super) fn is_unprocessed(&self) -> bool {
         matches!(self.kind, Kind::Unprocessed)
     }

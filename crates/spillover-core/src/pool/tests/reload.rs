@@ -313,7 +313,7 @@ fn a_list_that_is_no_pool_is_refused_and_leaves_the_old_one_as_it_was() {
     assert!(!poll(&mut first));
 }
 
-/// As in one pool, but with two that have other limits: a call that is lost is waited for for ever.
+/// The test of one pool with two pools that have other limits. When a call is lost, the test never ends.
 #[test]
 fn nobody_waits_for_ever() {
     let now = Instant::now();

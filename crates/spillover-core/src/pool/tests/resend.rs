@@ -92,7 +92,7 @@ fn backend_that_closed_meanwhile_is_passed_over_while_another_is_open() {
     let second = attempt(&pool, &tried, now);
     assert_eq!((second.backend().label(), second.is_resend()), ("b", false));
 
-    // Where none is open, the request has been let in already, and goes where it was.
+    // No backend is open: the request has been let in already, and goes to the same one again.
     throttle(&pool, 1, SECOND, now);
     let tried = Tried::new();
     tried.mark(0);

@@ -5,7 +5,7 @@ use crate::{Class, Cooldown};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// So many attempts, each of which waits a second in vain; what the last one comes to.
+/// Makes attempts that are given up after a second each; returns the result of the last one.
 fn give_up(pool: &Pool, attempts: usize, now: &mut Instant) -> Option<Silence> {
     let mut silence = None;
     for _ in 0..attempts {
@@ -95,7 +95,7 @@ fn one_request_at_a_time_probes_a_suspect_backend() {
     assert!(probe.is_probe() && probe.index() == 0);
     assert_eq!(chosen(&pool, now), "b");
     now += SECOND;
-    // It stays suspect, and is told of once.
+    // The backend stays suspect, and that is reported once only.
     assert_eq!(probe.give_up(now), None);
     assert_eq!(chosen(&pool, now + SECOND * 10 - MS), "b");
 
@@ -154,7 +154,7 @@ fn a_suspect_backend_is_the_last_resort() {
     let last_resort = select(&pool, now);
     assert_eq!(last_resort.backend().label(), "a");
     assert!(!last_resort.is_probe());
-    // It answers: no probe is needed.
+    // The backend answers: no probe is needed.
     last_resort.record(&Outcome::success(), now);
     assert_eq!(
         pool.snapshot(Scope::WHOLE, now)[0].condition(),
@@ -252,7 +252,7 @@ fn a_retry_goes_elsewhere_first_after_one_attempt_that_was_given_up() {
             "{name}: {value}"
         );
     }
-    // When no other is left it comes back.
+    // The backend is asked when no other is left.
     let tried = Tried::new();
     tried.mark(1);
     assert_eq!(chosen_for(count, "1", &tried, now), 0);

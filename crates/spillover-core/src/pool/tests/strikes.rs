@@ -1,4 +1,4 @@
-//! How the least wait grows while a backend is refused right after it opens.
+//! Growth of the least wait while a backend refuses right after it opens.
 
 use super::*;
 use crate::Cooldown;
@@ -27,7 +27,7 @@ fn a_bucket_that_admits_one_and_refuses_the_next_is_closed_for_the_least_wait() 
     refuse(&select(&pool, now), now);
     for _ in 0..50 {
         now += Cooldown::FLOOR;
-        // Its answer takes 4 s.
+        // The answer takes 4 s.
         let _admitted = select(&pool, now);
         let refused = select(&pool, now + MS);
         assert_eq!(refuse(&refused, now + 2 * MS), Cooldown::FLOOR);
@@ -44,14 +44,14 @@ fn only_the_first_attempt_after_an_opening_strikes() {
     let [first, second, third] = [0, 1, 2].map(|i| select(&pool, opened + i * MS));
     assert_eq!(refuse(&second, opened + 3 * MS), Cooldown::FLOOR);
     assert_eq!(refuse(&third, opened + 3 * MS), Cooldown::FLOOR);
-    // Its refusal comes late, and tells the same as one that comes in time.
+    // A refusal that comes late says the same as one that comes in time.
     assert_eq!(refuse(&first, opened + 4 * MS), 2 * Cooldown::FLOOR);
-    // It strikes once.
+    // One attempt strikes once.
     assert_eq!(refuse(&first, opened + 5 * MS), 2 * Cooldown::FLOOR);
 }
 
 #[test]
-fn of_two_attempts_that_begin_at_one_instant_neither_is_first() {
+fn attempts_that_begin_at_one_instant_are_not_first() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     refuse(&select(&pool, now), now);
@@ -89,7 +89,7 @@ fn an_answer_to_any_attempt_of_the_run_ends_it() {
     let second = select(&pool, now + MS);
     let third = select(&pool, now + 2 * MS);
     assert_eq!(refuse(&third, now + 3 * MS), 800 * MS);
-    // Its answer comes while the backend is closed again.
+    // The answer comes while the backend is closed again.
     now += 700 * MS;
     second.record(&Outcome::success(), now);
     now += 200 * MS;

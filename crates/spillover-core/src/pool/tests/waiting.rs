@@ -24,7 +24,7 @@ pub(super) fn wait(pool: &Pool, query: &Query<'_>, now: Instant) -> Waiter {
     waiter
 }
 
-/// So many that wait, in this order and in one line.
+/// Requests that wait, in this order and in one line.
 pub(super) fn waiting<const N: usize>(pool: &Pool, now: Instant) -> [Waiter; N] {
     std::array::from_fn(|_| wait(pool, &Query::new(), now))
 }
@@ -45,7 +45,7 @@ fn a_place_calls_the_first_and_the_next_place_the_next() {
     assert!(!poll(&mut second) && !poll(&mut third));
     let taken = select(&pool, now);
     first.found(&taken, now);
-    // It is the first now, and looks: there is nothing.
+    // The second is the first now, and looks: there is no place.
     assert!(poll(&mut second) && !poll(&mut third));
     second.missed(now);
 
@@ -88,13 +88,13 @@ fn one_that_is_dropped_passes_its_turn_on() {
     let [first, mut second, mut third, fourth] = waiting(&pool, now);
 
     held.release();
-    // It was called, and never ran.
+    // The first was called, and never ran.
     drop(first);
     assert!(poll(&mut second));
-    // It ran, and never looked.
+    // The second ran, and never looked.
     drop(second);
     assert!(poll(&mut third));
-    // One in the middle goes, and none is called for it.
+    // One that is not the first goes, and none is called for it.
     drop(fourth);
     assert!(!poll(&mut third));
 }
@@ -127,7 +127,7 @@ fn a_place_that_is_closed_for_one_scope_is_left_to_the_next_line() {
         assert!(poll(waiter));
         waiter.missed(now);
     }
-    // It went round once: those that wait do not call each other for ever.
+    // The place went round once: waiting requests do not call each other for ever.
     assert!(
         lines
             .iter_mut()
@@ -156,7 +156,7 @@ fn places_go_to_the_oldest_of_all_lines() {
         assert!(poll(&mut found), "{next}");
         held = select(&pool, now);
         found.found(&held, now);
-        // Those that became the first of a line look in vain.
+        // Requests that became the first of a line look in vain.
         for waiter in waiting.iter_mut().flatten() {
             if poll(waiter) {
                 waiter.missed(now);
@@ -283,7 +283,7 @@ fn an_opening_is_that_of_a_backend_which_may_take_the_request() {
     tried.mark(1);
     tried.mark(2);
     assert_eq!(opening(), None);
-    // It refused because of a limit: that will be over.
+    // The backend refused because of a limit, which will be over.
     tried.mark_limited(2);
     assert_eq!(opening(), Some((SECOND * 5, false)));
 }
@@ -318,7 +318,7 @@ fn two_places_that_get_free_at_once_are_taken_by_two_lines() {
     let pool = limited([("a", 1, 2)]);
     let held = [0, 1].map(|_| select(&pool, now));
     let [mut one, mut two] = ["one", "two"].map(|scope| scoped(&pool, scope, now));
-    // The second leaves a backend that is no longer full.
+    // The second place is given back at a backend that is no longer full.
     drop(held);
     assert!(poll(&mut one) && !poll(&mut two));
     let taken = select(&pool, now);

@@ -114,7 +114,7 @@ async fn content_in_time_is_passed_on() {
         (response.status(), refusal(&response)),
         (StatusCode::OK, None)
     );
-    // From then on it may take its time.
+    // With content, a stream may take its time.
     let mut body = response.into_body();
     for expected in [START, CONTENT] {
         let frame = body.frame().await.expect("a frame").expect("data");
@@ -211,7 +211,7 @@ async fn with_another_backend_a_stream_is_held_until_then_and_not_for_the_usual_
         let (status, _, took) = outcome(layer, request, respond(SSE, stalled(&[START]))).await;
         assert_eq!((status, took.as_secs() as u32), expected);
     }
-    // Nor when the other backend goes while it is held.
+    // The other backend closes while the stream is held: the stream goes on, too.
     let tried = Tried::new();
     let layer = StreamPeekLayer::new().first_token(20 * SECOND);
     let response = respond(SSE, stalled(&[START]));
@@ -226,7 +226,7 @@ async fn where_no_backend_was_chosen_the_deadline_always_counts() {
     let outcome = outcome(layer(), Request::new(()), respond(SSE, stalled(&[START]))).await;
     assert_eq!(outcome, (504, Some(Refusal::Failing), LIMIT));
 
-    // Where one was, and nothing tries another, it never does.
+    // A backend was chosen, and no layer tries another: the stream is never given up.
     let mut request = request(&Tried::new());
     request.extensions_mut().remove::<Tried>();
     let outcome = self::outcome(layer(), request, respond(SSE, stalled(&[START]))).await;
@@ -234,7 +234,7 @@ async fn where_no_backend_was_chosen_the_deadline_always_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_held_stays_bounded_and_errors_come_first() {
+async fn held_data_stays_bounded_and_errors_come_first() {
     let comments: &'static str = Box::leak(": keep-alive\n\n".repeat(6000).into_boxed_str());
     let request_one = request(&Tried::new());
     let outcome_one = outcome(layer(), request_one, respond(SSE, stalled(&[comments]))).await;

@@ -97,7 +97,7 @@ fn resume_after(handle: BodyHandle, delay: Duration, rest: &'static str) {
 
 const QUOTA_REST: &str = r#" {"message": "No credit.", "code": "insufficient_quota"}}"#;
 
-/// How long the first backend is closed, this long after a request was sent whose next attempt takes longer.
+/// Returns for how long the first backend is closed, at this time after a request was sent whose next attempt takes longer.
 async fn closed_after(
     time: Duration,
     pool: Pool,
@@ -133,7 +133,7 @@ async fn a_stalled_body_does_not_hold_up_the_next_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_body_says_beside_the_next_attempt_closes_for_longer() {
+async fn body_that_is_read_beside_the_next_attempt_closes_for_longer() {
     let long_wait = r#" {"message": "Please try again in 45s.", "code": "rate_limit_exceeded"}}"#;
     for (status, retry_after, rest, expected) in [
         (429, "", QUOTA_REST, 300),
@@ -152,7 +152,7 @@ async fn what_the_body_says_beside_the_next_attempt_closes_for_longer() {
         let (Condition::Throttled(wait) | Condition::Failing(wait)) = condition else {
             panic!("it is open");
         };
-        // By now a part of the time has passed.
+        // Part of the time has passed by now.
         assert_eq!(
             wait.as_secs_f64().ceil() as u64,
             expected,
@@ -164,7 +164,7 @@ async fn what_the_body_says_beside_the_next_attempt_closes_for_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_cause_is_known_then_and_a_coding_is_decoded() {
+async fn cause_of_a_late_body_is_known_and_its_coding_is_decoded() {
     for coding in [Coding::Gzip, Coding::Zstd] {
         let encoded = encode(coding, &[QUOTA.as_bytes()]).concat();
         let (start, end) = encoded.split_at(encoded.len() / 2);
@@ -249,7 +249,7 @@ async fn the_last_refusal_is_read_before_it_is_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_be_no_refusal_is_read_before_the_request_moves_on() {
+async fn body_that_may_be_no_refusal_is_read_before_the_request_moves_on() {
     let limit = r#" {"message": "Too long.", "code": "context_length_exceeded"}}"#;
     for (rest, expected) in [(limit, 200), (" {}}", 400)] {
         let (body, handle) = stalled();

@@ -31,7 +31,7 @@ async fn the_refusal_that_helps_most_is_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_equals_the_last_is_the_answer() {
+async fn last_of_equal_refusals_is_the_answer() {
     let service = RetryThrottledLayer::new().layer(backends([Ok(500), Ok(502), Ok(500)]));
     assert_eq!(send(service).await, Ok((500, 2)));
     let service = RetryThrottledLayer::new().layer(backends([Ok(500), Err("reset")]));
@@ -58,7 +58,7 @@ async fn the_bounds_of_attempts_make_the_last_word_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn its_wait_is_that_of_the_pool_at_the_end() {
+async fn kept_refusal_has_the_wait_of_the_pool_at_the_end() {
     let backend = |label: &str| Backend::builder(label).url("http://upstream.example");
     let pool = Pool::new([backend("a").build().unwrap(), backend("b").build().unwrap()]).unwrap();
     let inner: Inner = Probe::new(move |request: Request<ReplayBody<_>>| {

@@ -139,7 +139,7 @@ async fn whoever_is_outside_can_tell_that_none_would_take_it_now() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_attempts_of_one_request_the_later_waits_for_another_backend() {
+async fn later_attempt_of_a_request_waits_for_another_backend() {
     let pool = throttled_for(2 * SECOND);
     let service = waiting(&pool, 10 * SECOND);
     let tried = Tried::new();

@@ -53,7 +53,7 @@ async fn request_is_to_be_sent_to_the_same_backend_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_nothing_sends_it_again_it_is_a_failure() {
+async fn unprocessed_request_that_nothing_sends_again_is_a_failure() {
     let pool = pool();
     let service = ThrottleTrackerLayer::new().layer(stale());
     service.oneshot(request(&pool)).await.unwrap_err();
@@ -66,7 +66,7 @@ async fn response_in_place_of_the_error_can_say_so() {
         let pool = pool();
         let inner: Probe<(), (), Infallible> = Probe::new(move |_| {
             let response = Response::builder().status(status);
-            // What a call of gRPC is told is in fields.
+            // A call of gRPC has its error in header fields.
             let mut response = response.header("grpc-status", "14").body(()).unwrap();
             response.extensions_mut().insert(Unprocessed::new());
             std::future::ready(Ok(response))

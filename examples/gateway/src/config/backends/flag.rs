@@ -68,7 +68,8 @@ fn key(name: &str, label: &str) -> Result<Key, String> {
     let known = Key::named(name);
     let Some(meant) = known.or_else(|| Key::closest(name)) else {
         return Err(
-            "an unknown key; expected url, priority, auth, deployment_name or kind".to_owned(),
+            "an unknown key; expected url, priority, auth, deployment_name, kind or protocol"
+                .to_owned(),
         );
     };
     if meant == Key::Apikey {

@@ -102,7 +102,7 @@ pub(crate) struct Timeouts {
     pub(crate) response_head: Duration,
     /// To the first content of a stream; then it goes out as it is.
     pub(crate) first_event: Duration,
-    /// From when an attempt began to the first content of its stream; then the request moves on, if another backend is left.
+    /// To the first content of a stream, from when the attempt began; then the request moves on, if another backend is left.
     pub(crate) first_token: Option<Duration>,
     /// Between two chunks of a response body.
     pub(crate) idle: Option<Duration>,

@@ -1,4 +1,4 @@
-/// What is spoken on the connections to a backend.
+/// The protocol on the connections to a backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Protocol {
     /// Over TLS what both sides prefer (ALPN, RFC 7301), in clear text HTTP/1.1.

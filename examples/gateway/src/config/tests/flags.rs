@@ -98,12 +98,12 @@ fn bad_values_are_named_by_flag_and_key() {
         (
             "1,weight=1",
             "--backend 1",
-            "expected url, priority, auth, deployment_name or kind",
+            "expected url, priority, auth, deployment_name, kind or protocol",
         ),
         (
             "1,=1",
             "--backend 1",
-            "expected url, priority, auth, deployment_name or kind",
+            "expected url, priority, auth, deployment_name, kind or protocol",
         ),
     ] {
         assert_problem_at(with_backend(&["--backend", flag], &[]), place, expected);

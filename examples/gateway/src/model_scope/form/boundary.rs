@@ -34,7 +34,7 @@ impl Boundary {
         })
     }
 
-    /// As it stands at the beginning of a line.
+    /// The delimiter as it stands at the beginning of a line.
     pub(in crate::model_scope) fn delimiter(&self) -> &[u8] {
         &self.delimiter
     }

@@ -20,11 +20,11 @@ pub(super) struct FormScan {
     state: State,
     /// The head of the part, or the model, or the rest of a delimiter line: as far as it was read, and never much of it.
     kept: Vec<u8>,
-    /// Where the model begins, while it is read.
+    /// The beginning of the model, while it is read.
     value_at: Option<usize>,
     /// Bytes of the chunks before.
     passed: usize,
-    /// Where the first delimiter begins.
+    /// The beginning of the first delimiter.
     first_at: Option<usize>,
     /// The model of the first part with that name; without a text where that is not UTF-8 of moderate length.
     found: Option<Text>,

@@ -74,7 +74,7 @@ pub(crate) struct TimeoutsTable {
     pub(crate) response_head: Time,
     /// To the first content of a stream, which is held until then: an error may come in its place. Then it goes out as it is.
     pub(crate) first_event: Time,
-    /// From when an attempt began to the first content of its stream. Then the request moves on, if another backend is left.
+    /// To the first content of a stream, from when the attempt began. Then the request moves on, if another backend is left.
     pub(crate) first_token: Limit<Time>,
     /// Between two chunks of a response body.
     pub(crate) idle: Limit<Time>,

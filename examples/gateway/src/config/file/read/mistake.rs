@@ -75,6 +75,12 @@ impl Error for Mistake {
         }
     }
 
+    /// A key that is written twice is an error of TOML already: this is a key and its other name.
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::new("set twice, once by another name of this key")
+            .under(Segment::Key(field.to_owned()))
+    }
+
     fn missing_field(field: &'static str) -> Self {
         Self::new("not set").under(Segment::Key(field.to_owned()))
     }

@@ -1,6 +1,6 @@
 use std::{num::NonZeroU32, time::Duration};
 
-use super::{POOL, files_for, load, load_with, with_backend};
+use super::{POOL, assert_problem, files_for, load, load_with, with_backend};
 use crate::config::{
     Clients, Connections, Cors, ListenAddr, Listener, LogFormat, Protocol, Shutdown,
     tests::directory::Directory,
@@ -171,5 +171,8 @@ fn protocol_of_a_backend() {
         assert_eq!(config.pools[0].backends[0].protocol, expected, "{text}");
     }
     let both = with_backend("protocol = 'http1'\nhttp2 = true");
-    assert!(load(&both).is_err());
+    assert_problem(
+        &both,
+        "backends[0].protocol: set twice, once by another name",
+    );
 }
