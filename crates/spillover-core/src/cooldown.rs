@@ -14,7 +14,7 @@ pub struct Cooldown {
 
 impl Cooldown {
     /// Below this a wait is shorter than a round trip, and obeying it only wastes attempts. It doubles each time a backend
-    /// refuses the first attempt after a wait that it asked for, until an answer shows that the waits are true.
+    /// refuses the first attempt after a wait that it asked for, until an answer shows that its waits are long enough.
     pub const FLOOR: Duration = Duration::from_millis(100);
 
     /// A cooldown; without a source it is nobody's word but the default.

@@ -219,7 +219,7 @@
 //!
 //! # What it does not do
 //!
-//! It opens no connections, starts no tasks and never pauses between attempts, unless
+//! The crate opens no connections, starts no tasks and never pauses between attempts, unless
 //! [`WhenExhausted::Wait`](select::WhenExhausted::Wait) asks for it. Only `Hedge` sends a request twice that was not refused
 //! or lost. It does not read request bodies: to limit by the `model` in one, put a [`Scope`] into the extensions. It
 //! balances by load only within a tier, and only where it is told to: by default backends are drawn at random, by weight

@@ -34,7 +34,7 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             Kind::Corrupt => "the body is not in the coding that its head names",
-            Kind::Bomb => "the body is too large for what it takes in its coding",
+            Kind::Bomb => "the decoded body is far larger than its coded form",
         })
     }
 }

@@ -2,7 +2,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::{DecodeError, decoder::Step, gzip};
 
-/// Decodes gzip and deflate. Checksums are not checked: a look needs no proof.
+/// Decodes gzip and deflate. Checksums are not checked, as bodies are decoded for a look only.
 pub(super) struct Inflate {
     raw: Decompress,
     state: State,
@@ -19,14 +19,14 @@ enum Frame {
 
 /// The part that the next byte belongs to.
 enum State {
-    /// The header of a member of gzip, of which this has come.
+    /// The header of a member of gzip, with the bytes of it that have come.
     Header(Vec<u8>),
     /// The beginning of deflate.
     Start,
-    /// The rest of the header that deflate mostly has, so long.
+    /// The rest of the header that deflate mostly has, with its length.
     Head(usize),
     Data,
-    /// The rest of the checksums at the end, so long.
+    /// The rest of the checksums at the end, with its length.
     Tail(usize),
     /// After a member: another one follows, or padding.
     Between,

@@ -26,7 +26,7 @@ impl Zstd {
     }
 
     pub(super) fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, DecodeError> {
-        // Asked for more after the end of a frame, it says that it wants the next one.
+        // After the end of a frame the decoder would ask for the next one.
         if self.is_complete && input.is_empty() {
             return Ok(Step {
                 read: 0,

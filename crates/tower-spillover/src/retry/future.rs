@@ -70,7 +70,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        // A layer inside that would refuse in time has to know.
+        // Layers inside have to know that no attempt follows, such as one that would give up a slow backend.
         if this.again.as_ref().is_some_and(Again::is_late) {
             this.tried.set_last();
         }

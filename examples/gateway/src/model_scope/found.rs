@@ -116,22 +116,22 @@ impl Found {
         }
     }
 
-    /// Nothing was found, in a body whose model cannot be read.
+    /// Creates the result for a body whose model cannot be read.
     pub(super) fn unreadable(wanted: Wanted, unreadable: Unreadable) -> Self {
         let mut found = Self::new(wanted, Format::Json, Vec::new(), None);
         found.inner_mut().unreadable = Some(unreadable);
         found
     }
 
-    /// Beside a path that names a deployment.
+    /// Sets whether the path of the request names a deployment.
     pub(super) fn beside_path(mut self, is_in_path: bool) -> Self {
         self.inner_mut().is_in_path = is_in_path;
         self
     }
 
-    /// In a body that came in this coding, and has so many bytes when it is decoded.
+    /// Sets the coding in which the body came, and its length when it is decoded.
     ///
-    /// The budget that the decoder has is held on to: an attempt may have to decode the body again.
+    /// The budget of the decoder is kept: an attempt may have to decode the body again.
     pub(super) fn in_coding(mut self, coding: Coding, length: Option<u64>, taken: Taken) -> Self {
         let inner = self.inner_mut();
         inner._taken = taken;

@@ -33,7 +33,7 @@ impl Unreadable {
         Self::Coding(coding.into())
     }
 
-    /// The error that says so.
+    /// The error that names the reason.
     pub(crate) fn error(&self) -> GatewayError {
         let readable = Coding::READABLE;
         let (kind, message) = match self {
@@ -69,12 +69,12 @@ impl Unreadable {
         GatewayError { kind, message }
     }
 
-    /// The response that says so to a client.
+    /// The response that names the reason to a client.
     pub(crate) fn response<B: From<Bytes>>(&self, dialect: Dialect) -> Response<B> {
         self.with_accepted(dialect.response(&self.error()))
     }
 
-    /// The same as the answer of an attempt.
+    /// The response as the answer of an attempt.
     pub(crate) fn attempt<B: From<Bytes>>(&self) -> Response<B> {
         self.with_accepted(self.error().into_response())
     }
@@ -89,5 +89,5 @@ impl Unreadable {
     }
 }
 
-/// The field is the client's.
+/// Characters of the client's `content-encoding` that an error repeats.
 const LONGEST_IN_MESSAGE: usize = 60;

@@ -43,7 +43,7 @@ pub(crate) struct RulesLayer {
 #[derive(Debug)]
 struct Rules {
     headers: HeaderRules,
-    /// In place of the model in bodies.
+    /// The model that replaces the one in bodies.
     model: Option<Model>,
     /// The model is replaced also where the path names a deployment.
     is_model_own: bool,
