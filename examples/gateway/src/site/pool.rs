@@ -108,7 +108,7 @@ impl PoolSite {
         &self.connect_settings
     }
 
-    /// What finishes the responses.
+    /// Returns the layer that finishes the responses.
     pub(crate) fn last_word_layer(&self) -> LastWordLayer {
         LastWordLayer::new(Arc::clone(&self.names))
     }
