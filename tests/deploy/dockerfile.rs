@@ -44,7 +44,10 @@ fn it_copies_every_member_of_the_workspace() {
 
 #[test]
 fn it_builds_the_gateway_with_a_compiler_that_can() {
-    let (dockerfile, gateway) = (read("Dockerfile"), manifest("examples/gateway/Cargo.toml"));
+    let (dockerfile, gateway) = (
+        read("Dockerfile"),
+        manifest("crates/spillover-gateway/Cargo.toml"),
+    );
     let package = gateway["package"]["name"].text();
     assert!(dockerfile.contains(&format!("--package {package} ")));
     assert!(dockerfile.contains(" --features mimalloc "));

@@ -1,7 +1,5 @@
 //! Many requests at once: who serves them, and how soon the best backend does again.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::{collections::HashMap, time::Duration};
 
 use spillover_tests::{

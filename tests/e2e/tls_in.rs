@@ -1,7 +1,5 @@
 //! Clients over TLS: what they speak, who may come in, and certificates that change.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::{env, fs, io, net::SocketAddr, path::PathBuf, process, sync::Arc, time::Duration};
 
 use axum::body::Body;

@@ -1,7 +1,5 @@
 //! Every backend is closed: what becomes of a request, and what its client is told.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::time::Duration;
 
 use spillover_tests::{

@@ -1,7 +1,5 @@
 //! The whole stack in front of tonic servers, as the fallback of an axum server that tonic clients call.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use axum::{Router, body::Body, error_handling::HandleErrorLayer, routing::get};
 use http::{Request, Response, StatusCode};
 use spillover_tests::{

@@ -1,7 +1,5 @@
 //! The stack mounted in an `axum::Router`.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use axum::{Router, body::Body, error_handling::HandleErrorLayer, routing::get};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;

@@ -1,7 +1,5 @@
 //! Request bodies on their way through several attempts.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Request};

@@ -1,7 +1,5 @@
 //! The files of the configuration change in all the ways in which files do.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::{fs, os::unix::fs::symlink, path::Path, process::Command, time::Duration};
 
 use spillover_testing::upstream::Behavior;

@@ -1,7 +1,5 @@
 //! A provisioned deployment with more demand than it takes: how much of it is used, and how long requests wait.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::{
     sync::{Arc, Mutex},
     time::Duration,

@@ -1,7 +1,5 @@
 //! One backend refuses, another one serves: when, how soon, and for how long.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::time::Duration;
 
 use axum::body::Body;

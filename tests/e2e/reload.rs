@@ -1,7 +1,5 @@
 //! The configuration changes while the gateway serves: nothing is lost by that but what was taken out.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::body::Body;

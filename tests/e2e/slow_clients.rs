@@ -1,7 +1,5 @@
 //! Clients that send slowly, read slowly, or do nothing at all hold nothing for long.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::{
     io,
     net::SocketAddr,

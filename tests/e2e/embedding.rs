@@ -1,7 +1,5 @@
 //! The layers in stacks of axum, hyper, tonic and reqwest, and next to tower's own.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::{
     fmt::Debug,
     sync::{

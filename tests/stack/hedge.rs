@@ -1,7 +1,5 @@
 //! Hedges over the whole stack: a second attempt at another backend, and what becomes of the loser.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::{
     sync::{Arc, Mutex},
     time::Duration,

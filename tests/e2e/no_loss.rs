@@ -4,8 +4,6 @@
 //! tries nothing a second time. Its HTTP client may send a request again of which nothing was written, because the connection
 //! that was kept for it has ended: all clients do.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::{
     fmt,
     net::SocketAddr,

@@ -1,8 +1,6 @@
 //! Limits of one's own and load: how many requests a backend has at a time, to the end of their bodies, and who gets the
 //! next.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},

@@ -1,7 +1,5 @@
 //! On its way out the gateway finishes what is under way, and waits for nothing else.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::{io, time::Duration};
 
 use axum::body::Body;

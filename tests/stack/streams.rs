@@ -1,7 +1,5 @@
 //! Streams that fail after a 200, as each vendor writes it: the request goes on, and the client never sees it.
 
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::{
     io,
     sync::{Arc, Mutex},

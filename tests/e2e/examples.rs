@@ -263,13 +263,13 @@ async fn file_of_readme_serves_azure_and_openai_alike() {
     assert!(targets.eq(["/v1/chat/completions"; 3]));
 }
 
-/// Examples of curl that this test does not run, by what they have in them, and the test that has them.
+/// Texts of curl examples that run in another module, each with the test binary and that module.
 const ELSEWHERE: [(&str, &str); 4] = [
-    ("127.0.0.1:9090", "e2e_admin"),
-    ("--cacert", "e2e_tls_in"),
-    ("access-control-request-method", "e2e_client_keys"),
+    ("127.0.0.1:9090", "e2e admin"),
+    ("--cacert", "e2e tls_in"),
+    ("access-control-request-method", "e2e client_keys"),
     // The base path of a backend, which no provider documents.
-    ("--request-target '*'", "e2e_http"),
+    ("--request-target '*'", "e2e http"),
 ];
 
 /// The examples of curl on a page of the documentation.
