@@ -7,4 +7,6 @@ mod commands;
 mod entry;
 mod file;
 mod log;
+mod log_backends;
+mod log_requests;
 mod pool;
