@@ -6,7 +6,7 @@
 //! ```
 //!
 //! `BACKEND_<label>_AUTH` (`key`, `bearer`, or `passthrough` of the client's own credentials) and `_DEPLOYMENT_NAME` are optional.
-//! So are `HTTP_TIMEOUT_SECONDS` for each attempt (100), `CORS_ORIGIN` and `LISTEN` (127.0.0.1:8080).
+//! So are `HTTP_TIMEOUT_SECONDS` for each attempt (100), `CORS_ORIGIN`, `LISTEN` (127.0.0.1:8080) and `SSL_CERT_FILE`.
 
 use std::{collections::BTreeMap, env, error::Error, io, iter, process::ExitCode, time::Duration};
 
@@ -28,11 +28,9 @@ fn app(pool: Pool, timeout: Duration) -> io::Result<Router> {
     let mut tcp = legacy::connect::HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
-    // Trusts the certificates of the platform, or those in the file that `SSL_CERT_FILE` names.
     let tls = HttpsConnectorBuilder::new().with_native_roots()?;
     let tls = tls.https_or_http().enable_all_versions();
     let client = legacy::Client::builder(TokioExecutor::new()).build(tls.wrap_connector(tcp));
-
     let timeout = TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, timeout);
     // Each method adds a layer with its defaults, e.g. `.layer(RetryThrottledLayer::new())`.
     let proxy = ServiceBuilder::new()
@@ -52,11 +50,11 @@ fn app(pool: Pool, timeout: Duration) -> io::Result<Router> {
         .rewrite_request()
         // Counts the request as in flight until the response body ends.
         .in_flight()
-        // Closes a backend that refuses, for as long as it says.
+        // Closes a backend that refuses, e.g. for as long as its `retry-after` says.
         .throttle_tracker()
-        // Reads in a refusal whether a quota is used up, which takes longer than a limit.
+        // Reads the body of a refusal: a used-up quota closes a backend for longer than a limit.
         .refusal_body()
-        // Holds a stream until its first content, so that an error before that is a refusal.
+        // Holds a stream until its first content: an error before that counts as a refusal.
         .stream_peek()
         .layer(timeout)
         .map_response(|response: Response<_>| response.map(Body::new))
@@ -71,7 +69,7 @@ fn app(pool: Pool, timeout: Duration) -> io::Result<Router> {
     let secrets = SetSensitiveRequestHeadersLayer::new(Credential::CLIENT_FIELDS);
     let layers = ServiceBuilder::new()
         .layer(secrets)
-        // The id is the client's, or a new one. Backends get it, too.
+        // Keeps the client's id or makes one. Backends get it, too.
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(trace.on_request(()).on_response(log_request).on_failure(()))
         .layer(PropagateRequestIdLayer::x_request_id())
@@ -107,7 +105,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Answers when no backend did. The error may name hosts: it is for the log.
 async fn answer_error(error: legacy::Error) -> (StatusCode, &'static str) {
-    tracing::warn!(error = &error as &dyn Error, "no backend answered");
+    tracing::warn!(?error, "no backend answered");
     let mut causes = iter::successors(error.source(), |&cause| cause.source());
     match causes.any(|cause| cause.is::<http_body_util::LengthLimitError>()) {
         true => (StatusCode::PAYLOAD_TOO_LARGE, "the body is too long\n"),
@@ -127,7 +125,7 @@ fn log_request<B>(response: &Response<B>, latency: Duration, _: &tracing::Span) 
     let selected = response.extensions().get::<Selected>();
     let backend = selected.map(|selected| selected.backend().label());
     // The response of the first attempt has no `Tried`.
-    let attempts = response.extensions().get().map_or(1, Tried::attempts);
+    let attempts = backend.map(|_| response.extensions().get().map_or(1, Tried::attempts));
     let (status, duration_ms) = (response.status().as_u16(), latency.as_millis() as u64);
     tracing::info!(status, backend, attempts, duration_ms, "request");
 }
@@ -141,11 +139,10 @@ fn read_pool(mut vars: BTreeMap<String, String>) -> Result<Pool, String> {
         let wrong = |key, expected: &str| name(key) + ": expected " + expected;
         let mut take = |key| vars.remove(&name(key)).unwrap_or_default();
         let (url, deployment) = (take("URL"), take("DEPLOYMENT_NAME"));
-        let is_openai = url.starts_with("https://api.openai.com");
         let priority = take("PRIORITY").parse();
-        let credential = match (&*take("AUTH"), &*take("APIKEY")) {
+        let credential = match (&*take("AUTH").to_ascii_lowercase(), &*take("APIKEY")) {
             ("passthrough", "") => None,
-            ("", key) if is_openai => Some(Credential::bearer(key)),
+            ("", key) if url.starts_with("https://api.openai.com") => Some(Credential::bearer(key)),
             ("bearer", key) => Some(Credential::bearer(key)),
             ("key" | "", key) => Some(Credential::api_key(key)),
             _ => return Err(wrong("AUTH", "key, bearer, or passthrough and no APIKEY")),
@@ -175,12 +172,11 @@ async fn serve() -> Result<(), BoxError> {
     let mut vars: BTreeMap<_, _> = vars.collect();
     let listen = vars.remove("LISTEN").unwrap_or("127.0.0.1:8080".into());
     let seconds = vars.remove("HTTP_TIMEOUT_SECONDS").unwrap_or("100".into());
-    let timeout = seconds.parse().map(Duration::try_from_secs_f64);
-    let timeout = timeout.ok().and_then(Result::ok);
-    let timeout = timeout.ok_or("HTTP_TIMEOUT_SECONDS: expected a number of seconds")?;
+    let timeout = Duration::try_from_secs_f64(seconds.parse().unwrap_or(f64::NAN));
+    let timeout = timeout.map_err(|_| "HTTP_TIMEOUT_SECONDS: expected a number of seconds")?;
     let app = app(read_pool(vars)?, timeout)?;
     let listener = TcpListener::bind(listen).await;
-    let listener = listener.map_err(|error| format!("LISTEN: cannot listen: {error}"))?;
+    let listener = listener.map_err(|error| format!("LISTEN: expected a free address: {error}"))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
     let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     let mut terminate = unix::signal(unix::SignalKind::terminate())?;
