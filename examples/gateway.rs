@@ -178,20 +178,20 @@ async fn serve() -> Result<(), BoxError> {
     let listener = TcpListener::bind(listen).await;
     let listener = listener.map_err(|error| format!("LISTEN: expected a free address: {error}"))?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
+    let tcp = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
     let mut terminate = unix::signal(unix::SignalKind::terminate())?;
     let stop = async move {
         tokio::select! { _ = terminate.recv() => {}, _ = ctrl_c() => {} }
     };
-    let server = axum::serve(listener, app);
-    Ok(server.with_graceful_shutdown(stop).await?)
+    Ok(axum::serve(tcp, app).with_graceful_shutdown(stop).await?)
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
     let log = tracing_subscriber::fmt().json().flatten_event(true);
-    log.with_env_filter(filter).with_writer(io::stderr).init();
+    let log = log.with_env_filter(filter).with_span_list(false);
+    log.with_writer(io::stderr).init();
     let Err(error) = serve().await else {
         return ExitCode::SUCCESS;
     };

@@ -58,6 +58,7 @@ pub(crate) async fn run(listen: ListenAddr, stay: bool) -> io::Result<()> {
         println!("\n{}", account.summary(&fleet));
         if stay {
             println!("{}", invitation(&address.to_string()));
+            println!("{}", fleet.variables());
         } else {
             // The server may have been told to stop before.
             let _ = show_over.send(()).await;
