@@ -5,13 +5,15 @@
 use std::{convert::Infallible, process::Stdio, time::Duration};
 
 use bytes::Bytes;
+use futures_util::stream;
 use http_body_util::Full;
 use hyper_util::{client::legacy, rt::TokioExecutor};
 use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use spillover_testing::upstream::MockUpstream;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
+    net::TcpStream,
     process::{Child, ChildStderr, Command},
     time::{sleep, timeout},
 };
@@ -286,6 +288,7 @@ async fn gateway() {
         ("BACKEND_PAYG_PRIORITY", "2"),
         ("BACKEND_PAYG_APIKEY", "s3cret-of-payg"),
         ("CORS_ORIGIN", "https://app.example"),
+        ("HTTP_TIMEOUT_SECONDS", "2"),
     ])
     .await;
     const CHAT: &str = r#"{"model": "gpt-4o", "messages": []}"#;
@@ -304,15 +307,30 @@ async fn gateway() {
         id
     );
 
-    // A body over the limit is refused, with a length or without, and closes no backend.
-    let too_long = vec![0; (64 << 20) + 1];
-    let chunks = too_long.chunks(1 << 20).map(Bytes::copy_from_slice);
-    let chunks: Vec<Result<_, Infallible>> = chunks.map(Ok).collect();
-    let chunked = Body::wrap_stream(futures_util::stream::iter(chunks));
-    for body in [Body::from(too_long), chunked] {
-        let (_, _, status) = gateway.ask(gateway.post(body)).await;
-        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
-    }
+    // A body over the limit is refused: by its length before it comes, or when it has come so far. That closes no backend.
+    const LIMIT: usize = 64 << 20;
+    let mut wire = TcpStream::connect(gateway.url.replace("http://", ""))
+        .await
+        .unwrap();
+    let head = format!(
+        "POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+        LIMIT + 1
+    );
+    wire.write_all(head.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    wire.read_exact(&mut status).await.unwrap();
+    assert_eq!(status.as_slice(), b"HTTP/1.1 413");
+
+    let pieces = [Bytes::from(vec![0; LIMIT]), Bytes::from_static(b"!")];
+    let too_long = Body::wrap_stream(stream::iter(pieces.map(Ok::<_, Infallible>)));
+    let (_, _, status) = gateway.ask(gateway.post(too_long)).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(gateway.ask(gateway.post(CHAT)).await.0, "ptu");
+
+    // So is one that comes too slowly.
+    let stalling = Body::wrap_stream(stream::pending::<Result<Bytes, Infallible>>());
+    let (_, _, status) = gateway.ask(gateway.post(stalling)).await;
+    assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
     assert_eq!(gateway.ask(gateway.post(CHAT)).await.0, "ptu");
 
     let busy = http::Response::builder().status(429);
@@ -329,10 +347,10 @@ async fn gateway() {
         "https://app.example"
     );
 
-    // One line for each request: two, two too long, one, those until it was back, and the preflight.
+    // One line for each request: four, three refused ones, those until it was back, and the preflight.
     let log = gateway.end().await;
     let requests = log.matches(r#""message":"request""#).count();
-    assert_eq!(requests, 2 + 2 + 1 + backends.len() + 1, "{log}");
+    assert_eq!(requests, 4 + 3 + backends.len() + 1, "{log}");
     assert!(log.contains(r#""backend":"payg","attempts":2"#), "{log}");
     assert!(!log.contains("s3cret"), "{log}");
 }
