@@ -18,9 +18,9 @@ use hyper_util::{client::legacy, rt::TokioExecutor};
 use tokio::{net::TcpListener, signal::ctrl_c, signal::unix};
 use tower::{BoxError, ServiceBuilder, util::option_layer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::timeout::{RequestBodyDeadlineLayer, TimeoutError, TimeoutLayer};
+use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer, limit::RequestBodyLimitLayer};
-use tower_http::{sensitive_headers::SetSensitiveRequestHeadersLayer, trace::TraceLayer};
+use tower_http::{timeout::TimeoutLayer, trace::TraceLayer};
 use tower_spillover::{Backend, Credential, Pool, Selected, ServiceBuilderExt, Tried};
 
 fn app(pool: Pool, timeout: Duration) -> io::Result<Router> {
@@ -30,7 +30,8 @@ fn app(pool: Pool, timeout: Duration) -> io::Result<Router> {
     let tls = HttpsConnectorBuilder::new().with_native_roots()?;
     let tls = tls.https_or_http().enable_all_versions();
     let client = legacy::Client::builder(TokioExecutor::new()).build(tls.wrap_connector(tcp));
-    let attempt = TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, timeout);
+
+    let timeout = TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, timeout);
     // Each method adds a layer with its defaults, e.g. `.layer(RetryThrottledLayer::new())`.
     let proxy = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(answer_error))
@@ -55,12 +56,14 @@ fn app(pool: Pool, timeout: Duration) -> io::Result<Router> {
         .refusal_body()
         // Holds a stream until its first content: an error before that counts as a refusal.
         .stream_peek()
-        .layer(attempt)
+        // Bounds one attempt, with the client's upload in it.
+        .layer(timeout)
         .map_response(|response: Response<_>| response.map(Body::new))
         .service(client);
     // TRACE would show a client the key of the backend (RFC 9110 section 9.3.8).
     let refuse = async || StatusCode::METHOD_NOT_ALLOWED;
     let proxy = routing::any_service(proxy).trace(refuse).connect(refuse);
+
     let origin = env::var("CORS_ORIGIN").ok().and_then(|it| it.parse().ok());
     let cors = origin.map(|origin: HeaderValue| CorsLayer::very_permissive().allow_origin(origin));
     let trace = TraceLayer::new_for_http().make_span_with(request_span);
@@ -74,9 +77,7 @@ fn app(pool: Pool, timeout: Duration) -> io::Result<Router> {
         .layer(CatchPanicLayer::new())
         // Answers every `OPTIONS` request itself, so it is there only where an origin is set.
         .layer(option_layer(cors))
-        .layer(RequestBodyLimitLayer::new(64 << 20))
-        // Ends a slow upload before the attempt is late, which would close the backend.
-        .layer(RequestBodyDeadlineLayer::new(timeout.mul_f64(0.9)));
+        .layer(RequestBodyLimitLayer::new(64 << 20));
     let router = Router::new().route("/healthz", routing::any(async || "ok"));
     Ok(router.fallback_service(proxy).layer(layers))
 }
@@ -108,7 +109,6 @@ async fn answer_error(error: legacy::Error) -> (StatusCode, &'static str) {
     tracing::warn!(?error, "no backend answered");
     match iter::successors(error.source(), |&cause| cause.source()).last() {
         Some(it) if it.is::<LengthLimitError>() => (StatusCode::PAYLOAD_TOO_LARGE, "too long\n"),
-        Some(it) if it.is::<TimeoutError>() => (StatusCode::REQUEST_TIMEOUT, "too slow\n"),
         _ => (StatusCode::BAD_GATEWAY, "no backend could be reached\n"),
     }
 }
