@@ -55,6 +55,7 @@ pub(crate) async fn run(listen: ListenAddr, stay: bool) -> io::Result<()> {
         println!("\n{}", account.summary(&fleet));
         if stay {
             println!("{}", invitation(&address.to_string()));
+            println!("{}", fleet.variables());
         } else {
             // Fails when a signal has stopped the server already.
             let _ = show_over.send(()).await;
