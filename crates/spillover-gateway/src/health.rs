@@ -78,7 +78,7 @@ mod tests {
     use spillover_core::{Backend, Outcome, Pool, Query, Weighted};
 
     use super::*;
-    use crate::config::PoolConfig;
+    use crate::site::PoolConfig;
 
     struct Subject {
         pool: Pool,

@@ -126,8 +126,8 @@ mod tests {
     use super::*;
     use crate::{
         clients::{ClientsLayer, KeyRing},
-        config::{self, PoolConfig, Route},
         model_scope::{ModelScopeLayer, Uses, Wanted},
+        site::{PoolConfig, Route},
     };
 
     /// A site whose only pool, `chat`, takes the deployments that begin with `gpt`.
@@ -194,13 +194,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_opens_its_pools_only() {
-        let key = |pool: &str| config::ClientKey {
+        let key = |pool: &str| crate::clients::ClientKey {
             name: pool.into(),
             sha256: Sha256::digest(pool).into(),
             pools: vec![pool.into()],
             requests_per_minute: None,
         };
-        let keys = KeyRing::new(&config::Clients {
+        let keys = KeyRing::new(&crate::clients::Clients {
             keys: vec![key("chat"), key("other")],
             cors: None,
         });

@@ -4,9 +4,11 @@ mod cookie;
 mod future;
 mod ids;
 mod learn;
+mod options;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::options::{AffinityConfig, AffinityKey};
 use std::{
     convert::Infallible,
     sync::Arc,
@@ -23,10 +25,7 @@ pub(crate) use self::{
     ids::{FIELDS as ID_FIELDS, KnownIds},
     learn::LearnBody,
 };
-use crate::{
-    config::{AffinityConfig, AffinityKey},
-    model_scope::Found,
-};
+use crate::model_scope::Found;
 
 /// Puts an [`Affinity`] into the extensions of requests that have a key, and gives them a cookie where that is to be one.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tower::{BoxError, Service};
 
 use super::{ConnectSettings, kept::Kept};
-use crate::{config::Protocol, tls::authorities};
+use crate::{client::Protocol, tls::authorities};
 
 /// The parts that connectors with the same settings share. Certificates are read once for all of them.
 #[derive(Clone, Debug)]

@@ -3,7 +3,9 @@
 mod connector;
 mod kept;
 mod pooled;
+mod protocol;
 
+pub(crate) use self::protocol::Protocol;
 use std::time::Duration;
 
 use http_body::Body;
@@ -16,7 +18,7 @@ pub(crate) use self::{
     connector::{Connector, Dialer, TCP_KEEPALIVE, TCP_KEEPALIVE_INTERVAL, WSS, with_scheme},
     pooled::{BackendClient, Clients},
 };
-use crate::config::{Authorities, Protocol, Timeouts};
+use crate::site::{Authorities, Timeouts};
 
 /// One client for all backends that are connected to alike: it pools connections by scheme and authority.
 pub(crate) type Client<C, B> = legacy::Client<C, B>;

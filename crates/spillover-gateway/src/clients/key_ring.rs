@@ -17,7 +17,6 @@ use super::{
     rate::Rate,
     refusal::Refusal,
 };
-use crate::config;
 
 /// The keys that open the gateway. Without any it is open.
 #[derive(Debug, Default)]
@@ -28,13 +27,13 @@ pub(crate) struct KeyRing {
 
 impl KeyRing {
     /// The keys of a configuration.
-    pub(crate) fn new(clients: &config::Clients) -> Arc<Self> {
+    pub(crate) fn new(clients: &crate::clients::Clients) -> Arc<Self> {
         Self::default().reloaded(clients)
     }
 
     /// Those of another one, in place of these. A key that stays, with its limit, goes on where it was in its minute; a name
     /// that stays goes on counting.
-    pub(crate) fn reloaded(&self, clients: &config::Clients) -> Arc<Self> {
+    pub(crate) fn reloaded(&self, clients: &crate::clients::Clients) -> Arc<Self> {
         let mut counts: HashMap<Arc<str>, Arc<Counts>> = self
             .keys
             .iter()
@@ -46,7 +45,7 @@ impl KeyRing {
             .filter_map(|key| Some((key.sha256, key.rate.as_ref()?)))
             .map(|(sha256, rate)| ((sha256, rate.per_minute()), rate))
             .collect();
-        let key = |key: &config::ClientKey| {
+        let key = |key: &crate::clients::ClientKey| {
             let name = Arc::from(key.name.as_str());
             let rate = key.requests_per_minute.map(|per_minute| {
                 let kept = rates.get(&(key.sha256, per_minute)).copied();

@@ -17,6 +17,7 @@ mod counts;
 mod key_ring;
 mod layer;
 mod open;
+mod options;
 mod presented;
 mod rate;
 mod refusal;
@@ -24,6 +25,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::options::{ClientKey, Clients, Cors};
 pub(crate) use self::{
     client::Client, cors::CorsLayer, counts::Snapshot, key_ring::KeyRing, layer::ClientsLayer,
     open::warn_if_open,

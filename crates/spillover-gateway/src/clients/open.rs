@@ -29,17 +29,14 @@ fn open_to_others(addresses: &[SocketAddr], keys: &KeyRing) -> Vec<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{
-        clients::tests::{Written, clients, key},
-        config,
-    };
+    use crate::clients::tests::{Written, clients, key};
 
     use super::*;
 
     #[test]
     fn only_addresses_of_this_machine_are_safe_without_keys() {
         let open = |address: &str| {
-            let keys = KeyRing::new(&config::Clients::default());
+            let keys = KeyRing::new(&crate::clients::Clients::default());
             !open_to_others(&[address.parse().unwrap()], &keys).is_empty()
         };
         for address in [
@@ -63,7 +60,7 @@ mod tests {
     #[test]
     fn of_several_addresses_the_open_ones_are_named() {
         let [here, there] = ["127.0.0.1:80", "10.0.0.1:80"].map(|text| text.parse().unwrap());
-        let keys = KeyRing::new(&config::Clients::default());
+        let keys = KeyRing::new(&crate::clients::Clients::default());
         assert_eq!(open_to_others(&[here, there], &keys), [there]);
         let keys = KeyRing::new(&clients([key("a", "k")]));
         assert!(open_to_others(&[here, there], &keys).is_empty());
@@ -74,9 +71,12 @@ mod tests {
         let addresses = ["0.0.0.0:80", "[::]:80"].map(|text| text.parse().unwrap());
         let written = Written::default();
         let logging = written.log();
-        warn_if_open(&addresses, &KeyRing::new(&config::Clients::default()));
+        warn_if_open(
+            &addresses,
+            &KeyRing::new(&crate::clients::Clients::default()),
+        );
         warn_if_open(&addresses, &KeyRing::new(&clients([key("a", "k")])));
-        warn_if_open(&[], &KeyRing::new(&config::Clients::default()));
+        warn_if_open(&[], &KeyRing::new(&crate::clients::Clients::default()));
         drop(logging);
 
         let text = written.text();

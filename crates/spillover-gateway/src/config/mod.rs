@@ -36,7 +36,6 @@
 
 mod backends;
 mod check;
-mod checked;
 mod cli;
 mod error;
 mod family;
@@ -44,7 +43,6 @@ mod file;
 mod flags;
 mod help;
 mod import;
-mod listen;
 mod log_format;
 mod operation;
 mod order;
@@ -62,11 +60,6 @@ use std::{env, ffi::OsString, time::Duration};
 use spillover_core::Backend;
 use tower_spillover::select::WhenExhausted;
 
-pub(crate) use self::checked::{
-    AffinityConfig, AffinityKey, Authorities, BackendConfig, ClientKey, Clients, Cors,
-    CredentialSource, HeaderRules, PoolConfig, PoolLimits, Protocol, Route, Timeouts,
-};
-pub use self::checked::{ClientCertificate, Connections, Listener, Shutdown, Tls};
 use self::{
     check::Check, error::Problems, file::Document, overrides::Overrides, source::Source,
     variables::Variables,
@@ -76,14 +69,18 @@ pub use self::{
         CheckArgs, Cli, Command, CompletionsArgs, DemoArgs, HashKeyArgs, HealthArgs, ImportArgs,
     },
     error::{ConfigError, Problem},
-    listen::ListenAddr,
     log_format::LogFormat,
 };
 pub(crate) use self::{
     file::schema,
     import::{Imported, import},
 };
-use crate::read_files::ReadFiles;
+use crate::{
+    clients::Clients,
+    read_files::ReadFiles,
+    serve::{Connections, ListenAddr, Listener, Shutdown},
+    site::{CredentialSource, PoolConfig},
+};
 
 /// The configuration of the gateway, checked; see the [module](self).
 #[derive(Clone, Debug)]

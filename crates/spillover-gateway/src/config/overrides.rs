@@ -1,7 +1,8 @@
 use super::{
-    ListenAddr, LogFormat,
+    ListenAddr, LogFormat, Problem,
     error::Problems,
     file::{AdminTable, Document, Exhausted, Origin, Path, Time},
+    flags::FlagText,
     flags::Flags,
     values,
     variables::Variables,
@@ -27,7 +28,7 @@ impl<'a> Overrides<'a> {
     ) {
         let Self { flags, variables } = *self;
         let root = Path::default();
-        if let Some((address, place)) = problems.keep(ListenAddr::find(flags, variables)) {
+        if let Some((address, place)) = problems.keep(listen_address(flags, variables)) {
             if document.listeners.is_empty() {
                 document.listeners.push(Default::default());
             }
@@ -93,4 +94,24 @@ impl<'a> Overrides<'a> {
             }
         }
     }
+}
+
+/// Returns the address of `LISTEN`, else of `PORT`, with the place that sets it. Flags win over variables.
+pub(super) fn listen_address(
+    flags: &Flags,
+    variables: &Variables,
+) -> Result<Option<(ListenAddr, String)>, Problem> {
+    let flag = |text: &Option<FlagText>, name| text.as_ref()?.setting(name);
+    if let Some(listen) = flag(&flags.listen, "LISTEN") {
+        return listen.read_at(ListenAddr::parse).map(Some);
+    }
+    if let Some(port) = flag(&flags.port, "PORT") {
+        return port.read_at(ListenAddr::on_every_interface).map(Some);
+    }
+    if let Some(listen) = variables.named("LISTEN")? {
+        return listen.read_at(ListenAddr::parse).map(Some);
+    }
+    let port = variables.named("PORT")?;
+    port.map(|port| port.read_at(ListenAddr::on_every_interface))
+        .transpose()
 }

@@ -17,7 +17,7 @@ use tower_spillover::select::WhenExhausted;
 use self::{account::Account, fleet::Fleet, traffic::Traffic};
 use crate::{
     app::{App, Settings},
-    config::{Connections, ListenAddr, Listener, Shutdown},
+    serve::{Connections, ListenAddr, Listener, Shutdown},
     serve::{Server, Signals},
 };
 

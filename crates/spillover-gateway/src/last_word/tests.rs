@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
 
 use super::LastWordLayer;
-use crate::{config::PoolConfig, site::Names};
+use crate::{site::Names, site::PoolConfig};
 
 const SECRET: &str = "Incorrect API key provided: sk-of-the-gateway";
 

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tower::{Service, ServiceExt, service_fn};
 
 use super::Live;
-use crate::{config::PoolConfig, ready::call_ready, site::Site};
+use crate::{ready::call_ready, site::PoolConfig, site::Site};
 
 fn site() -> Arc<Site> {
     let backend = Backend::builder("a").url("https://a.example").build();

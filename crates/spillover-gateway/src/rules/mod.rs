@@ -1,9 +1,11 @@
 //! Makes of a request what its backend wants besides the layers of the library: fields, the model in the body, a token.
 
 mod body;
+mod headers;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::headers::HeaderRules;
 use std::{
     convert::Infallible,
     fmt,
@@ -27,10 +29,10 @@ pub(crate) use self::body::SplicedBody;
 use crate::{
     answer::ResponseFuture,
     bounds::announced_length,
-    config::{BackendConfig, CredentialSource, HeaderRules},
     dialect::{ErrorKind, GatewayError},
     entra::{Missing, Tokens},
     model_scope::{Edit, Found, Model, Unreadable},
+    site::{BackendConfig, CredentialSource},
 };
 
 /// Applies the rules of the selected backend to the request of an attempt.

@@ -5,7 +5,7 @@ use tokio::{net::TcpListener, sync::watch, time::sleep};
 use super::{Phase, Phases, RequestBody, limit::ConnectionLimit, threads};
 use crate::{
     app::Gateway,
-    config::{Connections, ListenAddr, Listener, Shutdown},
+    serve::{Connections, ListenAddr, Listener, Shutdown},
     tls::{Acceptor, TlsError},
 };
 

@@ -15,7 +15,7 @@ use super::{
     limit::ConnectionLimit,
     server::Bound,
 };
-use crate::{app::Gateway, config::Connections};
+use crate::{app::Gateway, serve::Connections};
 
 /// What all threads go by.
 #[derive(Debug)]

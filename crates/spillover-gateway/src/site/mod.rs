@@ -1,10 +1,16 @@
 //! What the gateway serves by, from one configuration to the next.
 
 mod names;
+mod options;
 mod pool;
 mod resolved;
+mod route;
 mod routes;
 
+pub(crate) use self::options::{
+    Authorities, BackendConfig, CredentialSource, PoolConfig, PoolLimits, Timeouts,
+};
+pub(crate) use self::route::Route;
 use std::{collections::HashMap, env, io, sync::Arc};
 
 use spillover_core::Pool;
@@ -15,8 +21,9 @@ pub(crate) use self::{names::Names, pool::PoolSite};
 use crate::{
     affinity::KnownIds,
     client::{ConnectSettings, Connector, Dialer},
+    clients::Clients,
     clients::{CorsLayer, KeyRing},
-    config::{Clients, Config, PoolConfig},
+    config::Config,
     entra::{Identity, SCOPE, Tokens},
     model_scope::{Uses, Wanted},
 };

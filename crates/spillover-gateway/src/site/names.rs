@@ -1,7 +1,7 @@
 use http::{HeaderName, HeaderValue, Response};
 use spillover_core::{Backend, Selected};
 
-use crate::config::{HeaderRules, PoolConfig};
+use crate::{rules::HeaderRules, site::PoolConfig};
 
 /// What responses say of the backend that gave them, and of the pool: made once, and shared by all of them.
 #[derive(Debug)]

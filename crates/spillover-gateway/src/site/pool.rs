@@ -11,15 +11,16 @@ use tower_spillover::{
 
 use super::Names;
 use crate::{
+    affinity::AffinityKey,
     affinity::{AffinityLayer, ID_FIELDS, KnownIds},
     bounds::BoundsLayer,
     client::ConnectSettings,
-    config::{AffinityKey, PoolConfig, Route, Timeouts},
     entra::Tokens,
     idle::{IdleBody, IdleLayer},
     last_word::{LastWordLayer, all_closed},
     model_scope::Uses,
     rules::RulesLayer,
+    site::{PoolConfig, Route, Timeouts},
     upstream::UpstreamBody,
 };
 

@@ -4,7 +4,7 @@ use http::{Method, Request, header::HOST};
 use percent_encoding::percent_decode_str;
 
 use super::{PoolSite, resolved::resolved};
-use crate::{config::Route, model_scope::models_in_query};
+use crate::{model_scope::models_in_query, site::Route};
 
 /// Which pool gets a request: the first that has a route for it, or no routes at all.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use rustls::{
 };
 
 use super::{TlsError, files};
-use crate::config::{ClientCertificate, Tls};
+use crate::serve::{ClientCertificate, Tls};
 
 /// What a listener needs for a handshake.
 #[derive(Debug)]

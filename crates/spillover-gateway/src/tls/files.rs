@@ -11,7 +11,7 @@ use rustls::{
 };
 
 use super::TlsError;
-use crate::{config::Tls, read_files::ReadFiles};
+use crate::{read_files::ReadFiles, serve::Tls};
 
 /// The certificate of a server, and those that lead to the root.
 pub(super) fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

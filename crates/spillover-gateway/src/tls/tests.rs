@@ -11,7 +11,7 @@ use std::{
 use rcgen::{CertificateParams, Issuer, KeyPair, date_time_ymd};
 
 use super::*;
-use crate::config::{ClientCertificate, Tls};
+use crate::serve::{ClientCertificate, Tls};
 
 /// A directory of its own, that goes with it.
 struct Files {

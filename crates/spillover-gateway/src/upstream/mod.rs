@@ -24,7 +24,7 @@ use self::{attempt::Attempt, exchange::Exchange, future::ResponseFuture};
 use crate::{
     access_log::Progress,
     client::{BackendClient, WSS, with_scheme},
-    config::Timeouts,
+    site::Timeouts,
     upgrade::ForWebSocket,
 };
 

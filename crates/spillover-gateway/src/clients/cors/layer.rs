@@ -1,7 +1,6 @@
 use tower::Layer;
 
 use super::{policy::Policy, service::Cors};
-use crate::config;
 
 /// Lets the pages of other origins call; see the [module](super).
 #[derive(Clone, Debug)]
@@ -12,7 +11,7 @@ pub(crate) struct CorsLayer {
 
 impl CorsLayer {
     /// Goes by the setting.
-    pub(crate) fn new(setting: Option<&config::Cors>) -> Self {
+    pub(crate) fn new(setting: Option<&crate::clients::Cors>) -> Self {
         Self {
             policy: setting.map(Policy::new),
         }

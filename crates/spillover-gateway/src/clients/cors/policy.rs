@@ -10,7 +10,7 @@ use http::{
     },
 };
 
-use crate::config::Cors;
+use crate::clients::Cors;
 
 /// Whose pages may call.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceExt};
 
 use super::*;
-use crate::config::Cors;
+use crate::clients::Cors;
 
 const PAGE: &str = "https://page.example";
 

@@ -24,10 +24,9 @@ use tower::{Layer, ServiceExt};
 
 pub(super) use self::written::Written;
 use super::*;
-use crate::config;
 
-pub(super) fn key(name: &str, secret: &str) -> config::ClientKey {
-    config::ClientKey {
+pub(super) fn key(name: &str, secret: &str) -> crate::clients::ClientKey {
+    crate::clients::ClientKey {
         name: name.into(),
         sha256: Sha256::digest(secret).into(),
         pools: Vec::new(),
@@ -35,15 +34,17 @@ pub(super) fn key(name: &str, secret: &str) -> config::ClientKey {
     }
 }
 
-pub(super) fn limited(name: &str, secret: &str, per_minute: u32) -> config::ClientKey {
-    config::ClientKey {
+pub(super) fn limited(name: &str, secret: &str, per_minute: u32) -> crate::clients::ClientKey {
+    crate::clients::ClientKey {
         requests_per_minute: NonZeroU32::new(per_minute),
         ..key(name, secret)
     }
 }
 
-pub(super) fn clients(keys: impl IntoIterator<Item = config::ClientKey>) -> config::Clients {
-    config::Clients {
+pub(super) fn clients(
+    keys: impl IntoIterator<Item = crate::clients::ClientKey>,
+) -> crate::clients::Clients {
+    crate::clients::Clients {
         keys: keys.into_iter().collect(),
         cors: None,
     }

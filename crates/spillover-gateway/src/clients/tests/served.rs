@@ -10,7 +10,7 @@ use tower::{ServiceBuilder, service_fn};
 use super::*;
 use crate::{
     access_log::AccessLogLayer,
-    config::{Connections, Listener, Shutdown},
+    serve::{Connections, Listener, Shutdown},
     serve::{Server, one_thread},
 };
 
@@ -22,7 +22,7 @@ struct Served {
 }
 
 impl Served {
-    async fn start(config: &config::Clients) -> Self {
+    async fn start(config: &crate::clients::Clients) -> Self {
         let service = ServiceBuilder::new()
             .layer(AccessLogLayer::new())
             .layer(CorsLayer::new(config.cors.as_ref()))
@@ -103,7 +103,7 @@ async fn a_client_is_served_refused_and_limited() {
 #[tokio::test]
 async fn a_page_asks_first_and_can_read_every_answer() {
     let mut config = clients([limited("one", "k1", 1)]);
-    config.cors = Some(config::Cors::Origins(vec![
+    config.cors = Some(crate::clients::Cors::Origins(vec![
         "https://page.example".parse().unwrap(),
     ]));
     let served = Served::start(&config).await;
@@ -139,7 +139,7 @@ async fn a_page_asks_first_and_can_read_every_answer() {
 
 #[tokio::test]
 async fn without_keys_and_cors_there_is_nothing_to_see_of_them() {
-    let served = Served::start(&config::Clients::default()).await;
+    let served = Served::start(&crate::clients::Clients::default()).await;
     let mut options = Request::options("/x").body(()).unwrap();
     options
         .headers_mut()

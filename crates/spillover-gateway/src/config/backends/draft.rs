@@ -3,13 +3,16 @@ use std::collections::BTreeMap;
 use spillover_core::BackendKind;
 
 use super::{auth::Auth, key::Key};
-use crate::config::{
-    Problem, Protocol,
-    error::Problems,
-    file::{BackendTable, CredentialTable, KindWord},
-    operation::Operation,
-    setting::Setting,
-    values,
+use crate::{
+    client::Protocol,
+    config::{
+        Problem,
+        error::Problems,
+        file::{BackendTable, CredentialTable, KindWord},
+        operation::Operation,
+        setting::Setting,
+        values,
+    },
 };
 
 /// What was set for one label, not yet checked.

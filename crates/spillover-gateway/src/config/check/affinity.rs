@@ -1,9 +1,9 @@
 use http::HeaderName;
 
 use super::Check;
-use crate::config::{
-    AffinityConfig, AffinityKey,
-    file::{AffinityKeyTable, AffinityTable, Path},
+use crate::{
+    affinity::{AffinityConfig, AffinityKey},
+    config::file::{AffinityKeyTable, AffinityTable, Path},
 };
 
 impl Check<'_> {

@@ -1,12 +1,14 @@
 use spillover_core::{Backend, Pool};
 
 use super::Check;
-use crate::config::{
-    BackendConfig,
-    family::Family,
-    file::{BackendTable, Path},
-    operation::Operation,
-    values,
+use crate::{
+    config::{
+        family::Family,
+        file::{BackendTable, Path},
+        operation::Operation,
+        values,
+    },
+    site::BackendConfig,
 };
 
 impl Check<'_> {

@@ -2,10 +2,12 @@ use http::{HeaderValue, Uri};
 use sha2::{Digest, Sha256};
 
 use super::Check;
-use crate::config::{
-    ClientKey, Clients, Cors,
-    file::{ClientKeyTable, ClientsTable, Path, PoolTable},
-    values,
+use crate::{
+    clients::{ClientKey, Clients, Cors},
+    config::{
+        file::{ClientKeyTable, ClientsTable, Path, PoolTable},
+        values,
+    },
 };
 
 impl Check<'_> {

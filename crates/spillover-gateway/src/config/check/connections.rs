@@ -1,7 +1,7 @@
 use super::Check;
-use crate::config::{
-    Connections, Shutdown,
-    file::{ConnectionsTable, Path, ShutdownTable, Size},
+use crate::{
+    config::file::{ConnectionsTable, Path, ShutdownTable, Size},
+    serve::{Connections, Shutdown},
 };
 
 impl Check<'_> {

@@ -1,9 +1,9 @@
 use spillover_core::{Credential, InvalidBackend};
 
 use super::{Check, headers::field_name};
-use crate::config::{
-    CredentialSource,
-    file::{CredentialHeader, CredentialTable, Path, Secret},
+use crate::{
+    config::file::{CredentialHeader, CredentialTable, Path, Secret},
+    site::CredentialSource,
 };
 
 impl Check<'_> {

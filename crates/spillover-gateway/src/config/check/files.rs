@@ -1,7 +1,7 @@
 use std::path::{self, PathBuf};
 
 use super::Check;
-use crate::config::{Authorities, file::Path};
+use crate::{config::file::Path, site::Authorities};
 
 impl Check<'_> {
     /// A file that somebody will read: it must be there.

@@ -1,9 +1,9 @@
 use http::{HeaderName, HeaderValue, header};
 
 use super::Check;
-use crate::config::{
-    HeaderRules,
-    file::{HeadersTable, Path},
+use crate::{
+    config::file::{HeadersTable, Path},
+    rules::HeaderRules,
 };
 
 impl Check<'_> {

@@ -1,7 +1,7 @@
 use super::Check;
-use crate::config::{
-    ClientCertificate, ListenAddr, Listener, Tls,
-    file::{AdminTable, ClientCertificateWord, ListenerTable, Path, TlsTable},
+use crate::{
+    config::file::{AdminTable, ClientCertificateWord, ListenerTable, Path, TlsTable},
+    serve::{ClientCertificate, ListenAddr, Listener, Tls},
 };
 
 impl Check<'_> {

@@ -1,10 +1,12 @@
 use spillover_core::Cooldowns;
 
 use super::Check;
-use crate::config::{
-    PoolConfig, PoolLimits, Timeouts,
-    file::{CooldownTable, LimitsTable, Path, PoolTable, TimeoutsTable},
-    values,
+use crate::{
+    config::{
+        file::{CooldownTable, LimitsTable, Path, PoolTable, TimeoutsTable},
+        values,
+    },
+    site::{PoolConfig, PoolLimits, Timeouts},
 };
 
 impl Check<'_> {

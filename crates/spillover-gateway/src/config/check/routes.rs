@@ -1,9 +1,9 @@
 use wildmatch::WildMatch;
 
 use super::Check;
-use crate::config::{
-    Route,
-    file::{Path, RouteTable},
+use crate::{
+    config::file::{Path, RouteTable},
+    site::Route,
 };
 
 impl Check<'_> {

@@ -1,5 +1,8 @@
 use super::{assert_problem_at, config, with_backend};
-use crate::config::{Config, ConfigError, CredentialSource};
+use crate::{
+    config::{Config, ConfigError},
+    site::CredentialSource,
+};
 
 fn source(config: Result<Config, ConfigError>) -> CredentialSource {
     config.unwrap().pools[0].backends[0].credential

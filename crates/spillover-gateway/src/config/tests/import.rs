@@ -5,7 +5,10 @@ use super::{
     directory::Directory,
     file::{load_with, variables_of},
 };
-use crate::config::{Config, CredentialSource, Imported, import};
+use crate::{
+    config::{Config, Imported, import},
+    site::CredentialSource,
+};
 
 /// Written as API Management takes it: quotes and brackets in expressions stand for themselves.
 const POLICY: &str = r#"<policies>

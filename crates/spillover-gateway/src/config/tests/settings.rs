@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use tower_spillover::select::WhenExhausted;
 
 use super::{assert_problem_at, with_backend};
-use crate::config::{ListenAddr, LogFormat, values};
+use crate::{
+    config::{LogFormat, values},
+    serve::ListenAddr,
+};
 
 #[test]
 fn everything_has_a_default() {

@@ -6,7 +6,7 @@ use tokio::time::Duration;
 use tokio_util::task::TaskTracker;
 
 use super::crowd::Crowd;
-use crate::config::Connections;
+use crate::serve::Connections;
 
 /// What the connections of a thread share.
 pub(in crate::serve) struct Context<S> {

@@ -5,7 +5,7 @@ use std::{pin::Pin, task::Poll};
 use tokio::time::{Duration, Instant, Sleep, sleep};
 
 use super::activity::Activity;
-use crate::config::Connections;
+use crate::serve::Connections;
 
 /// One timer for all that may take too long. What happens on the connection is only counted; the timer finds out how long
 /// ago it was, give or take one step. Steps are short at first, and become longer.

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::HeadersTable;
-use crate::config::{
-    Protocol,
-    file::value::{CredentialTable, KindWord, Limit},
+use crate::{
+    client::Protocol,
+    config::file::value::{CredentialTable, KindWord, Limit},
 };
 
 /// A service that can take the requests of its pool.

@@ -1,9 +1,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{
-    Connections,
-    file::value::{Size, Time},
+use crate::{
+    config::file::value::{Size, Time},
+    serve::Connections,
 };
 
 /// What connections of clients may take.

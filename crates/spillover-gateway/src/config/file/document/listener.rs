@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::ListenAddr;
+use crate::serve::ListenAddr;
 
 /// Where clients connect.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use spillover_core::{Class, Cooldowns};
 
 use super::{AffinityTable, BackendTable, HeadersTable, RouteTable};
-use crate::config::{
-    Timeouts,
-    file::value::{ClassWord, Exhausted, Limit, Size, Time},
+use crate::{
+    config::file::value::{ClassWord, Exhausted, Limit, Size, Time},
+    site::Timeouts,
 };
 
 /// Backends that stand in for each other, and which requests they get.

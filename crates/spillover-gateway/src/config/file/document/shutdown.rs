@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Shutdown, file::value::Time};
+use crate::{config::file::value::Time, serve::Shutdown};
 
 /// How the gateway stops.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]

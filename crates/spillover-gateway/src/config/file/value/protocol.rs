@@ -7,7 +7,7 @@ use serde::{
 };
 
 use super::text::refused;
-use crate::config::Protocol;
+use crate::client::Protocol;
 
 impl<'de> Deserialize<'de> for Protocol {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -5,9 +5,10 @@ use spillover_core::{Answer, Class, Classify, Cooldowns};
 use tower_spillover::select::WhenExhausted;
 
 use super::{POOL, load, load_with, with_backend, with_pool};
-use crate::config::{
-    AffinityConfig, AffinityKey, CredentialSource, PoolLimits, Timeouts,
-    tests::directory::Directory,
+use crate::{
+    affinity::{AffinityConfig, AffinityKey},
+    config::tests::directory::Directory,
+    site::{CredentialSource, PoolLimits, Timeouts},
 };
 
 #[test]

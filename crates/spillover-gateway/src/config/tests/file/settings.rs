@@ -1,9 +1,11 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use super::{POOL, assert_problem, files_for, load, load_with, with_backend};
-use crate::config::{
-    Clients, Connections, Cors, ListenAddr, Listener, LogFormat, Protocol, Shutdown,
-    tests::directory::Directory,
+use crate::{
+    client::Protocol,
+    clients::{Clients, Cors},
+    config::{LogFormat, tests::directory::Directory},
+    serve::{Connections, ListenAddr, Listener, Shutdown},
 };
 
 #[test]

@@ -3,12 +3,6 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
-use super::{
-    Problem,
-    flags::{FlagText, Flags},
-    variables::Variables,
-};
-
 /// Where to accept connections: a host and a port, such as `127.0.0.1:8080`, `[::]:8080` or `localhost:8080`.
 ///
 /// Port 0 stands for any free port. A host name is resolved when the listener is bound:
@@ -24,31 +18,16 @@ impl ListenAddr {
     }
 
     /// Whether the port is 0, which stands for any.
-    pub(super) fn is_any_port(&self) -> bool {
+    pub(crate) fn is_any_port(&self) -> bool {
         self.0.ends_with(":0")
     }
 
-    /// The address that the flags or variables ask for, `LISTEN`, else `PORT`, and where they do.
-    pub(super) fn find(
-        flags: &Flags,
-        variables: &Variables,
-    ) -> Result<Option<(Self, String)>, Problem> {
-        let flag = |text: &Option<FlagText>, name| text.as_ref()?.setting(name);
-        if let Some(listen) = flag(&flags.listen, "LISTEN") {
-            return listen.read_at(Self::parse).map(Some);
-        }
-        if let Some(port) = flag(&flags.port, "PORT") {
-            return port.read_at(Self::on_every_interface).map(Some);
-        }
-        if let Some(listen) = variables.named("LISTEN")? {
-            return listen.read_at(Self::parse).map(Some);
-        }
-        let port = variables.named("PORT")?;
-        port.map(|port| port.read_at(Self::on_every_interface))
-            .transpose()
-    }
-
-    pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
+    /// Reads a host and a port.
+    ///
+    /// # Errors
+    ///
+    /// Returns the text that was expected.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
         if let Ok(addr) = text.parse::<SocketAddr>() {
             return Ok(Self(addr.to_string()));
         }
@@ -74,7 +53,12 @@ impl ListenAddr {
         Ok(Self(format!("{host}:{port}")))
     }
 
-    fn on_every_interface(port: &str) -> Result<Self, &'static str> {
+    /// Reads a port, to listen on every IPv4 interface.
+    ///
+    /// # Errors
+    ///
+    /// Returns the text that was expected.
+    pub fn on_every_interface(port: &str) -> Result<Self, &'static str> {
         let port = parse_port(port).ok_or("a port number, 0 to 65535")?;
         Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)).into())
     }

@@ -3,7 +3,8 @@ use std::{fmt, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 use spillover_core::{Backend, Cooldowns, StatusClassifier};
 use tower_spillover::select::WhenExhausted;
 
-use super::{AffinityConfig, HeaderRules, Protocol, Route};
+use super::Route;
+use crate::{affinity::AffinityConfig, client::Protocol, rules::HeaderRules};
 
 /// Backends that stand in for each other, and which requests they get.
 #[derive(Clone, Debug)]
