@@ -1,17 +1,17 @@
 use http::HeaderName;
 use spillover_core::Affinity;
 
-/// What keeps requests that belong together at one backend.
+/// Settings that keep requests of one conversation at one backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AffinityConfig {
-    /// The first that a request has counts.
+    /// Sources of the affinity key. The first one that a request has decides.
     pub(crate) keys: Vec<AffinityKey>,
-    /// Whether the request goes nowhere else while that backend is closed.
+    /// True when a request is not sent to another backend while its own is closed.
     pub(crate) is_pinned: bool,
 }
 
 impl AffinityConfig {
-    /// An affinity as strong as it is set.
+    /// Returns `affinity`, pinned when [`is_pinned`](Self::is_pinned) is set.
     pub(crate) fn bind(&self, affinity: Affinity) -> Affinity {
         if self.is_pinned {
             affinity.pinned()
@@ -20,7 +20,7 @@ impl AffinityConfig {
         }
     }
 
-    /// The name of the cookie.
+    /// Returns the name of the affinity cookie, if one of the keys is a cookie.
     pub(crate) fn cookie(&self) -> Option<&str> {
         self.keys.iter().find_map(|key| match key {
             AffinityKey::Cookie(name) => Some(name.as_str()),
@@ -32,10 +32,10 @@ impl AffinityConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AffinityKey {
     Header(HeaderName),
-    /// Of the object that a JSON body is; a string.
+    /// A string member of the JSON body, by name. For example `user`.
     BodyField(String),
-    /// The id of what was made through the gateway before: a response, a file, a thread, a batch.
+    /// The id of an object that the gateway has seen a backend create, such as a response, a file or a batch.
     Id,
-    /// Set by the gateway where a request has none.
+    /// A cookie, which the gateway sets where a request has none.
     Cookie(String),
 }

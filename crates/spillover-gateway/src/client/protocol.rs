@@ -1,21 +1,23 @@
-/// The protocol on the connections to a backend.
+/// The HTTP version of the connections to a backend.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Protocol {
-    /// Over TLS what both sides prefer (ALPN, RFC 7301), in clear text HTTP/1.1.
+    /// Over TLS the version that ALPN (RFC 7301) selects, in clear text HTTP/1.1.
     #[default]
     Auto,
     /// HTTP/1.1.
     Http1,
-    /// HTTP/2; in clear text from the first byte on (RFC 9113 section 3.3).
+    /// HTTP/2. In clear text with prior knowledge, without an upgrade (RFC 9113 section 3.3).
     Http2,
 }
 
 impl Protocol {
     pub(crate) const EXPECTED: &str = "\"auto\", \"http1\" or \"http2\"";
 
+    /// Reads a version by its name in the configuration, in any case.
+    ///
     /// # Errors
     ///
-    /// Returns what was expected.
+    /// Returns the text that was expected.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         let mut all = [Self::Auto, Self::Http1, Self::Http2].into_iter();
         all.find(|protocol| protocol.as_str().eq_ignore_ascii_case(text))

@@ -2,24 +2,25 @@ use std::{fmt, num::NonZeroU32};
 
 use http::HeaderValue;
 
-/// Who may come in.
+/// Client keys and CORS: which clients may use the gateway.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Clients {
-    /// Empty: everybody.
+    /// Accepted keys. Empty: requests need no key.
     pub(crate) keys: Vec<ClientKey>,
-    /// Without it, browsers of other origins are told nothing.
+    /// Origins whose pages may call the gateway. `None`: responses have no CORS fields.
     pub(crate) cors: Option<Cors>,
 }
 
-/// A key that a client shows.
+/// An accepted key.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ClientKey {
-    /// What logs and metrics call who has it.
+    /// Name of the client in logs and metrics.
     pub(crate) name: String,
-    /// Of the key.
+    /// SHA-256 of the key. The key itself is not stored.
     pub(crate) sha256: [u8; 32],
-    /// The pools that it opens; empty: all of them.
+    /// Pools that the key may use. Empty: all pools.
     pub(crate) pools: Vec<String>,
+    /// Rate limit of the key. `None`: no limit.
     pub(crate) requests_per_minute: Option<NonZeroU32>,
 }
 
@@ -33,7 +34,7 @@ impl fmt::Debug for ClientKey {
     }
 }
 
-/// The pages of which origins may call the gateway (<https://fetch.spec.whatwg.org/#http-cors-protocol>).
+/// Origins whose pages may call the gateway (<https://fetch.spec.whatwg.org/#http-cors-protocol>).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Cors {
     AnyOrigin,

@@ -1,14 +1,16 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Fields to set or to remove.
+/// Header fields to set and to remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HeaderRules {
-    /// Each in place of all of that name.
+    /// Fields to set. Each replaces every field of its name.
     pub(crate) set: Vec<(HeaderName, HeaderValue)>,
+    /// Names of fields to remove, before others are set.
     pub(crate) remove: Vec<HeaderName>,
 }
 
 impl HeaderRules {
+    /// Removes and sets the fields in `headers`.
     pub(crate) fn apply(&self, headers: &mut HeaderMap) {
         for name in &self.remove {
             headers.remove(name);

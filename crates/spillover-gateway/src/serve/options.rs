@@ -2,22 +2,22 @@ use std::{path::PathBuf, time::Duration};
 
 use super::ListenAddr;
 
-/// What a client's connection may take.
+/// Limits and timeouts of the connections from clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connections {
-    /// At one time, on all listeners. Beyond it, new ones wait to be accepted.
+    /// Greatest number of open connections, on all listeners together. Further ones wait to be accepted.
     pub max: usize,
-    /// For a whole head, from its first byte, and for the TLS handshake.
+    /// Longest time for a request head, from its first byte to its last, and for a TLS handshake.
     pub head_timeout: Duration,
-    /// Without a request.
+    /// Longest time that a connection is kept without a request.
     pub idle_timeout: Duration,
-    /// The next bytes of a request body, while the gateway waits for them.
+    /// Longest wait for the next bytes of a request body. Counts only while the gateway reads.
     pub body_timeout: Duration,
-    /// The next bytes of a response that the client takes.
+    /// Longest time that a client may take no bytes of a response that is ready for it.
     pub write_timeout: Duration,
-    /// Bytes of a head.
+    /// Greatest size of a request head, in bytes.
     pub head_bytes: usize,
-    /// Fields of a head.
+    /// Greatest number of fields in a request head.
     pub head_fields: usize,
 }
 
@@ -30,18 +30,18 @@ impl Default for Connections {
             body_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(60),
             head_bytes: 64 * 1024,
-            // What needs no memory of its own for each request.
+            // hyper needs no allocation per request up to this number.
             head_fields: 100,
         }
     }
 }
 
-/// How the gateway stops.
+/// Times of a graceful shutdown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shutdown {
-    /// From when it says that it is not ready until it accepts no more connections: load balancers notice meanwhile.
+    /// Time between "not ready" and the end of accepting, in which load balancers take the instance out of service.
     pub delay: Duration,
-    /// For the requests under way then.
+    /// Longest time for requests that are in flight when accepting ends. The rest is cut off.
     pub deadline: Duration,
 }
 
@@ -55,39 +55,39 @@ impl Default for Shutdown {
     }
 }
 
-/// Where connections are accepted.
+/// An address on which connections are accepted, in clear text or with TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listener {
     /// The address.
     pub address: ListenAddr,
-    /// Without it, connections are in clear text.
+    /// Certificate and key. `None`: connections are in clear text.
     pub tls: Option<Tls>,
 }
 
 impl Listener {
-    /// Whether clients without a certificate are turned away.
+    /// Returns true when clients without a certificate are rejected.
     pub(crate) fn requires_certificates(&self) -> bool {
         let client = self.tls.as_ref().and_then(|tls| tls.client.as_ref());
         client.is_some_and(|client| client.is_required)
     }
 }
 
-/// Files in PEM format. They are read when the listener starts, and again when they change.
+/// PEM files of a listener. The gateway reads them at start, and again when they change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// The certificate, and those that lead to the root.
+    /// The certificate chain: the server's own certificate first, then the intermediates.
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
-    /// What clients show, if they are asked.
+    /// Client certificates (mutual TLS). `None`: clients are not asked for one.
     pub client: Option<ClientCertificate>,
 }
 
-/// The certificates that clients have.
+/// Verification of client certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// Who may have issued them.
+    /// CA bundle that client certificates must chain to.
     pub ca: PathBuf,
-    /// Whether a client without one is turned away.
+    /// True when clients without a certificate are rejected.
     pub is_required: bool,
 }

@@ -6,13 +6,13 @@ use tower_spillover::select::WhenExhausted;
 use super::Route;
 use crate::{affinity::AffinityConfig, client::Protocol, rules::HeaderRules};
 
-/// Backends that stand in for each other, and which requests they get.
+/// Settings of a pool: backends that can serve the same requests, and the routes to them.
 #[derive(Clone, Debug)]
 pub(crate) struct PoolConfig {
     pub(crate) name: String,
-    /// A request goes to the first pool with a route that takes it. Empty: all requests.
+    /// Routes to the pool. A request goes to the first pool with a matching route. Empty: all requests match.
     pub(crate) routes: Vec<Route>,
-    /// In the order of the pool; there is at least one.
+    /// At least one backend, in the order of the pool.
     pub(crate) backends: Vec<BackendConfig>,
     pub(crate) timeouts: Timeouts,
     pub(crate) limits: PoolLimits,
@@ -25,7 +25,7 @@ pub(crate) struct PoolConfig {
 }
 
 impl PoolConfig {
-    /// For all requests, with the defaults.
+    /// Creates the settings of a pool that takes all requests, with default values.
     pub(crate) fn new(name: &str, backends: impl IntoIterator<Item = Backend>) -> Self {
         Self {
             name: name.into(),
@@ -43,6 +43,7 @@ impl PoolConfig {
     }
 }
 
+/// Settings of a backend that the pool itself does not need.
 #[derive(Clone, Debug)]
 pub(crate) struct BackendConfig {
     pub(crate) backend: Backend,
@@ -50,11 +51,11 @@ pub(crate) struct BackendConfig {
     pub(crate) request_headers: HeaderRules,
     pub(crate) response_headers: HeaderRules,
     pub(crate) protocol: Protocol,
-    /// Certificates of who may have issued the backend's, in PEM format; without it the platform's count.
+    /// CA bundle for this backend. Default: the platform's roots.
     pub(crate) ca: Option<Authorities>,
 }
 
-/// A file of certificates, and what was in it: with that changed it is another.
+/// A PEM file with CA certificates, and its contents. Two values are equal when both are.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Authorities {
     pub(crate) file: PathBuf,
@@ -68,7 +69,7 @@ impl fmt::Debug for Authorities {
 }
 
 impl From<Backend> for BackendConfig {
-    /// With its own key, or else the client's.
+    /// Takes the credential of the backend, or else passes the client's through.
     fn from(backend: Backend) -> Self {
         Self {
             credential: match backend.credential() {
@@ -84,32 +85,34 @@ impl From<Backend> for BackendConfig {
     }
 }
 
-/// Where a backend's credential comes from.
+/// Source of the credential that a backend gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CredentialSource {
-    /// The backend has it.
+    /// The key in the settings of the backend.
     Backend,
-    /// A token of Entra ID for each request.
+    /// A token of Microsoft Entra ID.
     Entra,
-    /// The client's own.
+    /// The credential of the client, passed through.
     Client,
 }
 
+/// Timeouts of a request to a pool. `None`: no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Timeouts {
-    /// To a connection.
+    /// Longest time to connect to a backend.
     pub(crate) connect: Duration,
-    /// To the head of the response.
+    /// Longest time from the start of an attempt to its response head.
     pub(crate) response_head: Duration,
-    /// To the first content of a stream; then it goes out as it is.
+    /// Longest time that a stream is held back for its first content. Then it is passed on as it is.
     pub(crate) first_event: Duration,
-    /// To the first content of a stream, from when the attempt began; then the request moves on, if another backend is left.
+    /// Longest time from the start of an attempt to the first content of a stream. Then the request goes to the next
+    /// backend, if one is left.
     pub(crate) first_token: Option<Duration>,
-    /// Between two chunks of a response body.
+    /// Longest time between two chunks of a response body.
     pub(crate) idle: Option<Duration>,
-    /// From when the request came to when the last attempt begins.
+    /// Time after the arrival of a request from which no further attempt begins.
     pub(crate) retry_deadline: Option<Duration>,
-    /// From when the request came to the end of the response.
+    /// Longest time from the arrival of a request to the end of its response.
     pub(crate) total: Option<Duration>,
 }
 
@@ -117,7 +120,7 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(5),
-            // What Azure's smart load balancing waits for a response by default.
+            // The default of the Azure smart load balancing policy.
             response_head: Duration::from_secs(100),
             first_event: Duration::from_secs(5),
             first_token: None,
@@ -128,13 +131,15 @@ impl Default for Timeouts {
     }
 }
 
+/// Limits of the requests to a pool. `None`: the default of the layer, or no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PoolLimits {
-    /// Bytes of a request body.
+    /// Greatest size of a request body, in bytes.
     pub(crate) body: Option<u64>,
-    /// Bytes of a request body that are kept for another attempt.
+    /// Bytes of a request body that are saved for another attempt.
     pub(crate) replay: Option<usize>,
-    /// The same, of all requests.
+    /// Bytes that are saved for other attempts, of all requests together.
     pub(crate) replay_total: Option<usize>,
+    /// Greatest number of attempts for a request.
     pub(crate) max_attempts: Option<NonZeroU32>,
 }

@@ -1,12 +1,12 @@
 use wildmatch::WildMatch;
 
-/// Which requests go to a pool: those that match in everything that is set.
+/// A condition on requests. A request matches when every field that is set matches.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Route {
-    /// Of the host in lower case, without its port; `*` stands for any characters, `?` for one.
+    /// Pattern of the host, in lower case and without its port. `*` matches any characters, `?` one: `*.example.com`.
     pub(crate) host: Option<WildMatch>,
-    /// The beginning of the path, whole segments of it; without a slash at its end.
+    /// First segments of the path, without a slash at the end. For example, `/team` matches `/team/v1` but not `/teams`.
     pub(crate) path_prefix: Option<String>,
-    /// The deployment in the path, or the model in a JSON body; `*` stands for any characters, `?` for one.
+    /// Pattern of the deployment in the path, or else of the model in the body: `gpt-4*`.
     pub(crate) model: Option<WildMatch>,
 }
