@@ -230,12 +230,7 @@
 #[macro_use]
 mod macros;
 
-#[cfg(any(
-    feature = "in-flight",
-    feature = "limit",
-    feature = "peek",
-    feature = "refusal"
-))]
+#[cfg(any(feature = "limit", feature = "throttle"))]
 pub mod body;
 #[cfg(any(feature = "hedge", feature = "retry"))]
 mod class;
@@ -248,7 +243,6 @@ pub mod connection;
 #[cfg(any(
     feature = "hedge",
     feature = "peek",
-    feature = "refusal",
     feature = "retry",
     feature = "select",
     feature = "throttle"
@@ -256,8 +250,6 @@ pub mod connection;
 mod fields;
 #[cfg(feature = "hedge")]
 pub mod hedge;
-#[cfg(feature = "in-flight")]
-pub mod in_flight;
 #[cfg(feature = "limit")]
 pub mod limit;
 #[cfg(feature = "patience")]
@@ -268,7 +260,7 @@ pub mod peek;
 pub mod refusal;
 #[cfg(any(
     feature = "hedge",
-    feature = "refusal",
+    feature = "peek",
     feature = "retry",
     feature = "throttle"
 ))]

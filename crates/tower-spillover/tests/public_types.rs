@@ -16,13 +16,12 @@ use tower_spillover::{
     Change, Class, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, GrpcClassifier,
     InvalidBackend, InvalidPool, Opening, Outcome, PeakEwma, Pool, Query, Recorded, Scope,
     Selected, Silence, StatusClassifier, Tried, Turn, Waiter, Weighted,
-    body::{GuardedBody, ResumedBody},
+    body::GuardedBody,
     hedge::{self, EveryRequest, Hedge, HedgeLayer, Hedged},
-    in_flight::{self, InFlight, InFlightLayer, InFlightPlace},
     limit::{self, ConcurrencyLimit, ConcurrencyLimitLayer, Permit},
     patience::{self, AttemptLimit, Patience, PatienceLayer},
-    peek::{self, PeekedBody, StreamPeek, StreamPeekLayer},
-    refusal::{self, RefusalBody, RefusalBodyLayer},
+    peek::{self, Peek, PeekedBody, StreamPeekLayer},
+    refusal::ReadRefusalLayer,
     retry::{
         self, ReplayBody, ReplayError, ReplayLimits, RetryThrottled, RetryThrottledLayer,
         ThrottlePolicy,
@@ -31,7 +30,7 @@ use tower_spillover::{
     select::{self, EmptyResponse, PrioritySelect, PrioritySelectLayer, ThreadDraw, WhenExhausted},
     stack::{SpilloverBody, SpilloverLayer},
     steer::{self, BackendSteer, NotSelected},
-    throttle::{self, ThrottleTracker, ThrottleTrackerLayer},
+    throttle::{self, Attempt, ThrottleTracker, ThrottleTrackerLayer},
 };
 
 type Body = Full<Bytes>;
@@ -79,11 +78,6 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<Tried>();
     check::<Weighted>();
 
-    check::<GuardedBody<Body, InFlightPlace>>();
-    check::<InFlight<Inner>>();
-    check::<InFlightLayer>();
-    check::<InFlightPlace>();
-
     check::<GuardedBody<Body, Permit>>();
     check::<ConcurrencyLimit<Inner>>();
     check::<ConcurrencyLimitLayer>();
@@ -106,12 +100,10 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<PatienceLayer>();
 
     check::<PeekedBody<Body>>();
-    check::<StreamPeek<Inner>>();
+    check::<Peek<Inner>>();
     check::<StreamPeekLayer>();
 
-    check::<RefusalBody<Inner>>();
-    check::<RefusalBodyLayer>();
-    check::<ResumedBody<Body>>();
+    check::<ReadRefusalLayer>();
 
     check::<RewriteRequest<Inner>>();
     check::<RewriteRequestLayer>();
@@ -128,6 +120,8 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<BackendSteer<Inner>>();
     check::<NotSelected>();
 
+    check::<Attempt>();
+    check::<GuardedBody<Body, Attempt>>();
     check::<ThrottleTracker<Inner>>();
     check::<ThrottleTrackerLayer>();
 }
@@ -139,8 +133,6 @@ fn all_futures_can_be_sent_and_printed() {
     check::<retry::ResponseFuture<ReplayInner, StatusClassifier, Body>>();
     check::<patience::ResponseFuture<Pending<()>>>();
     check::<peek::ResponseFuture<Pending<()>, Body>>();
-    check::<refusal::ResponseFuture<Pending<()>, Body>>();
-    check::<in_flight::ResponseFuture<Pending<()>>>();
     check::<limit::ResponseFuture<Pending<()>>>();
     check::<select::ResponseFuture<Inner, ThreadDraw, EmptyResponse, Weighted, Body, ()>>();
     check::<steer::ResponseFuture<Inner, Body>>();
@@ -154,10 +146,9 @@ fn all_layers_and_services_can_be_cloned() {
     check::<(RetryThrottledLayer, RetryThrottled<ReplayInner>)>();
     check::<(PrioritySelectLayer, PrioritySelect<Inner>)>();
     check::<(PatienceLayer, Patience<Inner>)>();
-    check::<(StreamPeekLayer, StreamPeek<Inner>)>();
-    check::<(InFlightLayer, InFlight<Inner>)>();
+    check::<(StreamPeekLayer, Peek<Inner>)>();
     check::<(ConcurrencyLimitLayer, ConcurrencyLimit<Inner>)>();
-    check::<(RefusalBodyLayer, RefusalBody<Inner>)>();
+    check::<(ReadRefusalLayer, Peek<Inner>)>();
     check::<(RewriteRequestLayer, RewriteRequest<Inner>)>();
     check::<(
         SpilloverLayer,
@@ -251,7 +242,6 @@ fn layers_and_services_hide_the_credentials_of_their_pool() {
         hides_the_secret(&select);
         hides_the_secret(&select.layer(inner()));
         hides_the_secret(&HedgeLayer::new(SECOND).layer(select.layer(inner())));
-        hides_the_secret(&InFlightLayer::new().layer(inner()));
         hides_the_secret(&RewriteRequestLayer::new().layer(inner()));
         hides_the_secret(&ThrottleTrackerLayer::new().layer(inner()));
         hides_the_secret(&RetryThrottledLayer::new().layer(inner()));
@@ -281,8 +271,9 @@ async fn futures_hide_the_credentials_of_client_and_backend() {
             RewriteRequestLayer::new().layer(inner()),
             request(&pool),
         ));
+        let client = Probe::<Body, Body, Infallible>::new(|_| std::future::pending());
         hides_the_secret(&call(
-            ThrottleTrackerLayer::new().layer(inner()),
+            ThrottleTrackerLayer::new().layer(client),
             request(&pool),
         ));
         hides_the_secret(&call(BackendSteer::new(&pool, |_| inner()), request(&pool)));

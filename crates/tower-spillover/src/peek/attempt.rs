@@ -55,8 +55,14 @@ impl Attempt {
         self.selected
     }
 
-    /// Returns whether another backend would be asked if this one refused now. Without a chosen backend that is not known here:
-    /// then it counts as true.
+    /// Returns true if another backend would be asked if this one refused now. Without a chosen backend that is not known, and
+    /// counts as false.
+    pub(super) fn will_move_on(&self, now: Instant) -> bool {
+        self.selected.is_some() && self.tried.is_some() && self.may_move_on(now)
+    }
+
+    /// Returns true if another backend would be asked if this one refused now. Without a chosen backend that is not known, and
+    /// counts as true.
     fn may_move_on(&self, now: Instant) -> bool {
         match (&self.selected, &self.tried) {
             (Some(selected), Some(tried)) => selected.may_move_on(tried, now),

@@ -101,14 +101,13 @@ mod form;
 mod future;
 mod hold;
 mod judge;
+mod late_error;
 mod layer;
+mod refusal;
 mod refuse;
 mod service;
 mod sse;
 #[cfg(test)]
 mod tests;
-mod watch;
 
-pub use self::{
-    body::PeekedBody, future::ResponseFuture, layer::StreamPeekLayer, service::StreamPeek,
-};
+pub use self::{body::PeekedBody, future::ResponseFuture, layer::StreamPeekLayer, service::Peek};

@@ -27,12 +27,12 @@
 //! use http_body_util::{BodyExt, Full};
 //! use spillover_hint::{Refusal, Report};
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
-//! use tower_spillover::refusal::RefusalBodyLayer;
+//! use tower_spillover::refusal::ReadRefusalLayer;
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 //! const BODY: &str = r#"{"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}}"#;
 //! let service = ServiceBuilder::new()
-//!     .layer(RefusalBodyLayer::new())
+//!     .layer(ReadRefusalLayer::new())
 //!     .service(service_fn(|_: Request<()>| async {
 //!         Ok::<_, Infallible>(Response::builder().status(429).body(Full::<bytes::Bytes>::from(BODY)).unwrap())
 //!     }));
@@ -53,11 +53,31 @@
 //! [`Selected`]: spillover_core::Selected
 //! [`Tried`]: spillover_core::Tried
 
-mod future;
-mod layer;
-mod read;
-mod service;
 #[cfg(test)]
 mod tests;
 
-pub use self::{future::ResponseFuture, layer::RefusalBodyLayer, service::RefusalBody};
+use tower_layer::Layer;
+
+use crate::peek::Peek;
+
+/// Reads the bodies of refusals that are in doubt; see the [module](self).
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use]
+pub struct ReadRefusalLayer {
+    _priv: (),
+}
+
+impl ReadRefusalLayer {
+    /// Creates the layer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<S> Layer<S> for ReadRefusalLayer {
+    type Service = Peek<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Peek::new(inner, None, true)
+    }
+}

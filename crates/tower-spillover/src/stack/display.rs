@@ -32,17 +32,15 @@ impl<C, D, R, T, F> fmt::Display for SpilloverLayer<C, D, R, T, F> {
         let when_exhausted = self.select.when_exhausted;
         writeln!(f, "; when all are closed: {when_exhausted:?}")?;
 
-        let limits = self.peek.limits;
+        let limits = self.peek.streams.limits;
         writeln!(f, "RewriteRequest    address and credential of the backend")?;
-        writeln!(f, "InFlight          until the end of the body")?;
         writeln!(f, "ThrottleTracker   closes what refuses")?;
-        writeln!(f, "RefusalBody       of refusals in doubt")?;
         write!(
             f,
-            "StreamPeek        until the first content, {} bytes, {:?}",
+            "Peek              into refusals in doubt, and streams until the first content, {} bytes, {:?}",
             limits.max_held, limits.max_wait
         )?;
-        match self.peek.first_token {
+        match self.peek.streams.first_token {
             Some(limit) => write!(f, "; given up after {limit:?}"),
             None => Ok(()),
         }

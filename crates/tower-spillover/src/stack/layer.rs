@@ -5,15 +5,13 @@ use tower::util::{Either, option_layer};
 use tower_layer::Layer;
 
 use crate::{
-    body::{GuardedBody, ResumedBody},
+    body::GuardedBody,
     hedge::{EveryRequest, Hedge, HedgeLayer},
-    in_flight::{InFlight, InFlightLayer, InFlightPlace},
-    peek::{PeekedBody, StreamPeek, StreamPeekLayer},
-    refusal::{RefusalBody, RefusalBodyLayer},
+    peek::{Peek, PeekedBody, StreamPeekLayer},
     retry::{RetryThrottled, RetryThrottledLayer},
     rewrite::{RewriteRequest, RewriteRequestLayer},
     select::{EmptyResponse, PrioritySelect, PrioritySelectLayer, ThreadDraw, WhenExhausted},
-    throttle::{ThrottleTracker, ThrottleTrackerLayer},
+    throttle::{Attempt, ThrottleTracker, ThrottleTrackerLayer},
 };
 
 /// Makes the usual stack; see the [module](super).
@@ -34,7 +32,7 @@ pub struct SpilloverLayer<
 }
 
 /// The body of the responses of the stack over a service whose responses have the body `B`.
-pub type SpilloverBody<B> = GuardedBody<ResumedBody<PeekedBody<B>>, InFlightPlace>;
+pub type SpilloverBody<B> = GuardedBody<PeekedBody<B>, Attempt>;
 
 impl SpilloverLayer {
     /// The stack in front of these backends, each layer with its defaults.
@@ -133,19 +131,15 @@ where
 {
     type Service = RetryThrottled<
         Either<
-            Hedge<PrioritySelect<Attempt<S, C>, D, R, T>, C, F>,
-            PrioritySelect<Attempt<S, C>, D, R, T>,
+            Hedge<PrioritySelect<AttemptStack<S, C>, D, R, T>, C, F>,
+            PrioritySelect<AttemptStack<S, C>, D, R, T>,
         >,
         C,
     >;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let attempt = RewriteRequestLayer::new().layer(
-            InFlightLayer::new().layer(
-                self.tracker
-                    .layer(RefusalBodyLayer::new().layer(self.peek.layer(inner))),
-            ),
-        );
+        let attempt = RewriteRequestLayer::new()
+            .layer(self.tracker.layer(self.peek.read_refusals().layer(inner)));
         let select = self.select.layer(attempt);
         let hedge = option_layer(self.hedge.clone()).layer(select);
         let mut retry = self.retry.clone();
@@ -158,5 +152,5 @@ where
     }
 }
 
-/// What every attempt goes through.
-type Attempt<S, C> = RewriteRequest<InFlight<ThrottleTracker<RefusalBody<StreamPeek<S>>, C>>>;
+/// The services that each attempt passes.
+type AttemptStack<S, C> = RewriteRequest<ThrottleTracker<Peek<S>, C>>;

@@ -5,13 +5,13 @@ use spillover_core::{
 use spillover_hint::{Report, Source};
 use tokio::time::Instant;
 
-use super::track::outcome_of_refusal;
+use super::attempt::outcome_of_refusal;
 
 /// Lets the body of a refusal that was recorded by its head close the backend for longer, where it is late.
 #[cold]
 pub(super) fn expect_body<B>(
     response: &Response<B>,
-    selected: Selected,
+    selected: &Selected,
     report: &Report,
     outcome: &Outcome,
     cooldowns: Cooldowns,
@@ -20,8 +20,8 @@ pub(super) fn expect_body<B>(
         return;
     };
     let amendment = Amendment {
-        is_usual: class_of(report, &selected) == outcome.class(),
-        selected,
+        is_usual: class_of(report, selected) == outcome.class(),
+        selected: selected.clone(),
         outcome: outcome.clone(),
         cooldowns,
     };

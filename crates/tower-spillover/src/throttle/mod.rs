@@ -1,6 +1,6 @@
-//! Remembers what the answers of a backend say about it.
+//! Records what the answers of a backend say about it, and counts the requests that are in flight there.
 //!
-//! What it does with the answer to a request that has a [`Selected`] in its extensions:
+//! An answer to a request that has a [`Selected`] in its extensions is treated so:
 //!
 //! * [`Classify`] decides what the answer means: by default what it says of itself ([`Report`](spillover_hint::Report)), as
 //!   far as a layer inside has read it, and its status;
@@ -13,7 +13,12 @@
 //! * an answer that was not processed ([`Class::Unprocessed`]) closes nothing: the request goes to the same backend once more. The
 //!   second one of a request at a backend is a failure, and so is one of a request without a `Tried`, which nothing sends again;
 //! * a success that was the last one for now, by the backend's own counters, closes it as well;
-//! * the [`Outcome`] is put in the response's extensions.
+//! * the [`Outcome`] is put in the response's extensions;
+//! * the request is in flight at the backend until the body of the answer ends, fails or is dropped. Then the `Selected` is
+//!   [released](spillover_core::Selected::release), even if the extensions of the answer are kept. An attempt that fails, or is dropped before
+//!   it has an answer, is released then;
+//! * a body that fails after its head had been passed on cannot be taken back: it is counted
+//!   ([`Counts::broken`](spillover_core::Counts::broken)), and is an event at level `WARN`.
 //!
 //! A request that is dropped before its answer closes nothing, and is counted as cancelled. Three in a row that waited for at
 //! least 500 ms each make the backend [suspect](spillover_core::Condition::Suspect) for the scope, with an event at level
@@ -61,6 +66,13 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Requests in flight
+//!
+//! [`BackendBuilder::max_concurrency`](spillover_core::BackendBuilder::max_concurrency) moves requests to the next backend if one
+//! has enough of them, and [`PeakEwma`](spillover_core::PeakEwma) compares backends by their number. Without this layer a request
+//! counts until all clones of its `Selected` are dropped. In most servers that is when the head of the answer was sent, which is
+//! too early for a stream. To bound the requests of all backends together, use [`ConcurrencyLimit`](crate::limit).
+//!
 //! The error of the inner service is looked at as far as [`connection`](crate::connection) knows it.
 //!
 //! [`Class::Unprocessed`]: spillover_core::Class::Unprocessed
@@ -72,12 +84,14 @@
 //! [`Tried::is_answered`]: spillover_core::Tried::is_answered
 
 mod amendment;
+mod attempt;
 mod future;
 mod layer;
 mod service;
 mod spent;
 #[cfg(test)]
 mod tests;
-mod track;
 
-pub use self::{future::ResponseFuture, layer::ThrottleTrackerLayer, service::ThrottleTracker};
+pub use self::{
+    attempt::Attempt, future::ResponseFuture, layer::ThrottleTrackerLayer, service::ThrottleTracker,
+};

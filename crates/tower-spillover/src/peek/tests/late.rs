@@ -133,10 +133,10 @@ async fn also_where_the_stream_was_let_go_for_its_length() {
     assert_eq!(broken(SSE, body).await, 1);
 }
 
-#[cfg(feature = "in-flight")]
+#[cfg(feature = "throttle")]
 #[tokio::test(start_paused = true)]
 async fn an_error_before_the_body_breaks_off_is_counted_once() {
-    use crate::in_flight::InFlightLayer;
+    use crate::throttle::ThrottleTrackerLayer;
 
     let pool = pool();
     let mut request = Request::new(());
@@ -147,7 +147,7 @@ async fn an_error_before_the_body_breaks_off_is_counted_once() {
         let response = response.take().expect("one request");
         std::future::ready(Ok::<_, Infallible>(response))
     });
-    let service = InFlightLayer::new().layer(StreamPeekLayer::new().layer(probe));
+    let service = ThrottleTrackerLayer::new().layer(StreamPeekLayer::new().layer(probe));
     let Ok(response) = service.oneshot(request).await;
     response.into_body().collect().await.expect_err("a reset");
     let snapshot = pool.snapshot(Scope::WHOLE, Instant::now());

@@ -1,5 +1,6 @@
 //! The layer over an inner service that answers with a script.
 
+mod body;
 mod coded;
 mod event_stream;
 mod first_token;
@@ -87,7 +88,7 @@ fn refusal<B>(response: &Response<B>) -> Option<Refusal> {
     response.extensions().get::<Report>().map(Report::refusal)
 }
 
-async fn bytes(response: Response<PeekedBody<ScriptedBody>>) -> Bytes {
+async fn bytes<B: Body<Data = Bytes, Error: std::fmt::Debug>>(response: Response<B>) -> Bytes {
     let body = response.into_body().collect().await;
     body.expect("a whole body").to_bytes()
 }

@@ -7,10 +7,13 @@ use tower::ServiceBuilder;
 
 use super::*;
 use crate::{
+    body::GuardedBody,
     retry::{ReplayBody, RetryThrottledLayer},
     select::PrioritySelectLayer,
-    throttle::ThrottleTrackerLayer,
+    throttle::{Attempt, ThrottleTrackerLayer},
 };
+
+type Answered = GuardedBody<PeekedBody<ScriptedBody>, Attempt>;
 
 fn two() -> Pool {
     let backends = [("a", 1), ("b", 2)].map(|(label, priority)| {
@@ -25,7 +28,7 @@ async fn send(
     pool: &Pool,
     content_type: &'static str,
     answer: impl Fn(&str) -> ScriptedBody + Send + 'static,
-) -> Response<PeekedBody<ScriptedBody>> {
+) -> Response<Answered> {
     let (retry, peek) = (RetryThrottledLayer::new(), StreamPeekLayer::new());
     send_through(retry, peek, pool, content_type, answer).await
 }
@@ -36,7 +39,7 @@ async fn send_through(
     pool: &Pool,
     content_type: &'static str,
     answer: impl Fn(&str) -> ScriptedBody + Send + 'static,
-) -> Response<PeekedBody<ScriptedBody>> {
+) -> Response<Answered> {
     let probe = Probe::new(move |request: Request<ReplayBody<Full<Bytes>>>| {
         let selected = request.extensions().get::<Selected>();
         let body = answer(selected.expect("a backend").backend().label());

@@ -8,10 +8,13 @@ use spillover_testing::body::BodyHandle;
 
 use super::*;
 use crate::{
+    body::GuardedBody,
     retry::{ReplayBody, RetryThrottledLayer},
     select::PrioritySelectLayer,
-    throttle::ThrottleTrackerLayer,
+    throttle::{Attempt, ThrottleTrackerLayer},
 };
+
+type Answered = GuardedBody<PeekedBody<ScriptedBody>, Attempt>;
 
 const PATIENCE: Duration = Duration::from_millis(20);
 const SECOND: Duration = Duration::from_secs(1);
@@ -43,7 +46,7 @@ async fn send(
     pool: &Pool,
     refusal: Response<ScriptedBody>,
     serves_after: Duration,
-) -> Response<ResumedBody<ScriptedBody>> {
+) -> Response<Answered> {
     let layer = ThrottleTrackerLayer::new();
     send_through(layer, pool, [refusal], serves_after).await
 }
@@ -53,7 +56,7 @@ async fn send_through<C>(
     pool: &Pool,
     refusals: impl IntoIterator<Item = Response<ScriptedBody>>,
     serves_after: Duration,
-) -> Response<ResumedBody<ScriptedBody>>
+) -> Response<Answered>
 where
     C: spillover_core::Classify<Infallible> + Clone + Send + Sync + 'static,
 {
@@ -74,7 +77,7 @@ where
         .layer(RetryThrottledLayer::new())
         .layer(PrioritySelectLayer::new(pool.clone()))
         .layer(tracker)
-        .layer(RefusalBodyLayer::new())
+        .layer(ReadRefusalLayer::new())
         .service(probe);
     let response = service.oneshot(Request::new(Full::from("{}"))).await;
     response.unwrap_or_else(|error| match error {})
@@ -271,7 +274,7 @@ async fn a_body_that_was_not_read_in_time_is_passed_on_where_nothing_moves_on() 
     tried.mark(0);
     let (body, handle) = stalled();
     let mut refusal = Some(refused(429, "", body));
-    let service = RefusalBodyLayer::new().layer(Probe::new(move |_: Request<()>| {
+    let service = ReadRefusalLayer::new().layer(Probe::new(move |_: Request<()>| {
         std::future::ready(Ok::<_, Infallible>(refusal.take().expect("one request")))
     }));
     let mut request = Request::new(());

@@ -2,6 +2,7 @@
 
 mod cooldown;
 mod grpc;
+mod in_flight;
 mod outcome;
 mod report;
 mod service;
@@ -9,7 +10,9 @@ mod unprocessed;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::Full;
 use spillover_core::{
     Backend, Class, Condition, Cooldowns, Credential, Outcome, Pool, Scope, Selected, Tried,
 };
@@ -21,7 +24,7 @@ use tower_service::Service;
 
 use super::*;
 
-type Inner = Probe<(), (), &'static str>;
+type Inner = Probe<(), Full<Bytes>, &'static str>;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -64,7 +67,7 @@ fn answering(status: u16, headers: &[(&'static str, &'static str)]) -> Inner {
     for (name, value) in headers {
         response = response.header(*name, *value);
     }
-    let response = response.body(()).unwrap();
+    let response = response.body(Full::default()).unwrap();
     Probe::new(move |_| std::future::ready(Ok(response.clone())))
 }
 

@@ -9,7 +9,10 @@ use super::*;
 /// Answers with what a layer inside has read.
 fn reporting(status: u16, body: &'static str) -> Inner {
     Probe::new(move |_: Request<()>| async move {
-        let mut response = Response::builder().status(status).body(()).unwrap();
+        let mut response = Response::builder()
+            .status(status)
+            .body(Full::default())
+            .unwrap();
         let report = Report::from_head(response.status(), &HeaderMap::new()).expect("a refusal");
         response
             .extensions_mut()

@@ -21,7 +21,7 @@ fn tried_request(pool: &Pool) -> (Request<()>, Tried) {
     (request, tried)
 }
 
-fn stale() -> Probe<(), (), BoxError> {
+fn stale() -> Probe<(), Full<Bytes>, BoxError> {
     Probe::new(|_| std::future::ready(Err(io::Error::from(StaleConnection::new()).into())))
 }
 
@@ -64,10 +64,13 @@ async fn unprocessed_request_that_nothing_sends_again_is_a_failure() {
 async fn response_in_place_of_the_error_can_say_so() {
     for status in [502, 200] {
         let pool = pool();
-        let inner: Probe<(), (), Infallible> = Probe::new(move |_| {
+        let inner: Probe<(), Full<Bytes>, Infallible> = Probe::new(move |_| {
             let response = Response::builder().status(status);
             // A call of gRPC has its error in header fields.
-            let mut response = response.header("grpc-status", "14").body(()).unwrap();
+            let mut response = response
+                .header("grpc-status", "14")
+                .body(Full::default())
+                .unwrap();
             response.extensions_mut().insert(Unprocessed::new());
             std::future::ready(Ok(response))
         });
@@ -108,7 +111,7 @@ async fn request_that_broke_is_not_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn error_that_says_something_else_is_a_failure() {
     let pool = pool();
-    let inner: Probe<(), (), BoxError> =
+    let inner: Probe<(), Full<Bytes>, BoxError> =
         Probe::new(|_| std::future::ready(Err(io::Error::from(io::ErrorKind::TimedOut).into())));
     let (request, tried) = tried_request(&pool);
     let service = ThrottleTrackerLayer::new().layer(inner);

@@ -4,22 +4,25 @@ use spillover_hint::{Dimension, Quota, Quotas, Report, Source};
 use tokio::time::Instant;
 
 use super::spent::spent;
-use crate::clock::wall_clock;
+use crate::{body::Guard, clock::wall_clock};
 
-/// An attempt whose outcome is owed to the pool. Dropped without one, it gives the backend back.
+/// An attempt at a backend, which is in flight there until this is dropped.
+///
+/// The future of the layer holds it until the answer, then the body of the answer does. Dropped before the answer, the attempt
+/// counts as given up.
 #[derive(Debug)]
-pub(super) struct Track {
+pub struct Attempt {
     selected: Selected,
     tried: Option<Tried>,
-    is_ended: bool,
+    is_recorded: bool,
 }
 
-impl Track {
+impl Attempt {
     pub(super) fn begin(extensions: &Extensions) -> Option<Self> {
         Some(Self {
             selected: extensions.get::<Selected>()?.clone(),
             tried: extensions.get::<Tried>().cloned(),
-            is_ended: false,
+            is_recorded: false,
         })
     }
 
@@ -44,9 +47,9 @@ impl Track {
         if is_resent { class } else { Class::Failing }
     }
 
-    /// Notes an answer of this class, with the head of the response and what that or the body reports.
-    pub(super) fn end(
-        mut self,
+    /// Records an answer of this class, with the head of the response and what that or the body reports.
+    pub(super) fn record(
+        &mut self,
         class: Class,
         headers: Option<&HeaderMap>,
         report: Option<&Report>,
@@ -54,13 +57,14 @@ impl Track {
     ) -> Outcome {
         let now = Instant::now();
         if class == Class::Late {
-            self.is_ended = true;
+            self.is_recorded = true;
             self.give_up(now);
             return Outcome::new(class, Cooldown::default());
         }
         let is_request_failed = || self.tried.as_ref().is_some_and(Tried::is_request_failed);
         if class != Class::Success && is_request_failed() {
-            // What comes of a request that broke says nothing about the backend: not that it fails, nor that it works.
+            // The answer to a request that broke says nothing about the backend.
+            self.end_without_answer(now);
             return Outcome::client_error();
         }
         let outcome = match class {
@@ -74,14 +78,14 @@ impl Track {
             }
             _ => Outcome::client_error(),
         };
-        self.is_ended = true;
+        self.is_recorded = true;
         if let Some(tried) = self.tried.as_ref().filter(|_| !class.is_refusal()) {
             tried.set_answered();
         }
         if let Some(headers) = headers
             && (class.is_refusal() || self.selected.is_limit_due(now))
         {
-            self.look_at_limits(headers);
+            self.record_limits(headers);
         }
         let recorded = self.selected.record(&outcome, now);
         let outcome = outcome.closed_for(recorded.closed_for());
@@ -89,8 +93,9 @@ impl Track {
         outcome
     }
 
-    /// A limit that was lowered is the operator's to know: a quota was changed, or the provider is short of capacity.
-    fn look_at_limits(&self, headers: &HeaderMap) {
+    /// Records the limits that the backend announces. A lowered one is logged: a quota was changed, or the provider is short of
+    /// capacity.
+    fn record_limits(&self, headers: &HeaderMap) {
         let quotas = Quotas::from_headers(headers);
         for dimension in [Dimension::Tokens, Dimension::Requests] {
             let Some(limit) = quotas.get(dimension).and_then(Quota::limit) else {
@@ -129,7 +134,17 @@ impl Track {
         }
     }
 
-    /// Notes that the attempt waited for an answer in vain.
+    /// Records that the attempt ended before an answer, or with one that does not count.
+    fn end_without_answer(&mut self, now: Instant) {
+        self.is_recorded = true;
+        tracing::debug!(backend = self.backend().label(), "attempt given up");
+        match self.is_backend_awaited() {
+            true => self.give_up(now),
+            false => self.selected.cancel(now),
+        }
+    }
+
+    /// Records that the attempt waited for an answer in vain.
     fn give_up(&self, now: Instant) {
         if let Some(silence) = self.selected.give_up(now) {
             let backend = self.backend().label();
@@ -139,7 +154,7 @@ impl Track {
         }
     }
 
-    /// Returns whether it was the backend that was waited for.
+    /// Returns true if the backend was waited for, and not the client or another attempt.
     fn is_backend_awaited(&self) -> bool {
         self.tried.as_ref().is_none_or(|tried| {
             !tried.is_answered()
@@ -168,17 +183,21 @@ pub(super) fn outcome_of_refusal(
     }
 }
 
-impl Drop for Track {
+impl Guard for Attempt {
+    fn record_broken(&self) {
+        self.selected.record_broken();
+        tracing::warn!(
+            backend = self.backend().label(),
+            "backend broke off its answer"
+        );
+    }
+}
+
+impl Drop for Attempt {
     fn drop(&mut self) {
-        if self.is_ended {
-            return;
+        if !self.is_recorded {
+            self.end_without_answer(Instant::now());
         }
-        tracing::debug!(backend = self.backend().label(), "attempt given up");
-        let now = Instant::now();
-        if self.is_backend_awaited() {
-            self.give_up(now);
-        } else {
-            self.selected.cancel(now);
-        }
+        self.selected.release();
     }
 }
