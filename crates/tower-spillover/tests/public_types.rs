@@ -22,10 +22,7 @@ use tower_spillover::{
     patience::{self, AttemptLimit, Patience, PatienceLayer},
     peek::{self, Peek, PeekedBody, StreamPeekLayer},
     refusal::ReadRefusalLayer,
-    retry::{
-        self, ReplayBody, ReplayError, ReplayLimits, RetryThrottled, RetryThrottledLayer,
-        ThrottlePolicy,
-    },
+    retry::{self, ReplayBody, ReplayError, ReplayLimits, RetryThrottled, RetryThrottledLayer},
     rewrite::{RewriteRequest, RewriteRequestLayer},
     select::{self, EmptyResponse, PrioritySelect, PrioritySelectLayer, ThreadDraw, WhenExhausted},
     stack::{SpilloverBody, SpilloverLayer},
@@ -93,7 +90,6 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<ReplayLimits>();
     check::<RetryThrottled<ReplayInner>>();
     check::<RetryThrottledLayer>();
-    check::<ThrottlePolicy>();
 
     check::<AttemptLimit>();
     check::<Patience<Inner>>();

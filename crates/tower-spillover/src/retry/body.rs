@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    error, fmt,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
@@ -10,7 +10,10 @@ use http_body::{Body, Frame, SizeHint};
 use spillover_core::Tried;
 use tower::BoxError;
 
-use super::{ReplayError, ReplayLimits, recording::Position, shared::Shared};
+use super::{
+    ReplayLimits,
+    recording::{Position, Shared},
+};
 
 /// A request body that can be sent again: it streams through at the first attempt, and each clone reads the same bytes and
 /// trailers from the start.
@@ -38,7 +41,7 @@ use super::{ReplayError, ReplayLimits, recording::Position, shared::Shared};
 /// ```
 pub struct ReplayBody<B> {
     shared: Arc<Mutex<Shared<B>>>,
-    /// Clones are numbered in the order of their making, or of their taking over: a higher number takes the body over.
+    /// Numbers the clones in the order in which they were made or took over. A higher number takes the body over.
     reader: u64,
     position: Position,
     is_done: bool,
@@ -61,18 +64,13 @@ impl<B: Body> ReplayBody<B> {
 }
 
 impl<B> ReplayBody<B> {
-    /// Whether this clone can be read from where it stands: false when the recording it needs was let go, when the
-    /// original body failed, and when a later clone took over.
+    /// Returns true if this clone can be read on. It cannot if the recording it needs was dropped, the original body failed or a
+    /// later clone took over.
     pub fn is_replayable(&self) -> bool {
         self.lock().is_readable(self.reader, self.position)
     }
 
-    /// What the request that it belongs to has been through, where that is told to somebody.
-    pub(super) fn tried(&self) -> Option<Tried> {
-        self.lock().tried()
-    }
-
-    /// Makes this clone the latest, if it can be read: the reading of all the others is at its end, and it stays so.
+    /// Makes this clone the latest if it can be read, which ends the reading of all other clones. Returns false if it cannot.
     ///
     /// A connection that got its answer early may still be sending the body. A clone that was made after this one may have
     /// been sent as a hedge.
@@ -87,7 +85,7 @@ impl<B> ReplayBody<B> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared<B>> {
-        // Nothing in here is left half-done by a panic of the source: what was read before stays valid.
+        // A panic of the source leaves nothing half-done: the chunks read before stay valid.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -108,7 +106,7 @@ where
         if this.is_done {
             return Poll::Ready(None);
         }
-        // With one handle left nobody else can read, and none can be cloned while this one is borrowed.
+        // The only handle left is the only reader, and cannot be cloned while it is borrowed.
         let is_wanted = Arc::strong_count(&this.shared) > 1;
         let mut shared = this.shared.lock().unwrap_or_else(PoisonError::into_inner);
 
@@ -117,7 +115,7 @@ where
         let is_data = matches!(&frame, Some(Ok(frame)) if frame.is_data());
         this.is_done = !is_data || shared.is_at_end(this.position);
         if this.is_done && !matches!(frame, Some(Err(_))) {
-            shared.note_sent();
+            shared.record_sent();
         }
         Poll::Ready(frame)
     }
@@ -148,5 +146,69 @@ impl<B> fmt::Debug for ReplayBody<B> {
             .field("reader", &self.reader)
             .field("position", &self.position)
             .finish_non_exhaustive()
+    }
+}
+
+/// The error of a [`ReplayBody`] that cannot go on.
+#[derive(Debug)]
+pub struct ReplayError {
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Source(BoxError),
+    Superseded,
+    NotRecorded,
+}
+
+impl ReplayError {
+    pub(super) fn source(error: BoxError) -> Self {
+        Self {
+            kind: Kind::Source(error),
+        }
+    }
+
+    pub(super) fn superseded() -> Self {
+        Self {
+            kind: Kind::Superseded,
+        }
+    }
+
+    pub(super) fn not_recorded() -> Self {
+        Self {
+            kind: Kind::NotRecorded,
+        }
+    }
+
+    /// Returns true if the original body failed. For example, the client went away while it sent the body.
+    #[must_use]
+    pub fn is_source(&self) -> bool {
+        matches!(self.kind, Kind::Source(_))
+    }
+
+    /// Returns true if a later attempt took the body over.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        matches!(self.kind, Kind::Superseded)
+    }
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            Kind::Source(_) => "the request body could not be read",
+            Kind::Superseded => "a later attempt took the request body over",
+            Kind::NotRecorded => "the request body was not recorded and cannot be sent again",
+        })
+    }
+}
+
+impl error::Error for ReplayError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &self.kind {
+            Kind::Source(error) => Some(&**error),
+            Kind::Superseded | Kind::NotRecorded => None,
+        }
     }
 }

@@ -19,9 +19,8 @@
 //! [budget](RetryThrottledLayer::sdk_retry_budget) of clients' retries, but it does not begin after the
 //! [`deadline`](RetryThrottledLayer::deadline) either.
 //!
-//! [`ThrottlePolicy`] decides. It is a [`tower::retry::Policy`], and tower's `Retry` can do what it says as well; that clones
-//! the inner service for each request, and this one only for each retry. There is no pause between attempts: the next one goes
-//! to another backend, which nothing is to be waited for.
+//! tower's `Retry` clones the inner service for each request, this layer only for each retry. There is no pause between attempts:
+//! the next one goes to another backend.
 //!
 //! It goes outside [`PrioritySelect`](crate::select). Attempts then end with the last backend that is left. Without it, or
 //! something else that marks `Tried`, a refusal is retried only as far as
@@ -63,25 +62,18 @@
 //! a [`ReplayBody`]; above one that takes a single kind of body, such as a route of axum or a channel of tonic, put
 //! `.map_request(|request: Request<_>| request.map(Body::new))`. The bodies that it wraps must be `Unpin`.
 
-mod again;
-mod best;
 mod body;
-mod bounds;
-mod error;
 mod future;
-mod kept;
-mod late;
 mod layer;
-mod limits;
-mod policy;
 mod recording;
 mod service;
-mod shared;
-mod spare;
+mod state;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
-    body::ReplayBody, error::ReplayError, future::ResponseFuture, layer::RetryThrottledLayer,
-    limits::ReplayLimits, policy::ThrottlePolicy, service::RetryThrottled,
+    body::{ReplayBody, ReplayError},
+    future::ResponseFuture,
+    layer::{ReplayLimits, RetryThrottledLayer},
+    service::RetryThrottled,
 };

@@ -1,22 +1,233 @@
-use bytes::Bytes;
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
 
-use super::ReplayLimits;
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use spillover_core::Tried;
+use tower::BoxError;
+
+use super::{ReplayError, ReplayLimits};
+
+/// The one body behind all clones, with a recording of the chunks that were read.
+pub(super) struct Shared<B> {
+    /// `None` if the body came to its end or failed.
+    source: Option<B>,
+    recording: Recording,
+    trailers: Option<HeaderMap>,
+    /// True if the original body told its size from the start.
+    is_sized: bool,
+    /// True if the body was at its end from the start.
+    is_empty: bool,
+    is_failed: bool,
+    tried: Option<Tried>,
+    latest_reader: u64,
+    latest_clone: u64,
+    waker: Option<Waker>,
+}
+
+impl<B> Shared<B> {
+    pub(super) fn is_readable(&self, reader: u64, position: Position) -> bool {
+        self.latest_reader <= reader && self.is_kept(position)
+    }
+
+    /// Returns true if the body can still be read from the position on.
+    pub(super) fn is_kept(&self, position: Position) -> bool {
+        !self.is_failed && self.recording.reaches(position)
+    }
+
+    pub(super) fn next_reader(&mut self) -> u64 {
+        self.latest_clone += 1;
+        self.latest_clone
+    }
+
+    /// Makes the reader the latest.
+    ///
+    /// # Errors
+    ///
+    /// A later reader took over, or the chunks at the position are gone.
+    fn check(&mut self, reader: u64, position: Position) -> Result<(), ReplayError> {
+        if reader < self.latest_reader {
+            return Err(ReplayError::superseded());
+        }
+        if !self.recording.reaches(position) {
+            return Err(ReplayError::not_recorded());
+        }
+        self.begin(reader);
+        Ok(())
+    }
+
+    /// Ends the reading of all earlier readers.
+    pub(super) fn begin(&mut self, reader: u64) {
+        if reader > self.latest_reader {
+            self.latest_reader = reader;
+            self.set_held(!self.is_empty);
+            // The new reader waits for nothing before it has asked.
+            self.set_awaiting(false);
+            // The earlier reader may be waiting for data. It learns that none will come.
+            if let Some(waker) = self.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Records that the latest reader came to the end, so that another reader takes nothing away from it.
+    pub(super) fn record_sent(&self) {
+        self.set_held(!self.recording.reaches(Position::default()));
+    }
+
+    fn set_held(&self, is_held: bool) {
+        if let Some(tried) = &self.tried {
+            tried.set_body_held(is_held);
+        }
+    }
+
+    fn set_awaiting(&self, is_awaiting: bool) {
+        if let Some(tried) = &self.tried {
+            tried.set_awaiting_body(is_awaiting);
+        }
+    }
+}
+
+impl<B: Body> Shared<B> {
+    pub(super) fn new(body: B, limits: ReplayLimits, tried: Option<Tried>) -> Self {
+        let size = body.size_hint();
+        let shared = Self {
+            is_empty: body.is_end_stream(),
+            source: Some(body),
+            recording: Recording::new(limits, size.lower()),
+            trailers: None,
+            is_sized: size.exact().is_some(),
+            is_failed: false,
+            tried,
+            latest_reader: 0,
+            latest_clone: 0,
+            waker: None,
+        };
+        shared.set_held(!shared.is_empty);
+        shared
+    }
+
+    pub(super) fn is_at_end(&self, position: Position) -> bool {
+        self.recording.ahead_of(position) == 0
+            && self.trailers.is_none()
+            && !self.is_failed
+            && self.source.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    pub(super) fn size_hint(&self, position: Position) -> SizeHint {
+        let mut hint = match &self.source {
+            Some(source) => source.size_hint(),
+            None if self.is_sized => SizeHint::with_exact(0),
+            // Each attempt looks like the first: HTTP/1.1 would send a size that is known by now as the length, and a body
+            // that has a length without its trailers (RFC 9112 section 6.5).
+            None => SizeHint::new(),
+        };
+        let ahead = self.recording.ahead_of(position);
+        // Upper first: the lower bound may not exceed it.
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(ahead));
+        }
+        hint.set_lower(hint.lower().saturating_add(ahead));
+        hint
+    }
+}
+
+impl<B> Shared<B>
+where
+    B: Body + Unpin,
+    B::Error: Into<BoxError>,
+{
+    /// Reads the next frame for this reader, whose position moves on.
+    pub(super) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: u64,
+        position: &mut Position,
+        is_wanted: bool,
+    ) -> Poll<Option<Result<Frame<Bytes>, ReplayError>>> {
+        if let Err(error) = self.check(reader, *position) {
+            return Poll::Ready(Some(Err(error)));
+        }
+        match self.recording.next(position) {
+            Some(chunk) => Poll::Ready(Some(Ok(Frame::data(chunk)))),
+            None => self.poll_source(cx, position, is_wanted),
+        }
+    }
+
+    fn poll_source(
+        &mut self,
+        cx: &mut Context<'_>,
+        position: &mut Position,
+        is_wanted: bool,
+    ) -> Poll<Option<Result<Frame<Bytes>, ReplayError>>> {
+        let Some(source) = &mut self.source else {
+            return Poll::Ready(if self.is_failed {
+                Some(Err(ReplayError::not_recorded()))
+            } else {
+                self.trailers
+                    .clone()
+                    .map(|trailers| Ok(Frame::trailers(trailers)))
+            });
+        };
+        let polled = Pin::new(source).poll_frame(cx);
+        self.set_awaiting(polled.is_pending());
+        let Poll::Ready(frame) = polled else {
+            if !self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+                self.waker = Some(cx.waker().clone());
+            }
+            return Poll::Pending;
+        };
+        Poll::Ready(match frame {
+            None => {
+                self.source = None;
+                None
+            }
+            Some(Err(error)) => {
+                self.source = None;
+                self.is_failed = true;
+                if let Some(tried) = &self.tried {
+                    tried.set_request_failed();
+                }
+                Some(Err(ReplayError::source(error.into())))
+            }
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(mut data) => {
+                    let chunk = data.copy_to_bytes(data.remaining());
+                    self.recording.push(&chunk, is_wanted);
+                    position.advance(&chunk);
+                    Some(Ok(Frame::data(chunk)))
+                }
+                Err(frame) => {
+                    // Trailers are the last frame (RFC 9110 section 6.5).
+                    self.source = None;
+                    self.trailers = frame.into_trailers().ok();
+                    self.trailers
+                        .clone()
+                        .map(|trailers| Ok(Frame::trailers(trailers)))
+                }
+            },
+        })
+    }
+}
 
 /// The chunks of a body that were read, in order.
 #[derive(Debug)]
-pub(super) struct Recording {
-    /// In place: most bodies come in one chunk.
+struct Recording {
+    /// Kept in place, because most bodies come in one chunk.
     first: Option<Bytes>,
     rest: Vec<Bytes>,
     /// Bytes of data read so far, recorded or not.
     bytes: u64,
-    /// What was taken from the limits.
-    taken: usize,
+    /// Bytes reserved from the limits.
+    reserved: usize,
     limits: ReplayLimits,
     is_lost: bool,
 }
 
-/// How far a reader has come in a body.
+/// The place of a reader in a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Position {
     chunks: usize,
@@ -24,29 +235,29 @@ pub(super) struct Position {
 }
 
 impl Recording {
-    pub(super) fn new(limits: ReplayLimits, announced: u64) -> Self {
+    fn new(limits: ReplayLimits, announced: u64) -> Self {
         Self {
             first: None,
             rest: Vec::new(),
             bytes: 0,
-            taken: 0,
-            is_lost: !limits.allow(announced),
+            reserved: 0,
+            is_lost: !limits.allows(announced),
             limits,
         }
     }
 
-    /// Adds what was read. Beyond the limits, or when nobody is left to read it again, everything is let go.
-    pub(super) fn push(&mut self, chunk: &Bytes, is_wanted: bool) {
+    /// Adds a chunk that was read. Drops the whole recording beyond the limits, and if no reader is left that may need it.
+    fn push(&mut self, chunk: &Bytes, is_wanted: bool) {
         self.bytes += chunk.len() as u64;
         if self.is_lost {
             return;
         }
         let cost = chunk.len() + size_of::<Bytes>();
-        if !is_wanted || !self.limits.take(self.taken, cost) {
-            self.let_go();
+        if !is_wanted || !self.limits.reserve(self.reserved, cost) {
+            self.drop_chunks();
             return;
         }
-        self.taken += cost;
+        self.reserved += cost;
         if self.first.is_none() {
             self.first = Some(chunk.clone());
         } else {
@@ -54,13 +265,13 @@ impl Recording {
         }
     }
 
-    /// Whether a body can be read from `position` on.
-    pub(super) fn reaches(&self, position: Position) -> bool {
+    /// Returns true if a body can be read from `position` on.
+    fn reaches(&self, position: Position) -> bool {
         !self.is_lost || position.bytes == self.bytes
     }
 
-    /// The recorded chunk at the position, which moves past it.
-    pub(super) fn next(&self, position: &mut Position) -> Option<Bytes> {
+    /// Returns the recorded chunk at the position, and moves the position past it.
+    fn next(&self, position: &mut Position) -> Option<Bytes> {
         let chunk = match position.chunks.checked_sub(1) {
             None => self.first.as_ref()?,
             Some(index) => self.rest.get(index)?,
@@ -69,16 +280,16 @@ impl Recording {
         Some(chunk.clone())
     }
 
-    /// Bytes recorded from the position on.
-    pub(super) fn ahead_of(&self, position: Position) -> u64 {
+    /// Returns the number of bytes recorded from the position on.
+    fn ahead_of(&self, position: Position) -> u64 {
         self.bytes - position.bytes
     }
 
-    fn let_go(&mut self) {
+    fn drop_chunks(&mut self) {
         self.is_lost = true;
         self.first = None;
         self.rest = Vec::new();
-        self.limits.give_back(std::mem::take(&mut self.taken));
+        self.limits.release(std::mem::take(&mut self.reserved));
     }
 }
 
@@ -91,6 +302,6 @@ impl Position {
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        self.limits.give_back(self.taken);
+        self.limits.release(self.reserved);
     }
 }

@@ -1,5 +1,6 @@
 use std::{
-    sync::Arc,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
@@ -8,56 +9,73 @@ use http_body::Body;
 use spillover_core::{Classify, StatusClassifier, Tried};
 use tower_service::Service;
 
-use super::{ReplayBody, ReplayLimits, ResponseFuture, ThrottlePolicy, again::Again, spare::Spare};
+use super::{
+    ReplayBody, ReplayLimits, ResponseFuture,
+    state::{Policy, RetryState},
+};
 
 /// Sends a refused request to the next backend; see the [module](super).
+///
+/// [`RetryThrottledLayer`](super::RetryThrottledLayer) makes it.
 #[derive(Clone, Debug)]
 pub struct RetryThrottled<S, C = StatusClassifier> {
     inner: S,
-    spare: Arc<Spare<S, C>>,
+    template: Arc<Template<S, C>>,
     limits: ReplayLimits,
-    /// Whether the inner service may be another by now than the spare one.
+    /// True if the inner service may differ from the template's by now.
     is_changed: bool,
 }
 
-impl<S, C> RetryThrottled<S, C> {
-    /// Wraps a service.
-    pub fn new(inner: S, policy: ThrottlePolicy<C>, limits: ReplayLimits) -> Self
-    where
-        S: Clone,
-    {
+/// The service that attempts after the first are made with.
+///
+/// All requests share it, because few are refused: a clone of the service for each request would change every counter that
+/// clones share.
+pub(super) struct Template<S, C> {
+    pub(super) policy: Policy<C>,
+    service: Mutex<S>,
+}
+
+impl<S: Clone, C> RetryThrottled<S, C> {
+    pub(super) fn new(inner: S, policy: Policy<C>, limits: ReplayLimits) -> Self {
         Self {
-            spare: Arc::new(Spare::new(inner.clone(), policy)),
+            template: Template::new(&inner, policy),
             inner,
             limits,
             is_changed: false,
         }
     }
+}
 
-    /// The inner service.
+impl<S, C> RetryThrottled<S, C> {
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service, mutably.
+    /// Returns a mutable reference to the inner service.
     pub fn get_mut(&mut self) -> &mut S {
         self.is_changed = true;
         &mut self.inner
     }
 
-    /// The inner service; the rest is dropped.
+    /// Returns the inner service.
     pub fn into_inner(self) -> S {
         self.inner
     }
+}
 
-    fn renew_spare(&mut self)
-    where
-        S: Clone,
-        C: Clone,
-    {
-        let policy = self.spare.policy.clone();
-        self.spare = Arc::new(Spare::new(self.inner.clone(), policy));
-        self.is_changed = false;
+impl<S: Clone, C> Template<S, C> {
+    fn new(service: &S, policy: Policy<C>) -> Arc<Self> {
+        Arc::new(Self {
+            policy,
+            service: Mutex::new(service.clone()),
+        })
+    }
+
+    /// Returns a clone of the service, which is not ready.
+    pub(super) fn service(&self) -> S {
+        let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
+        service.clone()
     }
 }
 
@@ -77,16 +95,25 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         if self.is_changed {
-            self.renew_spare();
+            self.template = Template::new(&self.inner, self.template.policy.clone());
+            self.is_changed = false;
         }
         let tried = Tried::new();
         let (head, body) = request.into_parts();
         let body = ReplayBody::with_tried(body, self.limits.clone(), Some(tried.clone()));
         let mut request = Request::from_parts(head, body);
-        let again = Again::begin(&self.spare, &request, &tried);
-        // In place of one that is there: that of an outer pool counts other backends.
+        let state = RetryState::begin(&self.template, &request, &tried);
+        // Replaces one of an outer pool, which counts other backends.
         request.extensions_mut().insert(tried.clone());
         // The ready service makes the first attempt.
-        ResponseFuture::new(self.inner.call(request), tried, Some(again))
+        ResponseFuture::new(self.inner.call(request), tried, Some(state))
+    }
+}
+
+impl<S, C: fmt::Debug> fmt::Debug for Template<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Template")
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }

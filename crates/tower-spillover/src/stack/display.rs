@@ -5,7 +5,7 @@ use super::SpilloverLayer;
 /// A line for each layer, the outermost first, with what it is set to.
 impl<C, D, R, T, F> fmt::Display for SpilloverLayer<C, D, R, T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bounds = &self.retry.bounds;
+        let bounds = &self.retry.policy.bounds;
         write!(f, "RetryThrottled    ")?;
         match bounds.max_attempts {
             Some(max) => write!(f, "at most {max} attempts")?,

@@ -146,7 +146,7 @@ where
         // A request that waits may ask a backend again.
         if !matches!(self.select.when_exhausted, WhenExhausted::Wait(_)) {
             let backends = u32::try_from(self.select.pool.backends().len()).ok();
-            retry.bounds.backends = backends.and_then(NonZeroU32::new);
+            retry.policy.bounds.backends = backends.and_then(NonZeroU32::new);
         }
         retry.layer(hedge)
     }

@@ -5,9 +5,8 @@ use http_body_util::BodyExt;
 use spillover_core::{Answer, Class, GrpcClassifier, Outcome, Tried};
 use spillover_testing::Probe;
 use tokio::time::Instant;
-use tower::{ServiceExt, retry::Retry};
+use tower::ServiceExt;
 use tower_layer::Layer;
-use tower_service::Service;
 
 use super::{inner::*, *};
 
@@ -126,21 +125,16 @@ async fn the_response_tells_how_many_attempts_were_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_policy_serves_towers_own_retry_too() {
-    for (last, answered) in [(4, Ok((200, 2))), (2, Ok((503, 1)))] {
+async fn exhausted_attempts_are_not_followed_by_another() {
+    for (last, answered) in [(4, Ok((200, 2))), (2, Ok((429, 0)))] {
         let inner =
             self::answers([Ok(429), Ok(503), Ok(200)]).map_request(move |request: Request<_>| {
                 let attempt = mark_next(&request);
                 tried(request.extensions()).set_exhausted(attempt + 1 == last);
                 request
             });
-        let mut service = Retry::new(<ThrottlePolicy>::default(), inner);
-        let mut request = request(ScriptedBody::new().data("question"))
-            .map(|body| ReplayBody::new(body, ReplayLimits::default()));
-        request.extensions_mut().insert(Tried::new());
-        let response = service.ready().await.unwrap().call(request).await;
-        let answer = response.map(|r| (r.status().as_u16(), r.into_body()));
-        assert_eq!(answer, answered);
+        let service = RetryThrottledLayer::new().layer(inner);
+        assert_eq!(send(service).await, answered);
     }
 }
 
