@@ -10,10 +10,7 @@ use http_body_util::BodyExt;
 use hyper::upgrade;
 use hyper_util::rt::TokioIo;
 use rustix::process::Signal;
-use spillover_gateway::{
-    config::{Connections, Shutdown},
-    serve::{Phase, RequestBody, Tunnels},
-};
+use spillover_gateway::serve::{Connections, Phase, RequestBody, Shutdown, Tunnels};
 use spillover_testing::upstream::Behavior;
 use spillover_tests::{
     e2e::{Client, Serving, Wire, behaving, soon},

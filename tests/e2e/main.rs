@@ -20,6 +20,7 @@ mod examples;
 mod exhausted;
 mod failover;
 mod first_token;
+mod golden;
 mod hanging;
 mod headers;
 mod hedge;

@@ -19,8 +19,7 @@ use http_body_util::BodyExt;
 use hyper_util::client::legacy::connect::HttpConnector;
 use spillover_gateway::{
     App, Settings,
-    config::{Connections, Listener, Shutdown},
-    serve::{RequestBody, Server},
+    serve::{Connections, Listener, RequestBody, Server, Shutdown},
 };
 use spillover_tests::e2e::{Client, Serving, Wire, healthy, soon};
 use tokio::{

@@ -9,9 +9,9 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
-use spillover_gateway::{
-    config::{ClientCertificate, Connections, Listener, Shutdown, Tls},
-    serve::{ClientFingerprint, RequestBody, Server, StartError},
+use spillover_gateway::serve::{
+    ClientCertificate, ClientFingerprint, Connections, Listener, RequestBody, Server, Shutdown,
+    StartError, Tls,
 };
 use spillover_testing::upstream::MockUpstream;
 use spillover_tests::{

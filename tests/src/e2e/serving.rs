@@ -3,8 +3,7 @@ use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, thread};
 use axum::body::Body;
 use http::{Request, Response};
 use spillover_gateway::{
-    config::{Connections, Listener, Shutdown, Tls},
-    serve::{Phases, RequestBody, Server},
+    serve::{Connections, Listener, Phases, RequestBody, Server, Shutdown, Tls},
     tls::Acceptor,
 };
 use tokio::{
