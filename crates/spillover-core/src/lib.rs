@@ -14,7 +14,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use spillover_core::{Backend, Outcome, Pool, Scope, Tried};
+//! use spillover_core::{Backend, Outcome, Pool, Query};
 //! use tokio::time::Instant;
 //!
 //! let pool = Pool::new([
@@ -23,15 +23,15 @@
 //! ])?;
 //! let now = Instant::now();
 //!
-//! let first = pool.select(&Tried::new(), Scope::WHOLE, now, 0).expect("both are open");
+//! let first = pool.select(&Query::new(), now, 0).expect("both are open");
 //! assert_eq!(first.backend().label(), "ptu");
 //!
 //! // It answered 429, come back in two seconds: until then the next tier serves.
 //! first.record(&Outcome::throttled(Duration::from_secs(2)), now);
-//! assert_eq!(pool.select(&Tried::new(), Scope::WHOLE, now, 0).expect("one is open").backend().label(), "payg");
+//! assert_eq!(pool.select(&Query::new(), now, 0).expect("one is open").backend().label(), "payg");
 //!
 //! let later = now + Duration::from_secs(2);
-//! assert_eq!(pool.select(&Tried::new(), Scope::WHOLE, later, 0).expect("both are open").backend().label(), "ptu");
+//! assert_eq!(pool.select(&Query::new(), later, 0).expect("both are open").backend().label(), "ptu");
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -52,6 +52,7 @@ mod classify;
 mod cooldown;
 mod error;
 mod late;
+pub mod layer;
 mod outcome;
 mod pool;
 
@@ -60,12 +61,11 @@ pub use crate::{
     classify::{Answer, Classify, Declined, GrpcClassifier, StatusClassifier},
     cooldown::{Cooldown, Cooldowns},
     error::{InvalidBackend, InvalidPool},
-    late::LateReport,
     outcome::{Class, Outcome},
     pool::{
-        Affinity, BackendSnapshot, Candidate, Candidates, Cause, Change, Condition, Counts,
-        Exhausted, Opening, PeakEwma, Pool, Query, Recorded, Scope, Selected, Silence, Strategy,
-        Tried, Turn, Waiter, Weighted,
+        Affinity, Attempts, BackendSnapshot, Candidate, Candidates, Cause, Change, Condition,
+        Counts, Exhausted, Opening, PeakEwma, Pool, Query, Recorded, Scope, Selected, Silence,
+        Strategy, Turn, Waiter, Weighted,
     },
 };
 

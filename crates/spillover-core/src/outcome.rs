@@ -105,9 +105,9 @@ impl Outcome {
         Self::new(Class::Success, Cooldown::default())
     }
 
-    /// The request was served, and was the last that the backend takes for this long.
+    /// Creates the outcome of a request that was served and was the last that the backend takes for this long.
     #[must_use]
-    pub fn spent(cooldown: Cooldown) -> Self {
+    pub fn success_exhausted(cooldown: Cooldown) -> Self {
         Self {
             cooldown: Some(cooldown),
             ..Self::success()

@@ -38,7 +38,7 @@ impl Health {
 
 fn usable(site: &Site, now: Instant) -> Result<(), NotReady> {
     for pool in site.pools() {
-        let backends = pool.pool().snapshot(Scope::WHOLE, now);
+        let backends = pool.pool().snapshot(Scope::BACKEND, now);
         let is_hopeless = backends.iter().all(|backend| {
             let counts = backend.counts();
             let is_failing = matches!(backend.condition(), Condition::Failing(_));
@@ -75,7 +75,7 @@ impl fmt::Display for NotReady {
 mod tests {
     use std::time::Duration;
 
-    use spillover_core::{Backend, Outcome, Pool, Query, Weighted};
+    use spillover_core::{Backend, Outcome, Pool, Query};
 
     use super::*;
     use crate::site::PoolConfig;
@@ -102,9 +102,7 @@ mod tests {
     impl Subject {
         /// The next backend in turn goes this way.
         fn record(&self, outcome: &Outcome, now: Instant) {
-            let selected = self
-                .pool
-                .select_by(&Weighted::default(), &Query::new(), now, 0);
+            let selected = self.pool.select(&Query::new(), now, 0);
             selected.unwrap().record(outcome, now);
         }
     }

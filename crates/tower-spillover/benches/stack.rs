@@ -10,7 +10,7 @@ use http::{Request, Response};
 use tokio::time::Instant;
 use tower::{Layer, Service, layer::util::Identity};
 use tower_spillover::{
-    Scope, Tried, peek::StreamPeekLayer, refusal::ReadRefusalLayer, retry::RetryThrottledLayer,
+    Query, peek::StreamPeekLayer, refusal::ReadRefusalLayer, retry::RetryThrottledLayer,
     rewrite::RewriteRequestLayer, select::PrioritySelectLayer, stack::SpilloverLayer,
     throttle::ThrottleTrackerLayer,
 };
@@ -80,7 +80,7 @@ where
 fn selected() -> impl Fn() -> Request<Body> + Sync {
     let pool = pool(2);
     move || {
-        let selected = pool.select(&Tried::new(), Scope::WHOLE, Instant::now(), 0);
+        let selected = pool.select(&Query::new(), Instant::now(), 0);
         let mut request = request();
         request
             .extensions_mut()

@@ -59,7 +59,7 @@ where
 }
 
 fn condition(pool: &Pool) -> Condition {
-    pool.snapshot(Scope::WHOLE, Instant::now())[0].condition()
+    pool.snapshot(Scope::BACKEND, Instant::now())[0].condition()
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use tower::Service;
 use tower_layer::Layer;
 use tower_spillover::{
-    Affinity, Answer, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates, Cause,
-    Change, Class, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, GrpcClassifier,
-    InvalidBackend, InvalidPool, Opening, Outcome, PeakEwma, Pool, Query, Recorded, Scope,
-    Selected, Silence, StatusClassifier, Tried, Turn, Waiter, Weighted,
+    Affinity, Answer, Attempts, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates,
+    Cause, Change, Class, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted,
+    GrpcClassifier, InvalidBackend, InvalidPool, Opening, Outcome, PeakEwma, Pool, Query, Recorded,
+    Scope, Selected, Silence, StatusClassifier, Turn, Waiter, Weighted,
     body::GuardedBody,
     hedge::{self, EveryRequest, Hedge, HedgeLayer, Hedged},
     limit::{self, ConcurrencyLimit, ConcurrencyLimitLayer, Permit},
@@ -72,7 +72,7 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<Selected>();
     check::<GrpcClassifier>();
     check::<StatusClassifier>();
-    check::<Tried>();
+    check::<Attempts>();
     check::<Weighted>();
 
     check::<GuardedBody<Body, Permit>>();
@@ -195,7 +195,7 @@ fn request(pool: &Pool) -> Request<Body> {
     let request = Request::post("/v1/chat/completions").header("authorization", SECRET);
     let mut request = request.body(Full::from(SECRET)).unwrap();
     let selected = pool
-        .select(&Tried::new(), Scope::WHOLE, Instant::now(), 0)
+        .select(&Query::new(), Instant::now(), 0)
         .expect("it is open");
     request.extensions_mut().insert(selected);
     request
@@ -210,7 +210,7 @@ fn what_describes_a_backend_hides_its_credential() {
         let pool = pool(credential);
         let now = Instant::now();
         hides_the_secret(&pool);
-        hides_the_secret(&pool.snapshot(Scope::WHOLE, now));
+        hides_the_secret(&pool.snapshot(Scope::BACKEND, now));
         hides_the_secret(&pool.first(&Query::new(), now));
         let backend = pool.backends().next();
         hides_the_secret(&Answer::<()>::response(&Response::new(()), backend));

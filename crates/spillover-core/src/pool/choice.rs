@@ -24,13 +24,8 @@ enum Aim {
 }
 
 impl Pool {
-    pub(super) fn choose<T: Strategy + ?Sized>(
-        &self,
-        strategy: &T,
-        query: &Query<'_>,
-        tick: Tick,
-        draw: u64,
-    ) -> Option<Selected> {
+    pub(super) fn choose(&self, query: &Query<'_>, tick: Tick, draw: u64) -> Option<Selected> {
+        let strategy = query.chosen_strategy();
         let aim = query.affinity.map_or(Aim::Any, |it| self.aim(it));
         if let Some(index) = query.resend_to() {
             let again = self.pick_one(index, strategy, query, tick, draw);
@@ -49,10 +44,10 @@ impl Pool {
     }
 
     /// Chooses this one, if it is open or only failing.
-    fn pick_one<T: Strategy + ?Sized>(
+    fn pick_one(
         &self,
         index: usize,
-        strategy: &T,
+        strategy: &dyn Strategy,
         query: &Query<'_>,
         tick: Tick,
         draw: u64,
@@ -99,9 +94,9 @@ impl Pool {
     }
 
     /// Chooses from the first tier that has an open backend; where none has, as a last resort.
-    fn pick<T: Strategy + ?Sized>(
+    fn pick(
         &self,
-        strategy: &T,
+        strategy: &dyn Strategy,
         query: &Query<'_>,
         tick: Tick,
         draw: u64,
@@ -115,10 +110,10 @@ impl Pool {
     }
 
     /// Chooses from those of the tier that have this access, or a better one.
-    fn pick_from<T: Strategy + ?Sized>(
+    fn pick_from(
         &self,
         tier: &[usize],
-        strategy: &T,
+        strategy: &dyn Strategy,
         query: &Query<'_>,
         access: Access,
         tick: Tick,

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Query, Turn, pace::Pace, tried::WORDS};
+use super::{Query, Turn, attempts::WORDS, pace::Pace};
 
 /// One line for each set of backends and scope, so that no request waits behind one that waits for something else.
 #[derive(Debug, Default)]

@@ -33,7 +33,7 @@ pub enum Turn {
 impl Waiter {
     pub(super) fn new(pool: Pool, query: &Query<'_>) -> Self {
         let only = pool.only(query.affinity);
-        let ticket = query.request().and_then(super::Tried::take_ticket);
+        let ticket = query.request().and_then(super::Attempts::take_ticket);
         let spot = pool.queue().enter(query, only, ticket);
         Self { pool, spot }
     }
@@ -66,15 +66,15 @@ impl Waiter {
         self.pool.queue().missed(&self.spot, is_place_left);
     }
 
-    /// The ticket of the request. [`Tried`](super::Tried) keeps it: a request that is refused afterwards waits on at the same
+    /// The ticket of the request. [`Attempts`](super::Attempts) keeps it: a request that is refused afterwards waits on at the same
     /// place.
     pub(super) fn ticket(&self) -> u64 {
         self.spot.ticket
     }
 
     /// Keeps its place in the queue for when the request waits again.
-    pub fn keep_place(&self, tried: &super::Tried) {
-        tried.keep_ticket(self.ticket());
+    pub fn keep_place(&self, attempts: &super::Attempts) {
+        attempts.keep_ticket(self.ticket());
     }
 }
 

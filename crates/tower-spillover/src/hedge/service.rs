@@ -5,7 +5,7 @@ use std::{
 };
 
 use http::{Request, Response};
-use spillover_core::{Classify, StatusClassifier, Tried};
+use spillover_core::{Attempts, Classify, StatusClassifier};
 use tower::retry::budget::{Budget, TpsBudget};
 use tower_service::Service;
 
@@ -57,13 +57,13 @@ where
             return ResponseFuture::alone(self.inner.call(request), classify);
         }
         self.budget.deposit();
-        let tried = request.extensions_mut().get_or_insert_default::<Tried>();
-        let tried = tried.clone();
+        let attempts = request.extensions_mut().get_or_insert_default::<Attempts>();
+        let attempts = attempts.clone();
         // The ready service makes the first attempt; the clone is made ready if there is a second.
         let spare = Spare {
             service: self.inner.clone(),
             request: request.clone(),
-            tried,
+            attempts,
             budget: Arc::clone(&self.budget),
         };
         ResponseFuture::hedged(self.inner.call(request), self.delay, spare, classify)

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{
     attempt::Attempt, body::PeekedBody, form::Form, hold::Hold, layer::Limits, refusal::ReadRefusal,
 };
-use crate::{fields::GRPC_STATUS, report::report_of_head};
+use crate::{coding::Coding, fields::GRPC_STATUS, report::report_of_head};
 
 pin_project! {
     /// The response of the inner service, as soon as it is known how a stream begins or what a refusal means.
@@ -86,72 +86,67 @@ where
                     reads_refusals,
                     attempt,
                 } => {
-                    let response = ready!(future.poll(cx))?;
-                    let attempt = mem::take(attempt);
-                    match *limits {
-                        Some(limits) if response.status().is_success() => {
-                            peek_into_stream(response, limits, attempt)
+                    let mut response = ready!(future.poll(cx))?;
+                    let limits = limits.filter(|_| response.status().is_success());
+                    if let Some(limits) = limits
+                        && let Some((form, coding)) = stream_in_doubt(&mut response)
+                    {
+                        let attempt = mem::take(attempt);
+                        let hold = Hold::new(response, form, coding, limits, attempt);
+                        Kind::Hold {
+                            hold: Box::pin(hold),
                         }
-                        _ if *reads_refusals => read_refusal(response, &attempt),
-                        _ => Err(response.map(PeekedBody::untouched)),
+                    } else if *reads_refusals
+                        && limits.is_none()
+                        && let Some(report) = refusal_in_doubt(&mut response)
+                    {
+                        let moves_on =
+                            report.refusal().cools() && attempt.will_move_on(Instant::now());
+                        let read = ReadRefusal::new(response, report, moves_on);
+                        Kind::Refusal {
+                            read: Box::pin(read),
+                        }
+                    } else {
+                        return Poll::Ready(Ok(response.map(PeekedBody::untouched)));
                     }
                 }
                 KindProj::Hold { hold } => return hold.as_mut().poll(cx).map(Ok),
                 KindProj::Refusal { read } => return read.as_mut().poll(cx).map(Ok),
             };
-            match next {
-                Ok(next) => kind.set(next),
-                Err(response) => return Poll::Ready(Ok(response)),
-            }
+            kind.set(next);
         }
     }
 }
 
-/// Begins to hold a stream. Returns any other response as an error: it is not looked into.
-fn peek_into_stream<F, B: Body>(
-    mut response: Response<B>,
-    limits: Limits,
-    attempt: Attempt,
-) -> Result<Kind<F, B>, Response<PeekedBody<B>>> {
-    let form = Form::of_response(&response);
-    match form {
-        // A gRPC response that has in its head how it went.
-        Some((Form::Grpc, _)) if response.headers().contains_key(GRPC_STATUS) => {
-            if let Some(report) = Report::from_head(response.status(), response.headers()) {
-                response.extensions_mut().insert(report);
-            }
-            Err(response.map(PeekedBody::untouched))
+/// Returns the form of a stream that may begin with an error, and the coding that it is in.
+///
+/// A gRPC response without a body says in its head how the call went. The head is reported in the extensions.
+fn stream_in_doubt<B: Body>(response: &mut Response<B>) -> Option<(Form, Option<Coding>)> {
+    let (form, coding) = Form::of_response(response)?;
+    if form == Form::Grpc && response.headers().contains_key(GRPC_STATUS) {
+        if let Some(report) = Report::from_head(response.status(), response.headers()) {
+            response.extensions_mut().insert(report);
         }
-        Some((form, coding)) if !response.body().is_end_stream() => {
-            let hold = Box::pin(Hold::new(response, form, coding, limits, attempt));
-            Ok(Kind::Hold { hold })
-        }
-        _ => Err(response.map(PeekedBody::untouched)),
+        return None;
     }
+    (!response.body().is_end_stream()).then_some((form, coding))
 }
 
-/// Begins to read the body of a refusal that is in doubt. Returns any other response as an error, with the report of its head.
-fn read_refusal<F, B: Body>(
-    mut response: Response<B>,
-    attempt: &Attempt,
-) -> Result<Kind<F, B>, Response<PeekedBody<B>>> {
+/// Returns the report on the head of a refusal whose body has to be read. Any other report on a refusal goes into the extensions.
+fn refusal_in_doubt<B>(response: &mut Response<B>) -> Option<Report> {
     let status = response.status();
     // A gRPC response that is an error in its head, without an error status, has no body.
     let is_error = status.is_client_error() || status.is_server_error();
     // A layer inside may have read more than the head.
-    let is_read = || response.extensions().get::<Report>().is_some();
-    if is_error
-        && !is_read()
-        && let Some(report) = report_of_head(&response)
-    {
-        if report.needs_body() {
-            let moves_on = report.refusal().cools() && attempt.will_move_on(Instant::now());
-            let read = Box::pin(ReadRefusal::new(response, report, moves_on));
-            return Ok(Kind::Refusal { read });
-        }
-        response.extensions_mut().insert(report);
+    if !is_error || response.extensions().get::<Report>().is_some() {
+        return None;
     }
-    Err(response.map(PeekedBody::untouched))
+    let report = report_of_head(response)?;
+    if report.needs_body() {
+        return Some(report);
+    }
+    response.extensions_mut().insert(report);
+    None
 }
 
 impl<F, ResBody: Body> fmt::Debug for ResponseFuture<F, ResBody> {

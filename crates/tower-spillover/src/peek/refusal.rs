@@ -13,7 +13,7 @@ use std::{
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
-use spillover_core::LateReport;
+use spillover_core::layer::LateReport;
 use spillover_hint::Report;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 

@@ -16,7 +16,7 @@
 //!
 //! It goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client. Without it the
 //! tracker goes by the head: it takes an account without money for one that is at its limit for a moment. The [`Selected`] and the
-//! [`Tried`] of the request tell if another backend would be asked; without them the layer waits for the whole second.
+//! [`Attempts`] of the request tell if another backend would be asked; without them the layer waits for the whole second.
 //!
 //! The bodies of responses must be `Unpin`, `Send` and `'static`, as those of hyper are; `BodyExt::boxed` makes any of them
 //! `Unpin`.
@@ -47,11 +47,11 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`LateReport`]: spillover_core::LateReport
+//! [`LateReport`]: spillover_core::layer::LateReport
 //! [`Report`]: spillover_hint::Report
 //! [`Report::needs_body`]: spillover_hint::Report::needs_body
 //! [`Selected`]: spillover_core::Selected
-//! [`Tried`]: spillover_core::Tried
+//! [`Attempts`]: spillover_core::Attempts
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use spillover_core::Tried;
+use spillover_core::Attempts;
 use tower::BoxError;
 
 use super::{
@@ -50,12 +50,12 @@ pub struct ReplayBody<B> {
 impl<B: Body> ReplayBody<B> {
     /// Records `body` as it is read.
     pub fn new(body: B, limits: ReplayLimits) -> Self {
-        Self::with_tried(body, limits, None)
+        Self::with_attempts(body, limits, None)
     }
 
-    pub(super) fn with_tried(body: B, limits: ReplayLimits, tried: Option<Tried>) -> Self {
+    pub(super) fn with_attempts(body: B, limits: ReplayLimits, attempts: Option<Attempts>) -> Self {
         Self {
-            shared: Arc::new(Mutex::new(Shared::new(body, limits, tried))),
+            shared: Arc::new(Mutex::new(Shared::new(body, limits, attempts))),
             reader: 0,
             position: Position::default(),
             is_done: false,

@@ -7,7 +7,8 @@ use std::{
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use spillover_core::{Class, Classify, LateReport, Selected, Tried};
+use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Attempts, Class, Classify, Selected, layer::LateReport};
 use tokio::time::Instant;
 use tower_service::Service;
 
@@ -20,7 +21,7 @@ pin_project! {
     where
         S: Service<Request<ReplayBody<ReqBody>>>,
     {
-        tried: Tried,
+        attempts: Attempts,
         // `None` when the attempt under way is the last.
         state: Option<RetryState<S, C, ReqBody>>,
         // Boxed, because most requests are never refused.
@@ -58,11 +59,11 @@ where
 {
     pub(super) fn new(
         future: S::Future,
-        tried: Tried,
+        attempts: Attempts,
         state: Option<RetryState<S, C, ReqBody>>,
     ) -> Self {
         Self {
-            tried,
+            attempts,
             state,
             refused: None,
             attempt: Attempt::Called { future },
@@ -81,7 +82,7 @@ where
         let mut this = self.project();
         // Layers inside have to know that no attempt follows, such as one that would give up a slow backend.
         if this.state.as_ref().is_some_and(RetryState::is_late) {
-            this.tried.set_last();
+            this.attempts.set_last();
         }
         if let Some(refused) = this.refused {
             refused.poll_late(cx);
@@ -92,14 +93,14 @@ where
                     let mut result = ready!(future.poll(cx));
                     let state = this.state.as_mut();
                     let next = state.and_then(|state| {
-                        let service = state.service_after(&result, this.tried)?;
+                        let service = state.service_after(&result, this.attempts)?;
                         Some((service, &state.template))
                     });
                     let Some((service, template)) = next else {
                         if let Some(refused) = this.refused.take() {
                             result = refused.best_or(result);
                         }
-                        insert_attempts(&mut result, this.tried);
+                        insert_attempts(&mut result, this.attempts);
                         return Poll::Ready(result);
                     };
                     let refused = this.refused.get_or_insert_with(|| Refused::new(template));
@@ -109,7 +110,7 @@ where
                 AttemptProj::Unready { service } => {
                     ready!(service.poll_ready(cx))?;
                     let state = this.state.take().expect("another attempt was due");
-                    let (request, state) = state.next_request(this.tried);
+                    let (request, state) = state.next_request(this.attempts);
                     *this.state = state;
                     Attempt::Called {
                         future: service.call(request),
@@ -122,11 +123,11 @@ where
 }
 
 /// Adds the attempts to an answer, unless there was just the one that most requests need.
-fn insert_attempts<ResBody, E>(result: &mut Result<Response<ResBody>, E>, tried: &Tried) {
+fn insert_attempts<ResBody, E>(result: &mut Result<Response<ResBody>, E>, attempts: &Attempts) {
     if let Ok(response) = result
-        && (tried.attempts() != 1 || tried.is_request_failed())
+        && (attempts.count() != 1 || attempts.is_request_failed())
     {
-        response.extensions_mut().insert(tried.clone());
+        response.extensions_mut().insert(attempts.clone());
     }
 }
 

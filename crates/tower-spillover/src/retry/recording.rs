@@ -6,7 +6,8 @@ use std::{
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use spillover_core::Tried;
+use spillover_core::Attempts;
+use spillover_core::layer::AttemptsProtocol;
 use tower::BoxError;
 
 use super::{ReplayError, ReplayLimits};
@@ -22,7 +23,7 @@ pub(super) struct Shared<B> {
     /// True if the body was at its end from the start.
     is_empty: bool,
     is_failed: bool,
-    tried: Option<Tried>,
+    attempts: Option<Attempts>,
     latest_reader: u64,
     latest_clone: u64,
     waker: Option<Waker>,
@@ -79,20 +80,20 @@ impl<B> Shared<B> {
     }
 
     fn set_held(&self, is_held: bool) {
-        if let Some(tried) = &self.tried {
-            tried.set_body_held(is_held);
+        if let Some(attempts) = &self.attempts {
+            attempts.set_body_held(is_held);
         }
     }
 
     fn set_awaiting(&self, is_awaiting: bool) {
-        if let Some(tried) = &self.tried {
-            tried.set_awaiting_body(is_awaiting);
+        if let Some(attempts) = &self.attempts {
+            attempts.set_awaiting_body(is_awaiting);
         }
     }
 }
 
 impl<B: Body> Shared<B> {
-    pub(super) fn new(body: B, limits: ReplayLimits, tried: Option<Tried>) -> Self {
+    pub(super) fn new(body: B, limits: ReplayLimits, attempts: Option<Attempts>) -> Self {
         let size = body.size_hint();
         let shared = Self {
             is_empty: body.is_end_stream(),
@@ -101,7 +102,7 @@ impl<B: Body> Shared<B> {
             trailers: None,
             is_sized: size.exact().is_some(),
             is_failed: false,
-            tried,
+            attempts,
             latest_reader: 0,
             latest_clone: 0,
             waker: None,
@@ -188,8 +189,8 @@ where
             Some(Err(error)) => {
                 self.source = None;
                 self.is_failed = true;
-                if let Some(tried) = &self.tried {
-                    tried.set_request_failed();
+                if let Some(attempts) = &self.attempts {
+                    attempts.set_request_failed();
                 }
                 Some(Err(ReplayError::source(error.into())))
             }

@@ -6,7 +6,7 @@ use std::{
 
 use http::{Request, Response};
 use http_body::Body;
-use spillover_core::{Classify, StatusClassifier, Tried};
+use spillover_core::{Attempts, Classify, StatusClassifier};
 use tower_service::Service;
 
 use super::{
@@ -98,15 +98,15 @@ where
             self.template = Template::new(&self.inner, self.template.policy.clone());
             self.is_changed = false;
         }
-        let tried = Tried::new();
+        let attempts = Attempts::new();
         let (head, body) = request.into_parts();
-        let body = ReplayBody::with_tried(body, self.limits.clone(), Some(tried.clone()));
+        let body = ReplayBody::with_attempts(body, self.limits.clone(), Some(attempts.clone()));
         let mut request = Request::from_parts(head, body);
-        let state = RetryState::begin(&self.template, &request, &tried);
+        let state = RetryState::begin(&self.template, &request, &attempts);
         // Replaces one of an outer pool, which counts other backends.
-        request.extensions_mut().insert(tried.clone());
+        request.extensions_mut().insert(attempts.clone());
         // The ready service makes the first attempt.
-        ResponseFuture::new(self.inner.call(request), tried, Some(state))
+        ResponseFuture::new(self.inner.call(request), attempts, Some(state))
     }
 }
 

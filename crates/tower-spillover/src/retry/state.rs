@@ -6,7 +6,8 @@ use bytes::{Buf, BufMut, Bytes};
 use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version,
 };
-use spillover_core::{Classify, Tried};
+use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Attempts, Classify};
 use tokio::time::Instant;
 use tower::retry::budget::{Budget, TpsBudget};
 
@@ -55,7 +56,7 @@ impl<S, C, B> RetryState<S, C, B> {
     pub(super) fn begin(
         template: &Arc<Template<S, C>>,
         request: &Request<ReplayBody<B>>,
-        tried: &Tried,
+        attempts: &Attempts,
     ) -> Self {
         let bounds = &template.policy.bounds;
         let progress = Progress {
@@ -63,7 +64,7 @@ impl<S, C, B> RetryState<S, C, B> {
             ..Progress::default()
         };
         if bounds.is_last_backend(&progress) {
-            tried.set_last();
+            attempts.set_last();
         }
         Self {
             template: Arc::clone(template),
@@ -81,7 +82,7 @@ impl<S, C, B> RetryState<S, C, B> {
     pub(super) fn service_after<ResBody, E>(
         &mut self,
         result: &Result<Response<ResBody>, E>,
-        tried: &Tried,
+        attempts: &Attempts,
     ) -> Option<S>
     where
         S: Clone,
@@ -89,11 +90,11 @@ impl<S, C, B> RetryState<S, C, B> {
     {
         let Policy { classify, bounds } = &self.template.policy;
         let (class, may_retry) = class_of(result, classify);
-        if !may_retry || tried.is_exhausted() || tried.is_request_failed() {
+        if !may_retry || attempts.is_exhausted() || attempts.is_request_failed() {
             return None;
         }
-        let is_resend = tried.resend_to().is_some();
-        if !self.progress.has_attempt_left(bounds, tried) || self.progress.is_late(bounds) {
+        let is_resend = attempts.resend_to().is_some();
+        if !self.progress.has_attempt_left(bounds, attempts) || self.progress.is_late(bounds) {
             return None;
         }
         if !is_resend && !bounds.is_affordable(|| self.saved.head.is_retry_of_client()) {
@@ -113,7 +114,10 @@ impl<S, C, B> RetryState<S, C, B> {
     }
 
     /// Returns the request for the next attempt, and the state for the one after that if there may be one.
-    pub(super) fn next_request(self, tried: &Tried) -> (Request<ReplayBody<B>>, Option<Self>) {
+    pub(super) fn next_request(
+        self,
+        attempts: &Attempts,
+    ) -> (Request<ReplayBody<B>>, Option<Self>) {
         let Self {
             template,
             progress,
@@ -121,7 +125,7 @@ impl<S, C, B> RetryState<S, C, B> {
         } = self;
         let bounds = &template.policy.bounds;
         if bounds.is_last_backend(&progress) {
-            tried.set_last();
+            attempts.set_last();
         }
         let is_last = bounds.is_last(&progress);
         let next = (!is_last).then(|| saved.clone());
@@ -130,7 +134,7 @@ impl<S, C, B> RetryState<S, C, B> {
             progress,
             saved,
         });
-        (saved.into_request(tried.clone()), state)
+        (saved.into_request(attempts.clone()), state)
     }
 }
 
@@ -165,10 +169,10 @@ impl Bounds {
 
 impl Progress {
     /// Counts an attempt that was refused. Returns true if another one could go elsewhere, or was asked for all the same.
-    fn has_attempt_left(&mut self, bounds: &Bounds, tried: &Tried) -> bool {
-        let chosen = tried.attempts();
+    fn has_attempt_left(&mut self, bounds: &Bounds, attempts: &Attempts) -> bool {
+        let chosen = attempts.count();
         let is_chosen = chosen > std::mem::replace(&mut self.chosen, chosen);
-        if tried.resend_to().is_some() {
+        if attempts.resend_to().is_some() {
             // The two count as one, in which the backend looked at the request.
             self.resends += 1;
             return true;
@@ -205,7 +209,7 @@ struct SavedRequest<B> {
 #[derive(Clone)]
 struct SavedHead {
     /// For each field: the lengths of name and value, a byte that is 1 if the value is sensitive, name, value.
-    bytes: Bytes,
+    bytes: Vec<u8>,
     len: usize,
 }
 
@@ -221,15 +225,15 @@ impl<B> SavedRequest<B> {
         }
     }
 
-    /// Returns the request as it came, with `tried` in its extensions.
-    fn into_request(self, tried: Tried) -> Request<ReplayBody<B>> {
+    /// Returns the request as it came, with `attempts` in its extensions.
+    fn into_request(self, attempts: Attempts) -> Request<ReplayBody<B>> {
         let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
         *request.version_mut() = self.version;
         *request.headers_mut() = self.head.to_map();
         *request.extensions_mut() = self.extensions;
-        request.extensions_mut().insert(tried);
+        request.extensions_mut().insert(attempts);
         request
     }
 }
@@ -258,7 +262,7 @@ impl SavedHead {
             bytes.put_slice(value.as_bytes());
         }
         Self {
-            bytes: bytes.into(),
+            bytes,
             len: map.len(),
         }
     }
@@ -279,7 +283,7 @@ impl SavedHead {
     }
 
     fn fields(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-        let mut rest = self.bytes.clone();
+        let mut rest = Bytes::copy_from_slice(&self.bytes);
         std::iter::from_fn(move || {
             if rest.is_empty() {
                 return None;

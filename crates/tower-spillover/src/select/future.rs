@@ -7,7 +7,8 @@ use std::{
 
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use spillover_core::{Class, Exhausted, Outcome, Selected, Strategy, Tried, Turn, Waiter};
+use spillover_core::layer::{AttemptsProtocol, SelectedProtocol};
+use spillover_core::{Attempts, Class, Exhausted, Outcome, Selected, Strategy, Turn, Waiter};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
@@ -35,7 +36,7 @@ pin_project! {
             #[pin]
             future: F,
             selected: Option<Selected>,
-            tried: Tried,
+            attempts: Attempts,
             // The time that a request waits for a backend at most; `None` if it does not wait.
             bound: Option<Duration>,
         },
@@ -51,7 +52,7 @@ pin_project! {
 struct Wait<Select, ReqBody> {
     select: Select,
     request: Request<ReqBody>,
-    tried: Tried,
+    attempts: Attempts,
     sleep: Pin<Box<Sleep>>,
     deadline: Instant,
     waiter: Waiter,
@@ -64,14 +65,14 @@ where
     pub(super) fn attempt(
         future: S::Future,
         selected: Selected,
-        tried: Tried,
+        attempts: Attempts,
         bound: Option<Duration>,
     ) -> Self {
         Self {
             kind: Kind::Attempt {
                 future,
                 selected: Some(selected),
-                tried,
+                attempts,
                 bound,
             },
         }
@@ -88,20 +89,20 @@ where
     pub(super) fn wait(
         select: PrioritySelect<S, D, R, T>,
         request: Request<ReqBody>,
-        tried: Tried,
+        attempts: Attempts,
         deadline: Instant,
     ) -> Self {
         // A number also in JSON, where what `as_millis` returns would be text.
         let now = Instant::now();
         let bound_ms = (deadline - now).as_millis() as u64;
         // The client waits as well.
-        tried.begun(now);
+        attempts.begun(now);
         tracing::debug!(bound_ms, "waiting for a backend");
         let wait = Wait {
-            waiter: select.wait(&request, &tried),
+            waiter: select.wait(&request, &attempts),
             select,
             request,
-            tried,
+            attempts,
             sleep: Box::pin(sleep_until(deadline)),
             deadline,
         };
@@ -118,7 +119,7 @@ where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     D: Draw,
     R: ResponseForExhausted<ResBody>,
-    T: Strategy,
+    T: Strategy + Sync,
 {
     type Output = Result<Response<ResBody>, S::Error>;
 
@@ -129,12 +130,12 @@ where
                 KindProj::Attempt {
                     future,
                     selected,
-                    tried,
+                    attempts,
                     bound,
                 } => {
                     let mut result = ready!(future.poll(cx));
                     let selected = selected.take().expect("polled after completion");
-                    note_answer(&mut result, selected, tried, *bound);
+                    note_answer(&mut result, selected, attempts, *bound);
                     return Poll::Ready(result);
                 }
                 KindProj::Answer { response } => {
@@ -170,7 +171,7 @@ where
     fn look(&mut self, now: Instant) -> Option<Result<Selected, Exhausted>>
     where
         D: Draw,
-        T: Strategy,
+        T: Strategy + Sync,
     {
         let is_late = now >= self.deadline;
         if !is_late {
@@ -181,7 +182,7 @@ where
             }
         }
         let select = &self.select;
-        let closed = match select.select_or_wait(&self.request, &self.tried, now, is_late) {
+        let closed = match select.select_or_wait(&self.request, &self.attempts, now, is_late) {
             Ok(selected) => return Some(Ok(selected)),
             Err(closed) => closed,
         };
@@ -210,24 +211,24 @@ where
         let Self {
             mut select,
             request,
-            tried,
+            attempts,
             waiter,
             ..
         } = self;
         match choice {
             Ok(selected) => {
                 // If it is refused, it waits on where it stood.
-                waiter.keep_place(&tried);
+                waiter.keep_place(&attempts);
                 waiter.found(&selected, Instant::now());
                 Kind::Attempt {
-                    future: select.attempt(request, &selected, &tried),
+                    future: select.attempt(request, &selected, &attempts),
                     bound: select.bound(),
                     selected: Some(selected),
-                    tried,
+                    attempts,
                 }
             }
             Err(exhausted) => {
-                tried.set_exhausted(true);
+                attempts.set_exhausted(true);
                 Kind::Answer {
                     response: Some(select.reject(request, exhausted)),
                 }
@@ -240,7 +241,7 @@ where
 fn note_answer<ResBody, E>(
     result: &mut Result<Response<ResBody>, E>,
     selected: Selected,
-    tried: &Tried,
+    attempts: &Attempts,
     bound: Option<Duration>,
 ) {
     let is_refusal = match result {
@@ -249,9 +250,9 @@ fn note_answer<ResBody, E>(
     };
     if is_refusal {
         let now = Instant::now();
-        let may_wait = bound.is_some_and(|bound| may_wait(result, &selected, tried, bound, now));
-        let is_last = !may_wait && !selected.has_candidate(tried, now);
-        tried.set_exhausted(is_last);
+        let may_wait = bound.is_some_and(|bound| may_wait(result, &selected, attempts, bound, now));
+        let is_last = !may_wait && !selected.has_candidate(attempts, now);
+        attempts.set_exhausted(is_last);
         if may_wait {
             // The refusal may be kept while the request waits for this place.
             selected.release();
@@ -261,7 +262,7 @@ fn note_answer<ResBody, E>(
             let class = outcome.map(|outcome| outcome.class());
             // A request that was not processed was not refused either.
             if let Some(class) = class.filter(|class| *class != Class::Unprocessed) {
-                tried.record_refusal(class);
+                attempts.record_refusal(class);
             }
             let exhausted = selected.exhausted(now);
             write_wait(response, &exhausted);
@@ -269,9 +270,9 @@ fn note_answer<ResBody, E>(
                 response.extensions_mut().insert(exhausted);
             }
         }
-    } else if tried.is_exhausted() && !selected.is_pinned() {
+    } else if attempts.is_exhausted() && !selected.is_pinned() {
         // So it was while this one waited, or for a hedge beside it. A layer outside may take the answer for a refusal.
-        tried.set_exhausted(false);
+        attempts.set_exhausted(false);
     }
     if let Ok(response) = result {
         response.extensions_mut().insert(selected);
@@ -283,17 +284,17 @@ fn note_answer<ResBody, E>(
 fn may_wait<ResBody, E>(
     result: &Result<Response<ResBody>, E>,
     selected: &Selected,
-    tried: &Tried,
+    attempts: &Attempts,
     bound: Duration,
     now: Instant,
 ) -> bool {
     let response = result.as_ref().ok();
     let outcome = response.and_then(|response| response.extensions().get::<Outcome>());
     if outcome.is_some_and(|outcome| outcome.class() == Class::Throttled) {
-        tried.mark_limited(selected.index());
+        attempts.mark_limited(selected.index());
     }
-    let deadline = tried.wait_deadline(after(now, bound));
-    now < deadline && is_worth_waiting(selected.opening(tried, now), now, deadline)
+    let deadline = attempts.wait_deadline(after(now, bound));
+    now < deadline && is_worth_waiting(selected.opening(attempts, now), now, deadline)
 }
 
 fn is_refusal<ResBody>(response: &Response<ResBody>) -> bool {

@@ -5,8 +5,10 @@ use std::{
 };
 
 use http::{Request, Response};
+use spillover_core::layer::AttemptsProtocol;
 use spillover_core::{
-    Affinity, Exhausted, Opening, Pool, Query, Scope, Selected, Strategy, Tried, Waiter, Weighted,
+    Affinity, Attempts, Exhausted, Opening, Pool, Query, Scope, Selected, Strategy, Waiter,
+    Weighted,
 };
 use tokio::time::Instant;
 use tower_service::Service;
@@ -49,26 +51,26 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
     pub(super) fn select<ReqBody>(
         &self,
         request: &Request<ReqBody>,
-        tried: &Tried,
+        attempts: &Attempts,
         now: Instant,
     ) -> Result<Selected, Exhausted>
     where
         D: Draw,
-        T: Strategy,
+        T: Strategy + Sync,
     {
-        let (query, draw) = (self.query(request, tried), self.draw.draw());
-        self.pool.select_by(&self.strategy, &query, now, draw)
+        let (query, draw) = (self.query(request, attempts), self.draw.draw());
+        self.pool.select(&query.strategy(&self.strategy), now, draw)
     }
 
     /// Where a request goes that finds all of them closed, if it is to go anywhere: not to one that is full.
     fn forward<ReqBody>(
         &self,
         request: &Request<ReqBody>,
-        tried: &Tried,
+        attempts: &Attempts,
         now: Instant,
     ) -> Option<Selected> {
         match self.when_exhausted {
-            WhenExhausted::Forward => self.pool.first(&self.query(request, tried), now),
+            WhenExhausted::Forward => self.pool.first(&self.query(request, attempts), now),
             _ => None,
         }
     }
@@ -78,16 +80,17 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
     pub(super) fn select_or_wait<ReqBody>(
         &self,
         request: &Request<ReqBody>,
-        tried: &Tried,
+        attempts: &Attempts,
         now: Instant,
         is_last_look: bool,
     ) -> Result<Selected, Closed>
     where
         D: Draw,
-        T: Strategy,
+        T: Strategy + Sync,
     {
-        let (query, draw) = (self.query(request, tried).again(), self.draw.draw());
-        let select = |query| self.pool.select_by(&self.strategy, &query, now, draw);
+        let (query, draw) = (self.query(request, attempts).again(), self.draw.draw());
+        let query = query.strategy(&self.strategy);
+        let select = |query: Query<'_>| self.pool.select(&query, now, draw);
         let exhausted = match select(query.open_only()) {
             Ok(selected) => return Ok(selected),
             Err(exhausted) => exhausted,
@@ -101,12 +104,13 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
     }
 
     /// Returns whether others wait that this request would overtake.
-    fn is_waited_for<ReqBody>(&self, request: &Request<ReqBody>, tried: &Tried) -> bool {
-        self.pool.is_waited_for(&self.query(request, tried).again())
+    fn is_waited_for<ReqBody>(&self, request: &Request<ReqBody>, attempts: &Attempts) -> bool {
+        self.pool
+            .is_waited_for(&self.query(request, attempts).again())
     }
 
-    pub(super) fn wait<ReqBody>(&self, request: &Request<ReqBody>, tried: &Tried) -> Waiter {
-        self.pool.wait(&self.query(request, tried).again())
+    pub(super) fn wait<ReqBody>(&self, request: &Request<ReqBody>, attempts: &Attempts) -> Waiter {
+        self.pool.wait(&self.query(request, attempts).again())
     }
 
     /// The time that requests wait for a backend.
@@ -117,10 +121,17 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
         }
     }
 
-    fn query<'a, ReqBody>(&self, request: &'a Request<ReqBody>, tried: &'a Tried) -> Query<'a> {
+    fn query<'a, ReqBody>(
+        &self,
+        request: &'a Request<ReqBody>,
+        attempts: &'a Attempts,
+    ) -> Query<'a> {
         let affinity = request.extensions().get::<Affinity>().copied();
         let scope = self.scope_of(request);
-        let query = Query::new().tried(tried).scope(scope).affinity(affinity);
+        let query = Query::new()
+            .attempts(attempts)
+            .scope(scope)
+            .affinity(affinity);
         query.headers(request.headers())
     }
 
@@ -141,19 +152,19 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
         &mut self,
         mut request: Request<ReqBody>,
         selected: &Selected,
-        tried: &Tried,
+        attempts: &Attempts,
     ) -> S::Future
     where
         S: Service<Request<ReqBody>>,
     {
-        tried.mark(selected.index());
+        attempts.mark(selected.index());
         if selected.is_pinned() {
             // None would take a second attempt beside this one.
-            tried.set_exhausted(true);
+            attempts.set_exhausted(true);
         }
         tracing::debug!(
             backend = selected.backend().label(),
-            attempt = tried.attempts(),
+            attempt = attempts.count(),
             spill = selected.is_spill(),
             probe = selected.is_probe(),
             "backend selected"
@@ -183,7 +194,7 @@ where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     D: Draw + Clone,
     R: ResponseForExhausted<ResBody> + Clone,
-    T: Strategy + Clone,
+    T: Strategy + Clone + Sync,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -195,28 +206,28 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let now = Instant::now();
-        let tried = request.extensions().get::<Tried>().cloned();
-        let tried = tried.unwrap_or_default();
+        let attempts = request.extensions().get::<Attempts>().cloned();
+        let attempts = attempts.unwrap_or_default();
         if let Some(bound) = self.bound() {
-            return self.call_or_wait(request, tried, now, bound);
+            return self.call_or_wait(request, attempts, now, bound);
         }
-        let selected = match self.select(&request, &tried, now) {
+        let selected = match self.select(&request, &attempts, now) {
             Ok(selected) => selected,
-            Err(exhausted) if tried.attempts() > 0 => {
+            Err(exhausted) if attempts.count() > 0 => {
                 // The backend that was left at the last answer closed since: there is nothing else to try.
-                tried.set_exhausted(true);
+                attempts.set_exhausted(true);
                 return ResponseFuture::answer(self.reject(request, exhausted));
             }
             Err(exhausted) => {
-                let Some(forwarded) = self.forward(&request, &tried, now) else {
-                    tried.set_exhausted(true);
+                let Some(forwarded) = self.forward(&request, &attempts, now) else {
+                    attempts.set_exhausted(true);
                     return ResponseFuture::answer(self.reject(request, exhausted));
                 };
                 forwarded
             }
         };
-        let future = self.attempt(request, &selected, &tried);
-        ResponseFuture::attempt(future, selected, tried, None)
+        let future = self.attempt(request, &selected, &attempts);
+        ResponseFuture::attempt(future, selected, attempts, None)
     }
 }
 
@@ -225,7 +236,7 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
     fn call_or_wait<ReqBody, ResBody>(
         &mut self,
         request: Request<ReqBody>,
-        tried: Tried,
+        attempts: Attempts,
         now: Instant,
         bound: Duration,
     ) -> ResponseFuture<S, D, R, T, ReqBody, ResBody>
@@ -233,30 +244,30 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
         S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
         D: Draw + Clone,
         R: ResponseForExhausted<ResBody> + Clone,
-        T: Strategy + Clone,
+        T: Strategy + Clone + Sync,
     {
-        if !self.is_waited_for(&request, &tried) {
-            match self.select_or_wait(&request, &tried, now, false) {
+        if !self.is_waited_for(&request, &attempts) {
+            match self.select_or_wait(&request, &attempts, now, false) {
                 Ok(selected) => {
-                    let future = self.attempt(request, &selected, &tried);
-                    return ResponseFuture::attempt(future, selected, tried, Some(bound));
+                    let future = self.attempt(request, &selected, &attempts);
+                    return ResponseFuture::attempt(future, selected, attempts, Some(bound));
                 }
                 Err(closed) => {
-                    let deadline = tried.wait_deadline(after(now, bound));
+                    let deadline = attempts.wait_deadline(after(now, bound));
                     if !is_worth_waiting(closed.opening, now, deadline) {
-                        tried.set_exhausted(true);
+                        attempts.set_exhausted(true);
                         return ResponseFuture::answer(self.reject(request, closed.exhausted));
                     }
                 }
             }
         }
-        let deadline = tried.wait_deadline(after(now, bound));
+        let deadline = attempts.wait_deadline(after(now, bound));
         // None would take a second attempt beside this one either.
-        tried.set_exhausted(true);
+        attempts.set_exhausted(true);
         // The ready service waits with the request; the clone that stays behind is not ready.
         let clone = self.clone();
         let ready = mem::replace(self, clone);
-        ResponseFuture::wait(ready, request, tried, deadline)
+        ResponseFuture::wait(ready, request, attempts, deadline)
     }
 }
 

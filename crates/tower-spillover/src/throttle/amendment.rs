@@ -1,6 +1,7 @@
 use http::Response;
+use spillover_core::layer::SelectedProtocol;
 use spillover_core::{
-    Answer, Class, Classify, Cooldowns, LateReport, Outcome, Selected, StatusClassifier,
+    Answer, Class, Classify, Cooldowns, Outcome, Selected, StatusClassifier, layer::LateReport,
 };
 use spillover_hint::{Report, Source};
 use tokio::time::Instant;

@@ -1,5 +1,6 @@
 use http::{Extensions, HeaderMap};
-use spillover_core::{Backend, Change, Class, Cooldown, Cooldowns, Outcome, Selected, Tried};
+use spillover_core::layer::{AttemptsProtocol, SelectedProtocol};
+use spillover_core::{Attempts, Backend, Change, Class, Cooldown, Cooldowns, Outcome, Selected};
 use spillover_hint::{Dimension, Quota, Quotas, Report, Source};
 use tokio::time::Instant;
 
@@ -13,7 +14,7 @@ use crate::{body::Guard, clock::wall_clock};
 #[derive(Debug)]
 pub struct Attempt {
     selected: Selected,
-    tried: Option<Tried>,
+    attempts: Option<Attempts>,
     is_recorded: bool,
 }
 
@@ -21,7 +22,7 @@ impl Attempt {
     pub(super) fn begin(extensions: &Extensions) -> Option<Self> {
         Some(Self {
             selected: extensions.get::<Selected>()?.clone(),
-            tried: extensions.get::<Tried>().cloned(),
+            attempts: extensions.get::<Attempts>().cloned(),
             is_recorded: false,
         })
     }
@@ -40,10 +41,11 @@ impl Attempt {
         if class != Class::Unprocessed {
             return class;
         }
-        let tried = self.tried.as_ref();
+        let attempts = self.attempts.as_ref();
         // A request that broke is not sent again.
-        let is_resent = tried
-            .is_some_and(|tried| tried.is_request_failed() || tried.resend(self.selected.index()));
+        let is_resent = attempts.is_some_and(|attempts| {
+            attempts.is_request_failed() || attempts.resend(self.selected.index())
+        });
         if is_resent { class } else { Class::Failing }
     }
 
@@ -61,7 +63,11 @@ impl Attempt {
             self.give_up(now);
             return Outcome::new(class, Cooldown::default());
         }
-        let is_request_failed = || self.tried.as_ref().is_some_and(Tried::is_request_failed);
+        let is_request_failed = || {
+            self.attempts
+                .as_ref()
+                .is_some_and(Attempts::is_request_failed)
+        };
         if class != Class::Success && is_request_failed() {
             // The answer to a request that broke says nothing about the backend.
             self.end_without_answer(now);
@@ -69,7 +75,7 @@ impl Attempt {
         }
         let outcome = match class {
             Class::Success => match headers.and_then(spent) {
-                Some((wait, source)) => Outcome::spent(cooldowns.bound(wait, source)),
+                Some((wait, source)) => Outcome::success_exhausted(cooldowns.bound(wait, source)),
                 None => Outcome::success(),
             },
             class if class.is_refusal() => {
@@ -79,8 +85,8 @@ impl Attempt {
             _ => Outcome::client_error(),
         };
         self.is_recorded = true;
-        if let Some(tried) = self.tried.as_ref().filter(|_| !class.is_refusal()) {
-            tried.set_answered();
+        if let Some(attempts) = self.attempts.as_ref().filter(|_| !class.is_refusal()) {
+            attempts.set_answered();
         }
         if let Some(headers) = headers
             && (class.is_refusal() || self.selected.is_limit_due(now))
@@ -101,7 +107,7 @@ impl Attempt {
             let Some(limit) = quotas.get(dimension).and_then(Quota::limit) else {
                 continue;
             };
-            if let Some(before) = self.selected.note_limit(dimension, limit) {
+            if let Some(before) = self.selected.record_limit(dimension, limit) {
                 let backend = self.backend().label();
                 let dimension = dimension.as_str();
                 tracing::warn!(
@@ -156,11 +162,11 @@ impl Attempt {
 
     /// Returns true if the backend was waited for, and not the client or another attempt.
     fn is_backend_awaited(&self) -> bool {
-        self.tried.as_ref().is_none_or(|tried| {
-            !tried.is_answered()
-                && !tried.has_head()
-                && !tried.is_awaiting_body()
-                && !tried.is_request_failed()
+        self.attempts.as_ref().is_none_or(|attempts| {
+            !attempts.is_answered()
+                && !attempts.has_head()
+                && !attempts.is_awaiting_body()
+                && !attempts.is_request_failed()
         })
     }
 }

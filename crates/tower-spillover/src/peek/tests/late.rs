@@ -16,7 +16,7 @@ async fn broken(content_type: &'static str, body: ScriptedBody) -> u64 {
         }
     }
     drop(body);
-    pool.snapshot(Scope::WHOLE, Instant::now())[0]
+    pool.snapshot(Scope::BACKEND, Instant::now())[0]
         .counts()
         .broken
 }
@@ -122,7 +122,7 @@ async fn an_end_that_is_not_waited_for_is_one() {
     while !body.is_end_stream() {
         body.frame().await.expect("a frame").expect("data");
     }
-    let snapshot = pool.snapshot(Scope::WHOLE, Instant::now());
+    let snapshot = pool.snapshot(Scope::BACKEND, Instant::now());
     assert_eq!(snapshot[0].counts().broken, 1);
 }
 
@@ -150,7 +150,7 @@ async fn an_error_before_the_body_breaks_off_is_counted_once() {
     let service = ThrottleTrackerLayer::new().layer(StreamPeekLayer::new().layer(probe));
     let Ok(response) = service.oneshot(request).await;
     response.into_body().collect().await.expect_err("a reset");
-    let snapshot = pool.snapshot(Scope::WHOLE, Instant::now());
+    let snapshot = pool.snapshot(Scope::BACKEND, Instant::now());
     assert_eq!(snapshot[0].counts().broken, 1);
 }
 
@@ -163,6 +163,6 @@ async fn an_error_that_is_refused_is_not_counted() {
     let response = peek_at(StreamPeekLayer::new(), request, response).await;
     assert_eq!(response.status(), 529);
     bytes(response).await;
-    let snapshot = pool.snapshot(Scope::WHOLE, Instant::now());
+    let snapshot = pool.snapshot(Scope::BACKEND, Instant::now());
     assert_eq!(snapshot[0].counts().broken, 0);
 }

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
-use spillover_core::{Backend, Pool, Scope, Selected, Tried};
+use spillover_core::{Attempts, Backend, Pool, Query, Scope, Selected};
 use spillover_hint::{Refusal, Report};
 use spillover_testing::{Probe, ScriptedBody};
 use tokio::time::Instant;
@@ -99,7 +99,7 @@ fn pool() -> Pool {
 }
 
 fn select(pool: &Pool) -> Selected {
-    pool.select(&Tried::new(), Scope::WHOLE, Instant::now(), 0)
+    pool.select(&Query::new(), Instant::now(), 0)
         .expect("it is open")
 }
 

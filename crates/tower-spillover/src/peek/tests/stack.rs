@@ -59,7 +59,7 @@ async fn send_through(
 }
 
 fn conditions(pool: &Pool) -> Vec<Condition> {
-    let snapshots = pool.snapshot(Scope::WHOLE, Instant::now());
+    let snapshots = pool.snapshot(Scope::BACKEND, Instant::now());
     snapshots.iter().map(|it| it.condition()).collect()
 }
 
@@ -163,7 +163,7 @@ async fn a_stream_that_stalls_before_its_content_goes_to_the_next() {
     assert_eq!(bytes(response).await, [PING, CONTENT].concat());
     let failing = Condition::Failing(10 * SECOND);
     assert_eq!(conditions(&pool), [failing, Condition::Open]);
-    let snapshots = pool.snapshot(Scope::WHOLE, Instant::now());
+    let snapshots = pool.snapshot(Scope::BACKEND, Instant::now());
     let cause = snapshots[0].cause().expect("it is closed");
     let message = "the upstream's response had no content within 3s";
     assert_eq!(cause.message(), Some(message));

@@ -1,4 +1,4 @@
-//! `ReplayBody` polled by hand, and the service over an inner one that marks `Tried` as `PrioritySelect` does.
+//! `ReplayBody` polled by hand, and the service over an inner one that marks `Attempts` as `PrioritySelect` does.
 
 mod best;
 mod body;

@@ -2,7 +2,8 @@
 
 use http::{HeaderValue, Method, Request, Response, Version};
 use http_body_util::BodyExt;
-use spillover_core::{Answer, Class, GrpcClassifier, Outcome, Tried};
+use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Answer, Attempts, Class, GrpcClassifier, Outcome};
 use spillover_testing::Probe;
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -96,7 +97,7 @@ async fn without_a_selector_only_max_attempts_makes_retries() {
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_nobody_chose_a_backend_for_is_the_last() {
     let mark_first = |request: Request<_>| {
-        if tried(request.extensions()).attempts() == 0 {
+        if attempts(request.extensions()).count() == 0 {
             mark(&request, 0);
         }
         request
@@ -110,18 +111,18 @@ async fn an_attempt_that_nobody_chose_a_backend_for_is_the_last() {
 async fn the_response_tells_how_many_attempts_were_made() {
     let service = RetryThrottledLayer::new().layer(backends([Ok(429), Ok(502), Ok(200)]));
     let response = service.oneshot(request(ScriptedBody::new())).await.unwrap();
-    assert_eq!(tried(response.extensions()).attempts(), 3);
-    assert!((0..3).all(|index| tried(response.extensions()).contains(index)));
+    assert_eq!(attempts(response.extensions()).count(), 3);
+    assert!((0..3).all(|index| attempts(response.extensions()).contains(index)));
 
     // Where it says nothing it was one.
     let service = RetryThrottledLayer::new().layer(backends([Ok(200), Ok(200)]));
     let response = service.oneshot(request(ScriptedBody::new())).await.unwrap();
-    assert!(response.extensions().get::<Tried>().is_none());
+    assert!(response.extensions().get::<Attempts>().is_none());
 
     // And none, where a layer inside answered by itself.
     let service = RetryThrottledLayer::new().layer(answers([Ok(503)]));
     let response = service.oneshot(request(ScriptedBody::new())).await.unwrap();
-    assert_eq!(tried(response.extensions()).attempts(), 0);
+    assert_eq!(attempts(response.extensions()).count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,7 +131,7 @@ async fn exhausted_attempts_are_not_followed_by_another() {
         let inner =
             self::answers([Ok(429), Ok(503), Ok(200)]).map_request(move |request: Request<_>| {
                 let attempt = mark_next(&request);
-                tried(request.extensions()).set_exhausted(attempt + 1 == last);
+                attempts(request.extensions()).set_exhausted(attempt + 1 == last);
                 request
             });
         let service = RetryThrottledLayer::new().layer(inner);
@@ -180,7 +181,7 @@ async fn every_attempt_starts_from_the_original() {
     assert_eq!(
         (
             response.status().as_u16(),
-            tried(response.extensions()).attempts()
+            attempts(response.extensions()).count()
         ),
         (200, 3)
     );
@@ -260,13 +261,13 @@ async fn a_broken_body_is_the_requests_fault_whatever_the_answer() {
     let body = ScriptedBody::new().error("client went away");
     let response = service.oneshot(request(body)).await.unwrap();
     assert_eq!(*response.body(), 0);
-    assert!(tried(response.extensions()).is_request_failed());
+    assert!(attempts(response.extensions()).is_request_failed());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_broke_in_a_layer_below_is_not_retried() {
     let inner = backends([Ok(500), Ok(200)]).map_request(|request: Request<_>| {
-        tried(request.extensions()).set_request_failed();
+        attempts(request.extensions()).set_request_failed();
         request
     });
     let service = RetryThrottledLayer::new().layer(inner);
@@ -331,8 +332,10 @@ async fn layers_within_each_other_count_apart() {
     let body = ScriptedBody::new().data("question");
     let response = outer.oneshot(request(body)).await.unwrap();
     assert_eq!(handle.calls(), 2 * 3);
-    assert_eq!(tried(response.extensions()).attempts(), 2);
-    assert!(tried(response.extensions()).contains(1) && !tried(response.extensions()).contains(7));
+    assert_eq!(attempts(response.extensions()).count(), 2);
+    assert!(
+        attempts(response.extensions()).contains(1) && !attempts(response.extensions()).contains(7)
+    );
 }
 
 #[tokio::test(start_paused = true)]

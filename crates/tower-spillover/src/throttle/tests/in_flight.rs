@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use spillover_core::{Backend, BackendSnapshot, Pool, Scope, Tried};
+use spillover_core::{Backend, BackendSnapshot, Pool, Query, Scope};
 use spillover_testing::{Probe, ScriptedBody};
 use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
@@ -28,7 +28,7 @@ fn pool() -> Pool {
 }
 
 fn snapshot(pool: &Pool) -> BackendSnapshot {
-    pool.snapshot(Scope::WHOLE, Instant::now()).remove(0)
+    pool.snapshot(Scope::BACKEND, Instant::now()).remove(0)
 }
 
 fn in_flight(pool: &Pool) -> u32 {
@@ -39,7 +39,7 @@ fn in_flight(pool: &Pool) -> u32 {
 fn request(pool: &Pool) -> Request<()> {
     let mut request = Request::new(());
     let selected = pool
-        .select(&Tried::new(), Scope::WHOLE, Instant::now(), 0)
+        .select(&Query::new(), Instant::now(), 0)
         .expect("it is open");
     request.extensions_mut().insert(selected);
     request

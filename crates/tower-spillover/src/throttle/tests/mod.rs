@@ -14,7 +14,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use spillover_core::{
-    Backend, Class, Condition, Cooldowns, Credential, Outcome, Pool, Scope, Selected, Tried,
+    Attempts, Backend, Class, Condition, Cooldowns, Credential, Outcome, Pool, Query, Scope,
+    Selected,
 };
 use spillover_testing::Probe;
 use tokio::time::{Instant, advance};
@@ -41,11 +42,11 @@ fn pool_with_credential() -> Pool {
 
 fn select(pool: &Pool) -> Selected {
     let now = Instant::now();
-    pool.select(&Tried::new(), Scope::WHOLE, now, 0)
+    pool.select(&Query::new(), now, 0)
         .expect("it is not throttled")
 }
 
-/// A request for the backend, as `PrioritySelect` makes it; without a `Tried`.
+/// A request for the backend, as `PrioritySelect` makes it; without a `Attempts`.
 fn request(pool: &Pool) -> Request<()> {
     let mut request = Request::new(());
     request.extensions_mut().insert(select(pool));
@@ -53,7 +54,7 @@ fn request(pool: &Pool) -> Request<()> {
 }
 
 fn condition(pool: &Pool) -> Condition {
-    pool.snapshot(Scope::WHOLE, Instant::now())[0].condition()
+    pool.snapshot(Scope::BACKEND, Instant::now())[0].condition()
 }
 
 /// Lets the backend fail, and time go by until it wants a probe.

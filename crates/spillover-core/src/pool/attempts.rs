@@ -8,7 +8,8 @@ use std::sync::{
 
 use tokio::time::Instant;
 
-use crate::Class;
+use super::Sealed;
+use crate::{Class, layer::AttemptsProtocol};
 
 /// What one request has been through: the backends it tried. Clones share it, so that what a layer inside notes, a layer
 /// outside sees, whether the attempt ends in a response or in an error.
@@ -17,21 +18,21 @@ use crate::Class;
 /// it is sent to the same backend once more ([`resend`](Self::resend)).
 ///
 /// ```
-/// use spillover_core::Tried;
+/// use spillover_core::Attempts;
 ///
-/// let tried = Tried::new();
-/// tried.mark(3);
-/// assert!(tried.resend(3));
-/// assert_eq!(tried.resend_to(), Some(3));
-/// assert!(!tried.contains(3));
+/// let attempts = Attempts::new();
+/// attempts.mark(3);
+/// assert!(attempts.resend(3));
+/// assert_eq!(attempts.resend_to(), Some(3));
+/// assert!(!attempts.contains(3));
 ///
-/// tried.mark(3);
-/// assert_eq!(tried.resend_to(), None);
-/// assert!(!tried.resend(3), "a second time it is a failure like any other");
-/// assert_eq!(tried.attempts(), 2);
+/// attempts.mark(3);
+/// assert_eq!(attempts.resend_to(), None);
+/// assert!(!attempts.resend(3), "a second time it is a failure like any other");
+/// assert_eq!(attempts.count(), 2);
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Tried {
+pub struct Attempts {
     shared: Arc<Shared>,
 }
 
@@ -68,7 +69,7 @@ struct Waiting {
     deadline: OnceLock<Instant>,
 }
 
-impl Tried {
+impl Attempts {
     pub(super) const CAPACITY: usize = WORDS * 64;
 
     /// For a request that has tried nothing.
@@ -117,32 +118,19 @@ impl Tried {
         next.checked_sub(1).map(|index| index as usize)
     }
 
-    /// Notes that the backend with this index refused because of a limit: a request that waits for a backend to open may ask
-    /// it again ([`Query::again`](super::Query::again)).
-    pub fn mark_limited(&self, index: usize) {
-        if let Some(word) = self.waiting().limited.get(index / 64) {
-            word.fetch_or(1 << (index % 64), Relaxed);
-        }
-    }
-
     pub(super) fn is_limited(&self, index: usize) -> bool {
         let waiting = self.shared.waiting.get();
         let word = waiting.and_then(|waiting| waiting.limited.get(index / 64));
         word.is_some_and(|word| word.load(Relaxed) & (1 << (index % 64)) != 0)
     }
 
-    /// The instant until which the request waits for a backend. The first caller sets it to `deadline`.
-    pub fn wait_deadline(&self, deadline: Instant) -> Instant {
-        *self.waiting().deadline.get_or_init(|| deadline)
-    }
-
     /// The backends that were tried, except those that a waiting request may ask again.
     pub(super) fn excluded(&self, may_ask_again: bool) -> [u64; WORDS] {
         std::array::from_fn(|word| {
-            let tried = self.shared.words[word].load(Relaxed);
+            let attempts = self.shared.words[word].load(Relaxed);
             match self.shared.waiting.get().filter(|_| may_ask_again) {
-                Some(waiting) => tried & !waiting.limited[word].load(Relaxed),
-                None => tried,
+                Some(waiting) => attempts & !waiting.limited[word].load(Relaxed),
+                None => attempts,
             }
         })
     }
@@ -163,43 +151,10 @@ impl Tried {
         self.shared.waiting.get_or_init(Box::default)
     }
 
-    /// Since when the client waits. The first caller sets it to `now`.
-    pub fn begun(&self, now: Instant) -> Instant {
-        *self.shared.begun.get_or_init(|| now)
-    }
-
-    /// Notes that the attempt under way has the head of an answer, which is held back: the backend is not silent. The next
-    /// [`mark`](Self::mark) undoes it.
-    pub fn set_head(&self) {
-        self.shared.has_head.store(true, Relaxed);
-    }
-
-    /// Returns whether the attempt under way has the head of an answer.
-    #[must_use]
-    pub fn has_head(&self) -> bool {
-        self.shared.has_head.load(Relaxed)
-    }
-
-    /// Notes that an answer began which is no refusal. An attempt that is given up from now on lost against it.
-    pub fn set_answered(&self) {
-        self.shared.is_answered.store(true, Relaxed);
-    }
-
-    /// Returns whether an answer began which is no refusal.
-    #[must_use]
-    pub fn is_answered(&self) -> bool {
-        self.shared.is_answered.load(Relaxed)
-    }
-
     /// The number of attempts made, including those that sent the request to the same backend once more.
     #[must_use]
-    pub fn attempts(&self) -> u32 {
+    pub fn count(&self) -> u32 {
         self.shared.attempts.load(Relaxed)
-    }
-
-    /// Records that a backend refused the request with an answer of this class.
-    pub fn record_refusal(&self, class: Class) {
-        self.shared.refusals.fetch_or(bit_of(class), Relaxed);
     }
 
     /// Returns whether a backend refused the request with an answer of this class.
@@ -215,43 +170,10 @@ impl Tried {
         self.shared.refusals.load(Relaxed).count_ones() > 1
     }
 
-    /// Notes whether another backend would take the request: if not, the answer at hand is the last.
-    pub fn set_exhausted(&self, is_exhausted: bool) {
-        let end = &self.shared.end;
-        match is_exhausted {
-            true => end.fetch_or(EXHAUSTED, Release),
-            false => end.fetch_and(!EXHAUSTED, Release),
-        };
-    }
-
     /// Whether no other backend would take the request.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
         self.shared.end.load(Acquire) & EXHAUSTED != 0
-    }
-
-    /// Notes that the attempt under way is the last: no other follows, whatever comes of it.
-    pub fn set_last(&self) {
-        self.shared.end.fetch_or(LAST, Release);
-    }
-
-    /// Returns whether the attempt under way is [the last](Self::set_last).
-    #[must_use]
-    pub fn is_last(&self) -> bool {
-        self.shared.end.load(Acquire) & LAST != 0
-    }
-
-    /// Returns whether another attempt would be made if the one under way were refused now, as far as that does not depend
-    /// on the backends: the attempt is not [the last](Self::set_last), the request did not break, and its body is there to be
-    /// sent again.
-    #[must_use]
-    pub fn may_try_again(&self) -> bool {
-        !self.is_last() && !self.is_request_failed() && !self.is_body_held()
-    }
-
-    /// Notes that the request itself broke, such as when its body could not be read: no backend is at fault.
-    pub fn set_request_failed(&self) {
-        self.shared.request_failed.store(true, Release);
     }
 
     /// Whether the request itself broke.
@@ -259,27 +181,82 @@ impl Tried {
     pub fn is_request_failed(&self) -> bool {
         self.shared.request_failed.load(Acquire)
     }
+}
 
-    /// Notes whether the rest of the request body is being waited for: what is late then is the client.
-    pub fn set_awaiting_body(&self, is_awaiting: bool) {
+impl Sealed for Attempts {}
+
+impl AttemptsProtocol for Attempts {
+    fn mark_limited(&self, index: usize) {
+        if let Some(word) = self.waiting().limited.get(index / 64) {
+            word.fetch_or(1 << (index % 64), Relaxed);
+        }
+    }
+
+    fn wait_deadline(&self, deadline: Instant) -> Instant {
+        *self.waiting().deadline.get_or_init(|| deadline)
+    }
+
+    fn begun(&self, now: Instant) -> Instant {
+        *self.shared.begun.get_or_init(|| now)
+    }
+
+    fn set_head(&self) {
+        self.shared.has_head.store(true, Relaxed);
+    }
+
+    fn has_head(&self) -> bool {
+        self.shared.has_head.load(Relaxed)
+    }
+
+    fn set_answered(&self) {
+        self.shared.is_answered.store(true, Relaxed);
+    }
+
+    fn is_answered(&self) -> bool {
+        self.shared.is_answered.load(Relaxed)
+    }
+
+    fn record_refusal(&self, class: Class) {
+        self.shared.refusals.fetch_or(bit_of(class), Relaxed);
+    }
+
+    fn set_exhausted(&self, is_exhausted: bool) {
+        let end = &self.shared.end;
+        match is_exhausted {
+            true => end.fetch_or(EXHAUSTED, Release),
+            false => end.fetch_and(!EXHAUSTED, Release),
+        };
+    }
+
+    fn set_last(&self) {
+        self.shared.end.fetch_or(LAST, Release);
+    }
+
+    fn is_last(&self) -> bool {
+        self.shared.end.load(Acquire) & LAST != 0
+    }
+
+    fn may_try_again(&self) -> bool {
+        !self.is_last() && !self.is_request_failed() && !self.is_body_held()
+    }
+
+    fn set_request_failed(&self) {
+        self.shared.request_failed.store(true, Release);
+    }
+
+    fn set_awaiting_body(&self, is_awaiting: bool) {
         self.shared.awaiting_body.store(is_awaiting, Release);
     }
 
-    /// Whether the rest of the request body is being waited for.
-    #[must_use]
-    pub fn is_awaiting_body(&self) -> bool {
+    fn is_awaiting_body(&self) -> bool {
         self.shared.awaiting_body.load(Acquire)
     }
 
-    /// Notes whether the attempt under way is the only one that has the request body: it has not read it to its end, or the
-    /// body was not kept.
-    pub fn set_body_held(&self, is_held: bool) {
+    fn set_body_held(&self, is_held: bool) {
         self.shared.body_held.store(is_held, Release);
     }
 
-    /// Whether a second attempt beside the one under way would not get the request body, or would take it away.
-    #[must_use]
-    pub fn is_body_held(&self) -> bool {
+    fn is_body_held(&self) -> bool {
         self.shared.body_held.load(Acquire)
     }
 }
