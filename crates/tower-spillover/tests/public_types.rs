@@ -25,7 +25,7 @@ use tower_spillover::{
     retry::{self, ReplayBody, ReplayError, ReplayLimits, RetryThrottled, RetryThrottledLayer},
     rewrite::{RewriteRequest, RewriteRequestLayer},
     select::{self, EmptyResponse, PrioritySelect, PrioritySelectLayer, ThreadDraw, WhenExhausted},
-    stack::{SpilloverBody, SpilloverLayer},
+    stack::{self, ResponseBody, Spillover, SpilloverLayer},
     steer::{self, BackendSteer, NotSelected},
     throttle::{self, Attempt, ThrottleTracker, ThrottleTrackerLayer},
 };
@@ -110,7 +110,8 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<ThreadDraw>();
     check::<WhenExhausted>();
 
-    check::<SpilloverBody<Body>>();
+    check::<ResponseBody<Body>>();
+    check::<Spillover<ReplayInner>>();
     check::<SpilloverLayer>();
 
     check::<BackendSteer<Inner>>();
@@ -131,6 +132,7 @@ fn all_futures_can_be_sent_and_printed() {
     check::<peek::ResponseFuture<Pending<()>, Body>>();
     check::<limit::ResponseFuture<Pending<()>>>();
     check::<select::ResponseFuture<Inner, ThreadDraw, EmptyResponse, Weighted, Body, ()>>();
+    check::<stack::ResponseFuture<Pending<()>>>();
     check::<steer::ResponseFuture<Inner, Body>>();
     check::<throttle::ResponseFuture<Pending<()>, StatusClassifier>>();
 }

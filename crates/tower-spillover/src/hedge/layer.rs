@@ -11,9 +11,9 @@ use super::{EveryRequest, Hedge};
 #[must_use]
 pub struct HedgeLayer<C = StatusClassifier, F = EveryRequest> {
     pub(crate) delay: Duration,
-    budget: Arc<TpsBudget>,
-    classify: C,
-    filter: F,
+    pub(super) budget: Arc<TpsBudget>,
+    pub(super) classify: C,
+    pub(super) filter: F,
 }
 
 impl HedgeLayer {
@@ -82,13 +82,7 @@ impl<S, C: Clone, F: Clone> Layer<S> for HedgeLayer<C, F> {
     type Service = Hedge<S, C, F>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Hedge::new(
-            inner,
-            self.delay,
-            Arc::clone(&self.budget),
-            self.classify.clone(),
-            self.filter.clone(),
-        )
+        Hedge::new(inner, self.clone())
     }
 }
 

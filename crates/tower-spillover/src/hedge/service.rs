@@ -1,36 +1,27 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use http::{Request, Response};
 use spillover_core::{Attempts, Classify, StatusClassifier};
-use tower::retry::budget::{Budget, TpsBudget};
+use tower::retry::budget::Budget;
 use tower_service::Service;
 
-use super::{EveryRequest, Filter, ResponseFuture, second::Spare};
+use super::{EveryRequest, Filter, HedgeLayer, ResponseFuture, second::Spare};
 
 /// Sends a slow request to a second backend as well; see the [module](super).
+///
+/// [`HedgeLayer`] makes it.
 #[derive(Clone, Debug)]
 pub struct Hedge<S, C = StatusClassifier, F = EveryRequest> {
     inner: S,
-    delay: Duration,
-    budget: Arc<TpsBudget>,
-    classify: C,
-    filter: F,
+    layer: HedgeLayer<C, F>,
 }
 
 impl<S, C, F> Hedge<S, C, F> {
-    /// Wraps a service.
-    pub fn new(inner: S, delay: Duration, budget: Arc<TpsBudget>, classify: C, filter: F) -> Self {
-        Self {
-            inner,
-            delay,
-            budget,
-            classify,
-            filter,
-        }
+    pub(super) fn new(inner: S, layer: HedgeLayer<C, F>) -> Self {
+        Self { inner, layer }
     }
 
     inner_service_accessors!();
@@ -52,11 +43,11 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let classify = self.classify.clone();
-        if !self.filter.allows(&request) {
+        let classify = self.layer.classify.clone();
+        if !self.layer.filter.allows(&request) {
             return ResponseFuture::alone(self.inner.call(request), classify);
         }
-        self.budget.deposit();
+        self.layer.budget.deposit();
         let attempts = request.extensions_mut().get_or_insert_default::<Attempts>();
         let attempts = attempts.clone();
         // The ready service makes the first attempt; the clone is made ready if there is a second.
@@ -64,8 +55,8 @@ where
             service: self.inner.clone(),
             request: request.clone(),
             attempts,
-            budget: Arc::clone(&self.budget),
+            budget: Arc::clone(&self.layer.budget),
         };
-        ResponseFuture::hedged(self.inner.call(request), self.delay, spare, classify)
+        ResponseFuture::hedged(self.inner.call(request), self.layer.delay, spare, classify)
     }
 }

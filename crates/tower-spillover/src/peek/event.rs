@@ -1,6 +1,6 @@
 use std::{ops::ControlFlow, sync::LazyLock};
 
-use memchr::memmem;
+use memchr::{memchr2, memmem};
 use serde_json::json;
 use spillover_hint::Report;
 
@@ -79,7 +79,7 @@ impl Reader {
             && parser.is_between_events()
             && chunk.ends_with(b"\n\n")
             && ERROR_WORD.find(chunk).is_none()
-            && EXCEPTION_WORD.find(chunk).is_none()
+            && (is_one_line_of_data(chunk) || EXCEPTION_WORD.find(chunk).is_none())
     }
 
     /// The stream is over: an event that it did not end is its last.
@@ -138,6 +138,11 @@ impl Event<'_> {
             Self::Opaque => None,
         }
     }
+}
+
+/// Returns true if a chunk is one event without a name. Only names say that an event is an exception.
+fn is_one_line_of_data(chunk: &[u8]) -> bool {
+    chunk.starts_with(b"data:") && memchr2(b'\n', b'\r', chunk) == chunk.len().checked_sub(2)
 }
 
 /// Whether it is worth to look closer, which is not the case with the content. What is quoted in a text is no error: there

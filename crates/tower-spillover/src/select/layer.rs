@@ -9,13 +9,13 @@ use super::{EmptyResponse, PrioritySelect, ThreadDraw, WhenExhausted};
 pub struct PrioritySelectLayer<D = ThreadDraw, R = EmptyResponse, T = Weighted> {
     pub(crate) pool: Pool,
     pub(crate) when_exhausted: WhenExhausted,
-    draw: D,
-    response: R,
-    strategy: T,
+    pub(super) draw: D,
+    pub(crate) response: R,
+    pub(super) strategy: T,
 }
 
 impl PrioritySelectLayer {
-    /// Chooses from this pool.
+    /// Creates a layer that chooses from this pool.
     pub fn new(pool: Pool) -> Self {
         Self {
             pool,
@@ -74,13 +74,6 @@ impl<S, D: Clone, R: Clone, T: Clone> Layer<S> for PrioritySelectLayer<D, R, T> 
     type Service = PrioritySelect<S, D, R, T>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        PrioritySelect::new(
-            inner,
-            self.pool.clone(),
-            self.when_exhausted,
-            self.draw.clone(),
-            self.response.clone(),
-            self.strategy.clone(),
-        )
+        PrioritySelect::new(inner, self.clone())
     }
 }

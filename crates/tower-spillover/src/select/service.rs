@@ -7,43 +7,28 @@ use std::{
 use http::{Request, Response};
 use spillover_core::layer::AttemptsProtocol;
 use spillover_core::{
-    Affinity, Attempts, Exhausted, Opening, Pool, Query, Scope, Selected, Strategy, Waiter,
-    Weighted,
+    Affinity, Attempts, Exhausted, Opening, Query, Scope, Selected, Strategy, Waiter, Weighted,
 };
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{Draw, EmptyResponse, ResponseForExhausted, ResponseFuture, ThreadDraw, WhenExhausted};
+use super::{
+    Draw, EmptyResponse, PrioritySelectLayer, ResponseForExhausted, ResponseFuture, ThreadDraw,
+    WhenExhausted,
+};
 
 /// Chooses the backend for each attempt; see the [module](super).
+///
+/// [`PrioritySelectLayer`] makes it.
 #[derive(Clone, Debug)]
 pub struct PrioritySelect<S, D = ThreadDraw, R = EmptyResponse, T = Weighted> {
     inner: S,
-    pool: Pool,
-    when_exhausted: WhenExhausted,
-    draw: D,
-    response: R,
-    strategy: T,
+    layer: PrioritySelectLayer<D, R, T>,
 }
 
 impl<S, D, R, T> PrioritySelect<S, D, R, T> {
-    /// Wraps a service.
-    pub fn new(
-        inner: S,
-        pool: Pool,
-        when_exhausted: WhenExhausted,
-        draw: D,
-        response: R,
-        strategy: T,
-    ) -> Self {
-        Self {
-            inner,
-            pool,
-            when_exhausted,
-            draw,
-            response,
-            strategy,
-        }
+    pub(super) fn new(inner: S, layer: PrioritySelectLayer<D, R, T>) -> Self {
+        Self { inner, layer }
     }
 
     inner_service_accessors!();
@@ -58,8 +43,10 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
         D: Draw,
         T: Strategy + Sync,
     {
-        let (query, draw) = (self.query(request, attempts), self.draw.draw());
-        self.pool.select(&query.strategy(&self.strategy), now, draw)
+        let (query, draw) = (self.query(request, attempts), self.layer.draw.draw());
+        self.layer
+            .pool
+            .select(&query.strategy(&self.layer.strategy), now, draw)
     }
 
     /// Where a request goes that finds all of them closed, if it is to go anywhere: not to one that is full.
@@ -69,8 +56,8 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
         attempts: &Attempts,
         now: Instant,
     ) -> Option<Selected> {
-        match self.when_exhausted {
-            WhenExhausted::Forward => self.pool.first(&self.query(request, attempts), now),
+        match self.layer.when_exhausted {
+            WhenExhausted::Forward => self.layer.pool.first(&self.query(request, attempts), now),
             _ => None,
         }
     }
@@ -88,14 +75,17 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
         D: Draw,
         T: Strategy + Sync,
     {
-        let (query, draw) = (self.query(request, attempts).again(), self.draw.draw());
-        let query = query.strategy(&self.strategy);
-        let select = |query: Query<'_>| self.pool.select(&query, now, draw);
+        let (query, draw) = (
+            self.query(request, attempts).again(),
+            self.layer.draw.draw(),
+        );
+        let query = query.strategy(&self.layer.strategy);
+        let select = |query: Query<'_>| self.layer.pool.select(&query, now, draw);
         let exhausted = match select(query.open_only()) {
             Ok(selected) => return Ok(selected),
             Err(exhausted) => exhausted,
         };
-        let opening = self.pool.opening(&query, now);
+        let opening = self.layer.pool.opening(&query, now);
         let is_full = opening.is_some_and(|opening| opening.is_full());
         if is_full && !is_last_look {
             return Err(Closed { exhausted, opening });
@@ -105,17 +95,18 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
 
     /// Returns whether others wait that this request would overtake.
     fn is_waited_for<ReqBody>(&self, request: &Request<ReqBody>, attempts: &Attempts) -> bool {
-        self.pool
+        self.layer
+            .pool
             .is_waited_for(&self.query(request, attempts).again())
     }
 
     pub(super) fn wait<ReqBody>(&self, request: &Request<ReqBody>, attempts: &Attempts) -> Waiter {
-        self.pool.wait(&self.query(request, attempts).again())
+        self.layer.pool.wait(&self.query(request, attempts).again())
     }
 
     /// The time that requests wait for a backend.
     pub(super) fn bound(&self) -> Option<Duration> {
-        match self.when_exhausted {
+        match self.layer.when_exhausted {
             WhenExhausted::Wait(bound) => Some(bound),
             _ => None,
         }
@@ -141,7 +132,7 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
         let scope = given
             .or_else(|| Scope::of_path(request.uri().path()))
             .unwrap_or_default();
-        if self.pool.forwards_credentials() {
+        if self.layer.pool.forwards_credentials() {
             scope.of_client(request.headers())
         } else {
             scope
@@ -182,7 +173,7 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
         R: ResponseForExhausted<ResBody>,
     {
         let (head, _) = request.into_parts();
-        let mut response = self.response.response_for(&exhausted, &head);
+        let mut response = self.layer.response.response_for(&exhausted, &head);
         exhausted.write(response.headers_mut());
         response.extensions_mut().insert(exhausted);
         response

@@ -53,7 +53,11 @@
 
 mod display;
 mod layer;
+mod service;
 #[cfg(test)]
 mod tests;
 
-pub use self::layer::{SpilloverBody, SpilloverLayer};
+pub use self::{
+    layer::SpilloverLayer,
+    service::{ResponseBody, ResponseFuture, Spillover},
+};

@@ -184,5 +184,5 @@ fn a_body_that_cannot_be_empty_will_do() {
     }
 
     use http_body::Body as _;
-    assert!(SpilloverBody::<NeverEmpty>::default().is_end_stream());
+    assert!(ResponseBody::<NeverEmpty>::default().is_end_stream());
 }

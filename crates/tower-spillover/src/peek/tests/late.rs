@@ -166,3 +166,33 @@ async fn an_error_that_is_refused_is_not_counted() {
     let snapshot = pool.snapshot(Scope::BACKEND, Instant::now());
     assert_eq!(snapshot[0].counts().broken, 0);
 }
+
+/// Most chunks are not parsed: those that are whole events and have no word of an error.
+#[tokio::test(start_paused = true)]
+async fn error_is_found_among_chunks_that_are_not_parsed() {
+    let data = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+    for (error, expected) in [
+        ("data: {\"error\":{\"code\":\"server_error\"}}\n\n", 1),
+        (
+            "data: x\n\ndata: {\"error\":{\"code\":\"server_error\"}}\n\n",
+            1,
+        ),
+        (
+            "data: x\rdata: y\r\revent: internalServerException\ndata: {}\n\n",
+            1,
+        ),
+        (
+            "event: internalServerException\ndata: {\"message\":\"x\"}\n\n",
+            1,
+        ),
+        ("data: an error and an exception are words\n\n", 0),
+        ("data: {\"content\":\"\\\"error\\\"\"}\n\n", 0),
+    ] {
+        let body = chunks([START, CONTENT, data, data, error, data]);
+        assert_eq!(broken(SSE, body).await, expected, "{error}");
+        // The error may be split anywhere.
+        let (start, end) = error.split_at(error.len() / 2);
+        let body = chunks([START, CONTENT, data, start, end, data]);
+        assert_eq!(broken(SSE, body).await, expected, "{error}");
+    }
+}
