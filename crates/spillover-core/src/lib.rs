@@ -48,20 +48,23 @@
 //! *Full* is a limit of one's own ([`BackendBuilder::max_concurrency`]): it holds strictly, and is over when a request ends.
 
 mod backend;
+mod class;
 mod classify;
 mod cooldown;
 mod error;
 mod late;
-pub mod layer;
 mod outcome;
 mod pool;
 
+pub use crate::pool::layer;
+
 pub use crate::{
     backend::{Backend, BackendBuilder, BackendKind, Credential},
+    class::Class,
     classify::{Answer, Classify, Declined, GrpcClassifier, StatusClassifier},
     cooldown::{Cooldown, Cooldowns},
     error::{InvalidBackend, InvalidPool},
-    outcome::{Class, Outcome},
+    outcome::Outcome,
     pool::{
         Affinity, Attempts, BackendSnapshot, Candidate, Candidates, Cause, Change, Condition,
         Counts, Exhausted, Opening, PeakEwma, Pool, Query, Recorded, Scope, Selected, Silence,

@@ -8,8 +8,7 @@ use std::sync::{
 
 use tokio::time::Instant;
 
-use super::Sealed;
-use crate::{Class, layer::AttemptsProtocol};
+use crate::Class;
 
 /// What one request has been through: the backends it tried. Clones share it, so that what a layer inside notes, a layer
 /// outside sees, whether the attempt ends in a response or in an error.
@@ -33,40 +32,40 @@ use crate::{Class, layer::AttemptsProtocol};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Attempts {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    words: [AtomicU64; WORDS],
+pub(super) struct Shared {
+    pub(super) words: [AtomicU64; WORDS],
     /// The backends that the request was sent to once more, or will be.
-    resent: [AtomicU64; WORDS],
+    pub(super) resent: [AtomicU64; WORDS],
     /// The index of the backend that the next attempt goes to, plus one; zero when the backend is to be chosen.
-    resend_to: AtomicU32,
+    pub(super) resend_to: AtomicU32,
     /// Boxed, because few requests wait for a backend.
-    waiting: OnceLock<Box<Waiting>>,
+    pub(super) waiting: OnceLock<Box<Waiting>>,
     /// Since when the client waits, where that matters.
-    begun: OnceLock<Instant>,
-    is_answered: AtomicBool,
-    has_head: AtomicBool,
-    attempts: AtomicU32,
+    pub(super) begun: OnceLock<Instant>,
+    pub(super) is_answered: AtomicBool,
+    pub(super) has_head: AtomicBool,
+    pub(super) attempts: AtomicU32,
     /// A bit for the class of each refusal.
-    refusals: AtomicU32,
+    pub(super) refusals: AtomicU32,
     /// The reasons why no other attempt follows: [`EXHAUSTED`], [`LAST`]. One byte for both, as every request has this.
-    end: AtomicU8,
-    request_failed: AtomicBool,
-    awaiting_body: AtomicBool,
-    body_held: AtomicBool,
+    pub(super) end: AtomicU8,
+    pub(super) request_failed: AtomicBool,
+    pub(super) awaiting_body: AtomicBool,
+    pub(super) body_held: AtomicBool,
 }
 
 /// State of a request that may wait for a backend.
 #[derive(Debug, Default)]
-struct Waiting {
+pub(super) struct Waiting {
     /// The backends that refused because of a limit.
-    limited: [AtomicU64; WORDS],
+    pub(super) limited: [AtomicU64; WORDS],
     /// The ticket of the request in the queue; zero for none.
-    ticket: AtomicU64,
-    deadline: OnceLock<Instant>,
+    pub(super) ticket: AtomicU64,
+    pub(super) deadline: OnceLock<Instant>,
 }
 
 impl Attempts {
@@ -147,7 +146,7 @@ impl Attempts {
         self.waiting().ticket.store(ticket, Relaxed);
     }
 
-    fn waiting(&self) -> &Waiting {
+    pub(super) fn waiting(&self) -> &Waiting {
         self.shared.waiting.get_or_init(Box::default)
     }
 
@@ -183,90 +182,12 @@ impl Attempts {
     }
 }
 
-impl Sealed for Attempts {}
-
-impl AttemptsProtocol for Attempts {
-    fn mark_limited(&self, index: usize) {
-        if let Some(word) = self.waiting().limited.get(index / 64) {
-            word.fetch_or(1 << (index % 64), Relaxed);
-        }
-    }
-
-    fn wait_deadline(&self, deadline: Instant) -> Instant {
-        *self.waiting().deadline.get_or_init(|| deadline)
-    }
-
-    fn begun(&self, now: Instant) -> Instant {
-        *self.shared.begun.get_or_init(|| now)
-    }
-
-    fn set_head(&self) {
-        self.shared.has_head.store(true, Relaxed);
-    }
-
-    fn has_head(&self) -> bool {
-        self.shared.has_head.load(Relaxed)
-    }
-
-    fn set_answered(&self) {
-        self.shared.is_answered.store(true, Relaxed);
-    }
-
-    fn is_answered(&self) -> bool {
-        self.shared.is_answered.load(Relaxed)
-    }
-
-    fn record_refusal(&self, class: Class) {
-        self.shared.refusals.fetch_or(bit_of(class), Relaxed);
-    }
-
-    fn set_exhausted(&self, is_exhausted: bool) {
-        let end = &self.shared.end;
-        match is_exhausted {
-            true => end.fetch_or(EXHAUSTED, Release),
-            false => end.fetch_and(!EXHAUSTED, Release),
-        };
-    }
-
-    fn set_last(&self) {
-        self.shared.end.fetch_or(LAST, Release);
-    }
-
-    fn is_last(&self) -> bool {
-        self.shared.end.load(Acquire) & LAST != 0
-    }
-
-    fn may_try_again(&self) -> bool {
-        !self.is_last() && !self.is_request_failed() && !self.is_body_held()
-    }
-
-    fn set_request_failed(&self) {
-        self.shared.request_failed.store(true, Release);
-    }
-
-    fn set_awaiting_body(&self, is_awaiting: bool) {
-        self.shared.awaiting_body.store(is_awaiting, Release);
-    }
-
-    fn is_awaiting_body(&self) -> bool {
-        self.shared.awaiting_body.load(Acquire)
-    }
-
-    fn set_body_held(&self, is_held: bool) {
-        self.shared.body_held.store(is_held, Release);
-    }
-
-    fn is_body_held(&self) -> bool {
-        self.shared.body_held.load(Acquire)
-    }
-}
-
-fn bit_of(class: Class) -> u32 {
+pub(super) fn bit_of(class: Class) -> u32 {
     1 << class as u32
 }
 
-const EXHAUSTED: u8 = 1;
+pub(super) const EXHAUSTED: u8 = 1;
 
-const LAST: u8 = 2;
+pub(super) const LAST: u8 = 2;
 
 pub(super) const WORDS: usize = 4;

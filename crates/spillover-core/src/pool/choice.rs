@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::{
-    Candidates, Pool, Query, Selected, Strategy,
+    Candidates, Pool, Query, Selected, Strategy, Weighted,
     affinity::{Affinity, Target},
     index_set::IndexSet,
-    rendezvous::{self, Rendezvous},
+    member::Member,
+    rendezvous,
     state::Access,
     tick::Tick,
 };
@@ -23,9 +24,27 @@ enum Aim {
     Only(usize),
 }
 
+/// Chooses the backend that has the key with this hash.
+struct Rendezvous(u64);
+
+impl Strategy for Rendezvous {
+    fn choose(&self, candidates: &Candidates<'_>, _: u64) -> usize {
+        let candidates = candidates.iter();
+        let scored = candidates.map(|candidate| scored(candidate.index(), candidate.member()));
+        rendezvous::winner(self.0, scored).unwrap_or(usize::MAX)
+    }
+}
+
+fn scored(index: usize, member: &Member) -> (usize, u64, u32) {
+    (index, member.label_hash, member.backend.weight())
+}
+
 impl Pool {
     pub(super) fn choose(&self, query: &Query<'_>, tick: Tick, draw: u64) -> Option<Selected> {
-        let strategy = query.chosen_strategy();
+        let strategy: &dyn Strategy = match query.strategy {
+            Some(strategy) => strategy,
+            None => &Weighted::DEFAULT,
+        };
         let aim = query.affinity.map_or(Aim::Any, |it| self.aim(it));
         if let Some(index) = query.resend_to() {
             let again = self.pick_one(index, strategy, query, tick, draw);
@@ -79,7 +98,7 @@ impl Pool {
             (Target::Key(key), false) => Aim::Key(key),
             (Target::Key(key), true) => {
                 let best = self.inner.tiers[0].iter();
-                let best = best.map(|&index| (index, self.member(index)));
+                let best = best.map(|&index| scored(index, self.member(index)));
                 rendezvous::winner(key, best).map_or(Aim::Any, Aim::Only)
             }
             (Target::Label(label), is_pinned) => {

@@ -11,6 +11,7 @@ mod failing;
 mod in_flight;
 mod index_set;
 mod latency;
+pub mod layer;
 mod limits;
 mod member;
 mod openings;
@@ -36,10 +37,6 @@ use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-/// Keeps the traits of [`layer`](crate::layer) to the types of this crate.
-#[expect(unnameable_types, reason = "only this crate implements it")]
-pub trait Sealed {}
-
 pub use self::{
     affinity::Affinity,
     attempts::Attempts,
@@ -47,12 +44,13 @@ pub use self::{
     counts::Counts,
     exhausted::{Exhausted, Opening},
     query::Query,
+    queue::Turn,
     scope::Scope,
     selected::Selected,
     silence::Silence,
     snapshot::{BackendSnapshot, Change, Condition, Recorded},
     strategy::{Candidate, Candidates, PeakEwma, Strategy, Weighted},
-    waiter::{Turn, Waiter},
+    waiter::Waiter,
 };
 use self::{member::Member, queue::Queue, state::Access, tick::Tick};
 use crate::{Backend, Credential, InvalidPool};

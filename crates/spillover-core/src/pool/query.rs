@@ -2,11 +2,7 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderValue};
 
-use super::{
-    Affinity, Attempts, Scope,
-    attempts::WORDS,
-    strategy::{Strategy, Weighted},
-};
+use super::{Affinity, Attempts, Scope, attempts::WORDS, strategy::Strategy};
 
 /// The question that a request asks a [`Pool`](super::Pool): which backend takes it now?
 ///
@@ -21,7 +17,7 @@ use super::{
 #[must_use]
 pub struct Query<'a> {
     /// `None` for the draw by weight.
-    strategy: Option<&'a (dyn Strategy + Sync)>,
+    pub(super) strategy: Option<&'a (dyn Strategy + Sync)>,
     attempts: Option<&'a Attempts>,
     pub(super) scope: Scope,
     pub(super) affinity: Option<Affinity>,
@@ -44,7 +40,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Chooses among the open backends of a tier by this strategy. Default: [`Weighted`].
+    /// Chooses among the open backends of a tier by this strategy. Default: [`Weighted`](super::Weighted).
     pub fn strategy(self, strategy: &'a (dyn Strategy + Sync)) -> Self {
         Self {
             strategy: Some(strategy),
@@ -62,13 +58,6 @@ impl<'a> Query<'a> {
         Self {
             affinity: affinity.into(),
             ..self
-        }
-    }
-
-    pub(super) fn chosen_strategy(&self) -> &'a dyn Strategy {
-        match self.strategy {
-            Some(strategy) => strategy,
-            None => &Weighted::DEFAULT,
         }
     }
 

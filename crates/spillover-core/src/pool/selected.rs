@@ -1,22 +1,14 @@
-use std::{
-    fmt,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{fmt, sync::Arc};
 
-use spillover_hint::Dimension;
 use tokio::time::Instant;
 
 use super::{
-    Affinity, Attempts, Exhausted, Opening, Pool, Query, Recorded, Scope, Sealed, Silence,
+    Affinity, Exhausted, Pool, Query, Recorded, Scope, Silence,
     in_flight::Place,
     state::{Claim, State},
     sync::AtomicBool,
 };
-use crate::{
-    Backend, Outcome,
-    layer::{AttemptsProtocol, SelectedProtocol},
-};
+use crate::{Backend, Outcome};
 
 /// The backend chosen for one attempt. In the request's extensions it tells the layers below where the request goes; in
 /// the response's it says who answered.
@@ -25,18 +17,18 @@ use crate::{
 /// are dropped.
 #[derive(Clone)]
 pub struct Selected {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    pool: Pool,
-    index: usize,
-    scope: Scope,
-    is_pinned: bool,
-    is_resend: bool,
-    claim: Claim,
-    place: Place,
-    is_broken: AtomicBool,
+pub(super) struct Inner {
+    pub(super) pool: Pool,
+    pub(super) index: usize,
+    pub(super) scope: Scope,
+    pub(super) is_pinned: bool,
+    pub(super) is_resend: bool,
+    pub(super) claim: Claim,
+    pub(super) place: Place,
+    pub(super) is_broken: AtomicBool,
 }
 
 impl Selected {
@@ -181,7 +173,7 @@ impl Selected {
     }
 
     /// Where it could go: that it belongs somewhere shuts no backend out, unless it is pinned.
-    fn query(&self) -> Query<'_> {
+    pub(super) fn query(&self) -> Query<'_> {
         let query = Query::new().scope(self.inner.scope);
         if self.inner.is_pinned {
             query.affinity(Affinity::to_backend(self.backend().label()).pinned())
@@ -190,61 +182,8 @@ impl Selected {
         }
     }
 
-    fn state(&self) -> &State {
+    pub(super) fn state(&self) -> &State {
         &self.pool().member(self.index()).state
-    }
-}
-
-impl Sealed for Selected {}
-
-impl SelectedProtocol for Selected {
-    fn has_candidate(&self, attempts: &Attempts, now: Instant) -> bool {
-        self.pool()
-            .has_candidate(&self.query().attempts(attempts), now)
-    }
-
-    fn may_move_on(&self, attempts: &Attempts, now: Instant) -> bool {
-        attempts.may_try_again() && self.has_candidate(attempts, now)
-    }
-
-    fn has_open_candidate(&self, attempts: &Attempts, now: Instant) -> bool {
-        let query = self.query().attempts(attempts).open_only();
-        self.pool().has_candidate(&query, now)
-    }
-
-    fn latency(&self, now: Instant) -> Option<Duration> {
-        self.state()
-            .latency_at(self.inner.claim, self.pool().tick(now))
-    }
-
-    fn opening(&self, attempts: &Attempts, now: Instant) -> Option<Opening> {
-        self.pool()
-            .opening(&self.query().attempts(attempts).again(), now)
-    }
-
-    fn has_obeyed(&self, now: Instant) -> bool {
-        self.state()
-            .has_obeyed(self.inner.claim, self.pool().tick(now))
-    }
-
-    fn is_limit_due(&self, now: Instant) -> bool {
-        self.state().is_limit_due(self.pool().tick(now))
-    }
-
-    fn record_limit(&self, dimension: Dimension, limit: u64) -> Option<u64> {
-        self.state()
-            .record_limit(self.inner.claim, dimension, limit)
-    }
-
-    fn amend(&self, outcome: &Outcome, now: Instant) -> Recorded {
-        self.state()
-            .amend(self.inner.claim, outcome, self.pool().tick(now))
-    }
-
-    fn record_broken(&self) {
-        if !self.inner.is_broken.swap(true, Relaxed) {
-            self.state().record_broken();
-        }
     }
 }
 

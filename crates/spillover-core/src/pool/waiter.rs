@@ -5,7 +5,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Pool, Query, Selected, queue::Spot};
+use super::{
+    Pool, Query, Selected,
+    queue::{Spot, Turn},
+};
 
 /// A request that waits for a backend in the queue of a pool; see [`Pool::wait`].
 ///
@@ -16,18 +19,6 @@ use super::{Pool, Query, Selected, queue::Spot};
 pub struct Waiter {
     pool: Pool,
     pub(super) spot: Spot,
-}
-
-/// Says whether a request that waits may look for a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Turn {
-    /// The request may look.
-    Now,
-    /// The request is the first of its line, and the one before was let go just now: it may look at this instant.
-    At(Instant),
-    /// The request is not the first of its line.
-    Behind,
 }
 
 impl Waiter {

@@ -1,27 +1,37 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{Request, Response};
 use spillover_core::{Attempts, Classify, StatusClassifier};
-use tower::retry::budget::Budget;
+use tower::retry::budget::{Budget, TpsBudget};
 use tower_service::Service;
 
-use super::{EveryRequest, Filter, HedgeLayer, ResponseFuture, second::Spare};
+use super::{EveryRequest, Filter, ResponseFuture, second::Spare};
 
 /// Sends a slow request to a second backend as well; see the [module](super).
 ///
-/// [`HedgeLayer`] makes it.
+/// [`HedgeLayer`](super::HedgeLayer) makes it.
 #[derive(Clone, Debug)]
 pub struct Hedge<S, C = StatusClassifier, F = EveryRequest> {
     inner: S,
-    layer: HedgeLayer<C, F>,
+    settings: Settings<C, F>,
+}
+
+/// The options of the layer. Clones share the budget.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings<C, F> {
+    pub(crate) delay: Duration,
+    pub(super) budget: Arc<TpsBudget>,
+    pub(super) classify: C,
+    pub(super) filter: F,
 }
 
 impl<S, C, F> Hedge<S, C, F> {
-    pub(super) fn new(inner: S, layer: HedgeLayer<C, F>) -> Self {
-        Self { inner, layer }
+    pub(super) fn new(inner: S, settings: Settings<C, F>) -> Self {
+        Self { inner, settings }
     }
 
     inner_service_accessors!();
@@ -43,11 +53,11 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let classify = self.layer.classify.clone();
-        if !self.layer.filter.allows(&request) {
+        let classify = self.settings.classify.clone();
+        if !self.settings.filter.allows(&request) {
             return ResponseFuture::alone(self.inner.call(request), classify);
         }
-        self.layer.budget.deposit();
+        self.settings.budget.deposit();
         let attempts = request.extensions_mut().get_or_insert_default::<Attempts>();
         let attempts = attempts.clone();
         // The ready service makes the first attempt; the clone is made ready if there is a second.
@@ -55,8 +65,13 @@ where
             service: self.inner.clone(),
             request: request.clone(),
             attempts,
-            budget: Arc::clone(&self.layer.budget),
+            budget: Arc::clone(&self.settings.budget),
         };
-        ResponseFuture::hedged(self.inner.call(request), self.layer.delay, spare, classify)
+        ResponseFuture::hedged(
+            self.inner.call(request),
+            self.settings.delay,
+            spare,
+            classify,
+        )
     }
 }

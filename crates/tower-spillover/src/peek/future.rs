@@ -11,7 +11,11 @@ use spillover_hint::Report;
 use tokio::time::Instant;
 
 use super::{
-    attempt::Attempt, body::PeekedBody, form::Form, hold::Hold, layer::Limits, refusal::ReadRefusal,
+    attempt::Attempt,
+    body::PeekedBody,
+    form::Form,
+    hold::{Hold, Limits},
+    refusal::ReadRefusal,
 };
 use crate::{coding::Coding, fields::GRPC_STATUS, report::report_of_head};
 

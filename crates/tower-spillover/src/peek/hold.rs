@@ -1,6 +1,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -17,7 +18,6 @@ use super::{
     form::Form,
     judge::Verdict,
     late_error::LateErrorWatch,
-    layer::Limits,
     refuse::{self, NoContent, Refused},
 };
 use crate::coding::Coding;
@@ -35,6 +35,13 @@ pin_project! {
         #[pin]
         sleep: Sleep,
     }
+}
+
+/// The bounds within which a stream is held.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) max_held: usize,
+    pub(crate) max_wait: Duration,
 }
 
 struct Parts<B: Body> {

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
-use super::Peek;
+use super::{Peek, hold::Limits, service::Streams};
 
 /// Holds a stream until its first content; see the [module](super).
 #[derive(Clone, Copy, Debug)]
@@ -10,20 +10,6 @@ use super::Peek;
 pub struct StreamPeekLayer {
     pub(crate) streams: Streams,
     reads_refusals: bool,
-}
-
-/// The options for streams.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Streams {
-    pub(crate) limits: Limits,
-    pub(crate) first_token: Option<Duration>,
-}
-
-/// The bounds within which a stream is held.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) max_held: usize,
-    pub(crate) max_wait: Duration,
 }
 
 impl StreamPeekLayer {

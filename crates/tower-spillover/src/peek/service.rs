@@ -1,10 +1,13 @@
-use std::task::{Context, Poll};
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{PeekedBody, ResponseFuture, attempt::Attempt, layer::Streams};
+use super::{PeekedBody, ResponseFuture, attempt::Attempt, hold::Limits};
 use crate::coding::offer_readable;
 
 /// Reads the beginning of answers that leave in doubt how an attempt went.
@@ -17,6 +20,13 @@ pub struct Peek<S> {
     /// `None` if streams pass through.
     streams: Option<Streams>,
     reads_refusals: bool,
+}
+
+/// The options for streams.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Streams {
+    pub(crate) limits: Limits,
+    pub(crate) first_token: Option<Duration>,
 }
 
 impl<S> Peek<S> {

@@ -1,5 +1,5 @@
 use std::{
-    error, fmt,
+    fmt,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
@@ -11,8 +11,8 @@ use spillover_core::Attempts;
 use tower::BoxError;
 
 use super::{
-    ReplayLimits,
-    recording::{Position, Shared},
+    recording::{Position, ReplayLimits},
+    shared::{ReplayError, Shared},
 };
 
 /// A request body that can be sent again: it streams through at the first attempt, and each clone reads the same bytes and
@@ -146,69 +146,5 @@ impl<B> fmt::Debug for ReplayBody<B> {
             .field("reader", &self.reader)
             .field("position", &self.position)
             .finish_non_exhaustive()
-    }
-}
-
-/// The error of a [`ReplayBody`] that cannot go on.
-#[derive(Debug)]
-pub struct ReplayError {
-    kind: Kind,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Source(BoxError),
-    Superseded,
-    NotRecorded,
-}
-
-impl ReplayError {
-    pub(super) fn source(error: BoxError) -> Self {
-        Self {
-            kind: Kind::Source(error),
-        }
-    }
-
-    pub(super) fn superseded() -> Self {
-        Self {
-            kind: Kind::Superseded,
-        }
-    }
-
-    pub(super) fn not_recorded() -> Self {
-        Self {
-            kind: Kind::NotRecorded,
-        }
-    }
-
-    /// Returns true if the original body failed. For example, the client went away while it sent the body.
-    #[must_use]
-    pub fn is_source(&self) -> bool {
-        matches!(self.kind, Kind::Source(_))
-    }
-
-    /// Returns true if a later attempt took the body over.
-    #[must_use]
-    pub fn is_superseded(&self) -> bool {
-        matches!(self.kind, Kind::Superseded)
-    }
-}
-
-impl fmt::Display for ReplayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            Kind::Source(_) => "the request body could not be read",
-            Kind::Superseded => "a later attempt took the request body over",
-            Kind::NotRecorded => "the request body was not recorded and cannot be sent again",
-        })
-    }
-}
-
-impl error::Error for ReplayError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        match &self.kind {
-            Kind::Source(error) => Some(&**error),
-            Kind::Superseded | Kind::NotRecorded => None,
-        }
     }
 }

@@ -12,7 +12,10 @@ use spillover_core::{Attempts, Class, Classify, Selected, layer::LateReport};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{ReplayBody, service::Template, state::RetryState};
+use super::{
+    ReplayBody,
+    state::{RetryState, Template},
+};
 use crate::{class::class_of, wait::write_wait};
 
 pin_project! {

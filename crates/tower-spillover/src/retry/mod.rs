@@ -64,16 +64,17 @@
 
 mod body;
 mod future;
-mod layer;
 mod recording;
 mod service;
+mod shared;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
-    body::{ReplayBody, ReplayError},
+    body::ReplayBody,
     future::ResponseFuture,
-    layer::{ReplayLimits, RetryThrottledLayer},
-    service::RetryThrottled,
+    recording::ReplayLimits,
+    service::{RetryThrottled, RetryThrottledLayer},
+    shared::ReplayError,
 };

@@ -1,222 +1,76 @@
-use std::{
-    pin::Pin,
-    task::{Context, Poll, Waker},
+//! The parts of a request that are kept for another attempt.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use bytes::{Buf, Bytes};
-use http::HeaderMap;
-use http_body::{Body, Frame, SizeHint};
-use spillover_core::Attempts;
-use spillover_core::layer::AttemptsProtocol;
-use tower::BoxError;
+use bytes::{Buf, BufMut, Bytes};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{ReplayError, ReplayLimits};
-
-/// The one body behind all clones, with a recording of the chunks that were read.
-pub(super) struct Shared<B> {
-    /// `None` if the body came to its end or failed.
-    source: Option<B>,
-    recording: Recording,
-    trailers: Option<HeaderMap>,
-    /// True if the original body told its size from the start.
-    is_sized: bool,
-    /// True if the body was at its end from the start.
-    is_empty: bool,
-    is_failed: bool,
-    attempts: Option<Attempts>,
-    latest_reader: u64,
-    latest_clone: u64,
-    waker: Option<Waker>,
+/// Bounds how many bytes of request bodies are kept for another attempt: per request, and of all requests together. Clones
+/// share the total.
+///
+/// Each chunk counts for 32 bytes more than it has, so that many small chunks are bounded as well.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ReplayLimits {
+    per_request: usize,
+    total: usize,
+    used: Arc<AtomicUsize>,
 }
 
-impl<B> Shared<B> {
-    pub(super) fn is_readable(&self, reader: u64, position: Position) -> bool {
-        self.latest_reader <= reader && self.is_kept(position)
-    }
-
-    /// Returns true if the body can still be read from the position on.
-    pub(super) fn is_kept(&self, position: Position) -> bool {
-        !self.is_failed && self.recording.reaches(position)
-    }
-
-    pub(super) fn next_reader(&mut self) -> u64 {
-        self.latest_clone += 1;
-        self.latest_clone
-    }
-
-    /// Makes the reader the latest.
-    ///
-    /// # Errors
-    ///
-    /// A later reader took over, or the chunks at the position are gone.
-    fn check(&mut self, reader: u64, position: Position) -> Result<(), ReplayError> {
-        if reader < self.latest_reader {
-            return Err(ReplayError::superseded());
-        }
-        if !self.recording.reaches(position) {
-            return Err(ReplayError::not_recorded());
-        }
-        self.begin(reader);
-        Ok(())
-    }
-
-    /// Ends the reading of all earlier readers.
-    pub(super) fn begin(&mut self, reader: u64) {
-        if reader > self.latest_reader {
-            self.latest_reader = reader;
-            self.set_held(!self.is_empty);
-            // The new reader waits for nothing before it has asked.
-            self.set_awaiting(false);
-            // The earlier reader may be waiting for data. It learns that none will come.
-            if let Some(waker) = self.waker.take() {
-                waker.wake();
-            }
+impl ReplayLimits {
+    /// Sets the bytes kept of one request. Default: 32 MiB: transcription endpoints take files of 25 MB.
+    pub fn per_request(self, bytes: usize) -> Self {
+        Self {
+            per_request: bytes,
+            ..self
         }
     }
 
-    /// Records that the latest reader came to the end, so that another reader takes nothing away from it.
-    pub(super) fn record_sent(&self) {
-        self.set_held(!self.recording.reaches(Position::default()));
-    }
-
-    fn set_held(&self, is_held: bool) {
-        if let Some(attempts) = &self.attempts {
-            attempts.set_body_held(is_held);
+    /// Sets the bytes kept of all requests together. Default: 1 GiB.
+    pub fn total(self, bytes: usize) -> Self {
+        Self {
+            total: bytes,
+            ..self
         }
     }
 
-    fn set_awaiting(&self, is_awaiting: bool) {
-        if let Some(attempts) = &self.attempts {
-            attempts.set_awaiting_body(is_awaiting);
+    pub(super) fn allows(&self, bytes: u64) -> bool {
+        bytes <= self.per_request as u64
+    }
+
+    /// Reserves `more` bytes for a request that has reserved `taken` so far. Returns false if a limit forbids that.
+    pub(super) fn reserve(&self, taken: usize, more: usize) -> bool {
+        if more > self.per_request.saturating_sub(taken) {
+            return false;
+        }
+        let add = |used: usize| used.checked_add(more).filter(|&sum| sum <= self.total);
+        self.used.fetch_update(Relaxed, Relaxed, add).is_ok()
+    }
+
+    pub(super) fn release(&self, bytes: usize) {
+        // All requests write to this counter. One that reserved nothing need not.
+        if bytes > 0 {
+            self.used.fetch_sub(bytes, Relaxed);
         }
     }
 }
 
-impl<B: Body> Shared<B> {
-    pub(super) fn new(body: B, limits: ReplayLimits, attempts: Option<Attempts>) -> Self {
-        let size = body.size_hint();
-        let shared = Self {
-            is_empty: body.is_end_stream(),
-            source: Some(body),
-            recording: Recording::new(limits, size.lower()),
-            trailers: None,
-            is_sized: size.exact().is_some(),
-            is_failed: false,
-            attempts,
-            latest_reader: 0,
-            latest_clone: 0,
-            waker: None,
-        };
-        shared.set_held(!shared.is_empty);
-        shared
-    }
-
-    pub(super) fn is_at_end(&self, position: Position) -> bool {
-        self.recording.ahead_of(position) == 0
-            && self.trailers.is_none()
-            && !self.is_failed
-            && self.source.as_ref().is_none_or(Body::is_end_stream)
-    }
-
-    pub(super) fn size_hint(&self, position: Position) -> SizeHint {
-        let mut hint = match &self.source {
-            Some(source) => source.size_hint(),
-            None if self.is_sized => SizeHint::with_exact(0),
-            // Each attempt looks like the first: HTTP/1.1 would send a size that is known by now as the length, and a body
-            // that has a length without its trailers (RFC 9112 section 6.5).
-            None => SizeHint::new(),
-        };
-        let ahead = self.recording.ahead_of(position);
-        // Upper first: the lower bound may not exceed it.
-        if let Some(upper) = hint.upper() {
-            hint.set_upper(upper.saturating_add(ahead));
+impl Default for ReplayLimits {
+    fn default() -> Self {
+        Self {
+            per_request: 32 << 20,
+            total: 1 << 30,
+            used: Arc::default(),
         }
-        hint.set_lower(hint.lower().saturating_add(ahead));
-        hint
-    }
-}
-
-impl<B> Shared<B>
-where
-    B: Body + Unpin,
-    B::Error: Into<BoxError>,
-{
-    /// Reads the next frame for this reader, whose position moves on.
-    pub(super) fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-        reader: u64,
-        position: &mut Position,
-        is_wanted: bool,
-    ) -> Poll<Option<Result<Frame<Bytes>, ReplayError>>> {
-        if let Err(error) = self.check(reader, *position) {
-            return Poll::Ready(Some(Err(error)));
-        }
-        match self.recording.next(position) {
-            Some(chunk) => Poll::Ready(Some(Ok(Frame::data(chunk)))),
-            None => self.poll_source(cx, position, is_wanted),
-        }
-    }
-
-    fn poll_source(
-        &mut self,
-        cx: &mut Context<'_>,
-        position: &mut Position,
-        is_wanted: bool,
-    ) -> Poll<Option<Result<Frame<Bytes>, ReplayError>>> {
-        let Some(source) = &mut self.source else {
-            return Poll::Ready(if self.is_failed {
-                Some(Err(ReplayError::not_recorded()))
-            } else {
-                self.trailers
-                    .clone()
-                    .map(|trailers| Ok(Frame::trailers(trailers)))
-            });
-        };
-        let polled = Pin::new(source).poll_frame(cx);
-        self.set_awaiting(polled.is_pending());
-        let Poll::Ready(frame) = polled else {
-            if !self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
-                self.waker = Some(cx.waker().clone());
-            }
-            return Poll::Pending;
-        };
-        Poll::Ready(match frame {
-            None => {
-                self.source = None;
-                None
-            }
-            Some(Err(error)) => {
-                self.source = None;
-                self.is_failed = true;
-                if let Some(attempts) = &self.attempts {
-                    attempts.set_request_failed();
-                }
-                Some(Err(ReplayError::source(error.into())))
-            }
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(mut data) => {
-                    let chunk = data.copy_to_bytes(data.remaining());
-                    self.recording.push(&chunk, is_wanted);
-                    position.advance(&chunk);
-                    Some(Ok(Frame::data(chunk)))
-                }
-                Err(frame) => {
-                    // Trailers are the last frame (RFC 9110 section 6.5).
-                    self.source = None;
-                    self.trailers = frame.into_trailers().ok();
-                    self.trailers
-                        .clone()
-                        .map(|trailers| Ok(Frame::trailers(trailers)))
-                }
-            },
-        })
     }
 }
 
 /// The chunks of a body that were read, in order.
 #[derive(Debug)]
-struct Recording {
+pub(super) struct Recording {
     /// Kept in place, because most bodies come in one chunk.
     first: Option<Bytes>,
     rest: Vec<Bytes>,
@@ -236,7 +90,7 @@ pub(super) struct Position {
 }
 
 impl Recording {
-    fn new(limits: ReplayLimits, announced: u64) -> Self {
+    pub(super) fn new(limits: ReplayLimits, announced: u64) -> Self {
         Self {
             first: None,
             rest: Vec::new(),
@@ -248,7 +102,7 @@ impl Recording {
     }
 
     /// Adds a chunk that was read. Drops the whole recording beyond the limits, and if no reader is left that may need it.
-    fn push(&mut self, chunk: &Bytes, is_wanted: bool) {
+    pub(super) fn push(&mut self, chunk: &Bytes, is_wanted: bool) {
         self.bytes += chunk.len() as u64;
         if self.is_lost {
             return;
@@ -267,12 +121,12 @@ impl Recording {
     }
 
     /// Returns true if a body can be read from `position` on.
-    fn reaches(&self, position: Position) -> bool {
+    pub(super) fn reaches(&self, position: Position) -> bool {
         !self.is_lost || position.bytes == self.bytes
     }
 
     /// Returns the recorded chunk at the position, and moves the position past it.
-    fn next(&self, position: &mut Position) -> Option<Bytes> {
+    pub(super) fn next(&self, position: &mut Position) -> Option<Bytes> {
         let chunk = match position.chunks.checked_sub(1) {
             None => self.first.as_ref()?,
             Some(index) => self.rest.get(index)?,
@@ -282,7 +136,7 @@ impl Recording {
     }
 
     /// Returns the number of bytes recorded from the position on.
-    fn ahead_of(&self, position: Position) -> u64 {
+    pub(super) fn ahead_of(&self, position: Position) -> u64 {
         self.bytes - position.bytes
     }
 
@@ -306,3 +160,65 @@ impl Drop for Recording {
         self.limits.release(self.reserved);
     }
 }
+
+/// The header fields of a request, one after the other in one allocation.
+///
+/// Most are dropped unread: a clone of each name and value would change a counter twice.
+#[derive(Clone)]
+pub(super) struct SavedHead {
+    /// For each field: the lengths of name and value, a byte that is 1 if the value is sensitive, name, value.
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl SavedHead {
+    pub(super) fn new(map: &HeaderMap) -> Self {
+        let mut bytes = Vec::with_capacity(map.len() * TYPICAL_FIELD);
+        for (name, value) in map {
+            bytes.put_u32(name.as_str().len() as u32);
+            bytes.put_u32(value.len() as u32);
+            bytes.put_u8(value.is_sensitive().into());
+            bytes.put_slice(name.as_str().as_bytes());
+            bytes.put_slice(value.as_bytes());
+        }
+        Self {
+            bytes,
+            len: map.len(),
+        }
+    }
+
+    pub(super) fn to_map(&self) -> HeaderMap {
+        let mut map = HeaderMap::with_capacity(self.len);
+        for (name, value) in self.fields() {
+            map.append(name, value);
+        }
+        map
+    }
+
+    /// Returns true if the SDK says that it has sent the request before. Those of OpenAI and Anthropic do.
+    pub(super) fn is_retry_of_client(&self) -> bool {
+        let mut fields = self.fields();
+        let count = fields.find(|(name, _)| name == SDK_RETRY_COUNT);
+        count.is_some_and(|(_, count)| count != "0")
+    }
+
+    fn fields(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let mut rest = Bytes::copy_from_slice(&self.bytes);
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                return None;
+            }
+            let [name_len, value_len] = [(); 2].map(|()| rest.get_u32() as usize);
+            let is_sensitive = rest.get_u8() != 0;
+            let name = HeaderName::from_bytes(&rest.split_to(name_len)).ok()?;
+            let mut value = HeaderValue::from_maybe_shared(rest.split_to(value_len)).ok()?;
+            value.set_sensitive(is_sensitive);
+            Some((name, value))
+        })
+    }
+}
+
+const SDK_RETRY_COUNT: &str = "x-stainless-retry-count";
+
+/// The bytes that a field takes, in requests of SDKs.
+const TYPICAL_FIELD: usize = 64;

@@ -1,22 +1,90 @@
 use std::{
-    fmt,
-    sync::{Arc, Mutex, PoisonError},
+    num::NonZeroU32,
+    sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{Request, Response};
 use http_body::Body;
 use spillover_core::{Attempts, Classify, StatusClassifier};
+use tower::retry::budget::TpsBudget;
+use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{
     ReplayBody, ReplayLimits, ResponseFuture,
-    state::{Policy, RetryState},
+    state::{Policy, RetryState, Template},
 };
 
 /// Sends a refused request to the next backend; see the [module](super).
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct RetryThrottledLayer<C = StatusClassifier> {
+    pub(crate) policy: Policy<C>,
+    limits: ReplayLimits,
+}
+
+impl RetryThrottledLayer {
+    /// Creates the layer. It retries until no backend is left, and keeps bodies within the default limits.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<C> RetryThrottledLayer<C> {
+    /// Bounds the attempts of one request; 1 is the least. Default: as many as there are backends that would take it.
+    ///
+    /// An attempt that sends the request to the same backend once more, because the backend did not process it, does not count.
+    ///
+    /// A hedge counts if a backend was chosen for it, but is not held back by this bound: hedges have their own budget.
+    pub fn max_attempts(mut self, max: u32) -> Self {
+        self.policy.bounds.max_attempts = Some(NonZeroU32::new(max).unwrap_or(NonZeroU32::MIN));
+        self
+    }
+
+    /// Sets how long after the arrival of the request the last attempt may begin. Default: no bound.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.policy.bounds.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets the budget for more attempts of requests that are themselves retries of a client (`x-stainless-retry-count`), so
+    /// that the client's retries and the ones of this layer do not multiply in an outage. Default: none.
+    ///
+    /// Requests that the client sends for the first time take nothing from it. Nothing is deposited, as that would cost each
+    /// request a lock: only the budget's minimum per second counts.
+    pub fn sdk_retry_budget(mut self, budget: TpsBudget) -> Self {
+        self.policy.bounds.sdk_retry_budget = Some(Arc::new(budget));
+        self
+    }
+
+    /// Sets how much of request bodies is kept for another attempt.
+    pub fn replay_limits(self, limits: ReplayLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Decides by `classify` what an answer without an [`Outcome`](spillover_core::Outcome) means.
+    pub fn with_classify<T>(self, classify: T) -> RetryThrottledLayer<T> {
+        let bounds = self.policy.bounds;
+        RetryThrottledLayer {
+            policy: Policy { classify, bounds },
+            limits: self.limits,
+        }
+    }
+}
+
+impl<S: Clone, C: Clone> Layer<S> for RetryThrottledLayer<C> {
+    type Service = RetryThrottled<S, C>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        RetryThrottled::new(inner, self.policy.clone(), self.limits.clone())
+    }
+}
+
+/// Sends a refused request to the next backend; see the [module](super).
 ///
-/// [`RetryThrottledLayer`](super::RetryThrottledLayer) makes it.
+/// [`RetryThrottledLayer`] makes it.
 #[derive(Clone, Debug)]
 pub struct RetryThrottled<S, C = StatusClassifier> {
     inner: S,
@@ -24,15 +92,6 @@ pub struct RetryThrottled<S, C = StatusClassifier> {
     limits: ReplayLimits,
     /// True if the inner service may differ from the template's by now.
     is_changed: bool,
-}
-
-/// The service that attempts after the first are made with.
-///
-/// All requests share it, because few are refused: a clone of the service for each request would change every counter that
-/// clones share.
-pub(super) struct Template<S, C> {
-    pub(super) policy: Policy<C>,
-    service: Mutex<S>,
 }
 
 impl<S: Clone, C> RetryThrottled<S, C> {
@@ -64,21 +123,6 @@ impl<S, C> RetryThrottled<S, C> {
     }
 }
 
-impl<S: Clone, C> Template<S, C> {
-    fn new(service: &S, policy: Policy<C>) -> Arc<Self> {
-        Arc::new(Self {
-            policy,
-            service: Mutex::new(service.clone()),
-        })
-    }
-
-    /// Returns a clone of the service, which is not ready.
-    pub(super) fn service(&self) -> S {
-        let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
-        service.clone()
-    }
-}
-
 impl<S, C, ReqBody, ResBody> Service<Request<ReqBody>> for RetryThrottled<S, C>
 where
     S: Service<Request<ReplayBody<ReqBody>>, Response = Response<ResBody>> + Clone,
@@ -107,13 +151,5 @@ where
         request.extensions_mut().insert(attempts.clone());
         // The ready service makes the first attempt.
         ResponseFuture::new(self.inner.call(request), attempts, Some(state))
-    }
-}
-
-impl<S, C: fmt::Debug> fmt::Debug for Template<S, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Template")
-            .field("policy", &self.policy)
-            .finish_non_exhaustive()
     }
 }

@@ -1,17 +1,19 @@
 //! The decision about another attempt, and what one request needs for it.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
-
-use bytes::{Buf, BufMut, Bytes};
-use http::{
-    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, Version,
+use std::{
+    fmt,
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
+
+use http::{Extensions, Method, Request, Response, Uri, Version};
 use spillover_core::layer::AttemptsProtocol;
 use spillover_core::{Attempts, Classify};
 use tokio::time::Instant;
 use tower::retry::budget::{Budget, TpsBudget};
 
-use super::{ReplayBody, service::Template};
+use super::{ReplayBody, recording::SavedHead};
 use crate::class::class_of;
 
 /// The rules for another attempt.
@@ -29,6 +31,15 @@ pub(crate) struct Bounds {
     /// The number of backends, if it bounds the attempts.
     pub(crate) backends: Option<NonZeroU32>,
     pub(super) sdk_retry_budget: Option<Arc<TpsBudget>>,
+}
+
+/// The service that attempts after the first are made with.
+///
+/// All requests share it, because few are refused: a clone of the service for each request would change every counter that
+/// clones share.
+pub(super) struct Template<S, C> {
+    pub(super) policy: Policy<C>,
+    service: Mutex<S>,
 }
 
 /// The state that one request needs for another attempt.
@@ -138,6 +149,29 @@ impl<S, C, B> RetryState<S, C, B> {
     }
 }
 
+impl<S: Clone, C> Template<S, C> {
+    pub(super) fn new(service: &S, policy: Policy<C>) -> Arc<Self> {
+        Arc::new(Self {
+            policy,
+            service: Mutex::new(service.clone()),
+        })
+    }
+
+    /// Returns a clone of the service, which is not ready.
+    pub(super) fn service(&self) -> S {
+        let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
+        service.clone()
+    }
+}
+
+impl<S, C: fmt::Debug> fmt::Debug for Template<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Template")
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Bounds {
     /// Returns true if no other backend gets the request after the next attempt.
     fn is_last_backend(&self, progress: &Progress) -> bool {
@@ -203,16 +237,6 @@ struct SavedRequest<B> {
     body: ReplayBody<B>,
 }
 
-/// The header fields of a request, one after the other in one allocation.
-///
-/// Most are dropped unread: a clone of each name and value would change a counter twice.
-#[derive(Clone)]
-struct SavedHead {
-    /// For each field: the lengths of name and value, a byte that is 1 if the value is sensitive, name, value.
-    bytes: Vec<u8>,
-    len: usize,
-}
-
 impl<B> SavedRequest<B> {
     fn new(request: &Request<ReplayBody<B>>) -> Self {
         Self {
@@ -250,55 +274,3 @@ impl<B> Clone for SavedRequest<B> {
         }
     }
 }
-
-impl SavedHead {
-    fn new(map: &HeaderMap) -> Self {
-        let mut bytes = Vec::with_capacity(map.len() * TYPICAL_FIELD);
-        for (name, value) in map {
-            bytes.put_u32(name.as_str().len() as u32);
-            bytes.put_u32(value.len() as u32);
-            bytes.put_u8(value.is_sensitive().into());
-            bytes.put_slice(name.as_str().as_bytes());
-            bytes.put_slice(value.as_bytes());
-        }
-        Self {
-            bytes,
-            len: map.len(),
-        }
-    }
-
-    fn to_map(&self) -> HeaderMap {
-        let mut map = HeaderMap::with_capacity(self.len);
-        for (name, value) in self.fields() {
-            map.append(name, value);
-        }
-        map
-    }
-
-    /// Returns true if the SDK says that it has sent the request before. Those of OpenAI and Anthropic do.
-    fn is_retry_of_client(&self) -> bool {
-        let mut fields = self.fields();
-        let count = fields.find(|(name, _)| name == SDK_RETRY_COUNT);
-        count.is_some_and(|(_, count)| count != "0")
-    }
-
-    fn fields(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-        let mut rest = Bytes::copy_from_slice(&self.bytes);
-        std::iter::from_fn(move || {
-            if rest.is_empty() {
-                return None;
-            }
-            let [name_len, value_len] = [(); 2].map(|()| rest.get_u32() as usize);
-            let is_sensitive = rest.get_u8() != 0;
-            let name = HeaderName::from_bytes(&rest.split_to(name_len)).ok()?;
-            let mut value = HeaderValue::from_maybe_shared(rest.split_to(value_len)).ok()?;
-            value.set_sensitive(is_sensitive);
-            Some((name, value))
-        })
-    }
-}
-
-const SDK_RETRY_COUNT: &str = "x-stainless-retry-count";
-
-/// The bytes that a field takes, in requests of SDKs.
-const TYPICAL_FIELD: usize = 64;

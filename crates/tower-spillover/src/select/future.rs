@@ -13,35 +13,39 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
 use super::{
-    Draw, PrioritySelect, ResponseForExhausted,
-    service::{after, is_worth_waiting},
+    Draw, ResponseForExhausted,
+    selector::{Selector, after, begin_attempt, is_worth_waiting},
 };
 use crate::wait::write_wait;
 
 pin_project! {
-    /// The answer of the chosen backend, or that there is none to choose.
+    /// The answer of the chosen backend, or of the layer if there is none to choose.
     pub struct ResponseFuture<S, D, R, T, ReqBody, ResBody>
     where
         S: Service<Request<ReqBody>>,
     {
         #[pin]
-        kind: Kind<S::Future, PrioritySelect<S, D, R, T>, ReqBody, ResBody>,
+        kind: Kind<S, D, R, T, ReqBody, ResBody>,
     }
 }
 
 pin_project! {
     #[project = KindProj]
-    enum Kind<F, Select, ReqBody, ResBody> {
+    enum Kind<S, D, R, T, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
         Attempt {
             #[pin]
-            future: F,
+            future: S::Future,
             selected: Option<Selected>,
             attempts: Attempts,
             // The time that a request waits for a backend at most; `None` if it does not wait.
             bound: Option<Duration>,
         },
+        // Boxed, because few requests wait.
         Wait {
-            wait: Option<Box<Wait<Select, ReqBody>>>,
+            wait: Option<Box<Wait<S, D, R, T, ReqBody>>>,
         },
         Answer {
             response: Option<Response<ResBody>>,
@@ -49,8 +53,10 @@ pin_project! {
     }
 }
 
-struct Wait<Select, ReqBody> {
-    select: Select,
+/// A request that waits for a backend.
+struct Wait<S, D, R, T, ReqBody> {
+    inner: S,
+    selector: Selector<D, R, T>,
     request: Request<ReqBody>,
     attempts: Attempts,
     sleep: Pin<Box<Sleep>>,
@@ -63,18 +69,14 @@ where
     S: Service<Request<ReqBody>>,
 {
     pub(super) fn attempt(
-        future: S::Future,
+        inner: &mut S,
+        request: Request<ReqBody>,
         selected: Selected,
         attempts: Attempts,
         bound: Option<Duration>,
     ) -> Self {
         Self {
-            kind: Kind::Attempt {
-                future,
-                selected: Some(selected),
-                attempts,
-                bound,
-            },
+            kind: Kind::attempt(inner, request, selected, attempts, bound),
         }
     }
 
@@ -87,20 +89,22 @@ where
     }
 
     pub(super) fn wait(
-        select: PrioritySelect<S, D, R, T>,
+        inner: S,
+        selector: Selector<D, R, T>,
         request: Request<ReqBody>,
         attempts: Attempts,
         deadline: Instant,
     ) -> Self {
-        // A number also in JSON, where what `as_millis` returns would be text.
+        // A number also in JSON, where the result of `as_millis` would be text.
         let now = Instant::now();
         let bound_ms = (deadline - now).as_millis() as u64;
         // The client waits as well.
         attempts.begun(now);
         tracing::debug!(bound_ms, "waiting for a backend");
         let wait = Wait {
-            waiter: select.wait(&request, &attempts),
-            select,
+            waiter: selector.wait(&request, &attempts),
+            inner,
+            selector,
             request,
             attempts,
             sleep: Box::pin(sleep_until(deadline)),
@@ -110,6 +114,27 @@ where
             kind: Kind::Wait {
                 wait: Some(Box::new(wait)),
             },
+        }
+    }
+}
+
+impl<S, D, R, T, ReqBody, ResBody> Kind<S, D, R, T, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn attempt(
+        inner: &mut S,
+        mut request: Request<ReqBody>,
+        selected: Selected,
+        attempts: Attempts,
+        bound: Option<Duration>,
+    ) -> Self {
+        begin_attempt(&mut request, &selected, &attempts);
+        Self::Attempt {
+            future: inner.call(request),
+            selected: Some(selected),
+            attempts,
+            bound,
         }
     }
 }
@@ -135,7 +160,7 @@ where
                 } => {
                     let mut result = ready!(future.poll(cx));
                     let selected = selected.take().expect("polled after completion");
-                    note_answer(&mut result, selected, attempts, *bound);
+                    describe_answer(&mut result, selected, attempts, *bound);
                     return Poll::Ready(result);
                 }
                 KindProj::Answer { response } => {
@@ -144,10 +169,10 @@ where
                 KindProj::Wait { wait } => {
                     let waiting = wait.as_mut().expect("polled after completion");
                     ready!(waiting.poll_turn(cx));
-                    let Some(choice) = waiting.look(Instant::now()) else {
+                    let Some(choice) = waiting.select(Instant::now()) else {
                         continue;
                     };
-                    wait.take().expect("it was there").end(choice)
+                    wait.take().expect("the request waits").end(choice)
                 }
             };
             kind.set(next);
@@ -155,11 +180,11 @@ where
     }
 }
 
-impl<S, D, R, T, ReqBody> Wait<PrioritySelect<S, D, R, T>, ReqBody>
+impl<S, D, R, T, ReqBody> Wait<S, D, R, T, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    /// Ready when it is time to look for a backend.
+    /// Ready when it is time to select a backend.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.waiter.poll_called(cx).is_ready() {
             return Poll::Ready(());
@@ -167,8 +192,8 @@ where
         self.sleep.as_mut().poll(cx)
     }
 
-    /// What comes of another choice; `None` when it is to wait on.
-    fn look(&mut self, now: Instant) -> Option<Result<Selected, Exhausted>>
+    /// Selects a backend; `None` if the request is to wait on.
+    fn select(&mut self, now: Instant) -> Option<Result<Selected, Exhausted>>
     where
         D: Draw,
         T: Strategy + Sync,
@@ -181,8 +206,8 @@ where
                 _ => return self.wait_until(self.deadline),
             }
         }
-        let select = &self.select;
-        let closed = match select.select_or_wait(&self.request, &self.attempts, now, is_late) {
+        let (selector, request) = (&self.selector, &self.request);
+        let closed = match selector.select_or_wait(request, &self.attempts, now, is_late) {
             Ok(selected) => return Some(Ok(selected)),
             Err(closed) => closed,
         };
@@ -202,43 +227,40 @@ where
     }
 
     fn end<ResBody>(
-        self,
+        mut self,
         choice: Result<Selected, Exhausted>,
-    ) -> Kind<S::Future, PrioritySelect<S, D, R, T>, ReqBody, ResBody>
+    ) -> Kind<S, D, R, T, ReqBody, ResBody>
     where
         R: ResponseForExhausted<ResBody>,
     {
-        let Self {
-            mut select,
-            request,
-            attempts,
-            waiter,
-            ..
-        } = self;
         match choice {
             Ok(selected) => {
-                // If it is refused, it waits on where it stood.
-                waiter.keep_place(&attempts);
-                waiter.found(&selected, Instant::now());
-                Kind::Attempt {
-                    future: select.attempt(request, &selected, &attempts),
-                    bound: select.bound(),
-                    selected: Some(selected),
-                    attempts,
-                }
+                // If the request is refused, it waits on at its place.
+                self.waiter.keep_place(&self.attempts);
+                self.waiter.found(&selected, Instant::now());
+                let bound = self.selector.bound();
+                Kind::attempt(
+                    &mut self.inner,
+                    self.request,
+                    selected,
+                    self.attempts,
+                    bound,
+                )
             }
             Err(exhausted) => {
-                attempts.set_exhausted(true);
+                let response = self
+                    .selector
+                    .reject(self.request, &self.attempts, exhausted);
                 Kind::Answer {
-                    response: Some(select.reject(request, exhausted)),
+                    response: Some(response),
                 }
             }
         }
     }
 }
 
-/// Adds to an answer who gave it, and, if it is a refusal, whether another backend is left and when the pool opens.
-fn note_answer<ResBody, E>(
+/// Adds to an answer its backend, and to a refusal the time until the pool opens if no other backend is left.
+fn describe_answer<ResBody, E>(
     result: &mut Result<Response<ResBody>, E>,
     selected: Selected,
     attempts: &Attempts,

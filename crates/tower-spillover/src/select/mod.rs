@@ -131,6 +131,7 @@ mod draw;
 mod exhausted;
 mod future;
 mod layer;
+mod selector;
 mod service;
 #[cfg(test)]
 mod tests;

@@ -20,16 +20,16 @@ impl<C, D, R, T, F> fmt::Display for SpilloverLayer<C, D, R, T, F> {
             writeln!(
                 f,
                 "Hedge             a second attempt after {:?}",
-                hedge.delay
+                hedge.settings.delay
             )?;
         }
 
         write!(f, "PrioritySelect    ")?;
-        for (i, backend) in self.select.pool.backends().enumerate() {
+        for (i, backend) in self.select.selector.pool.backends().enumerate() {
             let comma = if i > 0 { ", " } else { "" };
             write!(f, "{comma}{} ({})", backend.label(), backend.priority())?;
         }
-        let when_exhausted = self.select.when_exhausted;
+        let when_exhausted = self.select.selector.when_exhausted;
         writeln!(f, "; when all are closed: {when_exhausted:?}")?;
 
         let limits = self.peek.streams.limits;

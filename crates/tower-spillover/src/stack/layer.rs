@@ -130,7 +130,7 @@ where
 
     fn layer(&self, inner: S) -> Self::Service {
         let tracker = self.tracker.layer(self.peek.read_refusals().layer(inner));
-        let response = self.select.response.clone();
+        let response = self.select.selector.response.clone();
         let select = self
             .select
             .clone()
@@ -138,8 +138,8 @@ where
         let select = select.layer(RewriteRequestLayer::new().layer(tracker));
         let mut retry = self.retry.clone();
         // A request that waits may ask a backend again.
-        if !matches!(self.select.when_exhausted, WhenExhausted::Wait(_)) {
-            let backends = u32::try_from(self.select.pool.backends().len()).ok();
+        if !matches!(self.select.selector.when_exhausted, WhenExhausted::Wait(_)) {
+            let backends = u32::try_from(self.select.selector.pool.backends().len()).ok();
             retry.policy.bounds.backends = backends.and_then(NonZeroU32::new);
         }
         let hedge = option_layer(self.hedge.clone()).layer(select);

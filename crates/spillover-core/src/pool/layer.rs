@@ -3,16 +3,24 @@
 //! Import the traits to write a layer that takes part in the protocol. For example, an HTTP client that gives an attempt up in
 //! time for another backend asks [`SelectedProtocol::may_move_on`]. Users of the layers need none of it.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::Ordering::{Acquire, Relaxed, Release},
+    time::Duration,
+};
 
 use spillover_hint::Dimension;
 use tokio::time::Instant;
 
+use super::{
+    Opening, Recorded,
+    attempts::{Attempts, EXHAUSTED, LAST, bit_of},
+    selected::Selected,
+};
 pub use crate::late::LateReport;
-use crate::{Attempts, Class, Opening, Outcome, Recorded, pool::Sealed};
+use crate::{Class, Outcome};
 
 /// The methods of [`Attempts`] for layers.
-pub trait AttemptsProtocol: Sealed {
+pub trait AttemptsProtocol: sealed::Sealed {
     /// Records that the backend with this index refused because of a limit. A request that waits for a backend to open may ask
     /// it again ([`Query::again`](crate::Query::again)).
     fn mark_limited(&self, index: usize);
@@ -75,8 +83,8 @@ pub trait AttemptsProtocol: Sealed {
     fn is_body_held(&self) -> bool;
 }
 
-/// The methods of [`Selected`](crate::Selected) for layers.
-pub trait SelectedProtocol: Sealed {
+/// The methods of [`Selected`] for layers.
+pub trait SelectedProtocol: sealed::Sealed {
     /// Returns true if a backend that is none of those tried would take the request now.
     #[must_use]
     fn has_candidate(&self, attempts: &Attempts, now: Instant) -> bool;
@@ -119,4 +127,140 @@ pub trait SelectedProtocol: Sealed {
     /// Counts an answer that broke off, or reported an error, after its beginning had been passed on. Later calls for the same
     /// attempt count nothing.
     fn record_broken(&self);
+}
+
+impl sealed::Sealed for Attempts {}
+
+impl AttemptsProtocol for Attempts {
+    fn mark_limited(&self, index: usize) {
+        if let Some(word) = self.waiting().limited.get(index / 64) {
+            word.fetch_or(1 << (index % 64), Relaxed);
+        }
+    }
+
+    fn wait_deadline(&self, deadline: Instant) -> Instant {
+        *self.waiting().deadline.get_or_init(|| deadline)
+    }
+
+    fn begun(&self, now: Instant) -> Instant {
+        *self.shared.begun.get_or_init(|| now)
+    }
+
+    fn set_head(&self) {
+        self.shared.has_head.store(true, Relaxed);
+    }
+
+    fn has_head(&self) -> bool {
+        self.shared.has_head.load(Relaxed)
+    }
+
+    fn set_answered(&self) {
+        self.shared.is_answered.store(true, Relaxed);
+    }
+
+    fn is_answered(&self) -> bool {
+        self.shared.is_answered.load(Relaxed)
+    }
+
+    fn record_refusal(&self, class: Class) {
+        self.shared.refusals.fetch_or(bit_of(class), Relaxed);
+    }
+
+    fn set_exhausted(&self, is_exhausted: bool) {
+        let end = &self.shared.end;
+        match is_exhausted {
+            true => end.fetch_or(EXHAUSTED, Release),
+            false => end.fetch_and(!EXHAUSTED, Release),
+        };
+    }
+
+    fn set_last(&self) {
+        self.shared.end.fetch_or(LAST, Release);
+    }
+
+    fn is_last(&self) -> bool {
+        self.shared.end.load(Acquire) & LAST != 0
+    }
+
+    fn may_try_again(&self) -> bool {
+        !self.is_last() && !self.is_request_failed() && !self.is_body_held()
+    }
+
+    fn set_request_failed(&self) {
+        self.shared.request_failed.store(true, Release);
+    }
+
+    fn set_awaiting_body(&self, is_awaiting: bool) {
+        self.shared.awaiting_body.store(is_awaiting, Release);
+    }
+
+    fn is_awaiting_body(&self) -> bool {
+        self.shared.awaiting_body.load(Acquire)
+    }
+
+    fn set_body_held(&self, is_held: bool) {
+        self.shared.body_held.store(is_held, Release);
+    }
+
+    fn is_body_held(&self) -> bool {
+        self.shared.body_held.load(Acquire)
+    }
+}
+
+impl sealed::Sealed for Selected {}
+
+impl SelectedProtocol for Selected {
+    fn has_candidate(&self, attempts: &Attempts, now: Instant) -> bool {
+        self.pool()
+            .has_candidate(&self.query().attempts(attempts), now)
+    }
+
+    fn may_move_on(&self, attempts: &Attempts, now: Instant) -> bool {
+        attempts.may_try_again() && self.has_candidate(attempts, now)
+    }
+
+    fn has_open_candidate(&self, attempts: &Attempts, now: Instant) -> bool {
+        let query = self.query().attempts(attempts).open_only();
+        self.pool().has_candidate(&query, now)
+    }
+
+    fn latency(&self, now: Instant) -> Option<Duration> {
+        self.state()
+            .latency_at(self.inner.claim, self.pool().tick(now))
+    }
+
+    fn opening(&self, attempts: &Attempts, now: Instant) -> Option<Opening> {
+        self.pool()
+            .opening(&self.query().attempts(attempts).again(), now)
+    }
+
+    fn has_obeyed(&self, now: Instant) -> bool {
+        self.state()
+            .has_obeyed(self.inner.claim, self.pool().tick(now))
+    }
+
+    fn is_limit_due(&self, now: Instant) -> bool {
+        self.state().is_limit_due(self.pool().tick(now))
+    }
+
+    fn record_limit(&self, dimension: Dimension, limit: u64) -> Option<u64> {
+        self.state()
+            .record_limit(self.inner.claim, dimension, limit)
+    }
+
+    fn amend(&self, outcome: &Outcome, now: Instant) -> Recorded {
+        self.state()
+            .amend(self.inner.claim, outcome, self.pool().tick(now))
+    }
+
+    fn record_broken(&self) {
+        if !self.inner.is_broken.swap(true, Relaxed) {
+            self.state().record_broken();
+        }
+    }
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "only this crate implements it")]
+    pub trait Sealed {}
 }
