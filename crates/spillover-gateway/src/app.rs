@@ -1,4 +1,4 @@
-//! The whole stack on one screen.
+//! The stack of the gateway on one screen.
 
 use std::{convert::Infallible, fmt, io, sync::Arc, time::Duration};
 
@@ -29,22 +29,22 @@ use crate::{
     upstream::Upstream,
 };
 
-/// What the stack is set up with, for one pool.
+/// Settings of an [`App`] with a single pool.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The backends.
     pub pool: Pool,
-    /// How long an attempt may take to its response head.
+    /// Longest time from the start of an attempt to its response head.
     pub http_timeout: Duration,
-    /// What becomes of a request that finds every backend throttled.
+    /// Handling of a request that finds every backend closed.
     pub when_exhausted: WhenExhausted,
-    /// Whether responses name the URL of their backend.
+    /// True when responses have the URL of their backend in `x-openai-backendurl`.
     pub expose_backend_url: bool,
 }
 
-/// The gateway. Clones are one.
+/// The gateway. Clones share their state.
 ///
-/// Each thread may have a service of its own: they share what is known of the backends, and no connection.
+/// Each thread has a service of its own. The services share the state of the backends, but no connections.
 #[derive(Clone)]
 pub struct App {
     sites: Arc<watch::Sender<Arc<Site>>>,
@@ -52,7 +52,7 @@ pub struct App {
 }
 
 impl App {
-    /// Sets it up.
+    /// Creates a gateway with a single pool.
     pub fn new(settings: Settings) -> Self {
         let mut config = PoolConfig::new("default", settings.pool.backends().cloned());
         config.timeouts.response_head = settings.http_timeout;
@@ -61,7 +61,11 @@ impl App {
         Self::of(Site::of_pool(config, settings.pool))
     }
 
-    /// Sets it up by a configuration.
+    /// Creates the gateway of a configuration.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if certificates or identity settings cannot be read.
     pub(crate) fn from_config(config: &Config) -> io::Result<Self> {
         Ok(Self::of(Site::new(config, None)?))
     }
@@ -73,7 +77,7 @@ impl App {
         }
     }
 
-    /// Says that it is not ready while who serves it is on the way out.
+    /// Reports "not ready" while the server shuts down.
     #[must_use]
     pub fn with_phases(self, phases: Phases) -> Self {
         Self {
@@ -82,30 +86,34 @@ impl App {
         }
     }
 
-    /// What it would serve by with another configuration. What is known of backends that stay is kept, and their connections
-    /// are. It reads files.
+    /// Builds the runtime of another configuration, without using it yet. Backends that stay keep their state and
+    /// connections. Reads files, so call this on a thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if certificates or identity settings cannot be read.
     pub(crate) fn prepare(&self, config: &Config) -> io::Result<Site> {
         Site::new(config, Some(&self.site()))
     }
 
-    /// Serves by this from the next request on.
-    pub(crate) fn serve_by(&self, site: Site) {
+    /// Makes a configuration the active one, from the next request on.
+    pub(crate) fn apply(&self, site: Site) {
         self.sites.send_replace(Arc::new(site));
     }
 
-    /// What it serves by now.
+    /// Returns the active configuration.
     pub(crate) fn site(&self) -> Arc<Site> {
         self.sites.borrow().clone()
     }
 
-    /// Whether it is ready.
+    /// Returns the readiness check.
     pub(crate) fn health(&self) -> Health {
         Health::new(self.sites.subscribe(), self.phases.clone())
     }
 
-    /// The gateway as a service, over connections that `connector` makes. It needs the runtime that it is made in.
+    /// Returns the gateway as a service over the connections of `connector`. Runs on the runtime it is created in.
     ///
-    /// The connector is asked for a URI of scheme `wss` where a WebSocket goes over TLS: it may not speak HTTP/2 there.
+    /// For a WebSocket over TLS the connector gets a URI with the scheme `wss`. Such a connection must not speak HTTP/2.
     pub fn over<C, B>(&self, connector: C) -> impl Gateway<B> + use<C, B>
     where
         C: Connect + Clone + Send + Sync + 'static,
@@ -114,7 +122,7 @@ impl App {
         self.service(move |_, _| connector.clone())
     }
 
-    /// The gateway as a service, over connections of its own.
+    /// Returns the gateway as a service over its own connections.
     pub(crate) fn over_tcp<B>(&self) -> impl Gateway<B> + use<B>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
@@ -161,7 +169,7 @@ impl fmt::Debug for App {
     }
 }
 
-/// What the gateway is to a server.
+/// The bounds that a server has on the gateway's service.
 pub trait Gateway<B>:
     Service<Request<B>, Response = Response<Self::Body>, Error = Infallible, Future: Send + 'static>
     + Clone
@@ -170,7 +178,7 @@ pub trait Gateway<B>:
     + Unpin
     + 'static
 {
-    /// Of its responses.
+    /// Body of the responses.
     type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static;
 }
 

@@ -1,4 +1,4 @@
-//! What the gateway answers itself, before any backend is asked.
+//! Endpoints that the gateway answers itself, such as `/healthz`.
 
 use std::{
     convert::Infallible,
@@ -16,7 +16,7 @@ use crate::{
     health::Health,
 };
 
-/// Says that the gateway is up, and whether it is ready, and refuses what is not proxied; the rest goes to the proxy.
+/// Answers `/healthz`, `/readyz` and `GET /`, refuses CONNECT and TRACE, and passes other requests to the proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct Front<S> {
     proxy: S,
@@ -69,7 +69,7 @@ fn own_answer<ReqBody, ResBody: From<Bytes>>(
             Ok(()) => text(StatusCode::OK, "ready\n"),
             Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
         }),
-        // No API has anything there, and platforms probe it: none of a backend's requests shall be spent on that.
+        // Platforms probe this path, and no LLM API uses it. A probe must not use up a request of a backend.
         "/" if matches!(*request.method(), Method::GET | Method::HEAD) => {
             Some(text(StatusCode::OK, "spillover\n"))
         }

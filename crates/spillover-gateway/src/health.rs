@@ -1,4 +1,4 @@
-//! Whether the gateway is ready for requests.
+//! Readiness of the gateway.
 
 use std::{fmt, sync::Arc};
 
@@ -7,7 +7,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{serve::Phases, site::Site};
 
-/// Tells whether the gateway is ready. Clones tell the same.
+/// The readiness check. Clones share their state.
 #[derive(Clone, Debug)]
 pub(crate) struct Health {
     sites: watch::Receiver<Arc<Site>>,
@@ -15,14 +15,19 @@ pub(crate) struct Health {
 }
 
 impl Health {
-    /// Of a gateway that goes by the newest of these sites, and is served by who is in these phases.
+    /// Creates the readiness check for the given configuration watch and shutdown phases.
     pub(crate) fn new(sites: watch::Receiver<Arc<Site>>, phases: Option<Phases>) -> Self {
         Self { sites, phases }
     }
 
-    /// Whether requests may come: unless the gateway is on its way out, or there is a pool of which no backend was ever usable.
-    /// That others are throttled, or failed after they had served, is no reason to send requests elsewhere: another instance
-    /// has the same backends.
+    /// Checks that the gateway should get requests.
+    ///
+    /// Backends that are throttled, or that failed after they had served, do not matter: other instances have the same
+    /// backends.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if the gateway is shutting down, or if no backend of a pool was ever usable.
     pub(crate) fn readiness(&self, now: Instant) -> Result<(), NotReady> {
         if self
             .phases
@@ -53,7 +58,7 @@ fn usable(site: &Site, now: Instant) -> Result<(), NotReady> {
     Ok(())
 }
 
-/// Why no requests shall come.
+/// The reason why the gateway should not get requests.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotReady {
     Stopping,
@@ -100,7 +105,7 @@ mod tests {
     }
 
     impl Subject {
-        /// The next backend in turn goes this way.
+        /// Reports this outcome for the next backend.
         fn record(&self, outcome: &Outcome, now: Instant) {
             let selected = self.pool.select(&Query::new(), now, 0);
             selected.unwrap().record(outcome, now);
@@ -108,7 +113,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_gateway_is_ready_until_every_backend_has_failed_from_the_start() {
+    async fn gateway_is_not_ready_when_every_backend_has_failed_from_the_start() {
         let now = Instant::now();
         let subject = subject(&["a", "b"]);
         let failing = Outcome::failing(Duration::from_secs(10));
@@ -124,7 +129,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_has_served_or_throttled_was_usable() {
+    async fn backend_that_has_served_or_throttled_counts_as_usable() {
         let now = Instant::now();
         for first in [
             Outcome::success(),

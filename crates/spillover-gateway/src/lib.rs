@@ -1,8 +1,10 @@
 //! One endpoint in front of several rate-limited LLM backends.
 //!
-//! The binary `spillover` reads its [`config`] and serves: every request goes to the best backend that will take it now,
-//! and to the next one the instant that one throttles or fails. [`main`] is all of it; [`App`] is the service alone, for who
-//! has connections of another kind; the modules show how the layers of `tower-spillover` become a gateway.
+//! The binary `spillover` reads its [`config`] and serves: each request goes to the best backend that will take it now, and
+//! to the next one the instant that one throttles or fails.
+//!
+//! * [`main`] runs the whole program.
+//! * [`App`] is the gateway as a Tower service, e.g. for connections of another kind.
 
 mod access_log;
 mod admin;

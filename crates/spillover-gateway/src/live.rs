@@ -1,4 +1,4 @@
-//! A service that goes by the newest site.
+//! A service that follows the active configuration.
 
 #[cfg(test)]
 mod tests;
@@ -14,13 +14,13 @@ use tower::Service;
 
 use crate::site::Site;
 
-/// Serves by the site of the moment when a request comes. What is under way keeps the site that it came to.
+/// Serves each request with the configuration that is active on its arrival. Requests in flight keep theirs.
 ///
-/// Clones have one maker, which is asked once for each site.
+/// Clones share the function that builds the service, which runs once for each configuration.
 pub(crate) struct Live<M, S> {
     sites: watch::Receiver<Arc<Site>>,
     maker: Arc<Maker<M, S>>,
-    /// `None` before the first request: who only waits for one keeps no site that nobody else goes by any more.
+    /// `None` before the first request, so that an idle clone does not keep an old configuration in memory.
     service: Option<S>,
 }
 
@@ -47,7 +47,7 @@ where
         }
     }
 
-    /// The service of the newest site.
+    /// Returns the service of the active configuration.
     #[cold]
     fn renew(&mut self) -> &mut S {
         let site = self.sites.borrow_and_update().clone();
@@ -73,7 +73,8 @@ where
     type Future = S::Future;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        // Here and not in `call`: it is the new service that must be ready then. Without a sender there is nothing new.
+        // Switches here and not in `call`, because the new service must be polled ready. The configuration stays as it is
+        // when the sender is gone.
         let is_changed = self.sites.has_changed().unwrap_or(false);
         let service = match &mut self.service {
             Some(service) if !is_changed => service,

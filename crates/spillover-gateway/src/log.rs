@@ -9,12 +9,12 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::LogFormat;
 
-/// Sends events to standard error. `RUST_LOG` filters them; the default is `info`. Set to nothing it counts as not set, and would
-/// else hide nearly all of them.
+/// Writes events to standard error. `RUST_LOG` filters them, default `info`. An empty `RUST_LOG` counts as not set:
+/// the filter would drop everything below `error`.
 pub(crate) fn init(format: LogFormat) {
     let set = env::var(EnvFilter::DEFAULT_ENV).ok();
     let set = set.filter(|set| !set.trim().is_empty());
-    // That it can be read was checked.
+    // The configuration has checked that the filter can be parsed.
     let filter = EnvFilter::new(set.as_deref().unwrap_or(DEFAULT));
     let builder = fmt()
         .with_env_filter(filter)
@@ -28,5 +28,5 @@ pub(crate) fn init(format: LogFormat) {
     }
 }
 
-/// The Azure crates tell in prose what the gateway's own events tell.
+/// Mutes the Azure crates: the gateway logs the same events with fields.
 const DEFAULT: &str = "info,azure_identity=warn,typespec_client_core=warn";

@@ -1,6 +1,6 @@
 //! The gateway.
 
-/// Requests are many small allocations, each of which is soon freed.
+/// Allocates faster than the system allocator: a request makes many small, short-lived allocations.
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

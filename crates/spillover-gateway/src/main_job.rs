@@ -1,4 +1,4 @@
-//! From the command line to the exit code.
+//! The program, from its command line to its exit code.
 
 use std::{fmt, io, process::ExitCode, sync::Arc, time::Duration};
 
@@ -25,9 +25,9 @@ use crate::{
     tls::{Acceptor, TlsError},
 };
 
-/// Runs the gateway.
+/// Runs the program of the command line.
 ///
-/// Exit codes: 0 when it was told to stop, 1 when it cannot go on, 2 when the configuration is bad.
+/// Exit codes: 0 after a shutdown by signal or the end of a command, 1 after an error, 2 for a bad configuration.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match one_thread() {
@@ -73,7 +73,7 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli, config: Config, files: ReadFiles) -> Result<(), Stop> {
-    // Before anything else: a signal that comes while the gateway starts must not be lost, nor end it that is not for that.
+    // Installs the signal handlers first. A SIGTERM during the start must not be lost, and a SIGHUP must not end the process.
     let mut signals = Signals::new()?;
     let hang_up = HangUp::new()?;
     announce(&config);
@@ -101,7 +101,7 @@ async fn run(cli: Cli, config: Config, files: ReadFiles) -> Result<(), Stop> {
         ));
     }
     if let Some(tokens) = app.site().tokens() {
-        // Without one, the backends that need it are passed over until it comes; the log says so.
+        // A missing token is logged. Backends that need it are skipped until there is one.
         let _ = tokens.first(FIRST_TOKEN_WITHIN).await;
     }
     let in_service = InService {
@@ -115,7 +115,7 @@ async fn run(cli: Cli, config: Config, files: ReadFiles) -> Result<(), Stop> {
     Ok(server.run(service, async || signals.next().await).await?)
 }
 
-/// Why the gateway cannot go on.
+/// The error that ends the program.
 enum Stop {
     Config(StartError),
     Other(io::Error),
@@ -142,20 +142,20 @@ async fn bind(listen: &ListenAddr) -> io::Result<TcpListener> {
     })
 }
 
-/// What goes by the configuration.
+/// The parts of the gateway that a reload changes.
 struct InService {
     cli: Cli,
     app: App,
     acceptors: Vec<Arc<Acceptor>>,
-    /// What was set when the gateway started: some of it stays.
+    /// Configuration of the start. Some of its keys need a restart to change.
     started: Config,
 }
 
-/// A configuration that is good, with all that it takes.
+/// A valid configuration, with everything that is built from it.
 struct Ready {
     config: Config,
     site: Site,
-    /// Of the acceptors, in their order.
+    /// TLS settings of each acceptor, in their order.
     tls: Vec<Option<ServerConfig>>,
 }
 
@@ -166,7 +166,7 @@ impl Source for InService {
         let config = Config::read(&self.cli, files).map_err(|error| error.to_string())?;
         let of_acceptor = |acceptor: &Arc<Acceptor>| {
             let mut listeners = config.listeners.iter();
-            // Files that it names no more may be gone. What it names instead counts when the gateway is started again.
+            // Files that the configuration no longer names may be gone. New files take effect after a restart.
             let is_meant =
                 listeners.any(|listener| listener.tls.as_ref() == Some(acceptor.files()));
             is_meant.then(|| acceptor.read()).transpose()
@@ -178,13 +178,13 @@ impl Source for InService {
         Ok(Ready { config, site, tls })
     }
 
-    fn serve_by(&self, Ready { config, site, tls }: Ready) {
+    fn apply(&self, Ready { config, site, tls }: Ready) {
         for (acceptor, tls) in self.acceptors.iter().zip(tls) {
             if let Some(tls) = tls {
-                acceptor.serve_by(tls);
+                acceptor.apply(tls);
             }
         }
-        self.app.serve_by(site);
+        self.app.apply(site);
         announce(&config);
         for key in self.started.needs_restart(&config) {
             tracing::warn!(
@@ -195,7 +195,7 @@ impl Source for InService {
     }
 }
 
-/// Says what the gateway goes by.
+/// Logs the backends, and warnings about the configuration.
 fn announce(config: &Config) {
     let why = if config.has_file {
         "ignored: the backends are those of the file"
@@ -227,7 +227,7 @@ fn announce(config: &Config) {
     }
 }
 
-/// The field that the backend's own credential is in.
+/// Returns the name of the header field that has the backend's own credential.
 fn own_field(backend: &Backend) -> &str {
     let field = backend
         .credential()
@@ -241,8 +241,7 @@ fn refuse(error: &impl fmt::Display) -> ExitCode {
 }
 
 fn fail(error: &io::Error) -> ExitCode {
-    // Half an identity in the environment comes to light when the gateway wants to be somebody, what is in a file when it is
-    // needed.
+    // An incomplete identity and a bad certificate file are bad configuration, but show only when they are used.
     let is_configuration = error
         .get_ref()
         .is_some_and(|cause| cause.is::<Unusable>() || cause.is::<TlsError>());
@@ -254,5 +253,5 @@ fn fail(error: &io::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// A gateway that starts beside its identity endpoint shall not refuse its first requests for that.
+/// Longest wait for the first token at the start, for an identity endpoint that starts at the same time as the gateway.
 const FIRST_TOKEN_WITHIN: Duration = Duration::from_secs(5);

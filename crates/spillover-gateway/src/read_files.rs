@@ -1,4 +1,4 @@
-//! What files held when they were read.
+//! Files that were read, and whether they have changed since.
 
 use std::{
     collections::BTreeMap,
@@ -9,12 +9,17 @@ use std::{
     sync::LazyLock,
 };
 
-/// Files that were read, and a hash of what was in each: equal when that is, whatever their times and links say.
+/// Paths of files that were read, each with a hash of its contents. Two values are equal when paths and contents are;
+/// modification times and links do not count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ReadFiles(BTreeMap<PathBuf, Option<u64>>);
 
 impl ReadFiles {
-    /// What is in a file. It is noted, and so is that nothing can be read.
+    /// Reads a file, and records its hash. A file that cannot be read is recorded as such.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be read or has more than 8 MiB.
     pub(crate) fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         let content = File::open(path).and_then(|file| {
             let is_regular = file.metadata()?.is_file();
@@ -24,7 +29,7 @@ impl ReadFiles {
             Ok((content, true)) => Some(hash(content)),
             _ => None,
         };
-        // If it is read twice, and was another in between, it has to be read again.
+        // Keeps the first hash. A file that changes between two reads then differs from the record and is read again.
         self.0.entry(path.to_owned()).or_insert(noted);
         let (content, _) = content?;
         if content.len() as u64 > MOST_BYTES {
@@ -33,9 +38,13 @@ impl ReadFiles {
         Ok(content)
     }
 
-    /// The same files, as they are now.
+    /// Returns the same paths with the contents of now.
     pub(crate) fn now(&self) -> Self {
-        Self(self.paths().map(|path| (path.into(), look(path))).collect())
+        Self(
+            self.paths()
+                .map(|path| (path.into(), hash_file(path)))
+                .collect(),
+        )
     }
 
     pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
@@ -47,13 +56,13 @@ impl ReadFiles {
     }
 }
 
-/// Why a file is not taken.
+/// Returns the error for a file of more than 8 MiB.
 pub(crate) fn too_long() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "it is too long")
 }
 
-/// Pipes are read once: a second time there would be nothing in them, or nobody who writes.
-fn look(path: &Path) -> Option<u64> {
+/// Hashes a regular file. A pipe is not read a second time: it would be empty, or have no writer.
+fn hash_file(path: &Path) -> Option<u64> {
     if !fs::metadata(path).ok()?.is_file() {
         return None;
     }
@@ -66,11 +75,11 @@ fn content(file: File) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Under a key of this process: of secrets, nothing is kept that would help to guess them.
+/// Hashes with a random key of this process, so that the hash of a secret does not help to guess it.
 fn hash(content: &[u8]) -> u64 {
     static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     KEY.hash_one(content)
 }
 
-/// More than any configuration, certificate or secret has.
+/// Greatest size of a file, in bytes. Configurations, certificates and secrets are smaller.
 const MOST_BYTES: u64 = 8 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! Sends each request to its pool.
+//! Routes each request to its pool.
 
 use std::{
     convert::Infallible,
@@ -31,7 +31,7 @@ pub(crate) struct Router<S> {
 }
 
 impl<S> Router<S> {
-    /// `stack` makes the one of a pool.
+    /// Creates a router with the stacks that `stack` returns for each pool.
     pub(crate) fn new(site: Arc<Site>, stack: impl Fn(&Arc<PoolSite>) -> S) -> Self {
         Self {
             stacks: site.pools().iter().map(stack).map(Mutex::new).collect(),
@@ -50,7 +50,7 @@ where
     type Future = ResponseFuture<S::Future, ResBody>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Which stack must be is known from the request only.
+        // Only the request tells which stack has to be ready.
         Poll::Ready(Ok(()))
     }
 
@@ -136,7 +136,7 @@ mod tests {
         site::{PoolConfig, Route},
     };
 
-    /// A site whose only pool, `chat`, takes the deployments that begin with `gpt`.
+    /// Returns a configuration with one pool, `chat`, for the deployments that match `gpt*`.
     fn site() -> Arc<Site> {
         let backend = Backend::builder("b").url("https://upstream.example");
         let backend = backend.build().unwrap();
@@ -158,7 +158,7 @@ mod tests {
         })
     }
 
-    /// What is found in this body.
+    /// Returns the fields that the model layer extracts from a body.
     fn found(body: &'static str) -> Found {
         let (send, found) = std::sync::mpsc::channel();
         let inner: Probe<_, Full<Bytes>, Infallible> = Probe::new(move |request: Request<_>| {
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_goes_to_its_pool_or_is_told_that_there_is_none() {
+    async fn request_goes_to_its_pool_or_gets_404() {
         let send = |path: &str| router().oneshot(Request::post(path).body(()).unwrap());
         let Ok(response) = send("/openai/deployments/gpt-4o/chat/completions").await;
         assert_eq!(text(response).await, (200, "chat".to_owned()));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_key_opens_its_pools_only() {
+    async fn key_may_use_its_own_pools_only() {
         let key = |pool: &str| crate::clients::ClientKey {
             name: pool.into(),
             sha256: Sha256::digest(pool).into(),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_target_that_a_backend_may_take_for_another_pools_gets_nowhere() {
+    async fn target_that_could_be_read_for_another_pool_is_refused() {
         let send = |method: &str, target: &str| {
             let found = found(r#"{"model":"gpt-4o"}"#);
             let request = Request::builder().method(method).uri(target);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_query_names_the_model_of_what_has_no_body() {
+    async fn model_of_a_request_without_body_is_in_the_query() {
         for (method, target, expected) in [
             ("GET", "/v1/realtime?model=gpt-realtime", 200),
             ("GET", "/v1/realtime?model=o3", 404),

@@ -259,3 +259,18 @@ async fn policy_is_imported_as_before() {
     let exit = gateway!().args(["import", &path]).run().await;
     assert_golden("import.txt", &shown(&exit, &files));
 }
+
+#[tokio::test]
+async fn health_of_a_gateway_is_told_as_before() {
+    let mut golden = Golden::new("health.txt");
+    let gateway = gateway!().backend("only", 1, "http://127.0.0.1:9");
+    let gateway = gateway.start().await;
+    for address in [gateway.address().to_string(), "127.0.0.1:9".to_owned()] {
+        let health = gateway!().args(["health", &address]);
+        golden.add(
+            "spillover health",
+            &mask(&run(health).await, &["127.0.0.1:"]),
+        );
+    }
+    golden.assert();
+}

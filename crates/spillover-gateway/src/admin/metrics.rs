@@ -8,11 +8,11 @@ use tokio::time::Instant;
 
 use super::Admin;
 
-/// Of the text format of `OpenMetrics`, which Prometheus reads
+/// Media type of the `OpenMetrics` text format, which Prometheus reads
 /// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The state of the moment. Nothing is counted for it on the path of requests that is not counted anyway.
+/// Collects the metrics when they are asked for, from counters that the layers keep anyway.
 pub(super) fn encode(admin: &Admin, now: Instant) -> String {
     let families = Families::default();
     for pool in admin.app.site().pools() {

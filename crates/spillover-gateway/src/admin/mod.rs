@@ -1,4 +1,4 @@
-//! What operators are told: whether the gateway is up, whether it is ready, and how its backends are.
+//! The admin listener: liveness, readiness, status and metrics for operators.
 
 mod metrics;
 mod status;
@@ -19,7 +19,7 @@ use tokio::{net::TcpListener, time::Instant};
 use self::status::Status;
 use crate::{app::App, reload::ReloadStatus};
 
-/// What there is to tell of.
+/// The parts of the gateway that the admin listener reports on.
 #[derive(Clone, Debug)]
 pub(crate) struct Admin {
     pub(crate) app: App,
@@ -27,7 +27,7 @@ pub(crate) struct Admin {
     pub(crate) started: Instant,
 }
 
-/// Answers until it is dropped.
+/// Serves the admin endpoints until the future is dropped.
 pub(crate) async fn serve(listener: TcpListener, admin: Admin) -> io::Result<()> {
     axum::serve(listener, router(admin)).await
 }

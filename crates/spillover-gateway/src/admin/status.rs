@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::Admin;
 use crate::{clients::Snapshot, entra, site::PoolSite};
 
-/// How the gateway is, in JSON.
+/// The JSON object of `/status`.
 #[derive(Debug, Serialize)]
 pub(super) struct Status {
     version: &'static str,
@@ -21,10 +21,10 @@ pub(super) struct Status {
 
 #[derive(Debug, Serialize)]
 struct Configuration {
-    /// 1 for the one that the gateway started with.
+    /// Number of the configuration; 1 is the one that the gateway started with.
     generation: u64,
     age_seconds: u64,
-    /// Why a newer one is not in service.
+    /// The error of a newer configuration that was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<Refused>,
 }
@@ -41,7 +41,7 @@ struct Pool {
     backends: Vec<Backend>,
 }
 
-/// The token of Entra ID.
+/// State of the token of Entra ID.
 #[derive(Debug, Serialize)]
 struct Entra {
     source: Option<&'static str>,
@@ -52,7 +52,7 @@ struct Entra {
 
 #[derive(Debug, Serialize)]
 struct Clients {
-    /// Requests without a key that is known.
+    /// Number of requests with no key or an unknown one.
     unauthorized: u64,
     keys: Vec<ClientKey>,
 }
@@ -76,11 +76,11 @@ struct Backend {
     closed_for_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Cause>,
-    /// Deployments, models and clients for which it is.
+    /// Number of scopes (deployment, model or client) for which the backend is throttled.
     throttled_scopes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     longest_throttle: Option<Throttle>,
-    /// The number of scopes for which the backend is suspect.
+    /// Number of scopes for which the backend is suspect.
     suspect_scopes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     longest_silence: Option<Silence>,
@@ -90,26 +90,26 @@ struct Backend {
     attempts: Attempts,
 }
 
-/// Of these, the one that ends last.
+/// The throttle that ends last.
 #[derive(Debug, Serialize)]
 struct Throttle {
     for_ms: u64,
     cause: Cause,
 }
 
-/// The longest silence of the suspect scopes.
+/// The longest silence among the suspect scopes.
 #[derive(Debug, Serialize)]
 struct Silence {
-    /// Attempts that were given up one after the other.
+    /// Number of consecutive attempts that were given up.
     cancelled: u32,
     for_ms: u64,
 }
 
-/// What it was refused for.
+/// Reason of a throttle.
 #[derive(Debug, Serialize)]
 struct Cause {
     class: &'static str,
-    /// In the backend's own words.
+    /// Error message of the backend.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
 }
@@ -239,7 +239,7 @@ impl Cause {
     }
 }
 
-/// Its word, and for how long it stays so.
+/// Returns the name of a condition, and the time for which it lasts.
 fn condition(condition: Condition) -> (&'static str, Option<Duration>) {
     match condition {
         Condition::Throttled(left) => ("throttled", Some(left)),

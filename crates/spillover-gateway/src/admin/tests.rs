@@ -1,4 +1,4 @@
-//! What the listener answers, asked without one.
+//! Tests of the admin router without a listener.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Subject {
     fn record(&self, scope: Scope, outcome: &Outcome) {
         let query = Query::new().scope(scope);
         let now = Instant::now();
-        let selected = self.pool.select(&query, now, 0);
+        let selected = self.pool.select(&Query::new().tried(&query).scope(now), 0);
         selected.unwrap().record(outcome, now);
     }
 
@@ -65,7 +65,7 @@ impl Subject {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_status_says_how_each_backend_is() {
+async fn status_has_the_condition_of_each_backend() {
     let subject = subject();
     let throttled = Outcome::throttled(Duration::from_secs(20)).with_message("slow down");
     subject.record(Scope::named("gpt-4o"), &throttled);
@@ -106,7 +106,7 @@ async fn the_status_says_how_each_backend_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_configuration_that_was_refused_is_told() {
+async fn status_has_the_error_of_a_refused_configuration() {
     let subject = subject();
     tokio::time::advance(Duration::from_secs(7)).await;
     let reload = &subject.admin.reload;
@@ -133,7 +133,7 @@ async fn a_configuration_that_was_refused_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_metrics_count_what_the_pool_counts() {
+async fn metrics_have_the_counts_of_the_pool() {
     let subject = subject();
     subject.record(Scope::BACKEND, &Outcome::throttled(Duration::from_secs(20)));
     subject.record(Scope::BACKEND, &Outcome::success());
@@ -157,7 +157,7 @@ async fn the_metrics_count_what_the_pool_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_up_and_ready_until_no_backend_was_ever_usable() {
+async fn readyz_fails_when_no_backend_was_ever_usable() {
     let subject = subject();
     assert_eq!(subject.get("/healthz").await.0, 200);
     assert_eq!(subject.get("/readyz").await.0, 200);

@@ -17,7 +17,7 @@ use tower::{BoxError, Service};
 use super::{ConnectSettings, kept::Kept};
 use crate::{client::Protocol, tls::authorities};
 
-/// The parts that connectors with the same settings share. Certificates are read once for all of them.
+/// The parts that connectors with equal settings share, such as the CA certificates, which are read once.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialer {
     http: HttpConnector,
@@ -25,11 +25,11 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
-    /// Connects by TCP, with TLS 1.2 at least where a backend wants it.
+    /// Creates a dialer that connects by TCP, and with TLS 1.2 or later where the scheme is `https` or `wss`.
     ///
     /// # Errors
     ///
-    /// The certificates cannot be read, or there are none.
+    /// Returns an error if the CA certificates cannot be read, or if there are none.
     pub(crate) fn new(settings: &ConnectSettings) -> io::Result<Self> {
         Ok(Self {
             http: http(settings),
@@ -37,7 +37,7 @@ impl Dialer {
         })
     }
 
-    /// Makes a connector that offers what is to be spoken.
+    /// Creates a connector that offers the protocol of these settings in ALPN.
     pub(crate) fn connector(&self, settings: &ConnectSettings) -> Connector {
         let mut tls = self.tls.clone();
         let offered: &[&[u8]] = match settings.protocol {
@@ -87,7 +87,7 @@ fn tls(settings: &ConnectSettings) -> io::Result<ClientConfig> {
     Ok(tls.with_no_client_auth())
 }
 
-/// Connects to `https` and `wss` over TLS, to `http` without.
+/// Connects to `https` and `wss` over TLS, and to `http` in clear text.
 #[derive(Clone, Debug)]
 pub(crate) struct Connector {
     inner: HttpsConnector<HttpConnector>,
@@ -118,7 +118,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// A connection that is being made.
+/// Response future of [`Connector`].
 pub(crate) struct Connecting {
     inner: <HttpsConnector<HttpConnector> as Service<Uri>>::Future,
     is_kept: bool,
@@ -137,19 +137,19 @@ impl Future for Connecting {
 
 type Io = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
 
-/// The same with another scheme.
+/// Returns `uri` with another scheme.
 pub(crate) fn with_scheme(scheme: Scheme, uri: &Uri) -> Uri {
     let mut parts = Parts::from(uri.clone());
     parts.scheme = Some(scheme);
-    // There is nothing in it that was not in the other.
+    // Cannot fail: only the scheme differs from a valid URI.
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }
 
-/// The scheme of a WebSocket over TLS (RFC 6455 section 3). A connector may not speak HTTP/2 there, which knows no upgrade.
+/// The scheme of a WebSocket over TLS (RFC 6455 section 3). Its connections do not offer HTTP/2, which has no upgrade.
 pub(crate) const WSS: &str = "wss";
 
-/// Finds out that a host is gone from whose connection nothing is awaited, such as that of an idle WebSocket.
+/// Time without data after which TCP keep-alive probes the host. Closes, for example, an idle WebSocket to a lost host.
 pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// Between the probes of a host that does not answer: with the nine of Linux it is given up after three minutes.
+/// Time between two keep-alive probes. Linux sends nine before it closes the connection, so about three minutes pass.
 pub(crate) const TCP_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);

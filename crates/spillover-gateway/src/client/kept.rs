@@ -8,22 +8,24 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tower_spillover::connection::StaleConnection;
 
-/// A connection that tells the race of keep-alive from other ends (RFC 9112 section 9.3.1): where it was used before, and ends
-/// after a request was written and before any byte of the answer, its error is a [`StaleConnection`].
+/// A connection that reports the keep-alive race (RFC 9112 section 9.3.1) as a [`StaleConnection`] error.
+///
+/// The race has happened when the connection served a request before, and ends after another request was written and
+/// before the first byte of its response.
 #[derive(Debug)]
 pub(crate) struct Kept<T> {
     inner: T,
     is_kept: bool,
     is_http2: bool,
-    /// True when anything was read since the beginning.
+    /// True when bytes were read since the connection was opened.
     has_answered: bool,
-    /// True when anything was written since something was read.
+    /// True when bytes were written since the last read.
     is_awaiting: bool,
 }
 
 impl<T> Kept<T> {
-    /// Without `is_kept`, as for a connection that is upgraded, an end is nothing but an end. With `is_http2` that is spoken
-    /// whatever both sides have agreed on.
+    /// Wraps a connection. Without `is_kept` no end counts as a race, e.g. on connections that are upgraded. With
+    /// `is_http2` the connection speaks HTTP/2 whatever ALPN has selected.
     pub(super) fn new(inner: T, is_kept: bool, is_http2: bool) -> Self {
         Self {
             inner,
@@ -46,7 +48,7 @@ impl<T> Kept<T> {
     fn ended(&self, error: io::Error) -> io::Error {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
         match error.kind() {
-            // Servers that end TLS without saying so are taken for the end that they are.
+            // UnexpectedEof: the server closed TLS without a close_notify alert.
             BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof if self.is_stale() => {
                 StaleConnection::new().into()
             }
@@ -109,7 +111,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Kept<T> {
 }
 
 impl<T: Connection> Connection for Kept<T> {
-    /// Without the addresses, which would be put in the extensions of each response.
+    /// Leaves the socket addresses out: hyper-util would insert them into the extensions of each response.
     fn connected(&self) -> Connected {
         let connected = Connected::new();
         if self.is_http2 || self.inner.connected().is_negotiated_h2() {
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connection_for_one_request_knows_no_race() {
+    async fn connection_for_one_request_is_never_stale() {
         let script = scripted(|script| script.write(b"?").read(b"!").write(b"?"));
         let mut connection = Kept::new(script, false, false);
         assert_eq!(ask(&mut connection).await.unwrap(), 1);

@@ -1,4 +1,4 @@
-//! The connections to the backends.
+//! Connections to the backends.
 
 mod connector;
 mod kept;
@@ -20,25 +20,25 @@ pub(crate) use self::{
 };
 use crate::site::{Authorities, Timeouts};
 
-/// One client for all backends that are connected to alike: it pools connections by scheme and authority.
+/// A client for all backends with equal connect settings. Pools connections by scheme and authority.
 pub(crate) type Client<C, B> = legacy::Client<C, B>;
 
-/// How connections to a backend are made. Those of equal settings can stand in for each other.
+/// Settings of the connections to a backend. Backends with equal settings share a client.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ConnectSettings {
-    /// A host that does not answer a SYN at all shall not hold a request for the whole HTTP timeout.
+    /// Connect timeout, so that a host that answers no SYN does not use up the timeout of the response head.
     pub(crate) timeout: Duration,
-    /// Whether a backend is reached by TLS. Certificates are needed only there.
+    /// True for `https` backends. CA certificates are read only for them.
     pub(crate) needs_tls: bool,
-    /// Certificates of who may have issued a backend's; without it the platform's count.
+    /// CA bundle for this backend. Default: the platform's roots.
     pub(crate) ca: Option<Authorities>,
     pub(crate) protocol: Protocol,
-    /// True when connections are kept for other requests. Otherwise each is for one.
+    /// True when connections are kept alive. Otherwise each serves one request.
     pub(crate) is_kept: bool,
 }
 
 impl ConnectSettings {
-    /// With the defaults.
+    /// Creates settings with default values.
     pub(crate) fn new(needs_tls: bool) -> Self {
         Self {
             timeout: Timeouts::default().connect,
@@ -49,7 +49,7 @@ impl ConnectSettings {
         }
     }
 
-    /// The settings that matter to connect, without the protocol.
+    /// Returns the settings that a [`Dialer`] needs, without the protocol.
     pub(crate) fn address(&self) -> Self {
         Self {
             protocol: Protocol::Auto,
@@ -58,7 +58,7 @@ impl ConnectSettings {
         }
     }
 
-    /// The same for a connection that no request was on before.
+    /// Returns the same settings for a new connection that serves one request.
     pub(crate) fn fresh(&self) -> Self {
         Self {
             is_kept: false,
@@ -66,8 +66,7 @@ impl ConnectSettings {
         }
     }
 
-    /// The same for connections that are upgraded, which HTTP/2 knows nothing of. Each is for one request, as it is gone
-    /// after that in any case.
+    /// Returns the same settings for connections to upgrade: HTTP/1.1, and one request each.
     pub(crate) fn for_upgrades(&self) -> Self {
         Self {
             protocol: Protocol::Http1,
@@ -75,7 +74,7 @@ impl ConnectSettings {
         }
     }
 
-    /// Returns true when connections speak HTTP/1.1 in any case, which is known before there is one.
+    /// Returns true when every connection speaks HTTP/1.1, so that the protocol is known before one is open.
     pub(crate) fn is_http1(&self) -> bool {
         match self.protocol {
             Protocol::Auto => !self.needs_tls,
@@ -85,7 +84,7 @@ impl ConnectSettings {
     }
 }
 
-/// Builds a client over connections that `connector` makes.
+/// Builds a client over the connections of `connector`.
 pub(crate) fn client<C, B>(connector: C, settings: &ConnectSettings) -> Client<C, B>
 where
     C: Connect + Clone,
@@ -105,8 +104,8 @@ where
         .build(connector)
 }
 
-/// Finds an HTTP/2 connection whose other side is gone before every request on it times out.
+/// Interval of HTTP/2 pings, which close a connection to a lost host before every request on it times out.
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The number of streams until a server says how many it takes. A server does so in its first frame, and refuses the streams above.
+/// Number of streams before the server's first SETTINGS frame, which has its limit. The server refuses streams above it.
 const HTTP2_STREAMS_AT_FIRST: usize = 1;

@@ -10,26 +10,26 @@ use hyper_util::client::legacy::connect::Connect;
 use super::{Client, ConnectSettings, client};
 use crate::site::{PoolSite, Site};
 
-/// The clients of one thread. They stay from one site to the next, and their connections with them.
+/// The clients of one thread. A reload keeps those that are still needed, with their connections.
 pub(crate) struct Clients<C, B> {
     kept: Mutex<BySettings<C, B>>,
 }
 
 type BySettings<C, B> = HashMap<ConnectSettings, Arc<Client<C, B>>>;
 
-/// The clients of one thread, for one site.
+/// The clients of one thread, for one configuration.
 pub(crate) struct SiteClients<C, B> {
     by_settings: BySettings<C, B>,
 }
 
-/// The clients for a backend.
+/// The clients of a backend.
 pub(crate) struct BackendClient<C, B> {
     pub(crate) kept: Arc<Client<C, B>>,
-    /// Makes a connection for each request.
+    /// Opens a connection for each request.
     pub(crate) fresh: Arc<Client<C, B>>,
-    /// The same, and speaks HTTP/1.1.
+    /// Opens an HTTP/1.1 connection for each request.
     pub(crate) for_upgrades: Arc<Client<C, B>>,
-    /// True when the backend is known to be spoken to in HTTP/1.1.
+    /// True when every connection to the backend speaks HTTP/1.1.
     pub(crate) is_http1: bool,
 }
 
@@ -38,7 +38,7 @@ where
     C: Connect + Clone,
     B: Body<Data: Send> + Send,
 {
-    /// Those that a site needs; others are forgotten.
+    /// Returns the clients that a configuration needs, and drops the others.
     pub(crate) fn of(
         &self,
         site: &Site,
@@ -60,7 +60,7 @@ where
 }
 
 impl<C, B> SiteClients<C, B> {
-    /// The client of each backend, by its index.
+    /// Returns the clients of each backend of a pool, by its index.
     pub(crate) fn of_pool(&self, pool: &PoolSite) -> Arc<[BackendClient<C, B>]> {
         let settings = pool.connect_settings().iter();
         let clients = settings.map(|settings| BackendClient {

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::print;
 
-/// Prints the SHA-256 of the key on standard input, or of a new one, which is printed too.
+/// Prints the SHA-256 of the key on standard input. With `generate`, creates a key and prints both.
 pub(crate) fn hash_key(generate: bool) -> io::Result<()> {
     if generate {
         let key = new_key()?;
@@ -36,7 +36,7 @@ fn digest(key: &str) -> String {
 fn hexadecimal(bytes: &[u8]) -> String {
     let mut digits = String::new();
     for byte in bytes {
-        // Writing to a string cannot fail.
+        // Cannot fail: the target is a string.
         let _ = write!(digits, "{byte:02x}");
     }
     digits

@@ -7,9 +7,13 @@ use std::{
 use super::print;
 use crate::config::HealthArgs;
 
-/// Asks a gateway whether it is up, or ready. That it is not is an error, as it is when nobody answers.
+/// Asks a running gateway for `/healthz` or `/readyz`.
 ///
-/// For containers, whose engine can only run a program: there is no shell in them, and no client.
+/// Serves as the health check of a container image without a shell and an HTTP client.
+///
+/// # Errors
+///
+/// Returns an error if the gateway does not answer, or answers with another status than 200.
 pub(crate) fn health(args: &HealthArgs) -> io::Result<()> {
     let path = if args.ready { "/readyz" } else { "/healthz" };
     let answer = get(&args.address, path)
@@ -26,7 +30,7 @@ fn get(address: &str, path: &str) -> io::Result<String> {
     let mut stream = connect(address)?;
     stream.set_read_timeout(Some(LIMIT))?;
     stream.set_write_timeout(Some(LIMIT))?;
-    // Not of version 1.1: the body comes as it is then, and ends with the connection.
+    // HTTP/1.0, so that the body is not chunked and ends with the connection.
     write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(MOST_BYTES).read_to_string(&mut answer)?;
@@ -44,7 +48,7 @@ fn connect(address: &str) -> io::Result<TcpStream> {
     Err(failure)
 }
 
-/// RFC 9112 section 4.
+/// Returns the status of a status line (RFC 9112 section 4).
 fn is_ok(head: &str) -> bool {
     head.starts_with("HTTP/1.") && head.split(' ').nth(1) == Some("200")
 }

@@ -7,7 +7,7 @@ use std::{
 use super::print;
 use crate::config::{ImportArgs, Imported, import};
 
-/// Turns a policy into a configuration file, and says what is left to do.
+/// Converts an API Management policy to a configuration file, and lists what remains to be done by hand.
 pub(crate) fn import_policy(args: &ImportArgs) -> io::Result<()> {
     let Imported { toml, notes } = import(&read(&args.file)?).map_err(io::Error::other)?;
     match &args.output {
@@ -29,7 +29,7 @@ fn read(path: &Path) -> io::Result<String> {
     fs::read_to_string(path).map_err(|error| about(path, &error))
 }
 
-/// Does not overwrite what somebody may have written by hand.
+/// Writes a new file. An existing file is not overwritten.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let file = OpenOptions::new().write(true).create_new(true).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()))

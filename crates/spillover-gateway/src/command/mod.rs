@@ -1,4 +1,4 @@
-//! What `spillover` does besides serving: each command reads something and prints something.
+//! Commands of `spillover` besides serving.
 
 mod check;
 mod hash_key;
@@ -13,7 +13,7 @@ use clap_complete::Shell;
 pub(crate) use self::{check::check, hash_key::hash_key, health::health, import::import_policy};
 use crate::config::Cli;
 
-/// Prints a script that completes commands and flags.
+/// Prints the completion script of a shell.
 pub(crate) fn completions(shell: Shell) -> io::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "spillover", &mut script);
@@ -27,7 +27,7 @@ pub(crate) fn manual() -> io::Result<()> {
     io::stdout().write_all(&page)
 }
 
-/// Prints a text as it is.
+/// Prints a text to standard output.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     io::stdout().write_all(text.as_bytes())
 }

@@ -8,7 +8,7 @@ use super::{
     traffic::{DEPLOYMENT, Traffic},
 };
 
-/// What went where, what was throttled and for how long.
+/// Counts per backend: requests served, refusals, and time closed.
 pub(super) struct Account {
     columns: Vec<Column>,
     last_sample: Option<Instant>,
@@ -18,7 +18,7 @@ pub(super) struct Account {
 
 struct Column {
     label: String,
-    /// As far as the lines printed so far have come.
+    /// Totals up to the last printed line.
     served: u64,
     throttled: u64,
     closed_in_line: Duration,
@@ -45,7 +45,7 @@ impl Account {
         }
     }
 
-    /// Looks which backends are closed.
+    /// Adds the time since the last sample to the backends that are closed now.
     pub(super) fn sample(&mut self, pool: &Pool, now: Instant) {
         let since_last = self.last_sample.map_or(Duration::ZERO, |last| now - last);
         self.last_sample = Some(now);
@@ -72,7 +72,7 @@ impl Account {
         format!("{labels}  client\n{names}  answers  errors")
     }
 
-    /// The line of one second.
+    /// Returns the line for the last second.
     pub(super) fn line(&mut self, second: u32, fleet: &Fleet, traffic: &Traffic) -> String {
         let mut line = format!("{second:>4} s");
         for (column, stats) in self.columns.iter_mut().zip(fleet.stats()) {

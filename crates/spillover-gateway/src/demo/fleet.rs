@@ -6,7 +6,7 @@ use spillover_testing::{
     upstream::{MockUpstream, Provider, Stats},
 };
 
-/// Three mocks of Azure OpenAI in two tiers. The last one alone could serve all of the demo's traffic: no request needs to fail.
+/// Three mocks of Azure OpenAI in two tiers. The last one has capacity for all traffic of the demo, so that no request fails.
 pub(super) struct Fleet {
     members: Vec<Member>,
 }

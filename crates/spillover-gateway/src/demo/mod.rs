@@ -1,4 +1,4 @@
-//! `spillover demo`: the gateway in front of mock backends, a few seconds of traffic, and an account of what went where.
+//! `spillover demo`: runs the gateway in front of mock backends for a few seconds, and prints which backend served what.
 
 mod account;
 mod fleet;
@@ -21,7 +21,7 @@ use crate::{
     serve::{Server, Signals},
 };
 
-/// Shows the gateway at work. With `stay` it goes on serving until it is told to stop.
+/// Runs the demo. With `stay`, serves without traffic of its own until a signal stops it.
 pub(crate) async fn run(listen: ListenAddr, stay: bool) -> io::Result<()> {
     let mut signals = Signals::new()?;
     let listeners = [Listener {
@@ -59,7 +59,7 @@ pub(crate) async fn run(listen: ListenAddr, stay: bool) -> io::Result<()> {
         if stay {
             println!("{}", invitation(&address.to_string()));
         } else {
-            // The server may have been told to stop before.
+            // Fails when a signal has stopped the server already.
             let _ = show_over.send(()).await;
         }
     };
@@ -67,7 +67,7 @@ pub(crate) async fn run(listen: ListenAddr, stay: bool) -> io::Result<()> {
     served
 }
 
-/// Runs the traffic and prints a line a second.
+/// Runs the traffic, and prints a line per second.
 async fn show(url: &str, pool: &Pool, fleet: &Fleet) -> Account {
     let traffic = Arc::new(Traffic::new(url));
     let mut account = Account::new(pool);
@@ -109,5 +109,5 @@ fn invitation(address: &str) -> String {
 const RATE: u32 = 50;
 const SECONDS: u32 = 8;
 
-/// How often the state of the pool is looked at: a cooldown lasts 100 ms at least.
+/// Interval of samples of the pool, shorter than the shortest cooldown of 100 ms.
 const SAMPLE: Duration = Duration::from_millis(10);

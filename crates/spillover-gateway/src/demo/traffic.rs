@@ -15,7 +15,7 @@ use hyper_util::{
 };
 use tokio::sync::Notify;
 
-/// A client that asks the same thing again and again, and counts how it fares.
+/// A client that repeats a request, and counts the results.
 pub(super) struct Traffic {
     url: String,
     client: Client<HttpConnector, Full<Bytes>>,
@@ -51,7 +51,7 @@ impl Traffic {
         self.errors.load(Acquire)
     }
 
-    /// Sends a request in a task of its own; every other one asks for a stream.
+    /// Sends a request in a new task. Every second request asks for a stream.
     pub(super) fn send(self: Arc<Self>) {
         let is_stream = self.sent.fetch_add(1, Relaxed) % 2 == 1;
         tokio::spawn(async move {
@@ -64,7 +64,7 @@ impl Traffic {
         });
     }
 
-    /// Waits until all that was sent has come to an end.
+    /// Waits for the end of all requests.
     pub(super) async fn finish(&self) {
         while self.answered() + self.errors() < self.sent() {
             self.changed.notified().await;
@@ -95,5 +95,5 @@ impl Traffic {
     }
 }
 
-/// What the traffic asks for: limits, and so cooldowns, are per deployment.
+/// Deployment that the traffic asks for. Limits and cooldowns are per deployment.
 pub(super) const DEPLOYMENT: &str = "gpt-4o";

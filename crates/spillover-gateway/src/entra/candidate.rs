@@ -16,7 +16,7 @@ use tokio::{net::TcpStream, time::timeout};
 
 use super::{Failure, Fresh, Source};
 
-/// What the gateway can be.
+/// An identity that the gateway may have.
 #[derive(Clone)]
 pub(super) enum Candidate {
     ClientSecret {
@@ -29,11 +29,11 @@ pub(super) enum Candidate {
         client: String,
         file: PathBuf,
     },
-    /// There is an endpoint for it.
+    /// A managed identity whose endpoint is in the environment.
     Managed {
         client: Option<String>,
     },
-    /// Managed too, but whether there is an endpoint shows only when one connects to it.
+    /// The managed identity of a virtual machine. Only a connection to its endpoint shows that there is one.
     Machine {
         client: Option<String>,
     },
@@ -53,7 +53,7 @@ impl Candidate {
         }
     }
 
-    /// Whether it asks Entra ID itself. The endpoints of managed identities speak plain HTTP.
+    /// Returns true for identities that ask Entra ID directly. The endpoints of managed identities speak plain HTTP.
     pub(super) fn needs_tls(&self) -> bool {
         matches!(self, Self::ClientSecret { .. } | Self::Workload { .. })
     }
@@ -90,7 +90,7 @@ impl Candidate {
     }
 }
 
-/// The candidates, best first, until one gives a token: that one it is from then on.
+/// The candidates, best first. The first one that gives a token is the only one from then on.
 pub(super) struct Candidates {
     candidates: Vec<(Candidate, Option<Arc<dyn TokenCredential>>)>,
     scope: String,
@@ -111,7 +111,7 @@ impl Candidates {
         });
         let options = ClientOptions {
             transport: Some(Transport::new(transport)),
-            // When to try again is decided in one place, which is not here.
+            // The refresh task alone decides when to ask again.
             retry: RetryOptions::none(),
             cloud,
             ..ClientOptions::default()
@@ -144,7 +144,8 @@ impl Source for Candidates {
     }
 }
 
-/// The credential is built when it is first needed, for what it is built from may not be there before, and then kept.
+/// Asks a candidate for a token. Builds its credential at the first call, because the files and endpoints that it needs may
+/// appear later than the gateway, and keeps it.
 async fn ask(
     candidate: &Candidate,
     credential: &mut Option<Arc<dyn TokenCredential>>,
@@ -165,7 +166,8 @@ async fn ask(
     token.map_err(|error| reason(&error))
 }
 
-/// Where there is none, nothing may answer at all, not even with a refusal; and the developer's tools are next.
+/// Checks that the endpoint of virtual machines accepts a connection. Elsewhere a connect attempt can hang, which would
+/// delay the next candidates, the developer tools.
 async fn reach_endpoint() -> Result<(), String> {
     let error = match timeout(CONNECT_LIMIT, TcpStream::connect(MACHINE_ENDPOINT)).await {
         Ok(Ok(_)) => return Ok(()),
@@ -175,21 +177,23 @@ async fn reach_endpoint() -> Result<(), String> {
     Err(format!("this is no virtual machine of Azure ({error})"))
 }
 
-/// Dates become durations here, and nowhere else.
+/// Returns the remaining lifetime of a token. The rest of the module works with durations only.
 fn valid_for(token: &AccessToken) -> Duration {
     let left = token.expires_on - OffsetDateTime::now_utc();
     left.try_into().unwrap_or(Duration::ZERO)
 }
 
-/// The innermost error of the Azure crates names the reason; those around it, whom it befell and where to read more.
+/// Returns the message of the innermost error of the Azure crates, which has the reason. The outer ones only add the name of
+/// the credential and a link.
 fn reason(error: &azure_core::Error) -> String {
     let chain = iter::successors(Some(error as &dyn Error), |error| (*error).source());
     let innermost = chain.filter_map(|error| error.downcast_ref::<azure_core::Error>());
     innermost.last().unwrap_or(error).to_string()
 }
 
-/// <https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>
+/// The token endpoint of Azure virtual machines
+/// (<https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token>).
 const MACHINE_ENDPOINT: (Ipv4Addr, u16) = (Ipv4Addr::new(169, 254, 169, 254), 80);
 
-/// The endpoint is on the machine itself.
+/// Connect timeout of the token endpoint, which is on the machine itself.
 const CONNECT_LIMIT: Duration = Duration::from_secs(1);

@@ -1,14 +1,14 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-/// Why no token came.
+/// The reason why a source gave no token.
 ///
-/// The text is of one line and bounded, and nothing in it can be a token or a secret: endpoints are known to repeat what
-/// they were sent, so whatever is as long as a secret is left out.
+/// The text is one short line without tokens and secrets. Endpoints may repeat what they were sent, so words as long as a
+/// secret are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure(Arc<str>);
 
 impl Failure {
-    /// A failure for this reason.
+    /// Creates a failure with this reason.
     pub fn new(reason: impl AsRef<str>) -> Self {
         let words = reason.as_ref().split_whitespace().map(without_secrets);
         let mut text = words.collect::<Vec<_>>().join(" ");
@@ -28,7 +28,7 @@ impl fmt::Display for Failure {
 
 impl Error for Failure {}
 
-/// There is no valid token now. It is the operator's to read, and not a client's: it can name the identity.
+/// Error: there is no valid token. Meant for operators and not for clients, since it can name the identity.
 #[derive(Clone, Debug)]
 pub struct Missing {
     pub(super) since: Duration,
@@ -57,7 +57,7 @@ impl fmt::Display for Missing {
 
 impl Error for Missing {}
 
-/// The variables of the environment do not make an identity.
+/// Error: the environment variables do not configure an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unusable {
     pub(super) variable: &'static str,
@@ -89,13 +89,14 @@ fn without_secrets(word: &str) -> String {
     kept
 }
 
-/// What is in no secret that Entra ID issues: these are the characters of JWTs (RFC 7515 section 3) and client secrets.
+/// Returns true for characters that no secret of Entra ID has. Secrets are JWTs (RFC 7515 section 3) or client secrets.
 fn ends_secret(char: char) -> bool {
     !(char.is_ascii_alphanumeric() || "-_.~=+".contains(char))
 }
 
-/// Client secrets have 40 characters. Identifiers, which help to find the reason, have 36.
+/// Length from which a word counts as a secret. Client secrets have 40 characters; identifiers, which help to find the
+/// reason, have 36.
 const SHORTEST_SECRET: usize = 38;
 
-/// Enough for what Entra ID explains.
+/// Greatest length of a reason, enough for the explanations of Entra ID.
 const MAX_CHARS: usize = 400;

@@ -4,7 +4,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::slot::Slot;
 
-/// Says in the log when a token expires before the next one came: once for each.
+/// Logs, once per token, that a token has expired before its successor came.
 pub(super) struct ExpiryWatch {
     slot: Arc<Slot>,
     said: Option<Instant>,
@@ -15,7 +15,7 @@ impl ExpiryWatch {
         Self { slot, said: None }
     }
 
-    /// Watches while the future runs. It must not be what replaces the token.
+    /// Watches the token while `future` runs. The future must not replace the token.
     pub(super) async fn during<F: Future>(&mut self, future: F) -> F::Output {
         let unsaid = |until: &Instant| self.said != Some(*until);
         let Some(until) = self.slot.valid_until().filter(unsaid) else {

@@ -9,28 +9,29 @@ use super::{
 };
 use crate::client::{ConnectSettings, Dialer};
 
-/// What backends of Azure OpenAI want tokens for, in the public cloud.
+/// Scope of tokens for Azure OpenAI, in the public cloud.
 pub const SCOPE: &str = "https://cognitiveservices.azure.com/.default";
 
-/// Who the gateway is, by its environment.
+/// The identity that the environment configures.
 pub struct Identity {
     candidates: Vec<Candidate>,
     authority: Option<String>,
 }
 
 impl Identity {
-    /// Finds it by these variables of the environment; empty ones count as not set.
+    /// Reads the identity from environment variables. Empty ones count as not set.
     ///
-    /// The first that is there is taken: a client secret (`AZURE_CLIENT_SECRET`), a workload identity
-    /// (`AZURE_FEDERATED_TOKEN_FILE`), a managed identity (`IDENTITY_ENDPOINT`). With none of them it is the managed
-    /// identity of a virtual machine or else who is signed in with `az` or `azd`: the first that gives a token.
-    /// `AZURE_TOKEN_CREDENTIALS` leaves out the tools (`prod`) or all but the tools (`dev`).
+    /// The first of these that is configured is used: a client secret (`AZURE_CLIENT_SECRET`), a workload identity
+    /// (`AZURE_FEDERATED_TOKEN_FILE`), a managed identity (`IDENTITY_ENDPOINT`). Without any of them, it is the first of
+    /// these that gives a token: the managed identity of a virtual machine, the sign-in of `az`, the sign-in of `azd`.
+    ///
+    /// `AZURE_TOKEN_CREDENTIALS=prod` leaves the tools `az` and `azd` out, `dev` leaves out everything else.
     ///
     /// `azure_identity` itself reads `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` from the environment of the process.
     ///
     /// # Errors
     ///
-    /// The variables name an identity in part, or contradict each other.
+    /// Returns [`Unusable`] if the variables of an identity are incomplete, or contradict each other.
     pub fn find(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Unusable> {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         Ok(Self {
@@ -39,16 +40,16 @@ impl Identity {
         })
     }
 
-    /// What it is, or can be.
+    /// Returns the name of the identity, or the names of the candidates.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.candidates.iter().map(Candidate::name)
     }
 
-    /// The identity as a source of tokens for this scope. It asks nobody yet.
+    /// Returns a source of tokens for `scope`. Sends nothing yet.
     ///
     /// # Errors
     ///
-    /// Entra ID is to be asked itself, and there are no root certificates.
+    /// Returns an error if the identity needs TLS and there are no root certificates.
     pub fn source(self, scope: impl Into<String>) -> io::Result<impl Source> {
         let needs_tls = self.candidates.iter().any(Candidate::needs_tls);
         let settings = ConnectSettings::new(needs_tls);
@@ -80,7 +81,7 @@ fn candidates(variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Candidate
         None => true,
         Some("prod") => false,
         Some("dev") => return Ok(tools),
-        // What is there instead may be a secret.
+        // The message leaves the value out: a misplaced secret may be in it.
         Some(_) => return Err(unusable(TOKEN_CREDENTIALS, "expected prod or dev".into())),
     };
     let needed = |name, because| {
@@ -103,7 +104,7 @@ fn candidates(variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Candidate
     }
     let client = variable(CLIENT_ID);
     if variable(ENDPOINT).is_some() {
-        // Azure Arc, which has no header, sets this one instead.
+        // Azure Arc sets this variable and no IDENTITY_HEADER.
         if variable(IMDS_ENDPOINT).is_none() {
             needed(HEADER, ENDPOINT)?;
         }

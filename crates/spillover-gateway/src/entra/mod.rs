@@ -1,10 +1,10 @@
 //! Entra ID tokens for backends.
 //!
-//! * [`Identity`] finds in the environment who the gateway is: a client secret, a workload identity, a managed identity, or
-//!   who is signed in with the developer's tools. As a [`Source`] it asks for tokens through the crate `azure_identity`.
-//! * [`Tokens`] holds the token of a source for all threads. A task of its own asks for the next one ahead of time, so that
-//!   no request ever waits for a token. It keeps a token as long as that is valid, whatever becomes of the source.
-//! * [`Status`] says how it stands, [`Missing`] why there is no token. Neither can show one.
+//! * [`Identity`] reads the identity of the gateway from the environment: a client secret, a workload identity, a managed
+//!   identity, or the sign-in of a developer tool. As a [`Source`], it gets tokens by the crate `azure_identity`.
+//! * [`Tokens`] shares the token of a source among all threads. A background task replaces it before it expires, so that no
+//!   request waits for a token. A token is used until it expires, also when the source fails.
+//! * [`Status`] has the state of the source, [`Missing`] the reason why there is no token. Neither shows a token.
 //!
 //! ```
 //! use std::time::Duration;

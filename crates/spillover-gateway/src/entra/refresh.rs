@@ -13,7 +13,7 @@ use super::{
     slot::{Held, Slot},
 };
 
-/// Asks for one token after the other, and for never more than one at a time.
+/// The background task that asks for tokens, one at a time.
 pub(super) struct Refresh<S, D> {
     source: S,
     draw: D,
@@ -39,7 +39,7 @@ where
         let mut expiry = ExpiryWatch::new(Arc::clone(&self.slot));
         loop {
             let answer = expiry.during(self.ask()).await;
-            let wait = self.note(answer, Instant::now());
+            let wait = self.record(answer, Instant::now());
             expiry.during(sleep(wait)).await;
         }
     }
@@ -54,16 +54,16 @@ where
         }
     }
 
-    /// Returns when to ask again.
-    fn note(&self, answer: Result<Fresh, Failure>, now: Instant) -> Duration {
+    /// Records an answer, and returns the time until the next call.
+    fn record(&self, answer: Result<Fresh, Failure>, now: Instant) -> Duration {
         let held = answer.and_then(|fresh| Ok((Held::new(&fresh, now)?, fresh)));
         match held {
-            Ok((held, fresh)) => self.note_token(held, &fresh),
-            Err(failure) => self.note_failure(failure, now),
+            Ok((held, fresh)) => self.record_token(held, &fresh),
+            Err(failure) => self.record_failure(failure, now),
         }
     }
 
-    fn note_token(&self, held: Held, fresh: &Fresh) -> Duration {
+    fn record_token(&self, held: Held, fresh: &Fresh) -> Duration {
         let failures = self.slot.status().failures;
         self.slot.put(held);
         self.came.send_replace(true);
@@ -82,7 +82,7 @@ where
         wait
     }
 
-    fn note_failure(&self, failure: Failure, now: Instant) -> Duration {
+    fn record_failure(&self, failure: Failure, now: Instant) -> Duration {
         let failures = self.slot.fail(failure.clone(), now);
         let wait = retry_in(failures, self.draw.draw());
         let valid_until = self.slot.valid_until().unwrap_or(now);
@@ -99,5 +99,5 @@ where
     }
 }
 
-/// The developer's tools take seconds; whatever else takes as long will not answer any more.
+/// Longest time for one answer. The developer tools take seconds; other sources that take longer have failed.
 const CALL_LIMIT: Duration = Duration::from_secs(20);

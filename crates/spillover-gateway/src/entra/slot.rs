@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::{Failure, Fresh, Missing};
 
-/// What is known of the token: read by every request, written by one task.
+/// The current token, read by every request and written by one task.
 pub(super) struct Slot {
     started: Instant,
     state: ArcSwap<State>,
@@ -57,7 +57,7 @@ impl Slot {
         self.state.store(state.into());
     }
 
-    /// Keeps the token, and returns how often in a row none came.
+    /// Stores a token, and returns the number of consecutive failures before it.
     pub(super) fn fail(&self, failure: Failure, now: Instant) -> u32 {
         let state = self.state.load();
         let before = state.trouble.as_ref();
@@ -75,19 +75,19 @@ impl Slot {
     }
 }
 
-/// How it stands with the token. Nothing of the token is in it.
+/// State of a token source, without the token.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
-    /// What the last token came from.
+    /// Name of the source of the last token.
     pub source: Option<&'static str>,
-    /// When the last token expires, or did.
+    /// Expiry of the last token.
     pub valid_until: Option<Instant>,
-    /// When the source failed for the first time since the last token came.
+    /// Time of the first failure since the last token.
     pub failing_since: Option<Instant>,
-    /// How often in a row it failed.
+    /// Number of consecutive failures.
     pub failures: u32,
-    /// Why it failed the last time.
+    /// Reason of the last failure.
     pub last_error: Option<Failure>,
 }
 
@@ -126,7 +126,7 @@ struct Trouble {
     last: Failure,
 }
 
-/// RFC 6750 section 2.1, with more characters, for tokens are opaque.
+/// Returns the value of `authorization` (RFC 6750 section 2.1). Accepts every visible ASCII character, since tokens are opaque.
 fn bearer(token: &str) -> Result<HeaderValue, Failure> {
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
     let value = HeaderValue::try_from(format!("Bearer {token}"));

@@ -2,13 +2,17 @@ use std::{fmt, time::Duration};
 
 use super::Failure;
 
-/// Where tokens come from.
+/// A source of tokens.
 pub trait Source: Send + 'static {
-    /// Asks for a token. What takes too long is dropped, and asked for anew later.
+    /// Asks for a token. A call that takes too long is dropped and made again later.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why there is no token.
     fn token(&mut self) -> impl Future<Output = Result<Fresh, Failure>> + Send;
 }
 
-/// A token as it came.
+/// A new token.
 pub struct Fresh {
     pub(super) token: String,
     pub(super) valid_for: Duration,
@@ -16,7 +20,7 @@ pub struct Fresh {
 }
 
 impl Fresh {
-    /// A token that expires after this time. The source is named in the log.
+    /// Creates a token that expires after `valid_for`. The name of the source is logged.
     pub fn new(token: impl Into<String>, valid_for: Duration, source: &'static str) -> Self {
         Self {
             token: token.into(),

@@ -10,7 +10,7 @@ use tower_spillover::select::Draw;
 
 use super::{Missing, Source, Status, refresh::Refresh, slot::Slot};
 
-/// The token of a source, kept valid. Clones share it, on all threads.
+/// The token of a source, renewed in the background. Clones share it, on all threads.
 #[derive(Clone)]
 pub struct Tokens {
     slot: Arc<Slot>,
@@ -19,12 +19,12 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Starts to ask the source for tokens, in a task that ends when the last clone is dropped. Times are spread by what is
-    /// drawn, so that gateways that started together do not ask together.
+    /// Starts a task that asks the source for tokens. The task ends when the last clone is dropped. `draw` adds jitter, so
+    /// that gateways that started together do not ask at the same time.
     ///
     /// # Panics
     ///
-    /// Outside of a tokio runtime with time.
+    /// Panics outside of a tokio runtime with the time driver.
     pub fn start<S, D>(source: S, draw: D) -> Self
     where
         S: Source,
@@ -45,24 +45,24 @@ impl Tokens {
     ///
     /// # Errors
     ///
-    /// None came within the limit. The task goes on.
+    /// Returns [`Missing`] if no token came within `limit`. The task goes on.
     pub async fn first(&self, limit: Duration) -> Result<(), Missing> {
         let mut came = self.came.clone();
-        // Whether it came or not, the slot knows better.
+        // Ignores a timeout: the slot has the result.
         let _ = timeout(limit, came.wait_for(|came| *came)).await;
         self.bearer().map(drop)
     }
 
-    /// The value of `authorization`, marked as sensitive. It takes no lock and does no I/O.
+    /// Returns the value of `authorization`, marked as sensitive. Takes no lock and does no I/O.
     ///
     /// # Errors
     ///
-    /// No token came yet, or the last one has expired.
+    /// Returns [`Missing`] if no token came yet, or the last one has expired.
     pub fn bearer(&self) -> Result<HeaderValue, Missing> {
         self.slot.bearer(Instant::now())
     }
 
-    /// How it stands.
+    /// Returns the state of the source.
     pub fn status(&self) -> Status {
         self.slot.status()
     }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::client::{Client, ConnectSettings, client};
 
-/// The gateway's own client, for `azure_identity`.
+/// Lets `azure_identity` use the HTTP client of the gateway.
 pub(super) struct Transport<C> {
     client: Client<C, Full<Bytes>>,
 }
@@ -35,7 +35,7 @@ where
     C: Connect + Clone + Send + Sync + 'static,
 {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        // Without the query, which can name a secret.
+        // Leaves out the query, which can have a secret.
         let mut place = request.url().clone();
         place.set_query(None);
 
@@ -97,7 +97,8 @@ fn text_of(headers: &HeaderMap) -> Headers {
     converted
 }
 
-/// RFC 6749 section 5.2. The crate (1.0.0) can read it only where nothing in it is escaped.
+/// Returns the `error_description` of an error response (RFC 6749 section 5.2). `azure_identity` 1.0.0 reads it only if it has
+/// no escaped characters.
 fn explanation(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Refusal {
@@ -107,13 +108,13 @@ fn explanation(body: &[u8]) -> Option<String> {
     Some(refusal.error_description)
 }
 
-/// Of this kind no error is retried by the crate, whose credential for virtual machines insists on retries of its own that
-/// would hide the reason for longer than the gateway waits.
+/// Returns an error of a kind that the crate does not retry. Its credential for virtual machines retries other errors for
+/// longer than the gateway waits, and the reason would be lost.
 fn failed(reason: String) -> azure_core::Error {
     azure_core::Error::with_message(ErrorKind::Other, reason)
 }
 
-/// The crate would retry these. Their bodies explain nothing.
+/// Returns true for statuses that the crate would retry. Their bodies have no explanation.
 fn is_retried(status: StatusCode) -> bool {
     let client = [
         StatusCode::NOT_FOUND,
@@ -124,5 +125,5 @@ fn is_retried(status: StatusCode) -> bool {
     status.is_server_error() || client.contains(&status)
 }
 
-/// A token has a few thousand.
+/// Greatest size of a response, in bytes. Tokens have a few thousand.
 const MAX_BYTES: usize = 1 << 20;

@@ -18,7 +18,7 @@ use crate::{
 };
 
 pin_project! {
-    /// The response of the inner service, or the one that helps the client more.
+    /// Response future of `LastWord`.
     pub(crate) struct ResponseFuture<F> {
         #[pin]
         inner: F,
@@ -106,7 +106,7 @@ fn is_one_temporary(tried: &Attempts) -> bool {
 /// Returns whether a backend of the pool, which may not have been asked, takes requests again by itself: it is full, or closed
 /// because of a limit or of load.
 fn is_another_at_limit(selected: &Selected) -> bool {
-    // A pinned request may not go there.
+    // A pinned request may not go to another backend.
     if selected.is_pinned() {
         return false;
     }
@@ -119,7 +119,7 @@ fn is_another_at_limit(selected: &Selected) -> bool {
     })
 }
 
-/// Makes a response of the gateway's own that keeps the extensions of `response`, which the access log reads.
+/// Creates a response of the gateway that keeps the extensions of `response`, which the access log reads.
 fn replace<B: From<Bytes>>(
     response: Response<B>,
     dialect: Dialect,

@@ -2,7 +2,7 @@
 //! the configuration wants in responses.
 //!
 //! * When backends refused for different reasons and one of them takes requests again by itself, the client gets a 429 in its
-//!   own format with the time at which the pool opens. Example: the first backend is at its rate limit, the second does not
+//!   own format with the time at which the pool opens. For example, the first backend is at its rate limit, the second does not
 //!   accept the gateway's key; the client gets 429 and not 401.
 //! * A refusal about the gateway's own credential or bill becomes that 429 as well when a backend that was not asked is full, or
 //!   closed because of a limit.

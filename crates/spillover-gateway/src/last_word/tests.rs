@@ -1,4 +1,4 @@
-//! The layer over a service whose responses have the extensions that the stack leaves.
+//! Tests of the layer over a service whose responses have the extensions of the stack.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{site::Names, site::PoolConfig};
 
 const SECRET: &str = "Incorrect API key provided: sk-of-the-gateway";
 
-/// Two backends, of which the second throttles for 5 s.
+/// Returns a pool of two backends, of which the second is throttled for 5 s.
 fn pool() -> Pool {
     let backend = |label: &str| Backend::builder(label).url("http://upstream.example");
     let pool = Pool::new([
@@ -37,7 +37,7 @@ fn select(pool: &Pool, tried: &Attempts) -> Selected {
     selected.unwrap()
 }
 
-/// The response to a request that was refused as each of `classes`, the last one with `status`.
+/// Returns the response to a request with one refusal for each of `classes`, the last one with `status`.
 async fn answer(path: &str, status: u16, classes: &[Class]) -> Response<Full<Bytes>> {
     let (pool, tried) = (pool(), Attempts::new());
     let names = names(&pool);
@@ -100,7 +100,7 @@ async fn mixed_refusals_become_a_429_with_the_wait_of_the_pool() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_of_one_kind_pass_in_the_words_of_the_last_backend() {
+async fn refusals_of_one_kind_pass_unchanged() {
     for (status, class) in [
         (429, Class::Throttled),
         (529, Class::Capacity),
@@ -114,14 +114,14 @@ async fn refusals_of_one_kind_pass_in_the_words_of_the_last_backend() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_after_other_refusals_passes_in_its_own_words() {
+async fn a_429_after_other_refusals_passes_unchanged() {
     let classes = [Class::Credential, Class::Throttled];
     let response = answer("/v1/chat/completions", 429, &classes).await;
     assert_eq!(text(response).await, SECRET);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_credential_keeps_its_status_and_loses_its_words() {
+async fn refused_credential_keeps_its_status_and_gets_a_new_body() {
     for status in [401, 403] {
         let response = answer("/v1/chat/completions", status, &[Class::Credential]).await;
         assert_eq!(response.status(), status);
@@ -134,7 +134,7 @@ async fn a_refused_credential_keeps_its_status_and_loses_its_words() {
     }
 }
 
-/// The response to a request that is refused by the second backend with `class`, while the first one is closed because of `first`.
+/// Returns the response to a request that the second backend refuses with `class`, while `first` closes the first one.
 async fn answer_beside(first: Class, class: Class) -> Response<Full<Bytes>> {
     let (pool, now) = (pool(), Instant::now());
     let refusal = |class| Outcome::new(class, Cooldown::new(Duration::from_secs(5), None));
@@ -179,7 +179,7 @@ async fn refused_account_is_a_429_while_another_backend_is_at_its_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_used_up_quota_keeps_its_status_and_loses_its_words() {
+async fn used_up_quota_keeps_its_status_and_gets_a_new_body() {
     for status in [402, 429] {
         let response = answer("/v1/chat/completions", status, &[Class::Quota]).await;
         assert_eq!(response.status(), status);
@@ -192,7 +192,7 @@ async fn a_used_up_quota_keeps_its_status_and_loses_its_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_no_refusal_passes() {
+async fn response_that_is_no_refusal_passes_unchanged() {
     for (status, class) in [(200, Class::Success), (400, Class::ClientError)] {
         let response = answer("/v1/chat/completions", status, &[class]).await;
         assert_eq!(response.status(), status);

@@ -1,4 +1,4 @@
-//! The errors that stand in the place of a backend's refusal.
+//! Errors that replace a backend's refusal.
 
 use bytes::Bytes;
 use http::{Response, request::Parts};
@@ -12,7 +12,7 @@ pub(crate) fn all_closed<B: From<Bytes>>(exhausted: &Exhausted, request: &Parts)
     dialect.response(&at_limit(exhausted))
 }
 
-/// Returns the error for a request that the pool takes later. The backend that opens first is quoted, unless it speaks of the
+/// Returns the error for a request that the pool takes later. Quotes the backend that opens first, unless its message is about the
 /// gateway's own account.
 pub(super) fn at_limit(exhausted: &Exhausted) -> GatewayError {
     let cause = exhausted.cause();

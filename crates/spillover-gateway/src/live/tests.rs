@@ -21,7 +21,7 @@ fn site() -> Arc<Site> {
     Arc::new(Site::of_pool(config, pool))
 }
 
-/// Answers with the number of the site, and keeps it.
+/// Answers with the number of the configuration, and holds a reference to it.
 fn numbered(
     site: &Arc<Site>,
     number: u32,
@@ -36,7 +36,7 @@ fn numbered(
 }
 
 #[tokio::test]
-async fn the_newest_site_counts_and_each_is_set_up_once() {
+async fn newest_configuration_serves_and_each_is_built_once() {
     let (sites, newest) = watch::channel(site());
     let made = AtomicU32::new(0);
     let live = Live::new(newest, |site: &_| {
@@ -56,7 +56,7 @@ async fn the_newest_site_counts_and_each_is_set_up_once() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_request_keeps_no_site() {
+async fn idle_service_holds_no_configuration() {
     let first = site();
     let old = Arc::downgrade(&first);
     let (sites, newest) = watch::channel(first);
@@ -71,7 +71,7 @@ async fn who_waits_for_a_request_keeps_no_site() {
 }
 
 #[tokio::test]
-async fn one_that_is_ready_serves_by_the_site_of_then() {
+async fn ready_service_serves_with_the_configuration_it_was_ready_for() {
     let (sites, newest) = watch::channel(site());
     let made = AtomicU32::new(0);
     let mut live = Live::new(newest, |site: &_| {

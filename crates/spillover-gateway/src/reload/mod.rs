@@ -1,4 +1,4 @@
-//! Serves by another configuration when that has changed: at SIGHUP, and when one of its files does.
+//! Reload of the configuration, at SIGHUP and when one of its files has changed.
 
 mod places;
 mod status;
@@ -18,20 +18,23 @@ pub(crate) use self::status::ReloadStatus;
 use self::{thread::on_own_thread, watch::Watch};
 use crate::read_files::ReadFiles;
 
-/// What is behind a configuration.
+/// Reads and applies configurations.
 pub(crate) trait Source: Send + Sync + 'static {
-    /// A configuration that is good.
+    /// A valid configuration.
     type Ready: Send + 'static;
 
-    /// Reads everything anew, and changes nothing: what can go wrong goes wrong here. The files that were read are noted,
-    /// whatever comes of it.
+    /// Reads the configuration without applying it. Records the files that were read in `files`, also when this fails.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why the configuration is refused.
     fn read(&self, files: &mut ReadFiles) -> Result<Self::Ready, String>;
 
-    /// Goes by it from now on.
-    fn serve_by(&self, ready: Self::Ready);
+    /// Applies a configuration. Cannot fail.
+    fn apply(&self, ready: Self::Ready);
 }
 
-/// Somebody asks by SIGHUP for the configuration to be read. The signal no longer ends the process from when this is made.
+/// Receiver of SIGHUP, which asks for a reload. From its creation on, the signal no longer ends the process.
 #[derive(Debug)]
 pub(crate) struct HangUp(Signal);
 
@@ -41,18 +44,18 @@ impl HangUp {
     }
 }
 
-/// Reloads a configuration, and tells how that went.
+/// Reloads a configuration, and records the result.
 #[derive(Debug)]
 pub(crate) struct Reloader<S> {
     source: Arc<S>,
-    /// What the newest configuration was read from, in service or not.
+    /// Files of the newest configuration, also when that was refused.
     files: ReadFiles,
     status: ReloadStatus,
     hang_up: HangUp,
 }
 
 impl<S: Source> Reloader<S> {
-    /// Of a configuration that was read from these files and is in service.
+    /// Creates a reloader for the active configuration, which was read from `files`.
     pub(crate) fn new(source: S, files: ReadFiles, status: ReloadStatus, hang_up: HangUp) -> Self {
         Self {
             source: Arc::new(source),
@@ -62,29 +65,29 @@ impl<S: Source> Reloader<S> {
         }
     }
 
-    /// Reloads until it is dropped.
+    /// Reloads until the future is dropped.
     pub(crate) async fn run(mut self) {
         let mut watch = Watch::default();
         loop {
-            // First it is watched and then looked at: no change is missed in between. And it is watched anew each time,
-            // as directories may be others by now.
-            let is_changed = self.look(&mut watch).await;
+            // Watches before it reads, so that no change in between is missed. Sets the watch up each time, because links
+            // may point to other directories now.
+            let is_changed = self.has_changed(&mut watch).await;
             let is_asked = match is_changed {
                 true => self.settle(&watch).await,
                 false => self.wait(&watch).await,
             };
-            if is_asked || is_changed && self.look(&mut watch).await {
+            if is_asked || is_changed && self.has_changed(&mut watch).await {
                 self.reload().await;
             }
         }
     }
 
-    /// Whether the files are others than those that were read.
-    async fn look(&self, watch: &mut Watch) -> bool {
+    /// Sets up the watch, and returns true if the files have changed since they were read.
+    async fn has_changed(&self, watch: &mut Watch) -> bool {
         let files = self.files.clone();
-        let (may_tell, changed) = (!watch.is_in_vain(), watch.teller());
+        let (may_log, changed) = (!watch.is_polling(), watch.notify());
         let looked = on_own_thread(move || {
-            let watch = Watch::new(files.paths(), changed, may_tell);
+            let watch = Watch::new(files.paths(), changed, may_log);
             (watch, files.now() != files)
         });
         match looked.await {
@@ -96,18 +99,18 @@ impl<S: Source> Reloader<S> {
         }
     }
 
-    /// Waits until there may be a change. Returns whether it was asked to reload.
+    /// Waits until files may have changed. Returns true if SIGHUP asked for a reload.
     async fn wait(&mut self, watch: &Watch) -> bool {
         let has_files = !self.files.is_empty();
         tokio::select! {
             _ = self.hang_up.0.recv() => true,
             () = watch.changed() => false,
-            () = sleep(watch.look_every()), if has_files => false,
+            () = sleep(watch.poll_interval()), if has_files => false,
         }
     }
 
-    /// Waits until nothing changes any more: files are written in parts, and several at once. Returns whether it was asked
-    /// meanwhile not to wait.
+    /// Waits until the files stop changing, because they are written in parts and several at once. Returns true if SIGHUP
+    /// asked for a reload meanwhile.
     async fn settle(&mut self, watch: &Watch) -> bool {
         let end = Instant::now() + LONGEST_SETTLING;
         while Instant::now() < end {
@@ -132,7 +135,7 @@ impl<S: Source> Reloader<S> {
         self.files = files;
         match ready {
             Ok(ready) => {
-                self.source.serve_by(ready);
+                self.source.apply(ready);
                 self.status.accepted(Instant::now());
                 tracing::info!(
                     generation = self.status.generation(),

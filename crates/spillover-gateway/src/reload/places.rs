@@ -5,15 +5,15 @@ use std::{
     path::{self, Component, Path, PathBuf},
 };
 
-/// Where files can be seen to change.
+/// Directories to watch for changes of files.
 ///
-/// What is at a path is another when a link on the way to it is, as Kubernetes exchanges `..data`. So it is not the
-/// directory of the file alone that tells, but also that of each link.
+/// Includes the directory of each symbolic link on the path. For example, Kubernetes updates a mounted file by replacing
+/// the link `..data` above it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Places {
-    /// To be watched.
+    /// Directories to watch.
     pub(super) directories: BTreeSet<PathBuf>,
-    /// What matters in them: the files, the links, and what is missing.
+    /// Paths in these directories whose events count: files, links and missing files.
     pub(super) entries: BTreeSet<PathBuf>,
 }
 
@@ -21,14 +21,14 @@ impl Places {
     pub(super) fn of<'a>(files: impl Iterator<Item = &'a Path>) -> Self {
         let mut places = Self::default();
         for file in files {
-            // It fails without a working directory only.
+            // Fails only if the working directory is gone.
             let _ = path::absolute(file).map(|file| places.add(&file));
         }
         places
     }
 
     fn add(&mut self, file: &Path) {
-        // In the order of the path from its end.
+        // The remaining names of the path, last one first.
         let mut ahead = names(file);
         let mut at = PathBuf::from("/");
         let mut links = 0;
@@ -48,7 +48,7 @@ impl Places {
                     ahead.extend(names(&target));
                 }
                 Ok(None) if !ahead.is_empty() => at = entry,
-                // The file, or what is in the way to it.
+                // The file itself, or the first missing part of its path.
                 _ => return self.note(&at, entry),
             }
         }
@@ -60,7 +60,7 @@ impl Places {
     }
 }
 
-/// The target, if it is a link.
+/// Returns the target of a symbolic link, or `None` for anything else.
 fn link(entry: &Path) -> io::Result<Option<PathBuf>> {
     let is_link = fs::symlink_metadata(entry)?.is_symlink();
     is_link.then(|| fs::read_link(entry)).transpose()
@@ -75,5 +75,5 @@ fn names(path: &Path) -> Vec<OsString> {
     names.collect()
 }
 
-/// As many as Linux follows (`path_resolution(7)`).
+/// Greatest number of links to follow, as in Linux (`path_resolution(7)`).
 const MOST_LINKS: u32 = 40;

@@ -5,7 +5,7 @@ use std::{
 
 use tokio::time::Instant;
 
-/// Which configuration is in service, and what became of the latest one. Clones are one.
+/// The number and age of the active configuration, and the error of a newer one. Clones share their state.
 #[derive(Clone, Debug)]
 pub(crate) struct ReloadStatus {
     inner: Arc<Mutex<Inner>>,
@@ -19,7 +19,7 @@ struct Inner {
 }
 
 impl ReloadStatus {
-    /// The first configuration is in service from now on.
+    /// Records that the first configuration is active from `now` on.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             inner: Arc::new(Mutex::new(Inner {
@@ -30,17 +30,17 @@ impl ReloadStatus {
         }
     }
 
-    /// 1 for the one that the gateway started with, and 1 more for each that followed.
+    /// Returns the number of the active configuration. The first one is 1.
     pub(crate) fn generation(&self) -> u64 {
         self.lock().generation
     }
 
-    /// For how long it has been in service.
+    /// Returns the time since the configuration became active.
     pub(crate) fn age(&self, now: Instant) -> Duration {
         now - self.lock().accepted
     }
 
-    /// Why a newer one is not, and for how long that has been known.
+    /// Returns the error of a newer configuration that was refused, and the time since then.
     pub(crate) fn refusal(&self, now: Instant) -> Option<(String, Duration)> {
         let inner = self.lock();
         let (reason, at) = inner.refused.as_ref()?;

@@ -2,9 +2,10 @@ use std::{thread::Builder, time::Duration};
 
 use tokio::{runtime::Handle, sync::oneshot, time::sleep};
 
-/// What this comes to on a thread that serves nobody: files may be slow. `None` when there is no such thread, or it panicked.
+/// Runs a function on a new thread, since reading files may block. Returns `None` if the thread cannot be created or
+/// panics.
 ///
-/// Not on one of the runtime, which waits for its threads when the gateway ends: to read a pipe can take forever.
+/// A thread of the runtime would not do: the runtime waits for its threads at shutdown, and reading a pipe may never end.
 pub(super) async fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {
@@ -12,7 +13,7 @@ pub(super) async fn on_own_thread<T: Send + 'static>(
     let runtime = Handle::current();
     let work = move || {
         let _inside = runtime.enter();
-        // Nobody asks any more when the gateway ends.
+        // Fails when the gateway shuts down and the receiver is gone.
         let _ = tell.send(work());
     };
     if let Err(error) = Builder::new().name("reload".into()).spawn(work) {

@@ -10,36 +10,35 @@ use super::places::Places;
 
 /// Notices that files may have changed.
 ///
-/// Directories are watched, and not files: editors and Kubernetes put another file, or another link, in the place of the old
-/// one. What is not seen from there, such as a directory further up that was moved, or files on other machines, is found by
-/// a look every now and then.
+/// Watches directories and not files, because editors and Kubernetes replace files and links. Polling finds the rest,
+/// e.g. a directory further up that was moved, or a file on a network file system.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     changed: Arc<Notify>,
-    /// It watches for as long as it is there.
+    /// Watches until it is dropped.
     _watcher: Option<RecommendedWatcher>,
-    is_in_vain: bool,
+    is_polling: bool,
 }
 
 impl Watch {
-    /// Tells `changed`, and says in the log what cannot be watched if it `may_tell`.
+    /// Notifies `changed` about changes. With `may_log`, logs files that cannot be watched.
     pub(super) fn new<'a>(
         files: impl Iterator<Item = &'a Path>,
         changed: Arc<Notify>,
-        may_tell: bool,
+        may_log: bool,
     ) -> Self {
         let places = Places::of(files);
         let (watcher, failed) = match places.directories.is_empty() {
             true => (None, None),
             false => watch(places, Arc::clone(&changed)),
         };
-        if let Some(error) = failed.as_ref().filter(|_| may_tell) {
+        if let Some(error) = failed.as_ref().filter(|_| may_log) {
             tracing::warn!(%error, "files cannot be watched, and are looked at every 5 s");
         }
         Self {
             changed,
             _watcher: watcher,
-            is_in_vain: failed.is_some(),
+            is_polling: failed.is_some(),
         }
     }
 
@@ -48,26 +47,26 @@ impl Watch {
         self.changed.notified().await;
     }
 
-    /// How often there may be a change that nobody tells of.
-    pub(super) fn look_every(&self) -> Duration {
-        match self.is_in_vain {
-            true => LOOK_EVERY,
-            false => LOOK_AT_LEAST_EVERY,
+    /// Returns the interval at which files are compared without a notification.
+    pub(super) fn poll_interval(&self) -> Duration {
+        match self.is_polling {
+            true => POLL_INTERVAL,
+            false => WATCHED_POLL_INTERVAL,
         }
     }
 
-    /// Whether there are files that are not watched.
-    pub(super) fn is_in_vain(&self) -> bool {
-        self.is_in_vain
+    /// Returns true if some files cannot be watched.
+    pub(super) fn is_polling(&self) -> bool {
+        self.is_polling
     }
 
-    /// Who is told of changes.
-    pub(super) fn teller(&self) -> Arc<Notify> {
+    /// Returns the handle that is notified of changes.
+    pub(super) fn notify(&self) -> Arc<Notify> {
         Arc::clone(&self.changed)
     }
 }
 
-/// As far as it can be, and why no further.
+/// Watches the directories, and returns the first error.
 fn watch(
     places: Places,
     changed: Arc<Notify>,
@@ -77,9 +76,9 @@ fn watch(
         entries,
     } = places;
     let watched = directories.clone();
-    let tell = move |event: notify::Result<Event>| {
-        // Other files are nobody's business, and to read them, as is done to see whether they changed, is no change.
-        let is_of_none = event.is_ok_and(|event| {
+    let on_event = move |event: notify::Result<Event>| {
+        // Ignores events of other files, and read events, which the comparison itself causes.
+        let is_irrelevant = event.is_ok_and(|event| {
             is_reading(event.kind)
                 || !event.need_rescan()
                     && !event
@@ -87,11 +86,11 @@ fn watch(
                         .iter()
                         .any(|path| entries.contains(path) || watched.contains(path))
         });
-        if !is_of_none {
+        if !is_irrelevant {
             changed.notify_one();
         }
     };
-    let mut watcher = match notify::recommended_watcher(tell) {
+    let mut watcher = match notify::recommended_watcher(on_event) {
         Ok(watcher) => watcher,
         Err(error) => return (None, Some(error)),
     };
@@ -107,5 +106,5 @@ fn is_reading(kind: EventKind) -> bool {
     kind.is_access() && kind != written
 }
 
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+const WATCHED_POLL_INTERVAL: Duration = Duration::from_secs(60);

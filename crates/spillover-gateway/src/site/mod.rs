@@ -1,4 +1,4 @@
-//! What the gateway serves by, from one configuration to the next.
+//! The active configuration, which a reload replaces.
 
 mod names;
 mod options;
@@ -28,13 +28,13 @@ use crate::{
     model_scope::{Uses, Wanted},
 };
 
-/// One state of the gateway's configuration, ready to serve.
+/// A configuration with everything that is built from it: pools, routes, keys, TLS dialers and token caches.
 #[derive(Debug)]
 pub(crate) struct Site {
     pools: Vec<Arc<PoolSite>>,
     routes: Routes,
     wanted: Wanted,
-    /// The dialers by their settings without the protocol: a dialer connects for any of them.
+    /// Dialers by settings. A dialer connects for every protocol, so that the protocol is not part of the key.
     dialers: HashMap<ConnectSettings, Dialer>,
     keys: Arc<KeyRing>,
     cors: CorsLayer,
@@ -42,7 +42,11 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Sets it up. What the site before knows of backends that stay is known here, too.
+    /// Builds the runtime of `config`. Backends that stay keep the state that `before` has of them, such as cooldowns.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if certificates or identity settings cannot be read.
     pub(crate) fn new(config: &Config, before: Option<&Self>) -> io::Result<Self> {
         let tokens = match before.and_then(|before| before.tokens.clone()) {
             _ if !config.wants_tokens() => None,
@@ -83,7 +87,7 @@ impl Site {
         Ok(site)
     }
 
-    /// With one pool, for all requests.
+    /// Builds the runtime of a single pool that takes all requests.
     pub(crate) fn of_pool(config: PoolConfig, pool: Pool) -> Self {
         Self::of(vec![Arc::new(PoolSite::new(
             config,
@@ -105,7 +109,7 @@ impl Site {
         }
     }
 
-    /// In the order in which they are asked for a request.
+    /// Returns the pools, in the order in which their routes are matched.
     pub(crate) fn pools(&self) -> &[Arc<PoolSite>] {
         &self.pools
     }
@@ -114,27 +118,27 @@ impl Site {
         &self.routes
     }
 
-    /// What is to be read of bodies.
+    /// Returns the fields to read from request bodies.
     pub(crate) fn wanted(&self) -> &Wanted {
         &self.wanted
     }
 
-    /// The keys of clients.
+    /// Returns the client keys.
     pub(crate) fn keys(&self) -> &Arc<KeyRing> {
         &self.keys
     }
 
-    /// What lets the pages of other origins in.
+    /// Returns the CORS layer.
     pub(crate) fn cors_layer(&self) -> CorsLayer {
         self.cors.clone()
     }
 
-    /// Of Entra ID, where a backend wants one.
+    /// Returns the tokens of Entra ID, if a backend needs them.
     pub(crate) fn tokens(&self) -> Option<&Tokens> {
         self.tokens.as_ref()
     }
 
-    /// What makes connections.
+    /// Creates a connector.
     pub(crate) fn connector(&self, settings: &ConnectSettings) -> Connector {
         self.dialers[&settings.address()].connector(settings)
     }
@@ -145,7 +149,7 @@ impl Site {
     }
 }
 
-/// By who the environment says that the gateway is.
+/// Starts the token cache for the identity that the environment configures.
 fn start_tokens() -> io::Result<Tokens> {
     let identity = Identity::find(|name| env::var(name).ok()).map_err(io::Error::other)?;
     let names: Vec<_> = identity.names().collect();
@@ -154,7 +158,7 @@ fn start_tokens() -> io::Result<Tokens> {
     Ok(Tokens::start(source, ThreadDraw::default()))
 }
 
-/// Bodies are read for what decides where requests go, or is replaced in them, and for their limits.
+/// Collects the fields to read from bodies: for routes, for limits per model, for affinity and for replaced models.
 fn wanted(pools: &[Arc<PoolSite>]) -> Wanted {
     let fields = pools.iter().flat_map(|pool| pool.affinity_fields());
     let uses = pools.iter().map(|pool| pool.model_uses());

@@ -3,7 +3,7 @@ use spillover_core::{Backend, Selected};
 
 use crate::{rules::HeaderRules, site::PoolConfig};
 
-/// What responses say of the backend that gave them, and of the pool: made once, and shared by all of them.
+/// Response fields that name the backend and the pool. Built once and shared by all responses.
 #[derive(Debug)]
 pub(crate) struct Names {
     of_backends: Vec<Name>,
@@ -31,7 +31,7 @@ impl Names {
         }
     }
 
-    /// Adds them to a response of this pool.
+    /// Adds the fields to a response of this pool.
     pub(crate) fn add<B>(&self, mut response: Response<B>) -> Response<B> {
         let selected = response.extensions().get::<Selected>();
         let name = selected.and_then(|selected| self.of_backends.get(selected.index()));

@@ -24,7 +24,7 @@ use crate::{
     upstream::UpstreamBody,
 };
 
-/// One pool, with what the layers around it are set up with.
+/// A pool at runtime: its settings, and the layers that are built from them.
 pub(crate) struct PoolSite {
     name: Arc<str>,
     config: PoolConfig,
@@ -38,10 +38,10 @@ pub(crate) struct PoolSite {
 
 type Spillover = SpilloverLayer<StatusClassifier, ThreadDraw, AllClosed>;
 
-/// Answers when every backend is closed.
+/// Function that writes the response when every backend is closed.
 pub(crate) type AllClosed = fn(&Exhausted, &Parts) -> Response<PoolBody>;
 
-/// The body of what a pool answers.
+/// Response body of a pool's stack.
 pub(crate) type PoolBody = ResponseBody<IdleBody<UpstreamBody>>;
 
 impl PoolSite {
@@ -79,7 +79,7 @@ impl PoolSite {
         &self.config.routes
     }
 
-    /// The fields of JSON bodies that keep requests together.
+    /// Returns the names of the JSON fields that affinity keys are read from.
     pub(super) fn affinity_fields(&self) -> impl Iterator<Item = &str> {
         let config = self.config.affinity.as_ref();
         let keys = config.map_or(&[][..], |config| &config.keys);
@@ -90,10 +90,10 @@ impl PoolSite {
         })
     }
 
-    /// Tells what models in bodies are needed for.
+    /// Returns the purposes for which the model in a body is needed.
     pub(super) fn model_uses(&self) -> Uses {
         let backends = || self.config.backends.iter().map(|config| &config.backend);
-        // A deployment in the path is replaced there, or put into the body of what has it nowhere else.
+        // For these backends the model in the body counts even where the path names a deployment.
         let beside_path = |backend: &Backend| {
             backend.own_model().is_some() || backend.kind() == BackendKind::OpenAi
         };
@@ -104,7 +104,7 @@ impl PoolSite {
         }
     }
 
-    /// How each backend is connected to, by its index.
+    /// Returns the connect settings of each backend, by its index.
     pub(crate) fn connect_settings(&self) -> &[ConnectSettings] {
         &self.connect_settings
     }
@@ -114,32 +114,32 @@ impl PoolSite {
         LastWordLayer::new(Arc::clone(&self.names))
     }
 
-    /// What bounds a request as a whole.
+    /// Returns the layer that limits the body size and the total time of a request.
     pub(crate) fn bounds_layer(&self) -> BoundsLayer {
         BoundsLayer::new(self.config.limits.body, self.config.timeouts.total)
     }
 
-    /// What keeps requests together.
+    /// Returns the affinity layer.
     pub(crate) fn affinity_layer(&self) -> AffinityLayer {
         AffinityLayer::new(self.config.affinity.clone(), self.ids.clone())
     }
 
-    /// The ids of what the backends made.
+    /// Returns the ids of objects that the backends have created.
     pub(super) fn ids(&self) -> &KnownIds {
         &self.ids
     }
 
-    /// What sends requests from backend to backend.
+    /// Returns the stack of tower-spillover that selects backends and retries.
     pub(crate) fn spillover_layer(&self) -> Spillover {
         self.spillover.clone()
     }
 
-    /// What is done to the request of an attempt.
+    /// Returns the layer that adapts the request of an attempt to its backend.
     pub(crate) fn rules_layer(&self) -> RulesLayer {
         self.rules.clone()
     }
 
-    /// What bounds the response of an attempt.
+    /// Returns the layer that limits the idle time of a response body.
     pub(crate) fn idle_layer(&self) -> IdleLayer {
         IdleLayer::new(self.config.timeouts.idle)
     }
@@ -185,7 +185,7 @@ fn spillover(config: &PoolConfig, pool: Pool) -> Spillover {
             if let Some(max) = limits.max_attempts {
                 retry = retry.max_attempts(max.get());
             }
-            // An attempt that began after the request was over would find no time left.
+            // No attempt begins after the total timeout: it would have no time left.
             let deadlines = [timeouts.retry_deadline, timeouts.total];
             match deadlines.into_iter().flatten().min() {
                 Some(deadline) => retry.deadline(deadline),
@@ -206,7 +206,7 @@ fn spillover(config: &PoolConfig, pool: Pool) -> Spillover {
         })
 }
 
-/// A wait that is over when the request is.
+/// Limits the wait for an open backend to the total timeout of the request.
 fn within(when_exhausted: WhenExhausted, total: Option<Duration>) -> WhenExhausted {
     match (when_exhausted, total) {
         (WhenExhausted::Wait(longest), Some(total)) => WhenExhausted::Wait(longest.min(total)),

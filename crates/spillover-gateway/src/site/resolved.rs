@@ -2,8 +2,10 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// The path as a backend may see it that decodes escapes, follows `..` and takes many slashes for one (RFC 3986 sections 6.2.2
-/// and 5.2.4). `None` when there is nothing of that in it, as in most.
+/// Returns the normalized path that a backend may see: escapes decoded, `..` resolved, repeated slashes merged (RFC 3986
+/// sections 6.2.2 and 5.2.4). Returns `None` when the path is normalized already, as most are.
+///
+/// For example, `/openai/x/../deployments//gpt%2D4o` becomes `/openai/deployments/gpt-4o`.
 pub(super) fn resolved(path: &str) -> Option<String> {
     let is_plain = !path.contains(['%', '\\']) && !path.contains("//") && !path.contains("/.");
     if is_plain {
@@ -28,14 +30,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn most_paths_are_what_they_seem() {
+    fn normalized_path_gives_none() {
         for path in ["/", "*", "/v1/chat/completions", "/v1/files/a.b", "/v1/"] {
             assert_eq!(resolved(path), None, "{path}");
         }
     }
 
     #[test]
-    fn others_are_seen_in_two_ways() {
+    fn other_paths_are_normalized() {
         for (path, expected) in [
             ("//v1/x", "/v1/x"),
             ("/a/./b/../c", "/a/c"),

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 use super::{PoolSite, resolved::resolved};
 use crate::{model_scope::models_in_query, site::Route};
 
-/// Which pool gets a request: the first that has a route for it, or no routes at all.
+/// Routes of all pools. The first pool with a matching route, or with no routes at all, gets the request.
 #[derive(Debug)]
 pub(crate) struct Routes {
     of_pools: Vec<Vec<Route>>,
@@ -20,10 +20,12 @@ impl Routes {
         }
     }
 
-    /// The index of the pool for a request with this `model` in its body.
+    /// Returns the index of the pool for a request with this `model` in its body.
     ///
-    /// A path that a backend may take for another one must be of the same pool as that: else a key for a cheap pool would
-    /// open a dear deployment.
+    /// # Errors
+    ///
+    /// Returns [`Ambiguous`] when the path and its normalized form belong to different pools. Otherwise a client key for a
+    /// cheap pool could reach an expensive deployment, e.g. by `/openai/deployments/cheap/../expensive`.
     pub(crate) fn choose<B>(
         &self,
         request: &Request<B>,
@@ -31,7 +33,7 @@ impl Routes {
     ) -> Result<Option<usize>, Ambiguous> {
         let path = request.uri().path();
         let chosen = self.choose_at(path, request, model)?;
-        // Where there is one pool for everything, it does not matter.
+        // A first pool without routes takes every path.
         let is_any = || self.of_pools.first().is_some_and(Vec::is_empty);
         match resolved(path) {
             Some(path) if !is_any() && self.choose_at(&path, request, model)? != chosen => {
@@ -73,7 +75,7 @@ impl Routes {
         if let Some(model) = deployment.as_deref().or(model) {
             return Ok(self.find(path, request, Some(model)));
         }
-        // That of a WebSocket. What has a body has its model there, whatever the query says.
+        // A WebSocket has its model in the query. Requests with a body have it there, and their query is ignored.
         let query = request.uri().query();
         let query = query.filter(|_| *request.method() == Method::GET);
         let mut models = query.into_iter().flat_map(models_in_query);
@@ -92,7 +94,7 @@ impl Routes {
     }
 }
 
-/// The request is for one pool or another, depending on who reads its target.
+/// Error for a request target that selects different pools, depending on how it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ambiguous;
 
@@ -116,7 +118,7 @@ fn takes_apart_from_model<B>(route: &Route, path: &str, request: &Request<B>) ->
     is_path() && is_host()
 }
 
-/// Without its port, in lower case.
+/// Returns the host of the request without its port, in lower case.
 fn host<B>(request: &Request<B>) -> String {
     if let Some(host) = request.uri().host() {
         return host.to_ascii_lowercase();
@@ -132,13 +134,14 @@ fn host<B>(request: &Request<B>) -> String {
     host.to_ascii_lowercase()
 }
 
-/// Whole segments count: `/v1` is not the beginning of `/v1beta`.
+/// Returns true if `path` begins with the segments of `prefix`. For example, `/v1` is no prefix of `/v1beta`.
 fn is_below(path: &str, prefix: &str) -> bool {
     let rest = path.strip_prefix(prefix);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The segment after `deployments`, as in the paths of Azure OpenAI, whose case does not count.
+/// Returns the segment after `deployments`, as in the paths of Azure OpenAI, e.g. `gpt-4o` of
+/// `/openai/deployments/gpt-4o/chat/completions`. Case does not matter.
 fn deployment(path: &str) -> Option<Cow<'_, str>> {
     let mut segments = path.split('/');
     segments.find(|segment| segment.eq_ignore_ascii_case("deployments"))?;
@@ -161,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_pool_with_a_route_takes_it() {
+    fn first_pool_with_a_matching_route_is_chosen() {
         let model = |name| Route {
             model: pattern(name),
             ..Route::default()
@@ -185,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn request_depends_on_its_model_where_a_route_would_take_it_by_that() {
+    fn request_depends_on_its_model_if_a_route_could_match_by_model() {
         let by_model = Route {
             path_prefix: Some("/v1".into()),
             model: pattern("gpt*"),
@@ -215,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_a_route_says_must_match() {
+    fn every_condition_of_a_route_must_match() {
         let route = Route {
             host: pattern("*.a.example"),
             path_prefix: Some("/v1".into()),
@@ -235,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_a_host_with_or_without_a_port() {
+    fn host_is_read_with_and_without_a_port() {
         let route = Route {
             host: pattern("[::1]"),
             ..Route::default()

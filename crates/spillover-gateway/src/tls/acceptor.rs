@@ -38,7 +38,7 @@ impl Acceptor {
     ///
     /// [`TlsError`] names the first file that is not as expected. Then nothing has changed.
     pub fn reload(&self) -> Result<(), TlsError> {
-        self.serve_by(self.read()?);
+        self.apply(self.read()?);
         Ok(())
     }
 
@@ -48,7 +48,7 @@ impl Acceptor {
     }
 
     /// Goes by what was read, for handshakes to come.
-    pub(crate) fn serve_by(&self, config: ServerConfig) {
+    pub(crate) fn apply(&self, config: ServerConfig) {
         self.config.store(Arc::new(config));
     }
 

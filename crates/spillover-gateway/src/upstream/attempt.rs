@@ -8,13 +8,13 @@ use tower_spillover::{Attempts, Outcome, Selected, patience::AttemptLimit};
 use super::error::UpstreamError;
 use crate::{access_log::Progress, bounds::Deadline};
 
-/// What is kept of a request while its attempt is under way.
+/// The parts of a request that are needed while its attempt is in flight.
 #[derive(Debug)]
 pub(super) struct Attempt {
     selected: Option<Selected>,
     tried: Option<Attempts>,
     deadline: Option<Deadline>,
-    /// The limit from the time that the client waits. Boxed, because few clients say so.
+    /// Limit that follows from the timeout of the client's SDK. Boxed, because few requests have one.
     limit: Option<Box<AttemptLimit>>,
 }
 
@@ -37,24 +37,25 @@ impl Attempt {
         attempt
     }
 
-    /// Of the request as a whole.
+    /// Returns the time left until the total timeout of the request.
     pub(super) fn time_left(&self) -> Option<Duration> {
         Some(self.deadline?.at - Instant::now())
     }
 
-    /// The time until another backend should be asked, if it is less than `timeout`.
+    /// Returns the time until the request should go to another backend, if that is less than `timeout`.
     pub(super) fn limit(&self, timeout: Duration) -> Option<Duration> {
         let limit = self.limit.as_ref()?.duration();
         (limit < timeout).then_some(limit)
     }
 
-    /// Ends the attempt at its limit, if another backend can be asked then; else it goes on.
+    /// Returns the outcome of an attempt that has reached its limit, if another backend can take the request. Returns
+    /// `None` otherwise, and the attempt goes on.
     pub(super) fn end_at_limit(&mut self, now: Instant) -> Option<Outcome> {
         let limit = self.limit.take()?;
         limit.may_move_on(now).then(|| limit.outcome())
     }
 
-    /// Of the backend in its pool.
+    /// Returns the index of the backend in its pool.
     pub(super) fn index(&self) -> Option<usize> {
         self.selected.as_ref().map(Selected::index)
     }
@@ -65,20 +66,22 @@ impl Attempt {
             .map(|selected| selected.backend().label())
     }
 
-    /// The `Host` of the backend.
+    /// Returns the `Host` field of the backend.
     pub(super) fn host(&self) -> Option<&HeaderValue> {
         self.selected
             .as_ref()
             .map(|selected| selected.backend().host())
     }
 
-    /// Returns true when the backend gets the request once more, which it did not process before.
+    /// Returns true when the backend gets the same request again because it did not process the first one.
     pub(super) fn is_resend(&self) -> bool {
         self.selected.as_ref().is_some_and(Selected::is_resend)
     }
 
-    /// Whose fault it is that the time is over: the client's, if the rest of its request is still awaited; nobody's, if most
-    /// of the request's time was spent before this attempt.
+    /// Returns the error of an attempt that has timed out.
+    ///
+    /// The backend is not blamed when the client has not sent its whole request yet, or when earlier attempts have used
+    /// up most of the request's time.
     pub(super) fn time_out(&self, after: Duration) -> UpstreamError {
         let is_over = |deadline: Deadline| Instant::now() >= deadline.at;
         let is_rest = |deadline: Deadline| is_over(deadline) && deadline.is_rest(after);

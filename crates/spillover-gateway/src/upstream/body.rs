@@ -13,12 +13,12 @@ use tokio::io::ReadHalf;
 use tokio_util::io::ReaderStream;
 use tower::BoxError;
 
-/// The body of a backend's response, or of one in its place.
+/// Body of a backend's response, or of an error response in its place.
 #[derive(Debug)]
 pub(crate) enum UpstreamBody {
     Incoming(Incoming),
     Own(Full<Bytes>),
-    /// What comes after the protocol was switched.
+    /// Bytes after a protocol upgrade.
     Tunnel(ReaderStream<ReadHalf<TokioIo<Upgraded>>>),
 }
 

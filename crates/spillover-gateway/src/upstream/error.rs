@@ -12,7 +12,7 @@ use crate::{
     serve::BodyTimeout,
 };
 
-/// Why an attempt ended without a response.
+/// Error of an attempt that has no response.
 #[derive(Debug)]
 pub(super) struct UpstreamError {
     kind: Kind,
@@ -22,7 +22,7 @@ pub(super) struct UpstreamError {
 #[derive(Debug)]
 enum Kind {
     Unreachable,
-    /// The connection ended before the backend looked at the request.
+    /// The connection ended before the backend processed the request.
     Unprocessed,
     Broken,
     Timeout(Duration),
@@ -40,7 +40,7 @@ impl UpstreamError {
         }
     }
 
-    /// No answer within the share of the client's time.
+    /// Creates the error for a response head that is late for the client's own timeout.
     pub(super) fn late() -> Self {
         Self {
             kind: Kind::Late,
@@ -58,7 +58,7 @@ impl UpstreamError {
         }
     }
 
-    /// The backend switches to a protocol that nobody has asked for.
+    /// Creates the error for a 101 response to a request without `upgrade`.
     pub(super) fn switched() -> Self {
         Self {
             kind: Kind::Broken,
@@ -66,17 +66,17 @@ impl UpstreamError {
         }
     }
 
-    /// Returns true when the backend is known not to have looked at the request.
+    /// Returns true when the backend certainly did not process the request.
     pub(super) fn is_unprocessed(&self) -> bool {
         matches!(self.kind, Kind::Unprocessed)
     }
 
-    /// For the log: it may name hosts and addresses.
+    /// Returns the text for the log. It may name hosts and addresses.
     pub(super) fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// For the client: it names neither.
+    /// Returns the error for the client, without hosts and addresses.
     pub(super) fn into_client_error(self) -> GatewayError {
         let (kind, message) = match self.kind {
             Kind::Unreachable => (
@@ -137,7 +137,7 @@ fn is_http2(error: &legacy::Error) -> bool {
     connected.is_some_and(Connected::is_negotiated_h2)
 }
 
-/// The backend agreed to switch the protocol, and was gone.
+/// Converts the error of a connection that ended during a protocol upgrade.
 impl From<hyper::Error> for UpstreamError {
     fn from(error: hyper::Error) -> Self {
         Self {
@@ -147,11 +147,11 @@ impl From<hyper::Error> for UpstreamError {
     }
 }
 
-/// The error and what caused it, in one line.
+/// Returns the error and its sources in one line, separated by colons.
 fn chain(error: &(dyn Error + 'static)) -> String {
     sources(error).fold(String::new(), |mut line, error| {
         let separator = if line.is_empty() { "" } else { ": " };
-        // Writing to a string cannot fail.
+        // Cannot fail: the target is a string.
         let _ = write!(line, "{separator}{error}");
         line
     })

@@ -13,14 +13,14 @@ use super::{body::UpstreamBody, error::UpstreamError};
 use crate::{access_log::Progress, upgrade::Uplink};
 
 pin_project! {
-    /// The answer to a request, which switches the protocol if that was asked for.
+    /// Future of a response, with or without a protocol upgrade.
     #[project = ExchangeProj]
     pub(super) enum Exchange {
         Plain {
             #[pin]
             response: legacy::ResponseFuture,
         },
-        // Boxed, because few requests do.
+        // Boxed, because few requests ask for an upgrade.
         Switch {
             response: Pin<Box<dyn Future<Output = Answer> + Send>>,
         },
@@ -70,5 +70,5 @@ async fn switch(response: legacy::ResponseFuture, progress: Option<Progress>) ->
     Ok(response.map(|_| UpstreamBody::Tunnel(bytes)))
 }
 
-/// Audio comes in messages of some KiB.
+/// Read size of an upgraded connection, in bytes. Realtime audio comes in messages of a few KiB.
 const CHUNK: usize = 16 << 10;

@@ -13,7 +13,7 @@ use tower_spillover::{Outcome, connection::Unprocessed};
 use super::{attempt::Attempt, body::UpstreamBody, error::UpstreamError, exchange::Exchange};
 
 pin_project! {
-    /// The response of the backend, or one in its place.
+    /// Response future of [`Upstream`](super::Upstream): the backend's response, or an error response.
     pub(crate) struct ResponseFuture {
         #[pin]
         exchange: Exchange,
@@ -75,7 +75,8 @@ impl Future for ResponseFuture {
     }
 }
 
-/// The end of an attempt that leaves time for another backend. A client gets it only if that is gone.
+/// Returns the response of an attempt that ends early so that another backend has time to answer. The client gets this
+/// response only if no other backend is left.
 fn late(outcome: Outcome) -> Response<UpstreamBody> {
     let error = UpstreamError::late().into_client_error();
     let mut response = error.into_response();

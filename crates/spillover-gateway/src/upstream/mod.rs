@@ -1,4 +1,4 @@
-//! One attempt at one backend: bounds the time to its response head, and turns errors into responses.
+//! An attempt at a backend: limits the time to the response head, and turns errors into responses.
 
 mod attempt;
 mod body;
@@ -28,10 +28,11 @@ use crate::{
     upgrade::ForWebSocket,
 };
 
-/// Calls the client. A failure becomes a 502 or 504, so that layers outside see responses only.
+/// Sends requests by the HTTP client of their backend. Errors become responses with status 502 or 504, so that outer
+/// layers handle responses only.
 #[derive(Debug)]
 pub(crate) struct Upstream<C, B> {
-    /// Of each backend, by its index.
+    /// Clients of each backend, by its index.
     clients: Arc<[BackendClient<C, B>]>,
     timeout: Duration,
 }
@@ -55,7 +56,7 @@ where
     type Future = ResponseFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // The client is always ready; its pool makes connections as they are needed.
+        // The client is always ready: it opens connections on demand.
         Poll::Ready(Ok(()))
     }
 
@@ -65,11 +66,11 @@ where
             .time_left()
             .map_or(self.timeout, |left| left.min(self.timeout));
         let client = attempt.index().and_then(|index| self.clients.get(index));
-        // Without a choice there is one backend, or whichever: the request says where it goes.
+        // Requests without a selected backend use the first client. Their URI says where they go.
         let client = client.unwrap_or(&self.clients[0]);
         let is_switch = request.extensions().get::<ForWebSocket>().is_some();
         if let Some(host) = attempt.host().filter(|_| client.is_http1) {
-            // The client would make it anew of the URI.
+            // The client would build the field from the URI again.
             request.headers_mut().insert(HOST, host.clone());
         }
         let exchange = if is_switch {

@@ -7,7 +7,7 @@ use super::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn the_log_tells_of_tokens_failures_and_expiry() {
+async fn tokens_failures_and_expiry_are_logged() {
     let (log, _guard) = Log::start(Level::INFO);
     let script = Script::new([Answer::Token("t", minutes(60)), Answer::Failure("down")]);
     let tokens = script.tokens();
@@ -48,7 +48,7 @@ async fn the_log_tells_of_tokens_failures_and_expiry() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_expires_while_its_successor_is_slow_is_logged() {
+async fn expiry_during_a_slow_call_is_logged() {
     let (log, _guard) = Log::start(Level::INFO);
     let tokens = Script::new([
         Answer::Token("t", seconds(4)),

@@ -1,4 +1,4 @@
-//! A source that answers as it is told, and counts.
+//! A scripted token source that counts its calls.
 
 use std::{
     collections::VecDeque,
@@ -13,7 +13,7 @@ use crate::entra::{Failure, Fresh, Source, Tokens};
 
 #[derive(Clone)]
 pub(super) enum Answer {
-    /// The number of the call is appended.
+    /// Prefix of the token; the number of the call follows.
     Token(&'static str, Duration),
     Exactly(&'static str, Duration),
     Late(Duration, Duration),
@@ -21,7 +21,7 @@ pub(super) enum Answer {
     Never,
 }
 
-/// The calls of a source, and what it answers: each answer once, and the last one ever after.
+/// Calls and answers of a source. Gives each answer once, and then repeats the last one.
 #[derive(Clone, Default)]
 pub(super) struct Script {
     book: Arc<Mutex<Book>>,
@@ -54,7 +54,7 @@ impl Script {
         self.book.lock().unwrap().most_running
     }
 
-    /// Tokens from it, with the least jitter there is.
+    /// Returns the tokens of the source, without jitter.
     pub(super) fn tokens(&self) -> Tokens {
         Tokens::start(Scripted(self.clone()), || 0)
     }

@@ -17,7 +17,7 @@ const ENDPOINT: (&str, &str) = ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/");
 const HEADER: (&str, &str) = ("IDENTITY_HEADER", "header");
 
 #[test]
-fn the_best_of_what_is_there_is_taken() {
+fn best_configured_identity_is_used() {
     for (variables, names) in [
         (
             vec![CLIENT, TENANT, SECRET, FILE, ENDPOINT, HEADER],
@@ -43,7 +43,7 @@ fn the_best_of_what_is_there_is_taken() {
 }
 
 #[test]
-fn what_is_empty_is_not_set() {
+fn empty_variables_count_as_not_set() {
     let empty = [
         ("AZURE_CLIENT_SECRET", ""),
         ("IDENTITY_ENDPOINT", ""),
@@ -53,7 +53,7 @@ fn what_is_empty_is_not_set() {
 }
 
 #[test]
-fn the_tools_can_be_left_out_and_all_but_the_tools() {
+fn developer_tools_can_be_excluded_or_required() {
     let only = |what| find(&[("AZURE_TOKEN_CREDENTIALS", what), SECRET, CLIENT, TENANT]);
     assert_eq!(only("dev"), Ok(vec!["az", "azd"]));
     assert_eq!(only("prod"), Ok(vec!["client secret"]));
@@ -64,7 +64,7 @@ fn the_tools_can_be_left_out_and_all_but_the_tools() {
 }
 
 #[test]
-fn half_an_identity_is_a_problem() {
+fn incomplete_identity_is_an_error() {
     for (variables, problem) in [
         (
             vec![SECRET, CLIENT],

@@ -6,7 +6,7 @@ use std::{
 use tracing::{Level, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What is logged on this thread while the guard lives.
+/// Captures the log of this thread until the guard is dropped.
 #[derive(Clone, Default)]
 pub(super) struct Log {
     written: Arc<Mutex<Vec<u8>>>,
@@ -15,7 +15,7 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn start(level: Level) -> (Self, DefaultGuard) {
         let log = Self::default();
-        // The other tests log to nobody. Where they are the first to do so, that would be remembered for all threads.
+        // Other tests have no subscriber. tracing would cache that for a callsite that such a test reaches first.
         let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(level)
@@ -29,7 +29,7 @@ impl Log {
         String::from_utf8(self.written.lock().unwrap().clone()).unwrap()
     }
 
-    /// The lines with all of these in them.
+    /// Returns the lines that contain all of these texts.
     pub(super) fn count(&self, parts: &[&str]) -> usize {
         let is_it = |line: &&str| parts.iter().all(|part| line.contains(part));
         self.text().lines().filter(is_it).count()

@@ -11,7 +11,7 @@ fn bearer(tokens: &Tokens) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_token_is_waited_for_and_no_longer_than_the_limit() {
+async fn first_token_is_awaited_up_to_the_limit() {
     let slow = Script::new([Answer::Late(seconds(7), minutes(60))]).tokens();
     let start = Instant::now();
     let missing = slow.first(seconds(5)).await.unwrap_err();
@@ -29,7 +29,7 @@ async fn the_first_token_is_waited_for_and_no_longer_than_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_replaced_five_minutes_before_it_expires() {
+async fn token_is_replaced_five_minutes_before_it_expires() {
     let script = Script::new([Answer::Token("t", minutes(60))]);
     let tokens = script.tokens();
     tokens.first(seconds(5)).await.unwrap();
@@ -42,7 +42,7 @@ async fn a_token_is_replaced_five_minutes_before_it_expires() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_short_token_is_replaced_at_half_its_life() {
+async fn short_token_is_replaced_at_half_its_lifetime() {
     let script = Script::new([Answer::Token("t", minutes(4))]);
     let tokens = script.tokens();
     tokens.first(seconds(5)).await.unwrap();
@@ -71,7 +71,7 @@ async fn many_readers_cause_one_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_hangs_is_given_up_and_made_again() {
+async fn hanging_call_is_dropped_and_made_again() {
     let script = Script::new([Answer::Never, Answer::Token("t", minutes(60))]);
     let tokens = script.tokens();
     sleep(seconds(20) + Duration::from_millis(1)).await;
@@ -88,7 +88,7 @@ async fn a_call_that_hangs_is_given_up_and_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_is_down_is_asked_ever_less_and_the_token_used_until_it_expires() {
+async fn failing_source_is_called_less_often_and_its_token_is_used_until_it_expires() {
     let script = Script::new([Answer::Token("t", minutes(60)), Answer::Failure("down")]);
     let tokens = script.tokens();
     tokens.first(seconds(5)).await.unwrap();
@@ -123,7 +123,7 @@ async fn a_source_that_is_down_is_asked_ever_less_and_the_token_used_until_it_ex
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_has_expired_already_is_none() {
+async fn expired_token_is_refused() {
     let script = Script::new([
         Answer::Token("old", Duration::ZERO),
         Answer::Token("new", minutes(60)),
@@ -135,7 +135,7 @@ async fn a_token_that_has_expired_already_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_no_header_value_is_none() {
+async fn token_that_is_no_header_value_is_refused() {
     for garbage in ["", "two words", "line\r\nbreak", "t\u{f6}ken", "nul\0"] {
         let tokens = Script::new([Answer::Exactly(garbage, minutes(60))]).tokens();
         let missing = tokens.first(seconds(5)).await.unwrap_err().to_string();
@@ -148,14 +148,14 @@ async fn a_token_that_is_no_header_value_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_without_end_is_none() {
+async fn token_that_expires_too_far_in_the_future_is_refused() {
     let tokens = Script::new([Answer::Exactly("t", Duration::MAX)]).tokens();
     let missing = tokens.first(seconds(5)).await.unwrap_err().to_string();
     assert!(missing.contains("too far in the future"), "{missing}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn garbage_does_not_replace_a_token() {
+async fn refused_token_does_not_replace_a_valid_one() {
     let script = Script::new([
         Answer::Token("t", minutes(60)),
         Answer::Exactly("", minutes(60)),
@@ -168,7 +168,7 @@ async fn garbage_does_not_replace_a_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_asked_when_nobody_needs_a_token() {
+async fn source_is_not_called_after_the_last_clone_is_dropped() {
     let script = Script::new([Answer::Token("t", minutes(60))]);
     let tokens = script.tokens();
     let clone = tokens.clone();
@@ -183,7 +183,7 @@ async fn nobody_is_asked_when_nobody_needs_a_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_no_longer_used_the_moment_it_expires_even_if_the_task_does_not_run() {
+async fn expired_token_is_not_used_even_if_the_task_does_not_run() {
     let script = Script::new([Answer::Token("t", minutes(60)), Answer::Never]);
     let tokens = script.tokens();
     tokens.first(seconds(5)).await.unwrap();

@@ -6,7 +6,7 @@ use super::fake::{minutes, seconds};
 use crate::entra::schedule::{refresh_in, retry_in};
 
 #[test]
-fn the_jitter_is_a_tenth_of_the_time_ahead() {
+fn jitter_is_a_tenth_of_the_time_before_expiry() {
     assert_eq!(refresh_in(minutes(60), 0), minutes(55));
     let latest = refresh_in(minutes(60), u64::MAX);
     assert!(latest > minutes(55) + seconds(29) && latest <= minutes(55) + seconds(30));
@@ -14,7 +14,7 @@ fn the_jitter_is_a_tenth_of_the_time_ahead() {
 }
 
 #[test]
-fn a_retry_comes_at_half_the_time_at_the_earliest() {
+fn retry_waits_at_least_half_the_backoff() {
     let earliest = retry_in(4, u64::MAX);
     assert!(earliest >= seconds(4) && earliest < seconds(5));
     assert_eq!(retry_in(4, 0), seconds(8));

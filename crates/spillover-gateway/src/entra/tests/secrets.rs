@@ -5,7 +5,7 @@ const TOKEN: &str =
     "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2NvZ25pdGl2ZXNlcnZpY2VzIn0.c2lnbmF0dXJl";
 
 #[test]
-fn a_failure_repeats_no_secret() {
+fn failure_has_no_secret() {
     let secret = "abc8Q~DeFgHiJkLmNoPqRsTuVwXyZ0123456789a";
     assert_eq!(secret.len(), 40);
     for (said, kept) in [
@@ -22,7 +22,7 @@ fn a_failure_repeats_no_secret() {
 }
 
 #[test]
-fn a_failure_is_one_short_line_with_its_identifiers() {
+fn failure_is_one_short_line_with_its_identifiers() {
     let said = "AADSTS700016: Application with identifier '7b795fb9-09d3-42f4-a494-38864f99ba3c'\r\n was not found";
     let kept = "AADSTS700016: Application with identifier '7b795fb9-09d3-42f4-a494-38864f99ba3c' was not found";
     assert_eq!(Failure::new(said).to_string(), kept);

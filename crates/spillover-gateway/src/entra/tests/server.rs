@@ -1,4 +1,4 @@
-//! An endpoint that gives tokens, on a real socket of this machine.
+//! A token endpoint on a loopback socket.
 
 use std::{
     collections::VecDeque,
@@ -24,7 +24,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// Gives each answer once, and the last one ever after.
+/// Gives each answer once, and then repeats the last one.
 pub(super) struct Server {
     address: SocketAddr,
     desk: Arc<Desk>,
@@ -122,7 +122,7 @@ async fn answer(
     Ok(response)
 }
 
-/// As Entra ID answers.
+/// Returns a token response in the format of Entra ID.
 pub(super) fn entra_token(token: &str, seconds: u32) -> (u16, String) {
     let body = format!(
         r#"{{"token_type":"Bearer","expires_in":{seconds},"ext_expires_in":{seconds},"access_token":"{token}"}}"#

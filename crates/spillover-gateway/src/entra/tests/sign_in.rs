@@ -1,4 +1,4 @@
-//! Entra ID itself, over TLS, for clients that sign in with something of their own.
+//! Tests of identities that sign in at Entra ID over TLS.
 //! <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow>
 
 use std::{env, fs, process, sync::Arc};
@@ -22,7 +22,7 @@ use crate::entra::{
     transport::Transport,
 };
 
-/// Entra ID, and a client of it that trusts its certificate.
+/// A mock of Entra ID, and a client that trusts its certificate.
 struct Cloud {
     server: Server,
     trust: RootCertStore,
@@ -84,7 +84,7 @@ async fn reason(tokens: &Tokens) -> String {
 }
 
 #[tokio::test]
-async fn a_client_secret_is_sent_to_the_authority_for_a_token() {
+async fn client_secret_is_sent_to_the_authority() {
     let cloud = Cloud::start([entra_token("secretly", 3599)]).await;
     let tokens = cloud.sign_in(&[("AZURE_CLIENT_SECRET", "hu~sh")]);
     tokens.first(seconds(30)).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_client_secret_is_sent_to_the_authority_for_a_token() {
 }
 
 #[tokio::test]
-async fn no_level_of_the_log_shows_a_secret() {
+async fn log_has_no_secret_at_any_level() {
     let (log, _guard) = Log::start(Level::TRACE);
     let cloud = Cloud::start([
         (400, r#"{"error":"invalid_client"}"#.to_owned()),
@@ -117,7 +117,7 @@ async fn no_level_of_the_log_shows_a_secret() {
 }
 
 #[tokio::test]
-async fn what_entra_id_explains_is_told() {
+async fn explanation_of_entra_id_is_in_the_error() {
     let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided.\r\nTrace ID: 1","error_codes":[7000215]}"#;
     let cloud = Cloud::start([(401, body.to_owned())]).await;
     let tokens = cloud.sign_in(&[("AZURE_CLIENT_SECRET", "hush")]);
@@ -132,7 +132,7 @@ async fn what_entra_id_explains_is_told() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_to_whom_is_not_trusted() {
+async fn nothing_is_sent_to_an_untrusted_server() {
     let mut cloud = Cloud::start([entra_token("stolen", 3599)]).await;
     cloud.trust = RootCertStore::empty();
     let tokens = cloud.sign_in(&[("AZURE_CLIENT_SECRET", "hush")]);
@@ -146,7 +146,7 @@ async fn nothing_is_sent_to_whom_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn a_workload_identity_sends_what_its_file_says_as_soon_as_it_is_there() {
+async fn workload_identity_sends_its_file_as_soon_as_it_exists() {
     let cloud = Cloud::start([entra_token("federated", 3599)]).await;
     let file = env::temp_dir().join(format!("spillover-federated-{}", process::id()));
     let tokens = cloud.sign_in(&[("AZURE_FEDERATED_TOKEN_FILE", file.to_str().unwrap())]);
@@ -166,7 +166,7 @@ async fn a_workload_identity_sends_what_its_file_says_as_soon_as_it_is_there() {
 }
 
 #[tokio::test]
-async fn a_short_token_is_replaced_by_the_next() {
+async fn short_token_is_replaced() {
     let cloud = Cloud::start([entra_token("short", 2), entra_token("next", 3599)]).await;
     let tokens = cloud.sign_in(&[("AZURE_CLIENT_SECRET", "hush")]);
     let is_next = || tokens.bearer().is_ok_and(|bearer| bearer == "Bearer next");
@@ -179,7 +179,7 @@ async fn a_short_token_is_replaced_by_the_next() {
 }
 
 #[tokio::test]
-async fn who_gave_a_token_is_asked_from_then_on() {
+async fn identity_that_gave_a_token_is_used_from_then_on() {
     let cloud = Cloud::start([entra_token("t", 1), (500, "down".to_owned())]).await;
     let (tenant, client) = ("tenant".to_owned(), "client".to_owned());
     let candidates = vec![

@@ -8,9 +8,9 @@ use tempfile::TempDir;
 
 use crate::reload::places::Places;
 
-/// Where is watched, and for what, below the directory of the test.
+/// Returns the watched directories and entries, relative to the directory of the test.
 fn places(directory: &TempDir, file: &Path) -> (Vec<String>, Vec<String>) {
-    // It may be behind a link itself.
+    // The directory of the test may be behind a link.
     let root = fs::canonicalize(directory).unwrap();
     let below = |paths: &mut dyn Iterator<Item = &PathBuf>| {
         paths
@@ -32,7 +32,7 @@ fn assert_places(directory: &TempDir, file: &str, directories: &[&str], entries:
 }
 
 #[test]
-fn a_file_is_seen_from_its_directory() {
+fn directory_of_a_file_is_watched() {
     let directory = TempDir::new().unwrap();
     fs::create_dir(directory.path().join("a")).unwrap();
     fs::write(directory.path().join("a/file"), "").unwrap();
@@ -41,10 +41,10 @@ fn a_file_is_seen_from_its_directory() {
 }
 
 #[test]
-fn each_link_on_the_way_is_watched() {
+fn directory_of_each_link_on_the_path_is_watched() {
     let directory = TempDir::new().unwrap();
     let path = |name: &str| directory.path().join(name);
-    // As Kubernetes has it, with a link to it from elsewhere.
+    // The layout of a Kubernetes volume, and a link to it from elsewhere.
     fs::create_dir_all(path("mount/..1")).unwrap();
     fs::write(path("mount/..1/file"), "").unwrap();
     symlink("..1", path("mount/..data")).unwrap();
@@ -63,7 +63,7 @@ fn each_link_on_the_way_is_watched() {
 }
 
 #[test]
-fn what_is_missing_is_waited_for() {
+fn directory_of_a_missing_file_is_watched() {
     let directory = TempDir::new().unwrap();
     let path = |name: &str| directory.path().join(name);
     assert_places(&directory, "not/there", &[""], &["not"]);
@@ -74,7 +74,7 @@ fn what_is_missing_is_waited_for() {
 }
 
 #[test]
-fn links_in_a_circle_have_an_end() {
+fn circular_links_are_followed_a_limited_number_of_times() {
     let directory = TempDir::new().unwrap();
     symlink("b", directory.path().join("a")).unwrap();
     symlink("a", directory.path().join("b")).unwrap();

@@ -11,7 +11,7 @@ fn read(path: &Path) -> ReadFiles {
 }
 
 #[test]
-fn a_file_is_another_when_its_content_is() {
+fn file_has_changed_when_its_contents_have() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("file");
     let missing = read(&path);
@@ -30,7 +30,7 @@ fn a_file_is_another_when_its_content_is() {
 }
 
 #[test]
-fn what_was_read_first_counts() {
+fn first_contents_count_when_a_file_is_read_twice() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("file");
     fs::write(&path, "one").unwrap();
@@ -41,7 +41,7 @@ fn what_was_read_first_counts() {
 }
 
 #[test]
-fn what_is_no_file_or_has_no_end_is_no_change() {
+fn pipes_and_endless_files_do_not_count_as_changed() {
     let directory = TempDir::new().unwrap();
     let socket = directory.path().join("socket");
     let _listener = UnixListener::bind(&socket).unwrap();
