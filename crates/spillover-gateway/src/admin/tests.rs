@@ -44,7 +44,7 @@ impl Subject {
     fn record(&self, scope: Scope, outcome: &Outcome) {
         let query = Query::new().scope(scope);
         let now = Instant::now();
-        let selected = self.pool.select(&Query::new().tried(&query).scope(now), 0);
+        let selected = self.pool.select(&query, now, 0);
         selected.unwrap().record(outcome, now);
     }
 

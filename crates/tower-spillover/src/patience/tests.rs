@@ -198,9 +198,7 @@ async fn the_last_backend_has_all_of_the_time() {
     let now = Instant::now();
     let other = Query::new().attempts(&attempts);
     attempts.mark(0);
-    let b = pool
-        .select(&Query::new().tried(&other).scope(now), 0)
-        .unwrap();
+    let b = pool.select(&other, now, 0).unwrap();
     b.record(&Outcome::failing(60 * SECOND), now);
     assert_eq!(
         attempt(&pool, "2", &Attempts::new(), 9 * SECOND).await,

@@ -38,8 +38,7 @@ impl<D, R, T> Selector<D, R, T> {
         T: Strategy + Sync,
     {
         let query = self.query(request, attempts).strategy(&self.strategy);
-        self.pool
-            .select(&Query::new().tried(&query).scope(now), self.draw.draw())
+        self.pool.select(&query, now, self.draw.draw())
     }
 
     /// Returns the backend for a request that finds all of them closed, if it is to be forwarded all the same. A full backend is
@@ -82,9 +81,7 @@ impl<D, R, T> Selector<D, R, T> {
         if is_full && !is_last_look {
             return Err(Closed { exhausted, opening });
         }
-        let selected = self
-            .pool
-            .select(&Query::new().tried(&query).scope(now), draw);
+        let selected = self.pool.select(&query, now, draw);
         selected.map_err(|exhausted| Closed { exhausted, opening })
     }
 

@@ -9,7 +9,7 @@ use crate::layer::SelectedProtocol;
 
 fn select_for(pool: &Pool, affinity: Affinity, now: Instant) -> Result<Selected, Exhausted> {
     let query = Query::new().affinity(affinity);
-    pool.select(&Query::new().tried(&query).scope(now), 0)
+    pool.select(&query, now, 0)
 }
 
 fn to(pool: &Pool, affinity: Affinity, now: Instant) -> Result<String, Duration> {
@@ -57,7 +57,7 @@ fn a_key_goes_where_the_request_has_not_been() {
     let attempts = Attempts::new();
     let mut seen = Vec::new();
     let query = Query::new().attempts(&attempts).affinity(key);
-    while let Ok(selected) = pool.select(&Query::new().tried(&query).scope(now), 0) {
+    while let Ok(selected) = pool.select(&query, now, 0) {
         assert!(!selected.is_pinned());
         attempts.mark(selected.index());
         seen.push(selected.backend().label().to_owned());
@@ -97,7 +97,7 @@ fn neither_the_draw_nor_the_strategy_decides_for_a_key() {
     let query = Query::new().affinity(key_of(&pool, "b"));
     let last = |candidates: &Candidates<'_>, _: u64| candidates.iter().last().unwrap().index();
     for draw in [0, u64::MAX / 2, u64::MAX] {
-        let by_weight = pool.select(&Query::new().tried(&query).scope(now), draw);
+        let by_weight = pool.select(&query, now, draw);
         let by_strategy = pool.select(&query.strategy(&last), now, draw);
         assert_eq!(
             [by_weight, by_strategy].map(label),
@@ -161,10 +161,7 @@ fn a_pinned_request_goes_nowhere_else() {
         let query = Query::new().attempts(&attempts).affinity(pinned);
         assert!(!pool.has_candidate(&query, now) && !selected.has_candidate(&attempts, now));
         assert!(pool.has_candidate(&Query::new().attempts(&attempts), now));
-        assert!(
-            pool.select(&Query::new().tried(&query).scope(now), 0)
-                .is_err()
-        );
+        assert!(pool.select(&query, now, 0).is_err());
         assert!(pool.first(&query, now).is_none());
         assert_eq!(pool.exhausted(&query, now).reopens_in(), Duration::ZERO);
 

@@ -220,7 +220,7 @@ fn a_retry_goes_elsewhere_first_after_one_attempt_that_was_given_up() {
         let mut headers = http::HeaderMap::new();
         headers.insert(name, http::HeaderValue::from_static(value));
         let query = Query::new().headers(&headers).attempts(attempts);
-        let selected = pool.select(&Query::new().tried(&query).scope(now), 0);
+        let selected = pool.select(&query, now, 0);
         selected.expect("one is open").index()
     };
     let count = "x-stainless-retry-count";

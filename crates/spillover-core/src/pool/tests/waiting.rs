@@ -304,10 +304,7 @@ fn a_query_for_open_backends_leaves_out_the_last_resort() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     fail(&pool, 0, SECOND, now);
-    let select = |query: Query<'_>| {
-        pool.select(&Query::new().tried(&query).scope(now), 0)
-            .is_ok()
-    };
+    let select = |query: Query<'_>| pool.select(&query, now, 0).is_ok();
     let pinned = Query::new().affinity(Affinity::to_backend("a").pinned());
     assert!(select(Query::new()) && select(pinned));
     assert!(!select(Query::new().open_only()) && !select(pinned.open_only()));
