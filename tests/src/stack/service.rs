@@ -136,7 +136,7 @@ impl Stack {
     #[must_use]
     pub fn conditions(&self) -> Vec<Condition> {
         // What closes the whole backend closes it for this scope, too, which is the one that the gateway finds.
-        let snapshots = self.pool.snapshot(Scope::of(PATH), Instant::now());
+        let snapshots = self.pool.snapshot(Scope::named(PATH), Instant::now());
         snapshots
             .iter()
             .map(|snapshot| snapshot.condition())

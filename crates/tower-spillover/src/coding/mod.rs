@@ -38,15 +38,15 @@
 //! }
 //! assert_eq!(text, b"data: {\"error\": \"overloaded\"}\n\n");
 //! assert!(decoder.is_complete());
-//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # Ok::<_, Box<dyn std::step::Error>>(())
 //! ```
 
 mod accept;
 mod brotli;
 mod decoder;
-mod error;
 mod gzip;
 mod inflate;
+mod step;
 #[cfg(test)]
 pub(crate) mod tests;
 mod zstd;
@@ -56,7 +56,7 @@ use http::{HeaderMap, header::CONTENT_ENCODING};
 pub use self::{
     accept::offer_readable,
     decoder::Decoder,
-    error::{DecodeError, UnreadableCoding},
+    step::{DecodeError, UnreadableCoding},
 };
 
 /// A content coding that is read.

@@ -1,4 +1,14 @@
+//! The result of one step of a decoder.
+
 use std::{error, fmt};
+
+/// The progress of a decoder in one step.
+pub(super) struct Step {
+    /// Bytes of the input that are done with.
+    pub(super) read: usize,
+    /// Bytes of the output that were filled.
+    pub(super) written: usize,
+}
 
 /// A body cannot be decoded any further.
 #[derive(Debug)]

@@ -1,20 +1,16 @@
-use bytes::Bytes;
-use http::HeaderMap;
-use http_body::Body;
-use http_body_util::BodyExt;
-use spillover_testing::{ScriptedBody, body::BodyHandle};
+use spillover_testing::body::BodyHandle;
 
-use super::*;
+use super::{super::body::Prefix, *};
 
 /// So many frames are read ahead.
-async fn read_ahead(mut body: ScriptedBody, frames: usize) -> ResumedBody<ScriptedBody> {
-    let mut read = Read::new();
+async fn read_ahead(mut body: ScriptedBody, frames: usize) -> PeekedBody<ScriptedBody> {
+    let mut read = Prefix::new();
     for _ in 0..frames {
         if !read.push(body.frame().await) {
             break;
         }
     }
-    ResumedBody::resumed(read, body)
+    PeekedBody::resumed(read, body, None)
 }
 
 fn script() -> (ScriptedBody, BodyHandle) {
@@ -62,15 +58,14 @@ async fn an_error_that_was_read_comes_in_its_place() {
     assert!(body.is_end_stream() && body.frame().await.is_none());
 }
 
-#[cfg(feature = "peek")]
 #[tokio::test]
 async fn one_that_was_replaced_is_what_it_was_replaced_with() {
-    let body = ResumedBody::<ScriptedBody>::from(Bytes::from("other"));
+    let body = PeekedBody::<ScriptedBody>::from(Bytes::from("other"));
     assert_eq!(body.size_hint().exact(), Some(5));
     assert!(!body.is_end_stream());
     assert_eq!(body.collect().await.expect("a body").to_bytes(), "other");
 
-    let mut body = ResumedBody::<ScriptedBody>::from(Bytes::new());
+    let mut body = PeekedBody::<ScriptedBody>::from(Bytes::new());
     assert_eq!(body.size_hint().exact(), Some(0));
     assert!(body.is_end_stream() && body.frame().await.is_none());
 }

@@ -17,58 +17,58 @@ use crate::Class;
 /// it is sent to the same backend once more ([`resend`](Self::resend)).
 ///
 /// ```
-/// use spillover_core::Tried;
+/// use spillover_core::Attempts;
 ///
-/// let tried = Tried::new();
-/// tried.mark(3);
-/// assert!(tried.resend(3));
-/// assert_eq!(tried.resend_to(), Some(3));
-/// assert!(!tried.contains(3));
+/// let attempts = Attempts::new();
+/// attempts.mark(3);
+/// assert!(attempts.resend(3));
+/// assert_eq!(attempts.resend_to(), Some(3));
+/// assert!(!attempts.contains(3));
 ///
-/// tried.mark(3);
-/// assert_eq!(tried.resend_to(), None);
-/// assert!(!tried.resend(3), "a second time it is a failure like any other");
-/// assert_eq!(tried.attempts(), 2);
+/// attempts.mark(3);
+/// assert_eq!(attempts.resend_to(), None);
+/// assert!(!attempts.resend(3), "a second time it is a failure like any other");
+/// assert_eq!(attempts.count(), 2);
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Tried {
-    shared: Arc<Shared>,
+pub struct Attempts {
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    words: [AtomicU64; WORDS],
+pub(super) struct Shared {
+    pub(super) words: [AtomicU64; WORDS],
     /// The backends that the request was sent to once more, or will be.
-    resent: [AtomicU64; WORDS],
+    pub(super) resent: [AtomicU64; WORDS],
     /// The index of the backend that the next attempt goes to, plus one; zero when the backend is to be chosen.
-    resend_to: AtomicU32,
+    pub(super) resend_to: AtomicU32,
     /// Boxed, because few requests wait for a backend.
-    waiting: OnceLock<Box<Waiting>>,
+    pub(super) waiting: OnceLock<Box<Waiting>>,
     /// Since when the client waits, where that matters.
-    begun: OnceLock<Instant>,
-    is_answered: AtomicBool,
-    has_head: AtomicBool,
-    attempts: AtomicU32,
+    pub(super) begun: OnceLock<Instant>,
+    pub(super) is_answered: AtomicBool,
+    pub(super) has_head: AtomicBool,
+    pub(super) attempts: AtomicU32,
     /// A bit for the class of each refusal.
-    refusals: AtomicU32,
+    pub(super) refusals: AtomicU32,
     /// The reasons why no other attempt follows: [`EXHAUSTED`], [`LAST`]. One byte for both, as every request has this.
-    end: AtomicU8,
-    request_failed: AtomicBool,
-    awaiting_body: AtomicBool,
-    body_held: AtomicBool,
+    pub(super) end: AtomicU8,
+    pub(super) request_failed: AtomicBool,
+    pub(super) awaiting_body: AtomicBool,
+    pub(super) body_held: AtomicBool,
 }
 
 /// State of a request that may wait for a backend.
 #[derive(Debug, Default)]
-struct Waiting {
+pub(super) struct Waiting {
     /// The backends that refused because of a limit.
-    limited: [AtomicU64; WORDS],
+    pub(super) limited: [AtomicU64; WORDS],
     /// The ticket of the request in the queue; zero for none.
-    ticket: AtomicU64,
-    deadline: OnceLock<Instant>,
+    pub(super) ticket: AtomicU64,
+    pub(super) deadline: OnceLock<Instant>,
 }
 
-impl Tried {
+impl Attempts {
     pub(super) const CAPACITY: usize = WORDS * 64;
 
     /// For a request that has tried nothing.
@@ -117,32 +117,19 @@ impl Tried {
         next.checked_sub(1).map(|index| index as usize)
     }
 
-    /// Notes that the backend with this index refused because of a limit: a request that waits for a backend to open may ask
-    /// it again ([`Query::again`](super::Query::again)).
-    pub fn mark_limited(&self, index: usize) {
-        if let Some(word) = self.waiting().limited.get(index / 64) {
-            word.fetch_or(1 << (index % 64), Relaxed);
-        }
-    }
-
     pub(super) fn is_limited(&self, index: usize) -> bool {
         let waiting = self.shared.waiting.get();
         let word = waiting.and_then(|waiting| waiting.limited.get(index / 64));
         word.is_some_and(|word| word.load(Relaxed) & (1 << (index % 64)) != 0)
     }
 
-    /// The instant until which the request waits for a backend. The first caller sets it to `deadline`.
-    pub fn wait_deadline(&self, deadline: Instant) -> Instant {
-        *self.waiting().deadline.get_or_init(|| deadline)
-    }
-
     /// The backends that were tried, except those that a waiting request may ask again.
     pub(super) fn excluded(&self, may_ask_again: bool) -> [u64; WORDS] {
         std::array::from_fn(|word| {
-            let tried = self.shared.words[word].load(Relaxed);
+            let attempts = self.shared.words[word].load(Relaxed);
             match self.shared.waiting.get().filter(|_| may_ask_again) {
-                Some(waiting) => tried & !waiting.limited[word].load(Relaxed),
-                None => tried,
+                Some(waiting) => attempts & !waiting.limited[word].load(Relaxed),
+                None => attempts,
             }
         })
     }
@@ -159,47 +146,14 @@ impl Tried {
         self.waiting().ticket.store(ticket, Relaxed);
     }
 
-    fn waiting(&self) -> &Waiting {
+    pub(super) fn waiting(&self) -> &Waiting {
         self.shared.waiting.get_or_init(Box::default)
-    }
-
-    /// Since when the client waits. The first caller sets it to `now`.
-    pub fn begun(&self, now: Instant) -> Instant {
-        *self.shared.begun.get_or_init(|| now)
-    }
-
-    /// Notes that the attempt under way has the head of an answer, which is held back: the backend is not silent. The next
-    /// [`mark`](Self::mark) undoes it.
-    pub fn set_head(&self) {
-        self.shared.has_head.store(true, Relaxed);
-    }
-
-    /// Returns whether the attempt under way has the head of an answer.
-    #[must_use]
-    pub fn has_head(&self) -> bool {
-        self.shared.has_head.load(Relaxed)
-    }
-
-    /// Notes that an answer began which is no refusal. An attempt that is given up from now on lost against it.
-    pub fn set_answered(&self) {
-        self.shared.is_answered.store(true, Relaxed);
-    }
-
-    /// Returns whether an answer began which is no refusal.
-    #[must_use]
-    pub fn is_answered(&self) -> bool {
-        self.shared.is_answered.load(Relaxed)
     }
 
     /// The number of attempts made, including those that sent the request to the same backend once more.
     #[must_use]
-    pub fn attempts(&self) -> u32 {
+    pub fn count(&self) -> u32 {
         self.shared.attempts.load(Relaxed)
-    }
-
-    /// Records that a backend refused the request with an answer of this class.
-    pub fn record_refusal(&self, class: Class) {
-        self.shared.refusals.fetch_or(bit_of(class), Relaxed);
     }
 
     /// Returns whether a backend refused the request with an answer of this class.
@@ -215,43 +169,10 @@ impl Tried {
         self.shared.refusals.load(Relaxed).count_ones() > 1
     }
 
-    /// Notes whether another backend would take the request: if not, the answer at hand is the last.
-    pub fn set_exhausted(&self, is_exhausted: bool) {
-        let end = &self.shared.end;
-        match is_exhausted {
-            true => end.fetch_or(EXHAUSTED, Release),
-            false => end.fetch_and(!EXHAUSTED, Release),
-        };
-    }
-
     /// Whether no other backend would take the request.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
         self.shared.end.load(Acquire) & EXHAUSTED != 0
-    }
-
-    /// Notes that the attempt under way is the last: no other follows, whatever comes of it.
-    pub fn set_last(&self) {
-        self.shared.end.fetch_or(LAST, Release);
-    }
-
-    /// Returns whether the attempt under way is [the last](Self::set_last).
-    #[must_use]
-    pub fn is_last(&self) -> bool {
-        self.shared.end.load(Acquire) & LAST != 0
-    }
-
-    /// Returns whether another attempt would be made if the one under way were refused now, as far as that does not depend
-    /// on the backends: the attempt is not [the last](Self::set_last), the request did not break, and its body is there to be
-    /// sent again.
-    #[must_use]
-    pub fn may_try_again(&self) -> bool {
-        !self.is_last() && !self.is_request_failed() && !self.is_body_held()
-    }
-
-    /// Notes that the request itself broke, such as when its body could not be read: no backend is at fault.
-    pub fn set_request_failed(&self) {
-        self.shared.request_failed.store(true, Release);
     }
 
     /// Whether the request itself broke.
@@ -259,37 +180,14 @@ impl Tried {
     pub fn is_request_failed(&self) -> bool {
         self.shared.request_failed.load(Acquire)
     }
-
-    /// Notes whether the rest of the request body is being waited for: what is late then is the client.
-    pub fn set_awaiting_body(&self, is_awaiting: bool) {
-        self.shared.awaiting_body.store(is_awaiting, Release);
-    }
-
-    /// Whether the rest of the request body is being waited for.
-    #[must_use]
-    pub fn is_awaiting_body(&self) -> bool {
-        self.shared.awaiting_body.load(Acquire)
-    }
-
-    /// Notes whether the attempt under way is the only one that has the request body: it has not read it to its end, or the
-    /// body was not kept.
-    pub fn set_body_held(&self, is_held: bool) {
-        self.shared.body_held.store(is_held, Release);
-    }
-
-    /// Whether a second attempt beside the one under way would not get the request body, or would take it away.
-    #[must_use]
-    pub fn is_body_held(&self) -> bool {
-        self.shared.body_held.load(Acquire)
-    }
 }
 
-fn bit_of(class: Class) -> u32 {
+pub(super) fn bit_of(class: Class) -> u32 {
     1 << class as u32
 }
 
-const EXHAUSTED: u8 = 1;
+pub(super) const EXHAUSTED: u8 = 1;
 
-const LAST: u8 = 2;
+pub(super) const LAST: u8 = 2;
 
 pub(super) const WORDS: usize = 4;

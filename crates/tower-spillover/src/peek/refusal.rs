@@ -13,14 +13,12 @@ use std::{
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
-use spillover_core::LateReport;
+use spillover_core::layer::LateReport;
 use spillover_hint::Report;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-use crate::{
-    body::ResumedBody,
-    coding::{Coding, Decoder, UnreadableCoding},
-};
+use super::body::PeekedBody;
+use crate::coding::{Coding, Decoder, UnreadableCoding};
 
 pin_project! {
     /// Reads the body of a refusal.
@@ -39,7 +37,7 @@ pin_project! {
 struct Refused<B: Body> {
     head: Response<()>,
     report: Report,
-    body: ResumedBody<B>,
+    body: PeekedBody<B>,
 }
 
 impl<B: Body> ReadRefusal<B> {
@@ -51,7 +49,7 @@ impl<B: Body> ReadRefusal<B> {
             refused: Some(Refused {
                 head: Response::from_parts(parts, ()),
                 report,
-                body: ResumedBody::untouched(body),
+                body: PeekedBody::untouched(body),
             }),
             moves_on,
             begun,
@@ -65,7 +63,7 @@ where
     B: Body<Error: Send> + Send + Unpin + 'static,
 {
     /// The response with a report in the extensions: on what its body says; or on its head, where the body is late.
-    type Output = Response<ResumedBody<B>>;
+    type Output = Response<PeekedBody<B>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -83,7 +81,7 @@ where
 }
 
 impl<B: Body + Unpin> Refused<B> {
-    fn end(self) -> Response<ResumedBody<B>> {
+    fn end(self) -> Response<PeekedBody<B>> {
         let text = decode(Coding::of(self.head.headers()), self.body.data(READ_LIMIT));
         let report = self.report.with_body(&text);
         let mut response = self.head;
@@ -92,7 +90,7 @@ impl<B: Body + Unpin> Refused<B> {
     }
 
     /// The response by its head, while the rest of its body is read until then.
-    fn read_later(self, until: Instant) -> Response<ResumedBody<B>>
+    fn read_later(self, until: Instant) -> Response<PeekedBody<B>>
     where
         B: Body<Error: Send> + Send + 'static,
     {

@@ -1,3 +1,5 @@
+//! The response body that the layers share which hold something for a request.
+
 use std::{
     fmt,
     pin::Pin,
@@ -5,20 +7,22 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-/// What is held for a request, and given back by dropping it.
+/// A resource that is held for a request. Dropping it gives it back.
 pub(crate) trait Guard {
-    /// The body failed. The guard is dropped next.
-    fn broke(&self) {}
+    /// Records that the body failed. The guard is dropped next.
+    fn record_broken(&self) {}
 }
 
 pin_project! {
-    /// A response body that holds something for its request until it ends, fails or is dropped. It passes through unchanged.
+    /// A response body that holds a guard until it ends, fails or is dropped. Its frames pass through unchanged.
+    ///
+    /// The guard is an [attempt](crate::throttle::Attempt) at a backend or a [permit](crate::limit::Permit). The default is an
+    /// empty body without a guard, also where `B` has no default.
     pub struct GuardedBody<B, G> {
-        // `None` for one that is empty.
+        // `None` for an empty body.
         #[pin]
         inner: Option<B>,
         guard: Option<G>,
@@ -27,7 +31,7 @@ pin_project! {
 
 impl<B: Body, G> GuardedBody<B, G> {
     pub(crate) fn new(inner: B, guard: Option<G>) -> Self {
-        // One that has ended may not be polled any more.
+        // A body that has ended may never be polled.
         let guard = guard.filter(|_| !inner.is_end_stream());
         Self {
             inner: Some(inner),
@@ -40,6 +44,7 @@ impl<B: Body, G: Guard> Body for GuardedBody<B, G> {
     type Data = B::Data;
     type Error = B::Error;
 
+    #[inline]
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -52,7 +57,7 @@ impl<B: Body, G: Guard> Body for GuardedBody<B, G> {
         let is_end = match &frame {
             Some(Ok(frame)) => frame.is_trailers() || inner.is_end_stream(),
             Some(Err(_)) => {
-                this.guard.iter().for_each(Guard::broke);
+                this.guard.iter().for_each(Guard::record_broken);
                 true
             }
             None => true,
@@ -73,7 +78,7 @@ impl<B: Body, G: Guard> Body for GuardedBody<B, G> {
     }
 }
 
-/// One that holds nothing.
+/// Creates a body without a guard.
 impl<B: From<Bytes>, G> From<Bytes> for GuardedBody<B, G> {
     fn from(data: Bytes) -> Self {
         Self {
@@ -83,7 +88,6 @@ impl<B: From<Bytes>, G> From<Bytes> for GuardedBody<B, G> {
     }
 }
 
-/// An empty one that holds nothing, also where `B` has none.
 impl<B, G> Default for GuardedBody<B, G> {
     fn default() -> Self {
         Self {
@@ -98,36 +102,5 @@ impl<B, G> fmt::Debug for GuardedBody<B, G> {
         f.debug_struct("GuardedBody")
             .field("is_held", &self.guard.is_some())
             .finish_non_exhaustive()
-    }
-}
-
-pin_project! {
-    /// Holds it until there is a body to hold it, or none will come.
-    pub(crate) struct GuardedFuture<F, G> {
-        #[pin]
-        inner: F,
-        guard: Option<G>,
-    }
-}
-
-impl<F, G> GuardedFuture<F, G> {
-    pub(crate) fn new(inner: F, guard: Option<G>) -> Self {
-        Self { inner, guard }
-    }
-}
-
-impl<F, G, ResBody, E> Future for GuardedFuture<F, G>
-where
-    F: Future<Output = Result<Response<ResBody>, E>>,
-    ResBody: Body,
-{
-    type Output = Result<Response<GuardedBody<ResBody, G>>, E>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let result = ready!(this.inner.poll(cx));
-        // Given back also by a future that failed and is kept.
-        let guard = this.guard.take();
-        Poll::Ready(result.map(|response| response.map(|body| GuardedBody::new(body, guard))))
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use spillover_core::{Backend, BackendSnapshot, Pool, Scope, Tried};
+use spillover_core::{Backend, BackendSnapshot, Pool, Query, Scope};
 use spillover_testing::{Probe, ScriptedBody};
 use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
@@ -20,7 +20,7 @@ use tower_service::Service;
 use super::*;
 use crate::body::GuardedBody;
 
-type Answer = Response<GuardedBody<ScriptedBody, InFlightPlace>>;
+type Answer = Response<GuardedBody<ScriptedBody, Attempt>>;
 
 fn pool() -> Pool {
     let backend = Backend::builder("a").url("http://a.example");
@@ -28,7 +28,7 @@ fn pool() -> Pool {
 }
 
 fn snapshot(pool: &Pool) -> BackendSnapshot {
-    pool.snapshot(Scope::WHOLE, Instant::now()).remove(0)
+    pool.snapshot(Scope::BACKEND, Instant::now()).remove(0)
 }
 
 fn in_flight(pool: &Pool) -> u32 {
@@ -39,7 +39,7 @@ fn in_flight(pool: &Pool) -> u32 {
 fn request(pool: &Pool) -> Request<()> {
     let mut request = Request::new(());
     let selected = pool
-        .select(&Tried::new(), Scope::WHOLE, Instant::now(), 0)
+        .select(&Query::new(), Instant::now(), 0)
         .expect("it is open");
     request.extensions_mut().insert(selected);
     request
@@ -55,7 +55,10 @@ async fn answer(pool: &Pool, body: ScriptedBody) -> Answer {
         let response = response.take().expect("one request");
         async { Ok::<_, Infallible>(response) }
     });
-    let Ok(answer) = InFlightLayer::new().layer(probe).oneshot(request).await;
+    let Ok(answer) = ThrottleTrackerLayer::new()
+        .layer(probe)
+        .oneshot(request)
+        .await;
     answer
 }
 
@@ -145,7 +148,7 @@ async fn without_a_selected_requests_and_answers_pass() {
             ScriptedBody::new().data("one").error("reset"),
         ))
     });
-    let service = InFlightLayer::new().layer(probe);
+    let service = ThrottleTrackerLayer::new().layer(probe);
     let Ok(answer) = service.oneshot(Request::new(())).await;
     let mut body = answer.into_body();
     assert_eq!(
@@ -161,13 +164,13 @@ async fn a_request_that_fails_or_is_dropped_is_no_longer_in_flight() {
     let probe: Probe<(), ScriptedBody, _> = Probe::new(|_| async { Err("connection refused") });
     let request = request(&pool);
     let kept = request.extensions().clone();
-    let mut failed = task::spawn(InFlightLayer::new().layer(probe).oneshot(request));
+    let mut failed = task::spawn(ThrottleTrackerLayer::new().layer(probe).oneshot(request));
     let error = assert_ready!(failed.poll()).unwrap_err();
     assert_eq!((error, in_flight(&pool)), ("connection refused", 0));
     drop((failed, kept));
 
     let probe: Probe<(), ScriptedBody, &str> = Probe::new(|_| std::future::pending());
-    let mut service = InFlightLayer::new().layer(probe);
+    let mut service = ThrottleTrackerLayer::new().layer(probe);
     assert_ready_ok!(task::spawn(()).enter(|cx, _| service.poll_ready(cx)));
     let request = self::request(&pool);
     let kept = request.extensions().clone();
@@ -189,7 +192,7 @@ async fn the_size_is_passed() {
 
 #[tokio::test]
 async fn a_body_by_default_is_empty_and_holds_nothing() {
-    let mut body = GuardedBody::<ScriptedBody, InFlightPlace>::default();
+    let mut body = GuardedBody::<ScriptedBody, Attempt>::default();
     assert!(body.is_end_stream());
     assert_eq!(body.size_hint().exact(), Some(0));
     assert!(body.frame().await.is_none());
@@ -223,7 +226,7 @@ async fn a_body_that_must_not_be_moved_will_do() {
     let probe = Probe::new(|_: Request<()>| async {
         Ok::<_, Infallible>(Response::new(Pinned::default()))
     });
-    let service = InFlightLayer::new().layer(probe);
+    let service = ThrottleTrackerLayer::new().layer(probe);
     let Ok(answer) = service.oneshot(request(&pool)).await;
     assert_eq!(in_flight(&pool), 1);
     let mut body = Box::pin(answer.into_body());
@@ -233,7 +236,7 @@ async fn a_body_that_must_not_be_moved_will_do() {
 
 #[test]
 fn the_inner_service_is_accessible() {
-    let mut service = InFlightLayer::new().layer("inner");
+    let mut service = ThrottleTrackerLayer::new().layer("inner");
     assert_eq!(*service.get_ref(), "inner");
     *service.get_mut() = "other";
     assert_eq!(service.into_inner(), "other");

@@ -1,25 +1,29 @@
 use http::{Extensions, HeaderMap};
-use spillover_core::{Backend, Change, Class, Cooldown, Cooldowns, Outcome, Selected, Tried};
+use spillover_core::layer::{AttemptsProtocol, SelectedProtocol};
+use spillover_core::{Attempts, Backend, Change, Class, Cooldown, Cooldowns, Outcome, Selected};
 use spillover_hint::{Dimension, Quota, Quotas, Report, Source};
 use tokio::time::Instant;
 
 use super::spent::spent;
-use crate::clock::wall_clock;
+use crate::{body::Guard, clock::wall_clock};
 
-/// An attempt whose outcome is owed to the pool. Dropped without one, it gives the backend back.
+/// An attempt at a backend, which is in flight there until this is dropped.
+///
+/// The future of the layer holds it until the answer, then the body of the answer does. Dropped before the answer, the attempt
+/// counts as given up.
 #[derive(Debug)]
-pub(super) struct Track {
+pub struct Attempt {
     selected: Selected,
-    tried: Option<Tried>,
-    is_ended: bool,
+    attempts: Option<Attempts>,
+    is_recorded: bool,
 }
 
-impl Track {
+impl Attempt {
     pub(super) fn begin(extensions: &Extensions) -> Option<Self> {
         Some(Self {
             selected: extensions.get::<Selected>()?.clone(),
-            tried: extensions.get::<Tried>().cloned(),
-            is_ended: false,
+            attempts: extensions.get::<Attempts>().cloned(),
+            is_recorded: false,
         })
     }
 
@@ -37,16 +41,17 @@ impl Track {
         if class != Class::Unprocessed {
             return class;
         }
-        let tried = self.tried.as_ref();
+        let attempts = self.attempts.as_ref();
         // A request that broke is not sent again.
-        let is_resent = tried
-            .is_some_and(|tried| tried.is_request_failed() || tried.resend(self.selected.index()));
+        let is_resent = attempts.is_some_and(|attempts| {
+            attempts.is_request_failed() || attempts.resend(self.selected.index())
+        });
         if is_resent { class } else { Class::Failing }
     }
 
-    /// Notes an answer of this class, with the head of the response and what that or the body reports.
-    pub(super) fn end(
-        mut self,
+    /// Records an answer of this class, with the head of the response and what that or the body reports.
+    pub(super) fn record(
+        &mut self,
         class: Class,
         headers: Option<&HeaderMap>,
         report: Option<&Report>,
@@ -54,18 +59,23 @@ impl Track {
     ) -> Outcome {
         let now = Instant::now();
         if class == Class::Late {
-            self.is_ended = true;
+            self.is_recorded = true;
             self.give_up(now);
             return Outcome::new(class, Cooldown::default());
         }
-        let is_request_failed = || self.tried.as_ref().is_some_and(Tried::is_request_failed);
+        let is_request_failed = || {
+            self.attempts
+                .as_ref()
+                .is_some_and(Attempts::is_request_failed)
+        };
         if class != Class::Success && is_request_failed() {
-            // What comes of a request that broke says nothing about the backend: not that it fails, nor that it works.
+            // The answer to a request that broke says nothing about the backend.
+            self.end_without_answer(now);
             return Outcome::client_error();
         }
         let outcome = match class {
             Class::Success => match headers.and_then(spent) {
-                Some((wait, source)) => Outcome::spent(cooldowns.bound(wait, source)),
+                Some((wait, source)) => Outcome::success_exhausted(cooldowns.bound(wait, source)),
                 None => Outcome::success(),
             },
             class if class.is_refusal() => {
@@ -74,14 +84,14 @@ impl Track {
             }
             _ => Outcome::client_error(),
         };
-        self.is_ended = true;
-        if let Some(tried) = self.tried.as_ref().filter(|_| !class.is_refusal()) {
-            tried.set_answered();
+        self.is_recorded = true;
+        if let Some(attempts) = self.attempts.as_ref().filter(|_| !class.is_refusal()) {
+            attempts.set_answered();
         }
         if let Some(headers) = headers
             && (class.is_refusal() || self.selected.is_limit_due(now))
         {
-            self.look_at_limits(headers);
+            self.record_limits(headers);
         }
         let recorded = self.selected.record(&outcome, now);
         let outcome = outcome.closed_for(recorded.closed_for());
@@ -89,14 +99,15 @@ impl Track {
         outcome
     }
 
-    /// A limit that was lowered is the operator's to know: a quota was changed, or the provider is short of capacity.
-    fn look_at_limits(&self, headers: &HeaderMap) {
+    /// Records the limits that the backend announces. A lowered one is logged: a quota was changed, or the provider is short of
+    /// capacity.
+    fn record_limits(&self, headers: &HeaderMap) {
         let quotas = Quotas::from_headers(headers);
         for dimension in [Dimension::Tokens, Dimension::Requests] {
             let Some(limit) = quotas.get(dimension).and_then(Quota::limit) else {
                 continue;
             };
-            if let Some(before) = self.selected.note_limit(dimension, limit) {
+            if let Some(before) = self.selected.record_limit(dimension, limit) {
                 let backend = self.backend().label();
                 let dimension = dimension.as_str();
                 tracing::warn!(
@@ -129,7 +140,17 @@ impl Track {
         }
     }
 
-    /// Notes that the attempt waited for an answer in vain.
+    /// Records that the attempt ended before an answer, or with one that does not count.
+    fn end_without_answer(&mut self, now: Instant) {
+        self.is_recorded = true;
+        tracing::debug!(backend = self.backend().label(), "attempt given up");
+        match self.is_backend_awaited() {
+            true => self.give_up(now),
+            false => self.selected.cancel(now),
+        }
+    }
+
+    /// Records that the attempt waited for an answer in vain.
     fn give_up(&self, now: Instant) {
         if let Some(silence) = self.selected.give_up(now) {
             let backend = self.backend().label();
@@ -139,13 +160,13 @@ impl Track {
         }
     }
 
-    /// Returns whether it was the backend that was waited for.
+    /// Returns true if the backend was waited for, and not the client or another attempt.
     fn is_backend_awaited(&self) -> bool {
-        self.tried.as_ref().is_none_or(|tried| {
-            !tried.is_answered()
-                && !tried.has_head()
-                && !tried.is_awaiting_body()
-                && !tried.is_request_failed()
+        self.attempts.as_ref().is_none_or(|attempts| {
+            !attempts.is_answered()
+                && !attempts.has_head()
+                && !attempts.is_awaiting_body()
+                && !attempts.is_request_failed()
         })
     }
 }
@@ -168,17 +189,21 @@ pub(super) fn outcome_of_refusal(
     }
 }
 
-impl Drop for Track {
+impl Guard for Attempt {
+    fn record_broken(&self) {
+        self.selected.record_broken();
+        tracing::warn!(
+            backend = self.backend().label(),
+            "backend broke off its answer"
+        );
+    }
+}
+
+impl Drop for Attempt {
     fn drop(&mut self) {
-        if self.is_ended {
-            return;
+        if !self.is_recorded {
+            self.end_without_answer(Instant::now());
         }
-        tracing::debug!(backend = self.backend().label(), "attempt given up");
-        let now = Instant::now();
-        if self.is_backend_awaited() {
-            self.give_up(now);
-        } else {
-            self.selected.cancel(now);
-        }
+        self.selected.release();
     }
 }
