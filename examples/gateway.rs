@@ -21,7 +21,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::{catch_panic::CatchPanicLayer, cors::CorsLayer, limit::RequestBodyLimitLayer};
 use tower_http::{timeout::TimeoutLayer, trace::TraceLayer};
-use tower_spillover::{Backend, Credential, Pool, Selected, ServiceBuilderExt, Tried};
+use tower_spillover::{Attempts, Backend, Credential, Pool, Selected, ServiceBuilderExt};
 
 fn app(pool: Pool, timeout: Duration) -> io::Result<Router> {
     let mut tcp = legacy::connect::HttpConnector::new();
@@ -48,12 +48,10 @@ fn app(pool: Pool, timeout: Duration) -> io::Result<Router> {
         .priority_select(pool)
         // Puts in the URL, the credential and the deployment of that backend.
         .rewrite_request()
-        // Counts the request as in flight until the response body ends.
-        .in_flight()
-        // Closes a backend that refuses, e.g. for as long as its `retry-after` says.
+        // Closes a backend that refuses, e.g. for as long as its `retry-after` says. Counts requests in flight.
         .throttle_tracker()
         // Reads the body of a refusal: a used-up quota closes a backend for longer than a limit.
-        .refusal_body()
+        .read_refusal()
         // Holds a stream until its first content: an error before that counts as a refusal.
         .stream_peek()
         // Bounds one attempt, with the client's upload in it.
@@ -124,8 +122,8 @@ fn request_span<B>(request: &Request<B>) -> tracing::Span {
 fn log_request<B>(response: &Response<B>, latency: Duration, _: &tracing::Span) {
     let selected = response.extensions().get::<Selected>();
     let backend = selected.map(|selected| selected.backend().label());
-    // The response of the first attempt has no `Tried`.
-    let attempts = backend.map(|_| response.extensions().get().map_or(1, Tried::attempts));
+    // The response of the first attempt has no `Attempts`.
+    let attempts = backend.map(|_| response.extensions().get().map_or(1, Attempts::count));
     let (status, duration_ms) = (response.status().as_u16(), latency.as_millis() as u64);
     tracing::info!(status, backend, attempts, duration_ms, "request");
 }

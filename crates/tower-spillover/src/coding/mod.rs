@@ -38,7 +38,7 @@
 //! }
 //! assert_eq!(text, b"data: {\"error\": \"overloaded\"}\n\n");
 //! assert!(decoder.is_complete());
-//! # Ok::<_, Box<dyn std::step::Error>>(())
+//! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
 mod accept;
