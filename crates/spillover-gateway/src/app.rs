@@ -3,6 +3,7 @@
 use std::{fmt, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use http::Extensions;
 use http_body::Body;
 use hyper_util::client::legacy::connect::Connect;
 use spillover_core::Pool;
@@ -11,22 +12,22 @@ use tower::{BoxError, ServiceBuilder};
 use tower_spillover::select::WhenExhausted;
 
 use crate::{
-    access_log::AccessLogLayer,
     client::{Clients, ConnectSettings},
-    clients::ClientsLayer,
     config::Config,
     front::Front,
     health::Health,
-    hop_by_hop,
     live::Live,
     model_scope::ModelScopeLayer,
     router::Router,
     site::PoolConfig,
     site::Site,
-    upgrade::UpgradeLayer,
     upstream::Upstream,
 };
-use spillover_serve::{HttpService, Phases};
+use spillover_proxy::access_log::AccessLogLayer;
+use spillover_proxy::client_keys::ClientKeysLayer;
+use spillover_proxy::hop_by_hop::HopByHopLayer;
+use spillover_proxy::upgrade::UpgradeLayer;
+use spillover_serve::{ClientFingerprint, HttpService, Phases};
 
 /// Settings of an [`App`] with a single pool.
 #[derive(Clone, Debug)]
@@ -150,11 +151,10 @@ impl App {
             });
             ServiceBuilder::new()
                 .layer(UpgradeLayer)
-                .layer(AccessLogLayer::new())
+                .layer(AccessLogLayer::new().client_certificate(fingerprint))
                 .layer(site.cors_layer())
-                .layer(ClientsLayer::new(Arc::clone(site.keys())))
-                .map_request(hop_by_hop::strip_request)
-                .map_response(hop_by_hop::strip_response)
+                .layer(ClientKeysLayer::new(Arc::clone(site.keys())))
+                .layer(HopByHopLayer)
                 .layer(ModelScopeLayer::new(site.wanted().clone()))
                 .service(router)
         });
@@ -166,4 +166,9 @@ impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App").finish_non_exhaustive()
     }
+}
+
+/// Returns the fingerprint of the client's certificate.
+fn fingerprint(extensions: &Extensions) -> Option<Arc<str>> {
+    extensions.get().map(ClientFingerprint::digits)
 }

@@ -10,11 +10,11 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_T
 use tokio::time::Instant;
 use tower::Service;
 
-use crate::{
-    answer::ResponseFuture,
-    dialect::{Dialect, ErrorKind, GatewayError},
-    health::Health,
-};
+use crate::health::Health;
+use spillover_proxy::error::ErrorFormat;
+use spillover_proxy::error::ErrorKind;
+use spillover_proxy::error::ProxyError;
+use spillover_proxy::future::ResponseFuture;
 
 /// Answers `/healthz`, `/readyz` and `GET /`, refuses CONNECT and TRACE, and passes other requests to the proxy.
 #[derive(Clone, Debug)]
@@ -57,8 +57,8 @@ fn own_answer<ReqBody, ResBody: From<Bytes>>(
     // CONNECT names an authority and no resource; TRACE would show a client the credential of the backend (RFC 9110
     // sections 9.3.6 and 9.3.8).
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
-        let dialect = Dialect::of(request.uri(), request.headers());
-        return Some(dialect.response(&GatewayError {
+        let format = ErrorFormat::of_request(request.uri(), request.headers());
+        return Some(format.response(&ProxyError {
             kind: ErrorKind::MethodNotAllowed,
             message: "CONNECT and TRACE are not proxied.".into(),
         }));

@@ -7,10 +7,10 @@ use rustls::ServerConfig;
 use spillover_core::Backend;
 use tokio::{net::TcpListener, time::Instant};
 
+use crate::open::warn_if_open;
 use crate::{
     admin::{self, Admin},
     app::App,
-    clients::warn_if_open,
     command,
     config::{self, Cli, Command, Config},
     demo,

@@ -11,14 +11,16 @@ use http::{Request, Response};
 use tower::Service;
 
 use crate::{
-    access_log::Progress,
-    answer::ResponseFuture,
-    clients::Client,
-    dialect::{Dialect, ErrorKind, GatewayError},
     model_scope::Found,
     ready::call_ready,
     site::{PoolSite, Site},
 };
+use spillover_proxy::Progress;
+use spillover_proxy::client_keys::Client;
+use spillover_proxy::error::ErrorFormat;
+use spillover_proxy::error::ErrorKind;
+use spillover_proxy::error::ProxyError;
+use spillover_proxy::future::ResponseFuture;
 
 /// The stacks of all pools.
 ///
@@ -60,8 +62,8 @@ where
         if let Some(unreadable) = found.and_then(Found::why_unreadable)
             && self.site.routes().depends_on_model(&request)
         {
-            let dialect = Dialect::of(request.uri(), request.headers());
-            return ResponseFuture::answer(unreadable.response(dialect));
+            let format = ErrorFormat::of_request(request.uri(), request.headers());
+            return ResponseFuture::answer(unreadable.response(format));
         }
         let model = found.and_then(Found::model);
         let index = match self.site.routes().choose(&request, model) {
@@ -71,7 +73,7 @@ where
         };
         let name = self.site.pools()[index].name();
         if let Some(progress) = extensions.get::<Progress>() {
-            progress.note_pool(name);
+            progress.set_pool(name);
         }
         if extensions
             .get()
@@ -96,24 +98,24 @@ impl<S> Clone for Router<S> {
 }
 
 fn no_pool<ReqBody, ResBody: From<Bytes>>(request: &Request<ReqBody>) -> Response<ResBody> {
-    let dialect = Dialect::of(request.uri(), request.headers());
-    dialect.response(&GatewayError {
+    let format = ErrorFormat::of_request(request.uri(), request.headers());
+    format.response(&ProxyError {
         kind: ErrorKind::NoPool,
         message: "No pool of this gateway takes this host, path and model.".into(),
     })
 }
 
 fn two_pools<ReqBody, ResBody: From<Bytes>>(request: &Request<ReqBody>) -> Response<ResBody> {
-    let dialect = Dialect::of(request.uri(), request.headers());
-    dialect.response(&GatewayError {
+    let format = ErrorFormat::of_request(request.uri(), request.headers());
+    format.response(&ProxyError {
         kind: ErrorKind::Ambiguous,
         message: "The path or the query can be read as one for another pool.".into(),
     })
 }
 
 fn other_key<ReqBody, ResBody: From<Bytes>>(request: &Request<ReqBody>) -> Response<ResBody> {
-    let dialect = Dialect::of(request.uri(), request.headers());
-    dialect.response(&GatewayError {
+    let format = ErrorFormat::of_request(request.uri(), request.headers());
+    format.response(&ProxyError {
         kind: ErrorKind::Forbidden,
         message: "This key does not open the pool that the request is for.".into(),
     })
@@ -131,10 +133,11 @@ mod tests {
 
     use super::*;
     use crate::{
-        clients::{ClientsLayer, KeyRing},
         model_scope::{ModelScopeLayer, Uses, Wanted},
         site::{PoolConfig, Route},
     };
+    use spillover_proxy::client_keys::ClientKeysLayer;
+    use spillover_proxy::client_keys::KeyRing;
 
     /// Returns a configuration with one pool, `chat`, for the deployments that match `gpt*`.
     fn site() -> Arc<Site> {
@@ -200,18 +203,15 @@ mod tests {
 
     #[tokio::test]
     async fn key_may_use_its_own_pools_only() {
-        let key = |pool: &str| crate::clients::ClientKey {
+        let key = |pool: &str| spillover_proxy::client_keys::ClientKey {
             name: pool.into(),
             sha256: Sha256::digest(pool).into(),
             pools: vec![pool.into()],
             requests_per_minute: None,
         };
-        let keys = KeyRing::new(&crate::clients::Clients {
-            keys: vec![key("chat"), key("other")],
-            cors: None,
-        });
+        let keys = KeyRing::new(&[key("chat"), key("other")]);
         let service = ServiceBuilder::new()
-            .layer(ClientsLayer::new(keys))
+            .layer(ClientKeysLayer::new(keys))
             .service(router());
         for (key, expected) in [("chat", 200), ("other", 403)] {
             let request = Request::post("/openai/deployments/gpt-4o/chat/completions")

@@ -5,7 +5,8 @@ use spillover_core::{BackendSnapshot, Condition, Scope};
 use tokio::time::Instant;
 
 use super::Admin;
-use crate::{clients::Snapshot, entra, site::PoolSite};
+use crate::{entra, site::PoolSite};
+use spillover_proxy::client_keys::Snapshot;
 
 /// The JSON object of `/status`.
 #[derive(Debug, Serialize)]

@@ -75,8 +75,8 @@ pub(crate) use self::{
     file::schema,
     import::{Imported, import},
 };
+use crate::site::Clients;
 use crate::{
-    clients::Clients,
     read_files::ReadFiles,
     site::{CredentialSource, PoolConfig},
 };

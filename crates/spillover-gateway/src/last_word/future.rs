@@ -12,26 +12,25 @@ use spillover_core::{Attempts, Cause, Class, Condition, Outcome, Selected};
 use tokio::time::Instant;
 
 use super::words;
-use crate::{
-    dialect::{Dialect, GatewayError},
-    site::Names,
-};
+use crate::site::Names;
+use spillover_proxy::error::ErrorFormat;
+use spillover_proxy::error::ProxyError;
 
 pin_project! {
     /// Response future of `LastWord`.
     pub(crate) struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        dialect: Dialect,
+        format: ErrorFormat,
         names: Arc<Names>,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, dialect: Dialect, names: Arc<Names>) -> Self {
+    pub(super) fn new(inner: F, format: ErrorFormat, names: Arc<Names>) -> Self {
         Self {
             inner,
-            dialect,
+            format,
             names,
         }
     }
@@ -47,19 +46,19 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Ok(response) = ready!(this.inner.poll(cx));
-        let dialect = *this.dialect;
+        let format = *this.format;
         // A gRPC refusal has the status of a success.
-        let is_served = response.status().is_success() && dialect != Dialect::Grpc;
+        let is_served = response.status().is_success() && format != ErrorFormat::Grpc;
         let response = if is_served {
             response
         } else {
-            last_word(dialect.render(response), dialect)
+            last_word(format.render(response), format)
         };
         Poll::Ready(Ok(this.names.add(response)))
     }
 }
 
-fn last_word<B: From<Bytes>>(response: Response<B>, dialect: Dialect) -> Response<B> {
+fn last_word<B: From<Bytes>>(response: Response<B>, format: ErrorFormat) -> Response<B> {
     let extensions = response.extensions();
     let (Some(outcome), Some(selected)) =
         (extensions.get::<Outcome>(), extensions.get::<Selected>())
@@ -76,7 +75,7 @@ fn last_word<B: From<Bytes>>(response: Response<B>, dialect: Dialect) -> Respons
         || is_of_account && is_another_at_limit(selected)
     {
         let exhausted = selected.exhausted(Instant::now());
-        let mut replaced = replace(response, dialect, &words::at_limit(&exhausted));
+        let mut replaced = replace(response, format, &words::at_limit(&exhausted));
         exhausted.write(replaced.headers_mut());
         return replaced;
     }
@@ -87,8 +86,8 @@ fn last_word<B: From<Bytes>>(response: Response<B>, dialect: Dialect) -> Respons
     };
     let status = response.status();
     let exhausted = selected.exhausted(Instant::now());
-    let mut replaced = replace(response, dialect, &error);
-    if dialect != Dialect::Grpc {
+    let mut replaced = replace(response, format, &error);
+    if format != ErrorFormat::Grpc {
         *replaced.status_mut() = status;
     }
     if class == Class::Quota {
@@ -122,11 +121,11 @@ fn is_another_at_limit(selected: &Selected) -> bool {
 /// Creates a response of the gateway that keeps the extensions of `response`, which the access log reads.
 fn replace<B: From<Bytes>>(
     response: Response<B>,
-    dialect: Dialect,
-    error: &GatewayError,
+    format: ErrorFormat,
+    error: &ProxyError,
 ) -> Response<B> {
     let (head, _) = response.into_parts();
-    let mut replaced = dialect.response(error);
+    let mut replaced = format.response(error);
     *replaced.extensions_mut() = head.extensions;
     replaced
 }

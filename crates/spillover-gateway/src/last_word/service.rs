@@ -9,7 +9,8 @@ use http::{Request, Response};
 use tower::Service;
 
 use super::ResponseFuture;
-use crate::{dialect::Dialect, site::Names};
+use crate::site::Names;
+use spillover_proxy::error::ErrorFormat;
 
 /// Finishes the responses of a pool; see the [module](super).
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let dialect = Dialect::of(request.uri(), request.headers());
-        ResponseFuture::new(self.inner.call(request), dialect, Arc::clone(&self.names))
+        let format = ErrorFormat::of_request(request.uri(), request.headers());
+        ResponseFuture::new(self.inner.call(request), format, Arc::clone(&self.names))
     }
 }

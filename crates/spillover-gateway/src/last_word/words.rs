@@ -4,17 +4,19 @@ use bytes::Bytes;
 use http::{Response, request::Parts};
 use spillover_core::{Class, Exhausted};
 
-use crate::dialect::{Dialect, ErrorKind, GatewayError};
+use spillover_proxy::error::ErrorFormat;
+use spillover_proxy::error::ErrorKind;
+use spillover_proxy::error::ProxyError;
 
 /// Answers a request that finds every backend closed.
 pub(crate) fn all_closed<B: From<Bytes>>(exhausted: &Exhausted, request: &Parts) -> Response<B> {
-    let dialect = Dialect::of(&request.uri, &request.headers);
-    dialect.response(&at_limit(exhausted))
+    let format = ErrorFormat::of_request(&request.uri, &request.headers);
+    format.response(&at_limit(exhausted))
 }
 
 /// Returns the error for a request that the pool takes later. Quotes the backend that opens first, unless its message is about the
 /// gateway's own account.
-pub(super) fn at_limit(exhausted: &Exhausted) -> GatewayError {
+pub(super) fn at_limit(exhausted: &Exhausted) -> ProxyError {
     let cause = exhausted.cause();
     let what = match cause.map(|cause| cause.class()) {
         Some(Class::Quota) => return quota(),
@@ -29,23 +31,23 @@ pub(super) fn at_limit(exhausted: &Exhausted) -> GatewayError {
         message.push_str(" The backend said: ");
         message.push_str(said);
     }
-    GatewayError {
+    ProxyError {
         kind: ErrorKind::RateLimit,
         message,
     }
 }
 
 /// Returns the error for a backend that does not accept the gateway's credential.
-pub(super) fn credential() -> GatewayError {
-    GatewayError {
+pub(super) fn credential() -> ProxyError {
+    ProxyError {
         kind: ErrorKind::Credential,
         message: "The backend does not accept the gateway's own credential.".into(),
     }
 }
 
 /// Returns the error for accounts whose quota or money is used up.
-pub(super) fn quota() -> GatewayError {
-    GatewayError {
+pub(super) fn quota() -> ProxyError {
+    ProxyError {
         kind: ErrorKind::Quota,
         message: "The quota of every backend is used up.".into(),
     }

@@ -12,7 +12,9 @@ use tower::{BoxError, Service};
 use tower_spillover::Scope;
 
 use super::{ReadBody, look::Look, of_path};
-use crate::dialect::{Dialect, ErrorKind, GatewayError};
+use spillover_proxy::error::ErrorFormat;
+use spillover_proxy::error::ErrorKind;
+use spillover_proxy::error::ProxyError;
 use spillover_serve::BodyTimeout;
 
 pin_project! {
@@ -124,22 +126,22 @@ where
 fn incomplete<B: From<Bytes>>(head: &Parts, error: BoxError) -> Response<B> {
     tracing::debug!(%error, "the request body could not be read");
     let error = match error.downcast_ref::<BodyTimeout>() {
-        Some(timeout) => GatewayError::slow_request(timeout.after()),
-        None => GatewayError::incomplete_request(),
+        Some(timeout) => ProxyError::slow_request(timeout.after()),
+        None => ProxyError::incomplete_request(),
     };
-    Dialect::of(&head.uri, &head.headers).response(&error)
+    ErrorFormat::of_request(&head.uri, &head.headers).response(&error)
 }
 
 fn no_room<B: From<Bytes>>(head: &Parts) -> Response<B> {
     tracing::warn!("a request was refused: too many large bodies are read at the same time");
-    Dialect::of(&head.uri, &head.headers).response(&GatewayError {
+    ErrorFormat::of_request(&head.uri, &head.headers).response(&ProxyError {
         kind: ErrorKind::Overloaded,
         message: "The gateway reads too many large requests at the moment. Please retry.".into(),
     })
 }
 
 fn ambiguous<B: From<Bytes>>(head: &Parts) -> Response<B> {
-    Dialect::of(&head.uri, &head.headers).response(&GatewayError {
+    ErrorFormat::of_request(&head.uri, &head.headers).response(&ProxyError {
         kind: ErrorKind::Ambiguous,
         message: "The request body has more than one model, or a form that can be read in more than one way.".into(),
     })

@@ -14,7 +14,7 @@ use super::{
     unreadable::Unreadable,
     wanted::{self, Wanted},
 };
-use crate::bounds::announced_length;
+use spillover_proxy::limits::content_length;
 
 /// Looks for what is wanted of a body, chunk by chunk, through its coding.
 #[derive(Debug)]
@@ -189,7 +189,7 @@ impl Form {
         if types.next().is_some() {
             return Err(Unreadable::Types);
         }
-        if announced_length(headers).is_some_and(|length| length > limit) {
+        if content_length(headers).is_some_and(|length| length > limit) {
             return Ok(None);
         }
         let coding = match headers.contains_key(CONTENT_ENCODING) {

@@ -16,7 +16,7 @@ use spillover_testing::{
 use tower::ServiceExt;
 
 use super::{budget::Budget, *};
-use crate::dialect::Dialect;
+use spillover_proxy::error::ErrorFormat;
 
 /// A request that passed: its scope, what was found in its body, and the body itself.
 struct Passed {
@@ -157,7 +157,7 @@ fn bombs_are_not_decoded_to_their_end() {
         let passed = read(ROUTED, &fields, &body, 16 << 10);
         let why = passed.why_unreadable();
         assert!(matches!(why, Some(Unreadable::TooLarge(_))), "{coding}");
-        let response: Response<Full<Bytes>> = why.unwrap().response(Dialect::OpenAi);
+        let response: Response<Full<Bytes>> = why.unwrap().response(ErrorFormat::OpenAi);
         assert_eq!(response.status(), 413);
         // Without need it is not decoded so far.
         assert_eq!(
@@ -219,7 +219,7 @@ fn unknown_coding_is_named_with_those_that_are_read() {
         let passed = read(ROUTED, &fields, CHAT.as_bytes(), 99);
         let why = passed.why_unreadable().unwrap();
         assert_eq!(*why, Unreadable::Coding(named.join(", ").into()));
-        let response: Response<Full<Bytes>> = why.response(Dialect::OpenAi);
+        let response: Response<Full<Bytes>> = why.response(ErrorFormat::OpenAi);
         assert_eq!(response.status(), 415);
         assert_eq!(
             response.headers()["accept-encoding"],

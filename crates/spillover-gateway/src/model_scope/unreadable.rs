@@ -5,7 +5,9 @@ use http::{
 };
 
 use super::Coding;
-use crate::dialect::{Dialect, ErrorKind, GatewayError};
+use spillover_proxy::error::ErrorFormat;
+use spillover_proxy::error::ErrorKind;
+use spillover_proxy::error::ProxyError;
 
 /// The reason why the model of a body cannot be read, which matters only where the model decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +36,7 @@ impl Unreadable {
     }
 
     /// The error that names the reason.
-    pub(crate) fn error(&self) -> GatewayError {
+    pub(crate) fn error(&self) -> ProxyError {
         let readable = Coding::READABLE;
         let (kind, message) = match self {
             Self::Coding(coding) => (
@@ -66,12 +68,12 @@ impl Unreadable {
                 "The request has more than one field content-type.".into(),
             ),
         };
-        GatewayError { kind, message }
+        ProxyError { kind, message }
     }
 
     /// The response that names the reason to a client.
-    pub(crate) fn response<B: From<Bytes>>(&self, dialect: Dialect) -> Response<B> {
-        self.with_accepted(dialect.response(&self.error()))
+    pub(crate) fn response<B: From<Bytes>>(&self, format: ErrorFormat) -> Response<B> {
+        self.with_accepted(format.response(&self.error()))
     }
 
     /// The response as the answer of an attempt.

@@ -27,13 +27,14 @@ use tower_spillover::{
 
 pub(crate) use self::body::SplicedBody;
 use crate::{
-    answer::ResponseFuture,
-    bounds::announced_length,
-    dialect::{ErrorKind, GatewayError},
     entra::{Missing, Tokens},
     model_scope::{Edit, Found, Model, Unreadable},
     site::{BackendConfig, CredentialSource},
 };
+use spillover_proxy::error::ErrorKind;
+use spillover_proxy::error::ProxyError;
+use spillover_proxy::future::ResponseFuture;
+use spillover_proxy::limits::content_length;
 
 /// Applies the rules of the selected backend to the request of an attempt.
 #[derive(Clone, Debug)]
@@ -179,7 +180,7 @@ impl fmt::Display for Refusal {
 
 /// Makes the head say what the body becomes by this change.
 fn change_head(headers: &mut HeaderMap, edit: &Edit) {
-    let announced = announced_length(headers);
+    let announced = content_length(headers);
     let length = match edit.coding {
         Some(_) => {
             headers.remove(CONTENT_ENCODING);
@@ -262,22 +263,22 @@ where
 }
 
 /// What is missing is for the operator to know, who reads it in the log.
-fn without_token() -> GatewayError {
-    GatewayError {
+fn without_token() -> ProxyError {
+    ProxyError {
         kind: ErrorKind::Unavailable,
         message: "The gateway has no credential for the backend at the moment.".into(),
     }
 }
 
-fn without_path() -> GatewayError {
-    GatewayError {
+fn without_path() -> ProxyError {
+    ProxyError {
         kind: ErrorKind::NoPool,
         message: "No backend that could be asked has this path of Azure OpenAI.".into(),
     }
 }
 
-fn without_place() -> GatewayError {
-    GatewayError {
+fn without_place() -> ProxyError {
+    ProxyError {
         kind: ErrorKind::Unsupported,
         message: "The path names a deployment, and the backend takes the model from the body. Send a JSON object or a form of at \
                   most 32 MiB, whose model is a string if there is one."

@@ -8,7 +8,7 @@ mod route;
 mod routes;
 
 pub(crate) use self::options::{
-    Authorities, BackendConfig, CredentialSource, PoolConfig, PoolLimits, Timeouts,
+    Authorities, BackendConfig, Clients, CredentialSource, PoolConfig, PoolLimits, Timeouts,
 };
 pub(crate) use self::route::Route;
 use std::{collections::HashMap, env, io, sync::Arc};
@@ -21,12 +21,12 @@ pub(crate) use self::{names::Names, pool::PoolSite};
 use crate::{
     affinity::KnownIds,
     client::{ConnectSettings, Connector, Dialer},
-    clients::Clients,
-    clients::{CorsLayer, KeyRing},
     config::Config,
     entra::{Identity, SCOPE, Tokens},
     model_scope::{Uses, Wanted},
 };
+use spillover_proxy::client_keys::KeyRing;
+use spillover_proxy::cors::CorsLayer;
 
 /// A configuration with everything that is built from it: pools, routes, keys, TLS dialers and token caches.
 #[derive(Debug)]
@@ -74,8 +74,8 @@ impl Site {
         let mut site = Self::of(pools);
         site.tokens = tokens;
         site.keys = match before {
-            Some(before) => before.keys.reloaded(&config.clients),
-            None => KeyRing::new(&config.clients),
+            Some(before) => before.keys.reloaded(&config.clients.keys),
+            None => KeyRing::new(&config.clients.keys),
         };
         site.cors = CorsLayer::new(config.clients.cors.as_ref());
         for settings in site.pools.iter().flat_map(|pool| pool.connect_settings()) {
@@ -103,7 +103,7 @@ impl Site {
             wanted: wanted(&pools),
             pools,
             dialers: HashMap::new(),
-            keys: KeyRing::new(&Clients::default()),
+            keys: KeyRing::new(&[]),
             cors: CorsLayer::new(None),
             tokens: None,
         }

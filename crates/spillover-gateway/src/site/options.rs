@@ -3,8 +3,19 @@ use std::{fmt, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 use spillover_core::{Backend, Cooldowns, StatusClassifier};
 use tower_spillover::select::WhenExhausted;
 
+use spillover_proxy::{client_keys::ClientKey, cors::AllowedOrigins};
+
 use super::Route;
 use crate::{affinity::AffinityConfig, client::Protocol, rules::HeaderRules};
+
+/// Client keys and CORS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Clients {
+    /// Accepted keys. Empty: requests need no key.
+    pub(crate) keys: Vec<ClientKey>,
+    /// Origins whose pages may call the gateway. `None`: responses have no CORS fields.
+    pub(crate) cors: Option<AllowedOrigins>,
+}
 
 /// Settings of a pool: backends that can serve the same requests, and the routes to them.
 #[derive(Clone, Debug)]

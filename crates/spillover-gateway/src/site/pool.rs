@@ -13,16 +13,17 @@ use super::Names;
 use crate::{
     affinity::AffinityKey,
     affinity::{AffinityLayer, ID_FIELDS, KnownIds},
-    bounds::BoundsLayer,
     client::ConnectSettings,
     entra::Tokens,
-    idle::{IdleBody, IdleLayer},
     last_word::{LastWordLayer, all_closed},
     model_scope::Uses,
     rules::RulesLayer,
     site::{PoolConfig, Route, Timeouts},
     upstream::UpstreamBody,
 };
+use spillover_proxy::idle_timeout::IdleTimeoutBody;
+use spillover_proxy::idle_timeout::IdleTimeoutLayer;
+use spillover_proxy::limits::RequestLimitsLayer;
 
 /// A pool at runtime: its settings, and the layers that are built from them.
 pub(crate) struct PoolSite {
@@ -42,7 +43,7 @@ type Spillover = SpilloverLayer<StatusClassifier, ThreadDraw, AllClosed>;
 pub(crate) type AllClosed = fn(&Exhausted, &Parts) -> Response<PoolBody>;
 
 /// Response body of a pool's stack.
-pub(crate) type PoolBody = ResponseBody<IdleBody<UpstreamBody>>;
+pub(crate) type PoolBody = ResponseBody<IdleTimeoutBody<UpstreamBody>>;
 
 impl PoolSite {
     pub(super) fn new(
@@ -115,8 +116,8 @@ impl PoolSite {
     }
 
     /// Returns the layer that limits the body size and the total time of a request.
-    pub(crate) fn bounds_layer(&self) -> BoundsLayer {
-        BoundsLayer::new(self.config.limits.body, self.config.timeouts.total)
+    pub(crate) fn bounds_layer(&self) -> RequestLimitsLayer {
+        RequestLimitsLayer::new(self.config.limits.body, self.config.timeouts.total)
     }
 
     /// Returns the affinity layer.
@@ -140,8 +141,8 @@ impl PoolSite {
     }
 
     /// Returns the layer that limits the idle time of a response body.
-    pub(crate) fn idle_layer(&self) -> IdleLayer {
-        IdleLayer::new(self.config.timeouts.idle)
+    pub(crate) fn idle_layer(&self) -> IdleTimeoutLayer {
+        IdleTimeoutLayer::new(self.config.timeouts.idle)
     }
 }
 

@@ -6,7 +6,8 @@ use tokio::time::Instant;
 use tower_spillover::{Attempts, Outcome, Selected, patience::AttemptLimit};
 
 use super::error::UpstreamError;
-use crate::{access_log::Progress, bounds::Deadline};
+use spillover_proxy::Progress;
+use spillover_proxy::limits::Deadline;
 
 /// The parts of a request that are needed while its attempt is in flight.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl Attempt {
             &attempt.selected,
             &attempt.tried,
         ) {
-            progress.note(selected, tried);
+            progress.set_attempt(selected, tried);
         }
         attempt
     }
@@ -84,9 +85,10 @@ impl Attempt {
     /// up most of the request's time.
     pub(super) fn time_out(&self, after: Duration) -> UpstreamError {
         let is_over = |deadline: Deadline| Instant::now() >= deadline.at;
-        let is_rest = |deadline: Deadline| is_over(deadline) && deadline.is_rest(after);
+        let is_mostly_spent =
+            |deadline: Deadline| is_over(deadline) && deadline.is_mostly_spent(after);
         match &self.tried {
-            Some(tried) if self.deadline.is_some_and(is_rest) => {
+            Some(tried) if self.deadline.is_some_and(is_mostly_spent) => {
                 tried.set_request_failed();
                 UpstreamError::timeout(after)
             }

@@ -6,10 +6,9 @@ use tower_spillover::{
     retry::ReplayError,
 };
 
-use crate::{
-    bounds::BodyTooLarge,
-    dialect::{ErrorKind, GatewayError},
-};
+use spillover_proxy::error::ErrorKind;
+use spillover_proxy::error::ProxyError;
+use spillover_proxy::limits::BodyTooLarge;
 use spillover_serve::BodyTimeout;
 
 /// Error of an attempt that has no response.
@@ -77,7 +76,7 @@ impl UpstreamError {
     }
 
     /// Returns the error for the client, without hosts and addresses.
-    pub(super) fn into_client_error(self) -> GatewayError {
+    pub(super) fn into_client_error(self) -> ProxyError {
         let (kind, message) = match self.kind {
             Kind::Unreachable => (
                 ErrorKind::Unavailable,
@@ -98,11 +97,11 @@ impl UpstreamError {
                 ErrorKind::Timeout,
                 "The backend did not answer in time.".into(),
             ),
-            Kind::RequestBody => return GatewayError::incomplete_request(),
+            Kind::RequestBody => return ProxyError::incomplete_request(),
             Kind::LargeRequest(error) => (ErrorKind::TooLarge, error.to_string()),
-            Kind::SlowRequest(after) => return GatewayError::slow_request(after),
+            Kind::SlowRequest(after) => return ProxyError::slow_request(after),
         };
-        GatewayError { kind, message }
+        ProxyError { kind, message }
     }
 }
 

@@ -10,7 +10,8 @@ use tokio::io::split;
 use tokio_util::io::ReaderStream;
 
 use super::{body::UpstreamBody, error::UpstreamError};
-use crate::{access_log::Progress, upgrade::Uplink};
+use spillover_proxy::Progress;
+use spillover_proxy::upgrade::UpgradedWriter;
 
 pin_project! {
     /// Future of a response, with or without a protocol upgrade.
@@ -64,7 +65,7 @@ async fn switch(response: legacy::ResponseFuture, progress: Option<Progress>) ->
     }
     let backend = hyper::upgrade::on(&mut response).await?;
     let (from_backend, to_backend) = split(TokioIo::new(backend));
-    let uplink = Uplink::new(to_backend, progress);
+    let uplink = UpgradedWriter::new(to_backend, progress);
     response.extensions_mut().insert(uplink);
     let bytes = ReaderStream::with_capacity(from_backend, CHUNK);
     Ok(response.map(|_| UpstreamBody::Tunnel(bytes)))

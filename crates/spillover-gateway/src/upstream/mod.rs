@@ -22,11 +22,11 @@ use tower::{BoxError, Service};
 pub(crate) use self::body::UpstreamBody;
 use self::{attempt::Attempt, exchange::Exchange, future::ResponseFuture};
 use crate::{
-    access_log::Progress,
     client::{BackendClient, WSS, with_scheme},
     site::Timeouts,
-    upgrade::ForWebSocket,
 };
+use spillover_proxy::Progress;
+use spillover_proxy::upgrade::WebSocketRequest;
 
 /// Sends requests by the HTTP client of their backend. Errors become responses with status 502 or 504, so that outer
 /// layers handle responses only.
@@ -68,7 +68,7 @@ where
         let client = attempt.index().and_then(|index| self.clients.get(index));
         // Requests without a selected backend use the first client. Their URI says where they go.
         let client = client.unwrap_or(&self.clients[0]);
-        let is_switch = request.extensions().get::<ForWebSocket>().is_some();
+        let is_switch = request.extensions().get::<WebSocketRequest>().is_some();
         if let Some(host) = attempt.host().filter(|_| client.is_http1) {
             // The client would build the field from the URI again.
             request.headers_mut().insert(HOST, host.clone());

@@ -21,8 +21,9 @@ impl ClientFingerprint {
     }
 
     /// Returns the digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    #[must_use]
+    pub fn digits(&self) -> Arc<str> {
+        Arc::clone(&self.0)
     }
 }
 

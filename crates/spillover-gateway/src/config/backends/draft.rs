@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 use spillover_core::BackendKind;
 
 use super::{auth::Auth, key::Key};
+use crate::config::error::Problems;
 use crate::{
     client::Protocol,
     config::{
         Problem,
-        error::Problems,
         file::{BackendTable, CredentialTable, KindWord},
         operation::Operation,
         setting::Setting,

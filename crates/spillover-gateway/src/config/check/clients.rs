@@ -2,13 +2,13 @@ use http::{HeaderValue, Uri};
 use sha2::{Digest, Sha256};
 
 use super::Check;
-use crate::{
-    clients::{ClientKey, Clients, Cors},
-    config::{
-        file::{ClientKeyTable, ClientsTable, Path, PoolTable},
-        values,
-    },
+use crate::config::{
+    file::{ClientKeyTable, ClientsTable, Path, PoolTable},
+    values,
 };
+use crate::site::Clients;
+use spillover_proxy::client_keys::ClientKey;
+use spillover_proxy::cors::AllowedOrigins;
 
 impl Check<'_> {
     pub(super) fn clients(
@@ -94,19 +94,19 @@ impl Check<'_> {
         }
     }
 
-    fn cors(&mut self, path: &Path, origins: &[String]) -> Option<Cors> {
+    fn cors(&mut self, path: &Path, origins: &[String]) -> Option<AllowedOrigins> {
         if origins.is_empty() {
             return None;
         }
         if origins == ["*"] {
-            return Some(Cors::AnyOrigin);
+            return Some(AllowedOrigins::Any);
         }
         let mut values = Vec::new();
         for (index, text) in origins.iter().enumerate() {
             let path = path.index(index);
             values.extend(self.keep(&path, origin(text)));
         }
-        Some(Cors::Origins(values))
+        Some(AllowedOrigins::List(values))
     }
 }
 

@@ -1,11 +1,12 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use super::{POOL, assert_problem, files_for, load, load_with, with_backend};
+use crate::site::Clients;
 use crate::{
     client::Protocol,
-    clients::{Clients, Cors},
     config::{LogFormat, tests::directory::Directory},
 };
+use spillover_proxy::cors::AllowedOrigins;
 use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
 
 #[test]
@@ -145,7 +146,7 @@ fn keys_of_clients() {
         (&plain.pools[..], plain.requests_per_minute),
         (&[][..], None)
     );
-    let Some(Cors::Origins(origins)) = &clients.cors else {
+    let Some(AllowedOrigins::List(origins)) = &clients.cors else {
         panic!("two origins");
     };
     assert_eq!(origins, &["https://a.example", "http://localhost:3000"]);
@@ -156,7 +157,7 @@ fn keys_of_clients() {
     );
     assert_eq!(load(&plain).unwrap().clients.keys[0].sha256, hashed.sha256);
     let any = load(&format!("clients.cors = ['*']\n{POOL}")).unwrap();
-    assert_eq!(any.clients.cors, Some(Cors::AnyOrigin));
+    assert_eq!(any.clients.cors, Some(AllowedOrigins::Any));
 }
 
 #[test]

@@ -1,0 +1,51 @@
+//! Tower layers for proxies of LLM APIs.
+//!
+//! Each layer is a feature, works with any Tower service of HTTP requests, and has an example in its module. `full` enables
+//! all of them.
+//!
+//! | feature | layer | |
+//! |---|---|---|
+//! | `access-log` | [`AccessLogLayer`](access_log::AccessLogLayer) | one log line per request, at the end of its response |
+//! | `client-keys` | [`ClientKeysLayer`](client_keys::ClientKeysLayer) | API keys of clients, each with a rate limit |
+//! | `cors` | [`CorsLayer`](cors::CorsLayer) | preflights and CORS fields, without answering other `OPTIONS` requests |
+//! | `hop-by-hop` | [`HopByHopLayer`](hop_by_hop::HopByHopLayer) | removes the fields of a single connection |
+//! | `idle-timeout` | [`IdleTimeoutLayer`](idle_timeout::IdleTimeoutLayer) | ends response bodies that stand still |
+//! | `limits` | [`RequestLimitsLayer`](limits::RequestLimitsLayer) | size of the request body, total time of a request |
+//! | `upgrade` | [`UpgradeLayer`](upgrade::UpgradeLayer) | WebSocket connections through the proxy |
+//!
+//! Refusals of the layers are responses in the format of the client's API; see [`error`].
+//!
+//! # Order
+//!
+//! From the outside in: `upgrade`, `access-log`, `cors`, `client-keys`, `hop-by-hop`, `limits`, the layers of
+//! `tower-spillover`, `idle-timeout`, the client.
+//!
+//! # Extensions
+//!
+//! | value | set by | read by |
+//! |---|---|---|
+//! | [`Progress`] on requests | `access-log` | every layer that knows a field of the log line |
+//! | [`Client`](client_keys::Client) on requests | `client-keys` | services that select a pool by client |
+//! | [`Deadline`](limits::Deadline) on requests | `limits` | `idle-timeout`, and services that limit an attempt |
+//! | [`WebSocketRequest`](upgrade::WebSocketRequest) on requests | `upgrade` | `hop-by-hop`, and services that open connections |
+//! | [`UpgradedWriter`](upgrade::UpgradedWriter) on responses | the service of an upgraded connection | `upgrade` |
+
+#[cfg(feature = "access-log")]
+pub mod access_log;
+#[cfg(feature = "client-keys")]
+pub mod client_keys;
+#[cfg(feature = "cors")]
+pub mod cors;
+pub mod error;
+pub mod future;
+#[cfg(feature = "hop-by-hop")]
+pub mod hop_by_hop;
+#[cfg(feature = "idle-timeout")]
+pub mod idle_timeout;
+#[cfg(feature = "limits")]
+pub mod limits;
+mod progress;
+#[cfg(feature = "upgrade")]
+pub mod upgrade;
+
+pub use self::progress::Progress;
