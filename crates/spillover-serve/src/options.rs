@@ -11,7 +11,7 @@ pub struct Connections {
     pub head_timeout: Duration,
     /// Longest time that a connection is kept without a request.
     pub idle_timeout: Duration,
-    /// Longest wait for the next bytes of a request body. Counts only while the gateway reads.
+    /// Longest wait for the next bytes of a request body. Counts only while the service reads the body.
     pub body_timeout: Duration,
     /// Longest time that a client may take no bytes of a response that is ready for it.
     pub write_timeout: Duration,
@@ -73,12 +73,12 @@ impl Listener {
     }
 }
 
-/// PEM files of a listener. The gateway reads them at start, and again when they change.
+/// PEM files of a listener. The server reads them when it binds, and again on [`Acceptor::reload`](crate::tls::Acceptor::reload).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
     /// The certificate chain: the server's own certificate first, then the intermediates.
     pub certificate: PathBuf,
-    /// Its private key.
+    /// The private key of the certificate.
     pub key: PathBuf,
     /// Client certificates (mutual TLS). `None`: clients are not asked for one.
     pub client: Option<ClientCertificate>,
