@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use super::route::{Route, of_both, operation};
 use crate::limit::{Dimension, Refused};
 
-/// The service that a [`MockUpstream`](super::MockUpstream) stands for. It answers on that service's paths only, and with 404
-/// on all others.
+/// The service that a [`MockUpstream`](super::MockUpstream) mocks. Other services' paths answer 404.
 ///
 /// | provider | paths | error of another path |
 /// |---|---|---|
@@ -42,7 +41,7 @@ impl Provider {
         }
     }
 
-    /// Returns true when the request has this key in a field that the provider reads.
+    /// Returns true if the request has this key in a field that the provider reads.
     pub(super) fn has_key(provider: Option<Self>, headers: &HeaderMap, key: &str) -> bool {
         let bearer = |value: &HeaderValue| {
             let token = value
@@ -56,7 +55,7 @@ impl Provider {
             || headers.get(AUTHORIZATION).is_some_and(bearer)
     }
 
-    /// The body of an error, as the provider has it. One that is not known has Azure's.
+    /// Returns the body of an error in the provider's format. Default: Azure's.
     pub(super) fn error(provider: Option<Self>, status: StatusCode, message: &str) -> Value {
         match provider {
             None | Some(Self::Azure) => {
@@ -120,7 +119,7 @@ impl Provider {
         }
     }
 
-    /// Returns true when no model is named and the API wants one: the v1 API has it in the body only.
+    /// Returns true if no model is named and the API requires one: the v1 API has it in the body only.
     pub(super) fn lacks_model(provider: Option<Self>, route: &Route<'_>, body: &Bytes) -> bool {
         provider.is_some()
             && match route {

@@ -1,6 +1,6 @@
 use http::{Method, Uri};
 
-/// What a request asks for.
+/// The operation that a request's path names.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) enum Route<'a> {
     Chat { deployment: Option<&'a str> },
@@ -9,10 +9,10 @@ pub(super) enum Route<'a> {
 }
 
 impl<'a> Route<'a> {
-    /// The route of a path of Azure's dated API.
+    /// Returns the route of a path of Azure's dated API.
     pub(super) fn dated(method: &Method, uri: &'a Uri) -> Option<Self> {
         let mut params = uri.query()?.split('&');
-        // Azure knows no such resource either when the version is missing.
+        // Azure answers 404 as well when the version is missing.
         params.find(|param| param.starts_with("api-version="))?;
         let path = uri.path();
         match path.strip_prefix("/openai/deployments/") {
@@ -27,7 +27,7 @@ impl<'a> Route<'a> {
     }
 }
 
-/// The route of what follows the root of the API, or the deployment.
+/// Returns the route for the path after the API's root, or after the deployment.
 pub(super) fn operation<'a>(
     method: &Method,
     path: &str,
@@ -41,7 +41,7 @@ pub(super) fn operation<'a>(
     }
 }
 
-/// The route at a mock that stands for no provider: the paths of both, and those without a root.
+/// Returns the route at a mock without a provider: the paths of both, and those without a root.
 pub(super) fn of_both<'a>(method: &Method, uri: &'a Uri) -> Option<Route<'a>> {
     let path = uri.path();
     let rest = ["/openai/v1", "/v1", ""]
