@@ -135,3 +135,81 @@ impl Provider {
             }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AZURE: Option<Provider> = Some(Provider::Azure);
+    const OPENAI: Option<Provider> = Some(Provider::OpenAi);
+
+    fn route(provider: Option<Provider>, method: &Method, uri: &str) -> Option<String> {
+        let uri = uri.parse().unwrap();
+        let route = Provider::route(provider, method, &uri)?;
+        Some(match route {
+            Route::Chat { deployment } => format!("chat {}", deployment.unwrap_or_default()),
+            Route::Transcription { .. } => "transcription".to_owned(),
+            Route::Models => "models".to_owned(),
+        })
+    }
+
+    #[test]
+    fn each_provider_has_its_own_paths_only() {
+        let post = |uri| [AZURE, OPENAI].map(|provider| route(provider, &Method::POST, uri));
+        let azure = |route: &str| [Some(route.to_owned()), None];
+        let openai = |route: &str| [None, Some(route.to_owned())];
+        for (uri, expected) in [
+            ("/openai/v1/chat/completions", azure("chat ")),
+            ("/openai/v1/audio/transcriptions", azure("transcription")),
+            (
+                "/openai/deployments/gpt-4o/chat/completions?a=b&api-version=1",
+                azure("chat gpt-4o"),
+            ),
+            ("/openai/deployments/gpt-4o/chat/completions", [None, None]),
+            (
+                "/openai/deployments/chat/completions?api-version=1",
+                [None, None],
+            ),
+            (
+                "/openai/deployments//chat/completions?api-version=1",
+                [None, None],
+            ),
+            ("/openai/chat/completions?api-version=1", [None, None]),
+            ("/v1/chat/completions?x=1", openai("chat ")),
+            ("/v1/audio/transcriptions", openai("transcription")),
+            ("/openai/v1/v1/chat/completions", [None, None]),
+            ("/v1/v1/chat/completions", [None, None]),
+            ("/v1/openai/v1/chat/completions", [None, None]),
+            ("/chat/completions", [None, None]),
+            ("/v1/models", [None, None]),
+            ("/", [None, None]),
+        ] {
+            assert_eq!(post(uri), expected, "{uri}");
+        }
+        let get = |uri| [AZURE, OPENAI].map(|provider| route(provider, &Method::GET, uri));
+        assert_eq!(get("/v1/models"), openai("models"));
+        assert_eq!(get("/openai/v1/models"), azure("models"));
+        assert_eq!(get("/openai/models?api-version=1"), azure("models"));
+        assert_eq!(get("/openai/models"), [None, None]);
+        assert_eq!(get("/v1/chat/completions"), [None, None]);
+    }
+
+    #[test]
+    fn mock_of_no_provider_has_the_paths_of_all() {
+        for (method, uri) in [
+            (Method::POST, "/v1/chat/completions"),
+            (Method::POST, "/openai/v1/chat/completions"),
+            (Method::POST, "/chat/completions?x=1"),
+            (
+                Method::POST,
+                "/openai/deployments/d/chat/completions?api-version=1",
+            ),
+            (Method::GET, "/v1/models"),
+            (Method::GET, "/openai/models"),
+        ] {
+            assert!(route(None, &method, uri).is_some(), "{uri}");
+        }
+        let uri = "/openai/deployments/d/chat/completions";
+        assert_eq!(route(None, &Method::POST, uri), None);
+    }
+}
