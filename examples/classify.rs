@@ -59,7 +59,7 @@ async fn run(url: &str, classify: impl Classify<ClientError> + Clone) -> Result<
         let response = client.clone().oneshot(request).await?;
         let selected = response.extensions().get::<Selected>();
         let by = selected.map_or("nobody", |selected| selected.backend().label());
-        let alice = pool.snapshot(Scope::WHOLE, Instant::now())[0].condition();
+        let alice = pool.snapshot(Scope::BACKEND, Instant::now())[0].condition();
         println!("{path}: {} by {by}, alice: {alice:?}", response.status());
         if let ("/user", Condition::Throttled(wait)) = (path, alice) {
             println!("  {wait:?} later");

@@ -13,7 +13,7 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use spillover_testing::upstream::MockUpstream;
 use tokio::time::sleep;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
-use tower_spillover::{Backend, Pool, Selected, ServiceBuilderExt, Tried};
+use tower_spillover::{Attempts, Backend, Pool, Selected, ServiceBuilderExt};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
@@ -57,7 +57,7 @@ fn report<B>(response: &Response<B>) {
     // Most answers are those of the first attempt, and have no more to tell.
     let attempts = response
         .extensions()
-        .get::<Tried>()
-        .map_or(1, Tried::attempts);
+        .get::<Attempts>()
+        .map_or(1, Attempts::count);
     println!("{} from {backend}, attempts: {attempts}", response.status());
 }

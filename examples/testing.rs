@@ -18,14 +18,14 @@ use tower::{BoxError, Service, ServiceBuilder, ServiceExt, timeout::TimeoutLayer
 use tower_spillover::{
     Backend, Pool, Selected,
     retry::ReplayBody,
-    stack::{SpilloverBody, SpilloverLayer},
+    stack::{ResponseBody, SpilloverLayer},
 };
 
 /// What is tested: it takes the client, so that a test can bring another.
 fn stack<S>(
     pool: Pool,
     client: S,
-) -> impl Service<Request<Body>, Response = Response<SpilloverBody<Body>>, Error = BoxError> + Clone
+) -> impl Service<Request<Body>, Response = Response<ResponseBody<Body>>, Error = BoxError> + Clone
 where
     S: Service<Request<ReplayBody<Body>>, Response = Response<Body>> + Clone,
     S::Error: Into<BoxError>,

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use tonic::{Response, transport::Endpoint};
 use tower::{BoxError, ServiceBuilder};
 use tower_spillover::{
-    Backend, GrpcClassifier, Pool, Selected, Tried, stack::SpilloverLayer, steer::BackendSteer,
+    Attempts, Backend, GrpcClassifier, Pool, Selected, stack::SpilloverLayer, steer::BackendSteer,
 };
 
 use self::proto::{CompletionsClient, Prompt, Server};
@@ -74,7 +74,7 @@ fn report<T>(response: &Response<T>) {
     // Most answers are those of the first attempt, and have no more to tell.
     let attempts = response
         .extensions()
-        .get::<Tried>()
-        .map_or(1, Tried::attempts);
+        .get::<Attempts>()
+        .map_or(1, Attempts::count);
     println!("served by {backend}, attempts: {attempts}");
 }

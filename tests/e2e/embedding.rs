@@ -47,7 +47,7 @@ use tower_spillover::{
     hedge::{HedgeLayer, Hedged},
     limit::ConcurrencyLimitLayer,
     peek::StreamPeekLayer,
-    refusal::RefusalBodyLayer,
+    refusal::ReadRefusalLayer,
     retry::{ReplayBody, RetryThrottledLayer},
     select::{PrioritySelectLayer, WhenExhausted},
     stack::SpilloverLayer,
@@ -80,7 +80,7 @@ async fn a_limit_goes_anywhere_in_a_router() {
 
 #[tokio::test]
 async fn what_reads_responses_goes_around_routes() {
-    let router = refusing(1).layer(RefusalBodyLayer::new());
+    let router = refusing(1).layer(ReadRefusalLayer::new());
     let response = send(&router, "").await;
     let report = response.extensions().get::<Report>().unwrap();
     assert_eq!(report.refusal(), Refusal::Quota);
@@ -165,9 +165,8 @@ async fn the_layers_are_methods_of_the_builder() {
         .hedge(SECOND)
         .priority_select(unreachable())
         .rewrite_request()
-        .in_flight()
         .throttle_tracker()
-        .refusal_body()
+        .read_refusal()
         .stream_peek()
         .map_request(to_axum)
         .service(refusing(1));
@@ -194,8 +193,8 @@ async fn a_layer_with_a_body_of_its_own_lets_one_choose_over_hyper() {
         let layer = PrioritySelectLayer::new(pool.clone());
         ServiceBuilder::new().layer(layer).rewrite_request()
     };
-    check(select().in_flight().service(hyper_client())).await;
-    check(select().refusal_body().service(hyper_client())).await;
+    check(select().throttle_tracker().service(hyper_client())).await;
+    check(select().read_refusal().service(hyper_client())).await;
     check(select().stream_peek().service(hyper_client())).await;
     let limit = ConcurrencyLimitLayer::new(1);
     check(select().layer(limit).service(hyper_client())).await;

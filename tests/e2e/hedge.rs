@@ -84,7 +84,7 @@ async fn assert_served(is_http2: bool, is_refused: bool, sent: Body) {
         assert!(extensions.get::<Hedged>().is_some_and(|it| it.has_won()));
         soon(slow.handle().wait_for(|stats| stats.cancelled == 1)).await;
         let now = tokio::time::Instant::now();
-        let counts = pool.snapshot(Scope::WHOLE, now)[0].counts();
+        let counts = pool.snapshot(Scope::BACKEND, now)[0].counts();
         assert_eq!((counts.cancelled, counts.failed), (1, 0));
     }
 }

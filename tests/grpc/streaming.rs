@@ -29,7 +29,7 @@ async fn watch(stack: &impl GrpcStack) -> Result<(String, usize, Code), Status> 
 }
 
 fn condition(pool: &Pool) -> Condition {
-    pool.snapshot(Scope::WHOLE, Instant::now())[0].condition()
+    pool.snapshot(Scope::BACKEND, Instant::now())[0].condition()
 }
 
 fn always(label: &'static str, play: Play) -> Server {
@@ -74,7 +74,7 @@ async fn failure_after_the_first_message_reaches_the_client_and_is_counted() {
     let pool = pool([&a, &b]);
     let broken = ("a".to_owned(), 1, Code::Unavailable);
     assert_eq!(watch(&stack(&pool)).await.unwrap(), broken);
-    let snapshot = pool.snapshot(Scope::WHOLE, Instant::now()).remove(0);
+    let snapshot = pool.snapshot(Scope::BACKEND, Instant::now()).remove(0);
     assert_eq!(
         (snapshot.counts().answered, snapshot.counts().broken),
         (1, 1)
@@ -148,7 +148,7 @@ async fn dropped_stream_frees_its_permit() {
         .unwrap();
     let mut stream = response.into_inner();
     assert!(soon(stream.message()).await.unwrap().is_some());
-    let in_flight = || pool.snapshot(Scope::WHOLE, Instant::now())[0].in_flight();
+    let in_flight = || pool.snapshot(Scope::BACKEND, Instant::now())[0].in_flight();
     assert_eq!((in_flight(), a.in_flight()), (1, 1));
     drop(stream);
     assert_eq!(in_flight(), 0);

@@ -20,7 +20,7 @@ async fn check(stack: &impl GrpcStack) -> Result<String, Status> {
 }
 
 fn conditions(pool: &Pool) -> Vec<Condition> {
-    let snapshots = pool.snapshot(Scope::WHOLE, Instant::now());
+    let snapshots = pool.snapshot(Scope::BACKEND, Instant::now());
     snapshots
         .iter()
         .map(|snapshot| snapshot.condition())
@@ -166,7 +166,7 @@ async fn dropped_call_is_cancelled_at_the_server() {
     soon(until(|| a.in_flight() == 1)).await;
     call.abort();
     soon(until(|| a.in_flight() == 0)).await;
-    let snapshot = pool.snapshot(Scope::WHOLE, Instant::now()).remove(0);
+    let snapshot = pool.snapshot(Scope::BACKEND, Instant::now()).remove(0);
     assert_eq!(snapshot.counts().cancelled, 1);
     assert_eq!(snapshot.in_flight(), 0);
     assert_eq!(snapshot.condition(), Condition::Open);

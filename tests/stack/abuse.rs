@@ -15,7 +15,7 @@ use tokio::time::{Instant, advance, sleep};
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt, service_fn, timeout::TimeoutLayer};
 use tower_spillover::{
     Backend, Pool, Selected,
-    refusal::RefusalBodyLayer,
+    refusal::ReadRefusalLayer,
     retry::RetryThrottledLayer,
     rewrite::RewriteRequestLayer,
     select::{PrioritySelectLayer, WhenExhausted},
@@ -394,7 +394,7 @@ async fn run_a_day(seed: u64) -> World {
         )
         .layer(RewriteRequestLayer::new())
         .layer(ThrottleTrackerLayer::new())
-        .layer(RefusalBodyLayer::new())
+        .layer(ReadRefusalLayer::new())
         .layer(TimeoutLayer::new(SECOND))
         .service(service_fn(move |request| upstreams.clone().serve(request)));
 

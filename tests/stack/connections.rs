@@ -38,7 +38,7 @@ fn pool(upstream: &EndingUpstream) -> Pool {
 }
 
 fn counts(pool: &Pool) -> (Condition, Counts) {
-    let snapshot = pool.snapshot(Scope::WHOLE, Instant::now()).swap_remove(0);
+    let snapshot = pool.snapshot(Scope::BACKEND, Instant::now()).swap_remove(0);
     (snapshot.condition(), snapshot.counts())
 }
 

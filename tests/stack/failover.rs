@@ -282,7 +282,7 @@ async fn affinity_chooses_the_backend_and_fails_over_unless_pinned(deployment: D
         request.extensions_mut().insert(affinity);
         stack.send_request(request)
     };
-    let to_b = Affinity::to("b");
+    let to_b = Affinity::to_backend("b");
     let answer = belonging(to_b.pinned()).await.unwrap();
     assert_eq!(answer.summary(), (429, "b", 1));
     assert_eq!(answer.comes_back_after(), [Some("2"), Some("2000")]);

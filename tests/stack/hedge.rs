@@ -15,7 +15,7 @@ use tokio::time::{Instant, advance, sleep};
 use tokio_test::{assert_pending, task};
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use tower_spillover::{
-    Affinity, Backend, Condition, Counts, Outcome, Pool, Query, Scope, Selected, Tried,
+    Affinity, Attempts, Backend, Condition, Counts, Outcome, Pool, Query, Scope, Selected,
     hedge::{HedgeLayer, Hedged},
     retry::{ReplayBody, ReplayLimits, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
@@ -141,22 +141,22 @@ impl Stack {
     }
 
     fn conditions(&self) -> Vec<Condition> {
-        let snapshots = self.pool.snapshot(Scope::WHOLE, Instant::now());
+        let snapshots = self.pool.snapshot(Scope::BACKEND, Instant::now());
         snapshots.iter().map(|it| it.condition()).collect()
     }
 
     fn counts(&self, index: usize) -> Counts {
-        self.pool.snapshot(Scope::WHOLE, Instant::now())[index].counts()
+        self.pool.snapshot(Scope::BACKEND, Instant::now())[index].counts()
     }
 
     /// Throttles the backend with this index for this long.
     fn throttle(&self, index: usize, wait: Duration) {
-        let others = Tried::new();
+        let others = Attempts::new();
         let all = 0..self.pool.backends().len();
         all.filter(|&other| other != index)
             .for_each(|other| others.mark(other));
         let now = Instant::now();
-        let selected = self.pool.select(&others, Scope::WHOLE, now, 0);
+        let selected = self.pool.select(&Query::new().attempts(&others), now, 0);
         let selected = selected.expect("it is open");
         selected.record(&Outcome::throttled(wait), now);
     }
@@ -180,6 +180,7 @@ where
 {
     let select = PrioritySelectLayer::new(pool.clone()).when_exhausted(settings.when_exhausted);
     let service = ServiceBuilder::new()
+        .map_response(|response: Response<_>| response.map(Body::new))
         .layer(settings.retry)
         .layer(HedgeLayer::new(DELAY))
         .layer(select)
@@ -220,7 +221,7 @@ fn summary(response: &Response<Body>) -> (u16, &str, u32, Option<bool>) {
     let extensions = response.extensions();
     let selected = extensions.get::<Selected>().expect("a Selected");
     let hedged = extensions.get::<Hedged>().map(|hedged| hedged.has_won());
-    let attempts = extensions.get::<Tried>().map_or(1, Tried::attempts);
+    let attempts = extensions.get::<Attempts>().map_or(1, Attempts::count);
     let label = selected.backend().label();
     (response.status().as_u16(), label, attempts, hedged)
 }
@@ -380,8 +381,8 @@ async fn request_that_waited_is_not_hedged(deployment: Deployment) {
 async fn pinned_request_is_not_hedged(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", QUICK), ("b", SLOW), ("c", QUICK)]);
     for (affinity, expected) in [
-        (Affinity::to("b").pinned(), ("b", None)),
-        (Affinity::to("b"), ("a", Some(true))),
+        (Affinity::to_backend("b").pinned(), ("b", None)),
+        (Affinity::to_backend("b"), ("a", Some(true))),
     ] {
         let mut request = Request::new(Body::from("question"));
         request.extensions_mut().insert(affinity);

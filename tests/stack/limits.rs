@@ -20,7 +20,6 @@ use tokio::time::{Instant, sleep, timeout};
 use tower::{BoxError, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use tower_spillover::{
     Backend, PeakEwma, Pool, Scope, Selected,
-    in_flight::InFlightLayer,
     limit::ConcurrencyLimitLayer,
     retry::{ReplayBody, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
@@ -98,7 +97,7 @@ impl Stack {
     }
 
     fn in_flight(&self) -> Vec<u32> {
-        let snapshots = self.pool.snapshot(Scope::WHOLE, Instant::now());
+        let snapshots = self.pool.snapshot(Scope::BACKEND, Instant::now());
         snapshots.iter().map(|it| it.in_flight()).collect()
     }
 }
@@ -121,7 +120,6 @@ where
         .map_response(|response: Response<_>| response.map(Body::new))
         .layer(RetryThrottledLayer::new())
         .layer(select)
-        .layer(InFlightLayer::new())
         .layer(RewriteRequestLayer::new())
         .layer(ThrottleTrackerLayer::new())
         .service(client);
@@ -191,7 +189,7 @@ async fn broken_body_frees_its_permit(deployment: Deployment) {
     assert_eq!(stack.in_flight(), [1, 0]);
     assert!(body.frame().await.unwrap().is_err());
     assert_eq!(stack.in_flight(), [0, 0]);
-    let counts = stack.pool.snapshot(Scope::WHOLE, Instant::now())[0].counts();
+    let counts = stack.pool.snapshot(Scope::BACKEND, Instant::now())[0].counts();
     assert_eq!((counts.answered, counts.broken), (1, 1));
     drop((head, body));
 }
@@ -277,7 +275,7 @@ async fn failing_backend_never_looks_fast(deployment: Deployment) {
             Reply(delay, status, ScriptedBody::new().data("answer"))
         });
         shares(&stack, 1000, 10 * MS).await;
-        let snapshots = stack.pool.snapshot(Scope::WHOLE, Instant::now());
+        let snapshots = stack.pool.snapshot(Scope::BACKEND, Instant::now());
         let counts = snapshots[1].counts();
         let at_errs = counts.answered + counts.refused;
         // The failing backend is always idle, and looks a hundred times as fast by its answers.

@@ -18,7 +18,7 @@ use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 use tower_spillover::{
     Backend, BackendSnapshot, Class, Condition, Outcome, Pool, Scope, Selected,
     peek::StreamPeekLayer,
-    refusal::RefusalBodyLayer,
+    refusal::ReadRefusalLayer,
     retry::{ReplayBody, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
     select::PrioritySelectLayer,
@@ -261,7 +261,7 @@ fn stack(
         .layer(PrioritySelectLayer::new(pool.clone()))
         .layer(RewriteRequestLayer::new())
         .layer(ThrottleTrackerLayer::new())
-        .layer(RefusalBodyLayer::new())
+        .layer(ReadRefusalLayer::new())
         .layer(StreamPeekLayer::new())
         .service(client);
     (pool, service)
@@ -313,7 +313,7 @@ fn label(response: &Response<Body>) -> String {
 }
 
 fn snapshots(pool: &Pool) -> Vec<BackendSnapshot> {
-    pool.snapshot(Scope::WHOLE, Instant::now())
+    pool.snapshot(Scope::BACKEND, Instant::now())
 }
 
 #[tokio::test(start_paused = true)]

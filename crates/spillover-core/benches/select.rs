@@ -4,7 +4,9 @@
 use std::{hint::black_box, time::Duration};
 
 use divan::{AllocProfiler, Bencher};
-use spillover_core::{Affinity, Backend, Outcome, PeakEwma, Pool, Query, Scope, Tried, Weighted};
+use spillover_core::{
+    Affinity, Attempts, Backend, Outcome, PeakEwma, Pool, Query, Scope, Weighted,
+};
 use tokio::time::Instant;
 
 #[global_allocator]
@@ -30,8 +32,14 @@ fn pool(backends: usize) -> Pool {
 }
 
 fn bench_select(bencher: Bencher<'_, '_>, pool: &Pool) {
-    let (tried, scope, now) = (Tried::new(), Scope::of("gpt-4o"), Instant::now());
-    bencher.bench(|| pool.select(&tried, scope, now, black_box(0x9e37_79b9_7f4a_7c15)));
+    let (attempts, scope, now) = (Attempts::new(), Scope::named("gpt-4o"), Instant::now());
+    bencher.bench(|| {
+        pool.select(
+            &Query::new().attempts(&attempts).scope(scope),
+            now,
+            black_box(0x9e37_79b9_7f4a_7c15),
+        )
+    });
 }
 
 #[divan::bench(args = BACKENDS, threads = THREADS, sample_size = 1000)]
@@ -42,9 +50,9 @@ fn all_open(bencher: Bencher<'_, '_>, backends: usize) {
 #[divan::bench(args = BACKENDS, threads = THREADS, sample_size = 1000)]
 fn first_tier_throttled(bencher: Bencher<'_, '_>, backends: usize) {
     let pool = pool(backends);
-    let (tried, scope, now) = (Tried::new(), Scope::of("gpt-4o"), Instant::now());
+    let (attempts, scope, now) = (Attempts::new(), Scope::named("gpt-4o"), Instant::now());
     for _ in 0..backends.div_ceil(2) {
-        if let Ok(selected) = pool.select(&tried, scope, now, 0)
+        if let Ok(selected) = pool.select(&Query::new().attempts(&attempts).scope(scope), now, 0)
             && !selected.is_spill()
         {
             selected.record(&Outcome::throttled(Duration::from_secs(3600)), now);
@@ -56,24 +64,24 @@ fn first_tier_throttled(bencher: Bencher<'_, '_>, backends: usize) {
 #[divan::bench(args = BACKENDS, threads = THREADS, sample_size = 1000)]
 fn by_latency(bencher: Bencher<'_, '_>, backends: usize) {
     let pool = pool(backends);
-    let (tried, scope, now) = (Tried::new(), Scope::of("gpt-4o"), Instant::now());
-    let query = Query::new().tried(&tried).scope(scope);
+    let (attempts, scope, now) = (Attempts::new(), Scope::named("gpt-4o"), Instant::now());
+    let query = Query::new().attempts(&attempts).scope(scope);
     let strategy = PeakEwma::default();
     bencher.bench(|| {
         let draw = black_box(0x9e37_79b9_7f4a_7c15);
-        pool.select_by(&strategy, &query, now, draw)
+        pool.select(&query.strategy(&strategy), now, draw)
     });
 }
 
 #[divan::bench(args = BACKENDS, threads = THREADS, sample_size = 1000)]
 fn by_key(bencher: Bencher<'_, '_>, backends: usize) {
     let pool = pool(backends);
-    let (tried, scope, now) = (Tried::new(), Scope::of("gpt-4o"), Instant::now());
-    let query = Query::new().tried(&tried).scope(scope);
+    let (attempts, scope, now) = (Attempts::new(), Scope::named("gpt-4o"), Instant::now());
+    let query = Query::new().attempts(&attempts).scope(scope);
     let (strategy, key) = (Weighted::default(), "5f3c2a90-8c1e-4a0e-9d55-0b6f1c7e2d11");
     bencher.bench(|| {
-        let affinity = Affinity::of(black_box(key));
-        pool.select_by(&strategy, &query.affinity(affinity), now, 0)
+        let affinity = Affinity::by_key(black_box(key));
+        pool.select(&query.affinity(affinity).strategy(&strategy), now, 0)
     });
 }
 
@@ -86,7 +94,7 @@ fn while_others_record(bencher: Bencher<'_, '_>, backends: usize) {
         scope.spawn(|| {
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 let now = Instant::now();
-                if let Ok(selected) = pool.select(&Tried::new(), Scope::WHOLE, now, 7) {
+                if let Ok(selected) = pool.select(&Query::new(), now, 7) {
                     selected.record(&Outcome::throttled(Duration::from_millis(100)), now);
                 }
             }

@@ -16,7 +16,7 @@ use spillover_hint::Report;
 /// use std::{future::ready, task::{Context, Poll, Waker}};
 ///
 /// use http::{HeaderMap, StatusCode};
-/// use spillover_core::LateReport;
+/// use spillover_core::layer::LateReport;
 /// use spillover_hint::{Refusal, Report};
 ///
 /// let report = Report::from_head(StatusCode::PAYMENT_REQUIRED, &HeaderMap::new()).expect("a refusal");

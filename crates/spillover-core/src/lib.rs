@@ -14,7 +14,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use spillover_core::{Backend, Outcome, Pool, Scope, Tried};
+//! use spillover_core::{Backend, Outcome, Pool, Query};
 //! use tokio::time::Instant;
 //!
 //! let pool = Pool::new([
@@ -23,15 +23,15 @@
 //! ])?;
 //! let now = Instant::now();
 //!
-//! let first = pool.select(&Tried::new(), Scope::WHOLE, now, 0).expect("both are open");
+//! let first = pool.select(&Query::new(), now, 0).expect("both are open");
 //! assert_eq!(first.backend().label(), "ptu");
 //!
 //! // It answered 429, come back in two seconds: until then the next tier serves.
 //! first.record(&Outcome::throttled(Duration::from_secs(2)), now);
-//! assert_eq!(pool.select(&Tried::new(), Scope::WHOLE, now, 0).expect("one is open").backend().label(), "payg");
+//! assert_eq!(pool.select(&Query::new(), now, 0).expect("one is open").backend().label(), "payg");
 //!
 //! let later = now + Duration::from_secs(2);
-//! assert_eq!(pool.select(&Tried::new(), Scope::WHOLE, later, 0).expect("both are open").backend().label(), "ptu");
+//! assert_eq!(pool.select(&Query::new(), later, 0).expect("both are open").backend().label(), "ptu");
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -48,6 +48,7 @@
 //! *Full* is a limit of one's own ([`BackendBuilder::max_concurrency`]): it holds strictly, and is over when a request ends.
 
 mod backend;
+mod class;
 mod classify;
 mod cooldown;
 mod error;
@@ -55,17 +56,19 @@ mod late;
 mod outcome;
 mod pool;
 
+pub use crate::pool::layer;
+
 pub use crate::{
     backend::{Backend, BackendBuilder, BackendKind, Credential},
+    class::Class,
     classify::{Answer, Classify, Declined, GrpcClassifier, StatusClassifier},
     cooldown::{Cooldown, Cooldowns},
     error::{InvalidBackend, InvalidPool},
-    late::LateReport,
-    outcome::{Class, Outcome},
+    outcome::Outcome,
     pool::{
-        Affinity, BackendSnapshot, Candidate, Candidates, Cause, Change, Condition, Counts,
-        Exhausted, Opening, PeakEwma, Pool, Query, Recorded, Scope, Selected, Silence, Strategy,
-        Tried, Turn, Waiter, Weighted,
+        Affinity, Attempts, BackendSnapshot, Candidate, Candidates, Cause, Change, Condition,
+        Counts, Exhausted, Opening, PeakEwma, Pool, Query, Recorded, Scope, Selected, Silence,
+        Strategy, Turn, Waiter, Weighted,
     },
 };
 

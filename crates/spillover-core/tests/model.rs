@@ -161,7 +161,7 @@ fn a_cancelled_probe_leaves_one_for_somebody_else() {
 #[test]
 fn a_reader_never_sees_the_deadline_of_another_scope() {
     loom::model(|| {
-        let [one, two] = ["one", "two"].map(Scope::of);
+        let [one, two] = ["one", "two"].map(Scope::named);
         let (short, long) = (start().after(SECOND), start().after(SECOND * 60));
         let deadlines = Arc::new(Deadlines::default());
         deadlines.set(0, one, short);
@@ -178,14 +178,14 @@ fn a_reader_never_sees_the_deadline_of_another_scope() {
 #[test]
 fn a_deadline_that_is_moved_on_is_seen_at_any_time() {
     loom::model(|| {
-        let scope = Scope::of("one");
+        let scope = Scope::named("one");
         let (first, second) = (start().after(SECOND), start().after(SECOND * 2));
         let deadlines = Arc::new(Deadlines::default());
         deadlines.set(0, scope, first);
         let writer = Arc::clone(&deadlines);
         let writer = thread::spawn(move || {
             writer.set(0, scope, second);
-            writer.set(1, Scope::of("other"), second);
+            writer.set(1, Scope::named("other"), second);
         });
         assert!(deadlines.latest_of(scope).is_some_and(|seen| seen >= first));
         writer.join().unwrap();
@@ -326,7 +326,7 @@ fn take_probe(silences: &Silences, scope: Scope, now: Tick) -> Option<u64> {
 #[test]
 fn one_of_two_threads_probes_a_suspect_backend() {
     loom::model(|| {
-        let scope = Scope::of("one");
+        let scope = Scope::named("one");
         let (silences, due) = suspect(scope);
         let other = Arc::clone(&silences);
         let other = thread::spawn(move || take_probe(&other, scope, due).is_some());
@@ -338,7 +338,7 @@ fn one_of_two_threads_probes_a_suspect_backend() {
 #[test]
 fn an_answer_beside_a_probe_ends_the_silence() {
     loom::model(|| {
-        let scope = Scope::of("one");
+        let scope = Scope::named("one");
         let (silences, due) = suspect(scope);
         let other = Arc::clone(&silences);
         let answer = thread::spawn(move || other.answered(scope));

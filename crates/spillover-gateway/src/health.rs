@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc};
 use spillover_core::{Condition, Scope};
 use tokio::{sync::watch, time::Instant};
 
-use crate::{serve::Phases, site::Site};
+use crate::site::Site;
+use spillover_serve::Phases;
 
 /// The readiness check. Clones share their state.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ impl Health {
 
 fn usable(site: &Site, now: Instant) -> Result<(), NotReady> {
     for pool in site.pools() {
-        let backends = pool.pool().snapshot(Scope::WHOLE, now);
+        let backends = pool.pool().snapshot(Scope::BACKEND, now);
         let is_hopeless = backends.iter().all(|backend| {
             let counts = backend.counts();
             let is_failing = matches!(backend.condition(), Condition::Failing(_));
@@ -80,7 +81,7 @@ impl fmt::Display for NotReady {
 mod tests {
     use std::time::Duration;
 
-    use spillover_core::{Backend, Outcome, Pool, Query, Weighted};
+    use spillover_core::{Backend, Outcome, Pool, Query};
 
     use super::*;
     use crate::site::PoolConfig;
@@ -107,9 +108,7 @@ mod tests {
     impl Subject {
         /// Reports this outcome for the next backend.
         fn record(&self, outcome: &Outcome, now: Instant) {
-            let selected = self
-                .pool
-                .select_by(&Weighted::default(), &Query::new(), now, 0);
+            let selected = self.pool.select(&Query::new(), now, 0);
             selected.unwrap().record(outcome, now);
         }
     }

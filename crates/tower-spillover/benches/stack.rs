@@ -10,9 +10,9 @@ use http::{Request, Response};
 use tokio::time::Instant;
 use tower::{Layer, Service, layer::util::Identity};
 use tower_spillover::{
-    Scope, Tried, in_flight::InFlightLayer, peek::StreamPeekLayer, refusal::RefusalBodyLayer,
-    retry::RetryThrottledLayer, rewrite::RewriteRequestLayer, select::PrioritySelectLayer,
-    stack::SpilloverLayer, throttle::ThrottleTrackerLayer,
+    Query, peek::StreamPeekLayer, refusal::ReadRefusalLayer, retry::RetryThrottledLayer,
+    rewrite::RewriteRequestLayer, select::PrioritySelectLayer, stack::SpilloverLayer,
+    throttle::ThrottleTrackerLayer,
 };
 
 use self::setup::{Body, Client, pool, request, send};
@@ -51,18 +51,13 @@ fn rewrite(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench(threads = THREADS)]
-fn in_flight(bencher: Bencher<'_, '_>) {
-    bench(bencher, InFlightLayer::new(), selected());
-}
-
-#[divan::bench(threads = THREADS)]
 fn throttle(bencher: Bencher<'_, '_>) {
     bench(bencher, ThrottleTrackerLayer::new(), selected());
 }
 
 #[divan::bench(threads = THREADS)]
 fn refusal(bencher: Bencher<'_, '_>) {
-    bench(bencher, RefusalBodyLayer::new(), request);
+    bench(bencher, ReadRefusalLayer::new(), request);
 }
 
 #[divan::bench(threads = THREADS)]
@@ -85,7 +80,7 @@ where
 fn selected() -> impl Fn() -> Request<Body> + Sync {
     let pool = pool(2);
     move || {
-        let selected = pool.select(&Tried::new(), Scope::WHOLE, Instant::now(), 0);
+        let selected = pool.select(&Query::new(), Instant::now(), 0);
         let mut request = request();
         request
             .extensions_mut()

@@ -90,7 +90,7 @@
 //!
 //! | value | in | written by | read by | when missing |
 //! |---|---|---|---|---|
-//! | [`Tried`] | request; response, unless that answers the first attempt | `RetryThrottled`, else `Hedge`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker`, `RefusalBody`, `StreamPeek`, `Patience` | request: nothing is excluded; response: one attempt |
+//! | [`Attempts`] | request; response, unless that answers the first attempt | `RetryThrottled`, else `Hedge`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker`, `RefusalBody`, `StreamPeek`, `Patience` | request: nothing is excluded; response: one attempt |
 //! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `InFlight`, `ThrottleTracker`, `RefusalBody`, `StreamPeek`, `Patience`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
 //! | [`Outcome`] | response | `ThrottleTracker`; `Patience` of an attempt that it gave up | `RetryThrottled`, `Hedge`, `PrioritySelect`, logs | read off the status |
 //! | [`Exhausted`] | response | `PrioritySelect` | `Hedge`, logs | another backend is left |
@@ -230,12 +230,7 @@
 #[macro_use]
 mod macros;
 
-#[cfg(any(
-    feature = "in-flight",
-    feature = "limit",
-    feature = "peek",
-    feature = "refusal"
-))]
+#[cfg(any(feature = "limit", feature = "throttle"))]
 pub mod body;
 #[cfg(any(feature = "hedge", feature = "retry"))]
 mod class;
@@ -248,7 +243,6 @@ pub mod connection;
 #[cfg(any(
     feature = "hedge",
     feature = "peek",
-    feature = "refusal",
     feature = "retry",
     feature = "select",
     feature = "throttle"
@@ -256,8 +250,6 @@ pub mod connection;
 mod fields;
 #[cfg(feature = "hedge")]
 pub mod hedge;
-#[cfg(feature = "in-flight")]
-pub mod in_flight;
 #[cfg(feature = "limit")]
 pub mod limit;
 #[cfg(feature = "patience")]
@@ -268,7 +260,7 @@ pub mod peek;
 pub mod refusal;
 #[cfg(any(
     feature = "hedge",
-    feature = "refusal",
+    feature = "peek",
     feature = "retry",
     feature = "throttle"
 ))]
@@ -295,11 +287,11 @@ pub use crate::util::ServiceBuilderExt;
 
 #[doc(no_inline)]
 pub use spillover_core::{
-    Affinity, Answer, Backend, BackendBuilder, BackendKind, BackendSnapshot, Candidate, Candidates,
-    Cause, Change, Class, Classify, Condition, Cooldown, Cooldowns, Counts, Credential, Declined,
-    Exhausted, GrpcClassifier, InvalidBackend, InvalidPool, LateReport, Opening, Outcome, PeakEwma,
-    Pool, Query, Recorded, Scope, Selected, Silence, StatusClassifier, Strategy, Tried, Turn,
-    Waiter, Weighted,
+    Affinity, Answer, Attempts, Backend, BackendBuilder, BackendKind, BackendSnapshot, Candidate,
+    Candidates, Cause, Change, Class, Classify, Condition, Cooldown, Cooldowns, Counts, Credential,
+    Declined, Exhausted, GrpcClassifier, InvalidBackend, InvalidPool, Opening, Outcome, PeakEwma,
+    Pool, Query, Recorded, Scope, Selected, Silence, StatusClassifier, Strategy, Turn, Waiter,
+    Weighted, layer::LateReport,
 };
 #[doc(no_inline)]
 pub use spillover_hint::{Refusal, Report};

@@ -1,10 +1,8 @@
 #[cfg(any(
     feature = "hedge",
     feature = "peek",
-    feature = "in-flight",
     feature = "limit",
     feature = "patience",
-    feature = "refusal",
     feature = "rewrite",
     feature = "select",
     feature = "throttle"

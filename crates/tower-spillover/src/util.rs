@@ -2,12 +2,10 @@ use tower::ServiceBuilder;
 
 #[cfg(feature = "hedge")]
 use crate::hedge::HedgeLayer;
-#[cfg(feature = "in-flight")]
-use crate::in_flight::InFlightLayer;
 #[cfg(feature = "peek")]
 use crate::peek::StreamPeekLayer;
 #[cfg(feature = "refusal")]
-use crate::refusal::RefusalBodyLayer;
+use crate::refusal::ReadRefusalLayer;
 #[cfg(feature = "retry")]
 use crate::retry::RetryThrottledLayer;
 #[cfg(feature = "rewrite")]
@@ -74,17 +72,13 @@ pub trait ServiceBuilderExt<L>: sealed::Sealed + Sized {
     #[cfg(feature = "rewrite")]
     fn rewrite_request(self) -> ServiceBuilder<tower_layer::Stack<RewriteRequestLayer, L>>;
 
-    /// Counts a request as in flight until the body of its answer ends; see [`in_flight`](crate::in_flight).
-    #[cfg(feature = "in-flight")]
-    fn in_flight(self) -> ServiceBuilder<tower_layer::Stack<InFlightLayer, L>>;
-
     /// Remembers what answers say about a backend; see [`throttle`](crate::throttle).
     #[cfg(feature = "throttle")]
     fn throttle_tracker(self) -> ServiceBuilder<tower_layer::Stack<ThrottleTrackerLayer, L>>;
 
     /// Reads the bodies of refusals that are in doubt; see [`refusal`](crate::refusal).
     #[cfg(feature = "refusal")]
-    fn refusal_body(self) -> ServiceBuilder<tower_layer::Stack<RefusalBodyLayer, L>>;
+    fn read_refusal(self) -> ServiceBuilder<tower_layer::Stack<ReadRefusalLayer, L>>;
 
     /// Holds a stream until its first content; see [`peek`](crate::peek).
     #[cfg(feature = "peek")]
@@ -126,19 +120,14 @@ impl<L> ServiceBuilderExt<L> for ServiceBuilder<L> {
         self.layer(RewriteRequestLayer::new())
     }
 
-    #[cfg(feature = "in-flight")]
-    fn in_flight(self) -> ServiceBuilder<tower_layer::Stack<InFlightLayer, L>> {
-        self.layer(InFlightLayer::new())
-    }
-
     #[cfg(feature = "throttle")]
     fn throttle_tracker(self) -> ServiceBuilder<tower_layer::Stack<ThrottleTrackerLayer, L>> {
         self.layer(ThrottleTrackerLayer::new())
     }
 
     #[cfg(feature = "refusal")]
-    fn refusal_body(self) -> ServiceBuilder<tower_layer::Stack<RefusalBodyLayer, L>> {
-        self.layer(RefusalBodyLayer::new())
+    fn read_refusal(self) -> ServiceBuilder<tower_layer::Stack<ReadRefusalLayer, L>> {
+        self.layer(ReadRefusalLayer::new())
     }
 
     #[cfg(feature = "peek")]

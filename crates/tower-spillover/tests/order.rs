@@ -13,7 +13,7 @@ use tower::{BoxError, Service, ServiceBuilder, ServiceExt, timeout::TimeoutLayer
 use tower_spillover::{
     Backend, Condition, Credential, Pool, Scope,
     hedge::HedgeLayer,
-    refusal::RefusalBodyLayer,
+    refusal::ReadRefusalLayer,
     retry::{ReplayBody, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
     select::PrioritySelectLayer,
@@ -59,7 +59,7 @@ where
 }
 
 fn condition(pool: &Pool) -> Condition {
-    pool.snapshot(Scope::WHOLE, Instant::now())[0].condition()
+    pool.snapshot(Scope::BACKEND, Instant::now())[0].condition()
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +105,7 @@ async fn refusal_bodies_outside_the_tracker_come_too_late() {
     let stack = ServiceBuilder::new()
         .layer(PrioritySelectLayer::new(pool.clone()))
         .layer(RewriteRequestLayer::new())
-        .layer(RefusalBodyLayer::new())
+        .layer(ReadRefusalLayer::new())
         .layer(ThrottleTrackerLayer::new())
         .service(client::<Body>());
     assert_eq!(send(stack).await.unwrap(), 429);

@@ -12,26 +12,22 @@ use tokio::time::Instant;
 use tower::Service;
 use tower_layer::Layer;
 use tower_spillover::{
-    Affinity, Answer, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates, Cause,
-    Change, Class, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted, GrpcClassifier,
-    InvalidBackend, InvalidPool, Opening, Outcome, PeakEwma, Pool, Query, Recorded, Scope,
-    Selected, Silence, StatusClassifier, Tried, Turn, Waiter, Weighted,
-    body::{GuardedBody, ResumedBody},
+    Affinity, Answer, Attempts, Backend, BackendBuilder, BackendSnapshot, Candidate, Candidates,
+    Cause, Change, Class, Condition, Cooldown, Cooldowns, Counts, Credential, Exhausted,
+    GrpcClassifier, InvalidBackend, InvalidPool, Opening, Outcome, PeakEwma, Pool, Query, Recorded,
+    Scope, Selected, Silence, StatusClassifier, Turn, Waiter, Weighted,
+    body::GuardedBody,
     hedge::{self, EveryRequest, Hedge, HedgeLayer, Hedged},
-    in_flight::{self, InFlight, InFlightLayer, InFlightPlace},
     limit::{self, ConcurrencyLimit, ConcurrencyLimitLayer, Permit},
     patience::{self, AttemptLimit, Patience, PatienceLayer},
-    peek::{self, PeekedBody, StreamPeek, StreamPeekLayer},
-    refusal::{self, RefusalBody, RefusalBodyLayer},
-    retry::{
-        self, ReplayBody, ReplayError, ReplayLimits, RetryThrottled, RetryThrottledLayer,
-        ThrottlePolicy,
-    },
+    peek::{self, Peek, PeekedBody, StreamPeekLayer},
+    refusal::ReadRefusalLayer,
+    retry::{self, ReplayBody, ReplayError, ReplayLimits, RetryThrottled, RetryThrottledLayer},
     rewrite::{RewriteRequest, RewriteRequestLayer},
     select::{self, EmptyResponse, PrioritySelect, PrioritySelectLayer, ThreadDraw, WhenExhausted},
-    stack::{SpilloverBody, SpilloverLayer},
+    stack::{self, ResponseBody, Spillover, SpilloverLayer},
     steer::{self, BackendSteer, NotSelected},
-    throttle::{self, ThrottleTracker, ThrottleTrackerLayer},
+    throttle::{self, Attempt, ThrottleTracker, ThrottleTrackerLayer},
 };
 
 type Body = Full<Bytes>;
@@ -76,13 +72,8 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<Selected>();
     check::<GrpcClassifier>();
     check::<StatusClassifier>();
-    check::<Tried>();
+    check::<Attempts>();
     check::<Weighted>();
-
-    check::<GuardedBody<Body, InFlightPlace>>();
-    check::<InFlight<Inner>>();
-    check::<InFlightLayer>();
-    check::<InFlightPlace>();
 
     check::<GuardedBody<Body, Permit>>();
     check::<ConcurrencyLimit<Inner>>();
@@ -99,19 +90,16 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<ReplayLimits>();
     check::<RetryThrottled<ReplayInner>>();
     check::<RetryThrottledLayer>();
-    check::<ThrottlePolicy>();
 
     check::<AttemptLimit>();
     check::<Patience<Inner>>();
     check::<PatienceLayer>();
 
     check::<PeekedBody<Body>>();
-    check::<StreamPeek<Inner>>();
+    check::<Peek<Inner>>();
     check::<StreamPeekLayer>();
 
-    check::<RefusalBody<Inner>>();
-    check::<RefusalBodyLayer>();
-    check::<ResumedBody<Body>>();
+    check::<ReadRefusalLayer>();
 
     check::<RewriteRequest<Inner>>();
     check::<RewriteRequestLayer>();
@@ -122,12 +110,15 @@ fn all_types_can_be_sent_shared_and_printed() {
     check::<ThreadDraw>();
     check::<WhenExhausted>();
 
-    check::<SpilloverBody<Body>>();
+    check::<ResponseBody<Body>>();
+    check::<Spillover<ReplayInner>>();
     check::<SpilloverLayer>();
 
     check::<BackendSteer<Inner>>();
     check::<NotSelected>();
 
+    check::<Attempt>();
+    check::<GuardedBody<Body, Attempt>>();
     check::<ThrottleTracker<Inner>>();
     check::<ThrottleTrackerLayer>();
 }
@@ -139,10 +130,9 @@ fn all_futures_can_be_sent_and_printed() {
     check::<retry::ResponseFuture<ReplayInner, StatusClassifier, Body>>();
     check::<patience::ResponseFuture<Pending<()>>>();
     check::<peek::ResponseFuture<Pending<()>, Body>>();
-    check::<refusal::ResponseFuture<Pending<()>, Body>>();
-    check::<in_flight::ResponseFuture<Pending<()>>>();
     check::<limit::ResponseFuture<Pending<()>>>();
     check::<select::ResponseFuture<Inner, ThreadDraw, EmptyResponse, Weighted, Body, ()>>();
+    check::<stack::ResponseFuture<Pending<()>>>();
     check::<steer::ResponseFuture<Inner, Body>>();
     check::<throttle::ResponseFuture<Pending<()>, StatusClassifier>>();
 }
@@ -154,10 +144,9 @@ fn all_layers_and_services_can_be_cloned() {
     check::<(RetryThrottledLayer, RetryThrottled<ReplayInner>)>();
     check::<(PrioritySelectLayer, PrioritySelect<Inner>)>();
     check::<(PatienceLayer, Patience<Inner>)>();
-    check::<(StreamPeekLayer, StreamPeek<Inner>)>();
-    check::<(InFlightLayer, InFlight<Inner>)>();
+    check::<(StreamPeekLayer, Peek<Inner>)>();
     check::<(ConcurrencyLimitLayer, ConcurrencyLimit<Inner>)>();
-    check::<(RefusalBodyLayer, RefusalBody<Inner>)>();
+    check::<(ReadRefusalLayer, Peek<Inner>)>();
     check::<(RewriteRequestLayer, RewriteRequest<Inner>)>();
     check::<(
         SpilloverLayer,
@@ -208,7 +197,7 @@ fn request(pool: &Pool) -> Request<Body> {
     let request = Request::post("/v1/chat/completions").header("authorization", SECRET);
     let mut request = request.body(Full::from(SECRET)).unwrap();
     let selected = pool
-        .select(&Tried::new(), Scope::WHOLE, Instant::now(), 0)
+        .select(&Query::new(), Instant::now(), 0)
         .expect("it is open");
     request.extensions_mut().insert(selected);
     request
@@ -223,7 +212,7 @@ fn what_describes_a_backend_hides_its_credential() {
         let pool = pool(credential);
         let now = Instant::now();
         hides_the_secret(&pool);
-        hides_the_secret(&pool.snapshot(Scope::WHOLE, now));
+        hides_the_secret(&pool.snapshot(Scope::BACKEND, now));
         hides_the_secret(&pool.first(&Query::new(), now));
         let backend = pool.backends().next();
         hides_the_secret(&Answer::<()>::response(&Response::new(()), backend));
@@ -251,7 +240,6 @@ fn layers_and_services_hide_the_credentials_of_their_pool() {
         hides_the_secret(&select);
         hides_the_secret(&select.layer(inner()));
         hides_the_secret(&HedgeLayer::new(SECOND).layer(select.layer(inner())));
-        hides_the_secret(&InFlightLayer::new().layer(inner()));
         hides_the_secret(&RewriteRequestLayer::new().layer(inner()));
         hides_the_secret(&ThrottleTrackerLayer::new().layer(inner()));
         hides_the_secret(&RetryThrottledLayer::new().layer(inner()));
@@ -281,8 +269,9 @@ async fn futures_hide_the_credentials_of_client_and_backend() {
             RewriteRequestLayer::new().layer(inner()),
             request(&pool),
         ));
+        let client = Probe::<Body, Body, Infallible>::new(|_| std::future::pending());
         hides_the_secret(&call(
-            ThrottleTrackerLayer::new().layer(inner()),
+            ThrottleTrackerLayer::new().layer(client),
             request(&pool),
         ));
         hides_the_secret(&call(BackendSteer::new(&pool, |_| inner()), request(&pool)));

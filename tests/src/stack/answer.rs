@@ -2,7 +2,7 @@ use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
-use tower_spillover::{Exhausted, Outcome, Selected, Tried};
+use tower_spillover::{Attempts, Exhausted, Outcome, Selected};
 
 /// The response that a client gets, with the extensions of the layers.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Answer {
         Self {
             status: head.status,
             backend: extensions.get().map(backend),
-            attempts: extensions.get().map_or(1, Tried::attempts),
+            attempts: extensions.get().map_or(1, Attempts::count),
             outcome: extensions.get().cloned(),
             exhausted: extensions.get().cloned(),
             headers: head.headers,

@@ -136,7 +136,7 @@ impl Stack {
     #[must_use]
     pub fn conditions(&self) -> Vec<Condition> {
         // This is the scope that the gateway finds; a cooldown of the whole backend closes it too.
-        let snapshots = self.pool.snapshot(Scope::of(PATH), Instant::now());
+        let snapshots = self.pool.snapshot(Scope::named(PATH), Instant::now());
         snapshots
             .iter()
             .map(|snapshot| snapshot.condition())

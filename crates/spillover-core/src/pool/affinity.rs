@@ -16,11 +16,11 @@ use super::rendezvous::hash;
 /// let pool = Pool::new([backend("a")?, backend("b")?, backend("c")?])?;
 /// let now = Instant::now();
 /// let select = |affinity: Affinity, draw| {
-///     pool.select_by(&Weighted::default(), &Query::new().affinity(affinity), now, draw)
+///     pool.select(&Query::new().affinity(affinity), now, draw)
 /// };
 ///
 /// // One of them, whatever the draw.
-/// let session = Affinity::of("session 7");
+/// let session = Affinity::by_key("session 7");
 /// let home = select(session, 0).expect("all are open");
 /// assert_eq!(select(session, u64::MAX).expect("all are open").index(), home.index());
 ///
@@ -64,14 +64,14 @@ impl Affinity {
     /// are shared by weight. While that backend is closed, its keys go to the next highest, each key to its own, and then
     /// back.
     #[must_use]
-    pub fn of(key: impl AsRef<[u8]>) -> Self {
+    pub fn by_key(key: impl AsRef<[u8]>) -> Self {
         Self::new(Target::Key(hash(key.as_ref())))
     }
 
     /// To the backend with this label, as long as it is open, whatever its tier; else, and when there is none with the label,
     /// as without affinity.
     #[must_use]
-    pub fn to(label: &str) -> Self {
+    pub fn to_backend(label: &str) -> Self {
         Self::new(Target::Label(hash(label.as_bytes())))
     }
 

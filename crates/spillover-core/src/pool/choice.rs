@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::{
-    Candidates, Pool, Query, Selected, Strategy,
+    Candidates, Pool, Query, Selected, Strategy, Weighted,
     affinity::{Affinity, Target},
     index_set::IndexSet,
-    rendezvous::{self, Rendezvous},
+    member::Member,
+    rendezvous,
     state::Access,
     tick::Tick,
 };
@@ -23,14 +24,27 @@ enum Aim {
     Only(usize),
 }
 
+/// Chooses the backend that has the key with this hash.
+struct Rendezvous(u64);
+
+impl Strategy for Rendezvous {
+    fn choose(&self, candidates: &Candidates<'_>, _: u64) -> usize {
+        let candidates = candidates.iter();
+        let scored = candidates.map(|candidate| scored(candidate.index(), candidate.member()));
+        rendezvous::winner(self.0, scored).unwrap_or(usize::MAX)
+    }
+}
+
+fn scored(index: usize, member: &Member) -> (usize, u64, u32) {
+    (index, member.label_hash, member.backend.weight())
+}
+
 impl Pool {
-    pub(super) fn choose<T: Strategy + ?Sized>(
-        &self,
-        strategy: &T,
-        query: &Query<'_>,
-        tick: Tick,
-        draw: u64,
-    ) -> Option<Selected> {
+    pub(super) fn choose(&self, query: &Query<'_>, tick: Tick, draw: u64) -> Option<Selected> {
+        let strategy: &dyn Strategy = match query.strategy {
+            Some(strategy) => strategy,
+            None => &Weighted::DEFAULT,
+        };
         let aim = query.affinity.map_or(Aim::Any, |it| self.aim(it));
         if let Some(index) = query.resend_to() {
             let again = self.pick_one(index, strategy, query, tick, draw);
@@ -49,10 +63,10 @@ impl Pool {
     }
 
     /// Chooses this one, if it is open or only failing.
-    fn pick_one<T: Strategy + ?Sized>(
+    fn pick_one(
         &self,
         index: usize,
-        strategy: &T,
+        strategy: &dyn Strategy,
         query: &Query<'_>,
         tick: Tick,
         draw: u64,
@@ -84,7 +98,7 @@ impl Pool {
             (Target::Key(key), false) => Aim::Key(key),
             (Target::Key(key), true) => {
                 let best = self.inner.tiers[0].iter();
-                let best = best.map(|&index| (index, self.member(index)));
+                let best = best.map(|&index| scored(index, self.member(index)));
                 rendezvous::winner(key, best).map_or(Aim::Any, Aim::Only)
             }
             (Target::Label(label), is_pinned) => {
@@ -99,9 +113,9 @@ impl Pool {
     }
 
     /// Chooses from the first tier that has an open backend; where none has, as a last resort.
-    fn pick<T: Strategy + ?Sized>(
+    fn pick(
         &self,
-        strategy: &T,
+        strategy: &dyn Strategy,
         query: &Query<'_>,
         tick: Tick,
         draw: u64,
@@ -115,10 +129,10 @@ impl Pool {
     }
 
     /// Chooses from those of the tier that have this access, or a better one.
-    fn pick_from<T: Strategy + ?Sized>(
+    fn pick_from(
         &self,
         tier: &[usize],
-        strategy: &T,
+        strategy: &dyn Strategy,
         query: &Query<'_>,
         access: Access,
         tick: Tick,

@@ -1,9 +1,9 @@
-use super::Tried;
+use super::Attempts;
 
 /// Indices of backends.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct IndexSet {
-    words: [u64; Tried::CAPACITY / 64],
+    words: [u64; Attempts::CAPACITY / 64],
 }
 
 impl IndexSet {

@@ -100,11 +100,11 @@ impl Member {
 }
 
 fn own_scopes(backend: &Backend) -> OwnScopes {
-    let model = backend.model().map(Scope::of);
+    let model = backend.model().map(Scope::named);
     let deployment = match backend.kind() {
         // A deployment in the path becomes a model in the body there.
         BackendKind::OpenAi => model,
-        _ => backend.deployment().map(Scope::of),
+        _ => backend.deployment().map(Scope::named),
     };
     OwnScopes { deployment, model }
 }

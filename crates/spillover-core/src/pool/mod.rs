@@ -1,6 +1,7 @@
 //! Backends in tiers, and which of them takes a request now.
 
 mod affinity;
+mod attempts;
 mod cause;
 mod choice;
 mod counts;
@@ -10,6 +11,7 @@ mod failing;
 mod in_flight;
 mod index_set;
 mod latency;
+pub mod layer;
 mod limits;
 mod member;
 mod openings;
@@ -29,7 +31,6 @@ mod sync;
 mod tests;
 mod throttles;
 mod tick;
-mod tried;
 mod waiter;
 
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
@@ -38,17 +39,18 @@ use tokio::time::Instant;
 
 pub use self::{
     affinity::Affinity,
+    attempts::Attempts,
     cause::Cause,
     counts::Counts,
     exhausted::{Exhausted, Opening},
     query::Query,
+    queue::Turn,
     scope::Scope,
     selected::Selected,
     silence::Silence,
     snapshot::{BackendSnapshot, Change, Condition, Recorded},
     strategy::{Candidate, Candidates, PeakEwma, Strategy, Weighted},
-    tried::Tried,
-    waiter::{Turn, Waiter},
+    waiter::Waiter,
 };
 use self::{member::Member, queue::Queue, state::Access, tick::Tick};
 use crate::{Backend, Credential, InvalidPool};
@@ -75,7 +77,7 @@ struct Inner {
 
 impl Pool {
     /// The most backends that a pool holds.
-    pub const MAX_BACKENDS: usize = Tried::CAPACITY;
+    pub const MAX_BACKENDS: usize = Attempts::CAPACITY;
 
     /// A pool of these backends, all open. Their order matters to [`Pool::first`] only.
     ///
@@ -96,23 +98,23 @@ impl Pool {
     /// or value of the credential does not make it another backend, and each pool goes by its own. With another value of
     /// the credential it is not taken to be failing, which may have been for the old one; when it is throttled, it still is.
     ///
-    /// A request stays with the pool it began with: [`Tried`] holds positions in its list. What was made for this pool, such
+    /// A request stays with the pool it began with: [`Attempts`] holds positions in its list. What was made for this pool, such
     /// as a layer, does not change: make it anew for the other.
     ///
     /// ```
     /// use std::time::Duration;
-    /// use spillover_core::{Backend, Outcome, Pool, Scope, Tried};
+    /// use spillover_core::{Backend, Outcome, Pool, Query};
     /// use tokio::time::Instant;
     ///
     /// let backend = |label: &str| Backend::builder(label).url("https://upstream.example");
     /// let pool = Pool::new([backend("a").build()?, backend("b").priority(2).build()?])?;
     /// let now = Instant::now();
-    /// let under_way = pool.select(&Tried::new(), Scope::WHOLE, now, 0).expect("both are open");
+    /// let under_way = pool.select(&Query::new(), now, 0).expect("both are open");
     ///
     /// let reloaded = pool.with_backends([backend("a").weight(3).build()?, backend("c").priority(2).build()?])?;
     /// under_way.record(&Outcome::throttled(Duration::from_secs(2)), now);
     ///
-    /// let next = reloaded.select(&Tried::new(), Scope::WHOLE, now, 0).expect("one is open");
+    /// let next = reloaded.select(&Query::new(), now, 0).expect("one is open");
     /// assert_eq!(next.backend().label(), "c");
     /// # Ok::<_, Box<dyn std::error::Error>>(())
     /// ```
@@ -164,46 +166,29 @@ impl Pool {
         })
     }
 
-    /// Chooses the backend for the next attempt of a request that has been at the `tried` ones.
+    /// Chooses the backend for the next attempt of a request.
     ///
-    /// The best tier with a backend that is open for the scope serves; in it, `draw` (a uniform random number) chooses by
-    /// weight. A failing backend whose cooldown is over counts as open for one request at a time, its probe. When nothing
-    /// is open, a backend that is only failing is the last resort. One that is full ([`Backend::max_concurrency`]) is never
-    /// chosen.
+    /// The best tier that has an open backend for the scope serves. In that tier the [affinity](Query::affinity) of the request
+    /// decides, and without one the [strategy](Query::strategy) of the query with a `draw`, which is a uniform random number. A
+    /// failing backend whose cooldown is over counts as open for one request at a time, its probe. If no backend is open, one
+    /// that is only failing is the last resort. A full one ([`Backend::max_concurrency`]) is never chosen.
     ///
-    /// A request that its last backend did not process ([`Tried::resend`]) goes to the same one, if it is open; else to
-    /// another; and where none is, to that one whatever its state.
+    /// A request that its last backend did not process ([`Attempts::resend`]) goes to the same backend if that is open, else to
+    /// another. If no other is open, it goes to that one whatever its state.
     ///
-    /// The choice is not entered into `tried`: [`Tried::mark`] does that.
+    /// The choice is not entered into the attempts: [`Attempts::mark`] does that.
     ///
     /// # Errors
     ///
-    /// [`Exhausted`] when every backend is throttled, full or was tried, with the time at which the first one opens.
+    /// [`Exhausted`] if every backend is throttled, full or was tried, with the time until the first one opens. For a request
+    /// that is [pinned](Affinity::pinned) only its backend counts.
     pub fn select(
         &self,
-        tried: &Tried,
-        scope: Scope,
-        now: Instant,
-        draw: u64,
-    ) -> Result<Selected, Exhausted> {
-        let query = Query::new().tried(tried).scope(scope);
-        self.select_by(&Weighted::default(), &query, now, draw)
-    }
-
-    /// The same for a request that asks for more, and with another choice within the tier than by weight. Where the request
-    /// has an [`Affinity`], that comes first.
-    ///
-    /// # Errors
-    ///
-    /// As [`select`](Self::select); for a request that is [pinned](Affinity::pinned) the others do not count.
-    pub fn select_by<T: Strategy + ?Sized>(
-        &self,
-        strategy: &T,
         query: &Query<'_>,
         now: Instant,
         draw: u64,
     ) -> Result<Selected, Exhausted> {
-        self.choose(strategy, query, self.tick(now), draw)
+        self.choose(query, self.tick(now), draw)
             .or_else(|| self.hold(query.resend_to()?, query, now))
             .ok_or_else(|| self.exhausted(query, now))
     }
@@ -254,7 +239,7 @@ impl Pool {
         openings.reduce(Opening::or)
     }
 
-    /// Whether [`select_by`](Self::select_by) would find a backend now.
+    /// Whether [`select`](Self::select) would find a backend now.
     #[must_use]
     pub fn has_candidate(&self, query: &Query<'_>, now: Instant) -> bool {
         if query.resend_to().is_some() {

@@ -1,20 +1,24 @@
+use std::fmt;
+
 use http::{HeaderMap, HeaderValue};
 
-use super::{Affinity, Scope, Tried, tried::WORDS};
+use super::{Affinity, Attempts, Scope, attempts::WORDS, strategy::Strategy};
 
-/// What a request asks of a [`Pool`](super::Pool): where it has been, what its limits apply to, where it belongs.
+/// The question that a request asks a [`Pool`](super::Pool): which backend takes it now?
 ///
 /// ```
-/// use spillover_core::{Affinity, Query, Scope, Tried};
+/// use spillover_core::{Affinity, Query, Scope, Attempts};
 ///
-/// let tried = Tried::new();
-/// let query = Query::new().tried(&tried).scope(Scope::of("gpt-4o")).affinity(Affinity::to("sweden"));
+/// let attempts = Attempts::new();
+/// let query = Query::new().attempts(&attempts).scope(Scope::named("gpt-4o")).affinity(Affinity::to_backend("sweden"));
 /// # let _ = query;
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 #[must_use]
 pub struct Query<'a> {
-    tried: Option<&'a Tried>,
+    /// `None` for the draw by weight.
+    pub(super) strategy: Option<&'a (dyn Strategy + Sync)>,
+    attempts: Option<&'a Attempts>,
     pub(super) scope: Scope,
     pub(super) affinity: Option<Affinity>,
     headers: Option<&'a HeaderMap>,
@@ -28,15 +32,23 @@ impl<'a> Query<'a> {
         Self::default()
     }
 
-    /// Leaves out the backends that the request has been at. Default: none.
-    pub fn tried(self, tried: &'a Tried) -> Self {
+    /// Leaves out the backends that the request has tried. Default: none.
+    pub fn attempts(self, attempts: &'a Attempts) -> Self {
         Self {
-            tried: Some(tried),
+            attempts: Some(attempts),
             ..self
         }
     }
 
-    /// The scope of the request. Default: [`Scope::WHOLE`].
+    /// Chooses among the open backends of a tier by this strategy. Default: [`Weighted`](super::Weighted).
+    pub fn strategy(self, strategy: &'a (dyn Strategy + Sync)) -> Self {
+        Self {
+            strategy: Some(strategy),
+            ..self
+        }
+    }
+
+    /// The scope of the request. Default: [`Scope::BACKEND`].
     pub fn scope(self, scope: Scope) -> Self {
         Self { scope, ..self }
     }
@@ -49,9 +61,9 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// The backend to which the request is sent once more.
+    /// Returns the backend to which the request is sent once more.
     pub(super) fn resend_to(&self) -> Option<usize> {
-        self.tried.and_then(Tried::resend_to)
+        self.attempts.and_then(Attempts::resend_to)
     }
 
     /// The fields of the request. Default: none.
@@ -68,7 +80,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Includes the backends that refused this request because of a limit ([`Tried::mark_limited`]): for a request that
+    /// Includes the backends that refused this request because of a limit ([`Attempts::mark_limited`]): for a request that
     /// waited until one of them opened. Default: not.
     pub fn again(self) -> Self {
         Self {
@@ -86,19 +98,21 @@ impl<'a> Query<'a> {
     }
 
     pub(super) fn has_tried(&self, index: usize) -> bool {
-        self.tried.is_some_and(|tried| {
-            tried.contains(index) && !(self.may_ask_again && tried.is_limited(index))
+        self.attempts.is_some_and(|attempts| {
+            attempts.contains(index) && !(self.may_ask_again && attempts.is_limited(index))
         })
     }
 
     /// The backends that it leaves out.
     pub(super) fn excluded(&self) -> [u64; WORDS] {
-        let tried = self.tried.map(|tried| tried.excluded(self.may_ask_again));
-        tried.unwrap_or_default()
+        let attempts = self
+            .attempts
+            .map(|attempts| attempts.excluded(self.may_ask_again));
+        attempts.unwrap_or_default()
     }
 
-    pub(super) fn request(&self) -> Option<&'a Tried> {
-        self.tried
+    pub(super) fn request(&self) -> Option<&'a Attempts> {
+        self.attempts
     }
 
     /// Returns whether the client says that it has sent the request before.
@@ -120,5 +134,15 @@ impl<'a> Query<'a> {
                 let attempt = parts.find_map(|part| part.trim().strip_prefix("attempt="));
                 attempt.is_some_and(|attempt| number(attempt) >= 2)
             })
+    }
+}
+
+impl fmt::Debug for Query<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Query")
+            .field("attempts", &self.attempts)
+            .field("scope", &self.scope)
+            .field("affinity", &self.affinity)
+            .finish_non_exhaustive()
     }
 }

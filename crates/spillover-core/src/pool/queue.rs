@@ -12,7 +12,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Query, Turn, pace::Pace, tried::WORDS};
+use super::{Query, attempts::WORDS, pace::Pace};
 
 /// One line for each set of backends and scope, so that no request waits behind one that waits for something else.
 #[derive(Debug, Default)]
@@ -64,6 +64,18 @@ struct Waiting {
 pub(super) struct Spot {
     key: Key,
     pub(super) ticket: u64,
+}
+
+/// Says whether a request that waits may look for a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Turn {
+    /// The request may look.
+    Now,
+    /// The request is the first of its line, and the one before was let go just now: it may look at this instant.
+    At(Instant),
+    /// The request is not the first of its line.
+    Behind,
 }
 
 impl Queue {

@@ -2,29 +2,10 @@
 //!
 //! Instances must agree on it, and so must versions: nothing here may change. See [`Affinity`](super::Affinity).
 
-use super::{Candidates, Strategy, member::Member};
-
-/// Chooses the backend of the key with this hash.
-#[derive(Debug)]
-pub(super) struct Rendezvous(pub(super) u64);
-
-impl Strategy for Rendezvous {
-    fn choose(&self, candidates: &Candidates<'_>, _: u64) -> usize {
-        let members = candidates.iter();
-        let members = members.map(|candidate| (candidate.index(), candidate.member()));
-        winner(self.0, members).unwrap_or(usize::MAX)
-    }
-}
-
-/// The index of the one with the highest score.
-pub(super) fn winner<'a>(
-    key: u64,
-    members: impl Iterator<Item = (usize, &'a Member)>,
-) -> Option<usize> {
-    let scores = members.map(|(index, member)| {
-        let weight = member.backend.weight();
-        (index, score(key, member.label_hash, weight))
-    });
+/// Returns the index of the backend with the highest score for the key with this hash. Each backend has an index, the hash of its
+/// label and a weight.
+pub(super) fn winner(key: u64, backends: impl Iterator<Item = (usize, u64, u32)>) -> Option<usize> {
+    let scores = backends.map(|(index, label, weight)| (index, score(key, label, weight)));
     let highest = scores.max_by(|(_, a), (_, b)| a.total_cmp(b));
     highest.map(|(index, _)| index)
 }

@@ -14,11 +14,11 @@ use super::Credential;
 /// ```
 /// use spillover_core::Scope;
 ///
-/// assert_eq!(Scope::of("gpt-4o"), Scope::of("gpt-4o"));
-/// assert_ne!(Scope::of("gpt-4o"), Scope::of("gpt-4.1"));
-/// assert_ne!(Scope::of("gpt-4o"), Scope::WHOLE);
+/// assert_eq!(Scope::named("gpt-4o"), Scope::named("gpt-4o"));
+/// assert_ne!(Scope::named("gpt-4o"), Scope::named("gpt-4.1"));
+/// assert_ne!(Scope::named("gpt-4o"), Scope::BACKEND);
 ///
-/// assert_eq!(Scope::of_path("/openai/deployments/gpt-4o/chat/completions"), Some(Scope::of("gpt-4o")));
+/// assert_eq!(Scope::of_path("/openai/deployments/gpt-4o/chat/completions"), Some(Scope::named("gpt-4o")));
 /// assert_eq!(Scope::of_path("/v1/chat/completions"), None);
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,7 +40,7 @@ enum Naming {
 
 impl Scope {
     /// The whole backend.
-    pub const WHOLE: Self = Self {
+    pub const BACKEND: Self = Self {
         account: 0,
         name: 0,
         naming: Naming::Other,
@@ -48,10 +48,10 @@ impl Scope {
 
     /// The scope with this name.
     #[must_use]
-    pub fn of(name: &str) -> Self {
+    pub fn named(name: &str) -> Self {
         Self {
             name: hash(name.as_bytes()),
-            ..Self::WHOLE
+            ..Self::BACKEND
         }
     }
 
@@ -78,7 +78,7 @@ impl Scope {
         Self {
             name: hash(name.as_ref()),
             naming: Naming::Deployment,
-            ..Self::WHOLE
+            ..Self::BACKEND
         }
     }
 

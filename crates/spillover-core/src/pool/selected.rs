@@ -1,14 +1,9 @@
-use std::{
-    fmt,
-    sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
-};
+use std::{fmt, sync::Arc};
 
-use spillover_hint::Dimension;
 use tokio::time::Instant;
 
 use super::{
-    Affinity, Exhausted, Opening, Pool, Query, Recorded, Scope, Silence, Tried,
+    Affinity, Exhausted, Pool, Query, Recorded, Scope, Silence,
     in_flight::Place,
     state::{Claim, State},
     sync::AtomicBool,
@@ -22,18 +17,18 @@ use crate::{Backend, Outcome};
 /// are dropped.
 #[derive(Clone)]
 pub struct Selected {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    pool: Pool,
-    index: usize,
-    scope: Scope,
-    is_pinned: bool,
-    is_resend: bool,
-    claim: Claim,
-    place: Place,
-    is_broken: AtomicBool,
+pub(super) struct Inner {
+    pub(super) pool: Pool,
+    pub(super) index: usize,
+    pub(super) scope: Scope,
+    pub(super) is_pinned: bool,
+    pub(super) is_resend: bool,
+    pub(super) claim: Claim,
+    pub(super) place: Place,
+    pub(super) is_broken: AtomicBool,
 }
 
 impl Selected {
@@ -94,44 +89,10 @@ impl Selected {
     }
 
     /// Returns whether this attempt sends the request to the same backend once more, which did not process it
-    /// ([`Tried::resend`]). Clients should send it over a new connection: kept ones may have ended as well.
+    /// ([`Attempts::resend`]). Clients should send it over a new connection: kept ones may have ended as well.
     #[must_use]
     pub fn is_resend(&self) -> bool {
         self.inner.is_resend
-    }
-
-    /// Whether a backend would take the request now that is none of those tried.
-    #[must_use]
-    pub fn has_candidate(&self, tried: &Tried, now: Instant) -> bool {
-        self.pool().has_candidate(&self.query().tried(tried), now)
-    }
-
-    /// Returns whether the request would go to another backend if this one refused it now.
-    #[must_use]
-    pub fn may_move_on(&self, tried: &Tried, now: Instant) -> bool {
-        tried.may_try_again() && self.has_candidate(tried, now)
-    }
-
-    /// Returns whether a backend is open for the request that is none of those tried.
-    #[must_use]
-    pub fn has_open_candidate(&self, tried: &Tried, now: Instant) -> bool {
-        let query = self.query().tried(tried).open_only();
-        self.pool().has_candidate(&query, now)
-    }
-
-    /// The time that the backend takes to begin its answers, as in [`BackendSnapshot::latency`](crate::BackendSnapshot::latency).
-    /// `None` while the latest attempts of the scope were given up as well.
-    #[must_use]
-    pub fn latency(&self, now: Instant) -> Option<Duration> {
-        self.state()
-            .latency_at(self.inner.claim, self.pool().tick(now))
-    }
-
-    /// Returns when the first backend may take the request that refused it because of a limit, or was not tried and is full or
-    /// throttled. `None` when there is nothing to wait for.
-    #[must_use]
-    pub fn opening(&self, tried: &Tried, now: Instant) -> Option<Opening> {
-        self.pool().opening(&self.query().tried(tried).again(), now)
     }
 
     /// What the request is told when no backend would take it.
@@ -152,37 +113,10 @@ impl Selected {
         self.inner.claim.is_probe()
     }
 
-    /// Returns whether the backend had asked for a wait, this attempt was the first after it, and no other was served since: if it is
-    /// refused now, the wait was too short. If two attempts begin at the same instant, neither is the first.
-    #[must_use]
-    pub fn has_obeyed(&self, now: Instant) -> bool {
-        self.state()
-            .has_obeyed(self.inner.claim, self.pool().tick(now))
-    }
-
-    /// Whether it is time to look which limits the backend announces in an answer. It is every 10 s, for one request.
-    #[must_use]
-    pub fn is_limit_due(&self, now: Instant) -> bool {
-        self.state().is_limit_due(self.pool().tick(now))
-    }
-
-    /// Notes a limit that the backend announces for the scope of the request, and returns the one before if that was
-    /// higher: providers that are short of capacity lower limits for a time.
-    pub fn note_limit(&self, dimension: Dimension, limit: u64) -> Option<u64> {
-        self.state().note_limit(self.inner.claim, dimension, limit)
-    }
-
     /// Notes how the attempt went, and says what that changed. Cooldowns merge by maximum: none shortens an earlier one.
     pub fn record(&self, outcome: &Outcome, now: Instant) -> Recorded {
         self.state()
             .record(self.inner.claim, outcome, self.pool().tick(now))
-    }
-
-    /// Adds to a refusal that was recorded what was learnt of it since. Cooldowns merge by maximum, and nothing is counted
-    /// again. An outcome that does not [cool](crate::Class::is_cooling) changes nothing.
-    pub fn amend(&self, outcome: &Outcome, now: Instant) -> Recorded {
-        self.state()
-            .amend(self.inner.claim, outcome, self.pool().tick(now))
     }
 
     /// Notes that the attempt ended for a reason that is not the backend's, such as another attempt that was faster: nothing
@@ -199,13 +133,13 @@ impl Selected {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use spillover_core::{Backend, Pool, Scope, Tried};
+    /// use spillover_core::{Backend, Pool, Query};
     /// use tokio::time::Instant;
     ///
     /// let backend = |label: &str| Backend::builder(label).url("https://upstream.example");
     /// let pool = Pool::new([backend("hangs").build()?, backend("works").priority(2).build()?])?;
     /// let mut now = Instant::now();
-    /// let select = |now| pool.select(&Tried::new(), Scope::WHOLE, now, 0).expect("one is open");
+    /// let select = |now| pool.select(&Query::new(), now, 0).expect("one is open");
     ///
     /// // Three clients that wait for a second each.
     /// for _ in 0..3 {
@@ -227,14 +161,6 @@ impl Selected {
             .give_up(self.inner.claim, self.pool().tick(now))
     }
 
-    /// Notes that an answer broke off, or reported an error, after its beginning had been passed on: it can be counted, but
-    /// not be taken back. What all clones note after the first is nothing: one answer may do both.
-    pub fn record_broken(&self) {
-        if !self.inner.is_broken.swap(true, Relaxed) {
-            self.state().record_broken();
-        }
-    }
-
     /// Notes that the request is no longer at the backend, which may then take another. What all clones do after the first
     /// is nothing.
     pub fn release(&self) {
@@ -247,16 +173,16 @@ impl Selected {
     }
 
     /// Where it could go: that it belongs somewhere shuts no backend out, unless it is pinned.
-    fn query(&self) -> Query<'_> {
+    pub(super) fn query(&self) -> Query<'_> {
         let query = Query::new().scope(self.inner.scope);
         if self.inner.is_pinned {
-            query.affinity(Affinity::to(self.backend().label()).pinned())
+            query.affinity(Affinity::to_backend(self.backend().label()).pinned())
         } else {
             query
         }
     }
 
-    fn state(&self) -> &State {
+    pub(super) fn state(&self) -> &State {
         &self.pool().member(self.index()).state
     }
 }

@@ -272,7 +272,12 @@ impl State {
     }
 
     /// Notes a limit that applies to a request with this claim; the one before, if that was higher.
-    pub(super) fn note_limit(&self, claim: Claim, dimension: Dimension, limit: u64) -> Option<u64> {
+    pub(super) fn record_limit(
+        &self,
+        claim: Claim,
+        dimension: Dimension,
+        limit: u64,
+    ) -> Option<u64> {
         self.known.limits.note(claim.scope, dimension, limit)
     }
 

@@ -5,7 +5,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Pool, Query, Selected, queue::Spot};
+use super::{
+    Pool, Query, Selected,
+    queue::{Spot, Turn},
+};
 
 /// A request that waits for a backend in the queue of a pool; see [`Pool::wait`].
 ///
@@ -18,22 +21,10 @@ pub struct Waiter {
     pub(super) spot: Spot,
 }
 
-/// Says whether a request that waits may look for a backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Turn {
-    /// The request may look.
-    Now,
-    /// The request is the first of its line, and the one before was let go just now: it may look at this instant.
-    At(Instant),
-    /// The request is not the first of its line.
-    Behind,
-}
-
 impl Waiter {
     pub(super) fn new(pool: Pool, query: &Query<'_>) -> Self {
         let only = pool.only(query.affinity);
-        let ticket = query.request().and_then(super::Tried::take_ticket);
+        let ticket = query.request().and_then(super::Attempts::take_ticket);
         let spot = pool.queue().enter(query, only, ticket);
         Self { pool, spot }
     }
@@ -66,15 +57,15 @@ impl Waiter {
         self.pool.queue().missed(&self.spot, is_place_left);
     }
 
-    /// The ticket of the request. [`Tried`](super::Tried) keeps it: a request that is refused afterwards waits on at the same
+    /// The ticket of the request. [`Attempts`](super::Attempts) keeps it: a request that is refused afterwards waits on at the same
     /// place.
     pub(super) fn ticket(&self) -> u64 {
         self.spot.ticket
     }
 
     /// Keeps its place in the queue for when the request waits again.
-    pub fn keep_place(&self, tried: &super::Tried) {
-        tried.keep_ticket(self.ticket());
+    pub fn keep_place(&self, attempts: &super::Attempts) {
+        attempts.keep_ticket(self.ticket());
     }
 }
 

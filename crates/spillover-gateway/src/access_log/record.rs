@@ -5,9 +5,9 @@ use std::sync::{
 
 use http::{Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
-use tower_spillover::{Selected, Tried};
+use tower_spillover::{Attempts, Selected};
 
-use crate::serve::ClientFingerprint;
+use spillover_serve::ClientFingerprint;
 
 /// What is known of a request so far. Dropped, it becomes a line of the log.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ struct Shared {
 struct Known {
     client: Option<Arc<str>>,
     pool: Option<Arc<str>>,
-    latest: Option<(Selected, Tried)>,
+    latest: Option<(Selected, Attempts)>,
 }
 
 impl Progress {
@@ -55,7 +55,7 @@ impl Progress {
     }
 
     /// An attempt.
-    pub(crate) fn note(&self, selected: &Selected, tried: &Tried) {
+    pub(crate) fn note(&self, selected: &Selected, tried: &Attempts) {
         self.lock().latest = Some((selected.clone(), tried.clone()));
     }
 
@@ -128,7 +128,7 @@ impl Drop for Record {
             client_certificate = self.certificate.as_ref().map(ClientFingerprint::as_str),
             pool = known.pool.as_deref(),
             backend = latest.map(|(selected, _)| selected.backend().label()),
-            attempts = latest.map_or(0, |(_, tried)| tried.attempts()),
+            attempts = latest.map_or(0, |(_, tried)| tried.count()),
             spill = latest.is_some_and(|(selected, _)| selected.is_spill()),
             // A number also in JSON, where what `as_millis` returns would be text.
             duration_ms = (now - self.begun).as_millis() as u64,

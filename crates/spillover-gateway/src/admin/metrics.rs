@@ -16,7 +16,7 @@ pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 pub(super) fn encode(admin: &Admin, now: Instant) -> String {
     let families = Families::default();
     for pool in admin.app.site().pools() {
-        for backend in pool.pool().snapshot(Scope::WHOLE, now) {
+        for backend in pool.pool().snapshot(Scope::BACKEND, now) {
             families.add(pool.name(), &backend);
         }
     }

@@ -153,7 +153,7 @@ impl Status {
 
 impl Pool {
     fn of(pool: &PoolSite, now: Instant) -> Self {
-        let backends = pool.pool().snapshot(Scope::WHOLE, now);
+        let backends = pool.pool().snapshot(Scope::BACKEND, now);
         Self {
             name: pool.name().to_string(),
             backends: backends.iter().map(Backend::of).collect(),

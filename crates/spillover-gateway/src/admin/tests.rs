@@ -6,7 +6,7 @@ use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use spillover_core::{Backend, Outcome, Pool, Query, Scope, Weighted};
+use spillover_core::{Backend, Outcome, Pool, Query, Scope};
 use tower::ServiceExt;
 
 use super::*;
@@ -44,7 +44,7 @@ impl Subject {
     fn record(&self, scope: Scope, outcome: &Outcome) {
         let query = Query::new().scope(scope);
         let now = Instant::now();
-        let selected = self.pool.select_by(&Weighted::default(), &query, now, 0);
+        let selected = self.pool.select(&query, now, 0);
         selected.unwrap().record(outcome, now);
     }
 
@@ -68,8 +68,8 @@ impl Subject {
 async fn status_has_the_condition_of_each_backend() {
     let subject = subject();
     let throttled = Outcome::throttled(Duration::from_secs(20)).with_message("slow down");
-    subject.record(Scope::of("gpt-4o"), &throttled);
-    subject.record(Scope::of("gpt-4o"), &Outcome::success());
+    subject.record(Scope::named("gpt-4o"), &throttled);
+    subject.record(Scope::named("gpt-4o"), &Outcome::success());
     let status = subject.status().await;
     assert_eq!(status["configuration"]["generation"], 1);
     assert_eq!(status["clients"], json!({ "unauthorized": 0, "keys": [] }));
@@ -96,7 +96,7 @@ async fn status_has_the_condition_of_each_backend() {
     assert_eq!(second["attempts"]["answered"], 1);
     assert!(second.get("longest_throttle").is_none());
 
-    subject.record(Scope::WHOLE, &Outcome::failing(Duration::from_secs(5)));
+    subject.record(Scope::BACKEND, &Outcome::failing(Duration::from_secs(5)));
     let first = &subject.status().await["pools"][0]["backends"][0];
     assert_eq!(
         (&first["condition"], &first["closed_for_ms"]),
@@ -135,8 +135,8 @@ async fn status_has_the_error_of_a_refused_configuration() {
 #[tokio::test(start_paused = true)]
 async fn metrics_have_the_counts_of_the_pool() {
     let subject = subject();
-    subject.record(Scope::WHOLE, &Outcome::throttled(Duration::from_secs(20)));
-    subject.record(Scope::WHOLE, &Outcome::success());
+    subject.record(Scope::BACKEND, &Outcome::throttled(Duration::from_secs(20)));
+    subject.record(Scope::BACKEND, &Outcome::success());
     let (status, kind, text) = subject.get("/metrics").await;
     assert_eq!((status, &*kind), (200, metrics::CONTENT_TYPE));
     for line in [
@@ -162,7 +162,7 @@ async fn readyz_fails_when_no_backend_was_ever_usable() {
     assert_eq!(subject.get("/healthz").await.0, 200);
     assert_eq!(subject.get("/readyz").await.0, 200);
     for _ in 0..2 {
-        subject.record(Scope::WHOLE, &Outcome::failing(Duration::from_secs(5)));
+        subject.record(Scope::BACKEND, &Outcome::failing(Duration::from_secs(5)));
     }
     let (status, _, text) = subject.get("/readyz").await;
     assert_eq!(status, 503);

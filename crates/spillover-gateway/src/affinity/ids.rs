@@ -31,7 +31,7 @@ impl KnownIds {
         if id.len() > LONGEST {
             return;
         }
-        let home = Affinity::to(selected.backend().label());
+        let home = Affinity::to_backend(selected.backend().label());
         self.homes.insert(id.into(), home);
     }
 

@@ -108,7 +108,7 @@ impl AffinityLayer {
             let draw = ThreadDraw::default().draw();
             NewCookie::new(name, draw)
         });
-        let affinity = cookie.as_ref().map(|cookie| Affinity::of(cookie.id()));
+        let affinity = cookie.as_ref().map(|cookie| Affinity::by_key(cookie.id()));
         (affinity.map(|affinity| config.bind(affinity)), cookie)
     }
 
@@ -117,14 +117,16 @@ impl AffinityLayer {
             AffinityKey::Id => self.ids.find(request),
             AffinityKey::Header(name) => {
                 let value = request.headers().get(name)?;
-                (!value.is_empty()).then(|| Affinity::of(value.as_bytes()))
+                (!value.is_empty()).then(|| Affinity::by_key(value.as_bytes()))
             }
             AffinityKey::BodyField(name) => {
                 let found = request.extensions().get::<Found>()?;
                 let value = found.field(name).filter(|value| !value.is_empty());
-                value.map(Affinity::of)
+                value.map(Affinity::by_key)
             }
-            AffinityKey::Cookie(name) => cookie::find(request.headers(), name).map(Affinity::of),
+            AffinityKey::Cookie(name) => {
+                cookie::find(request.headers(), name).map(Affinity::by_key)
+            }
         }
     }
 }

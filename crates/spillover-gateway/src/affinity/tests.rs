@@ -8,7 +8,7 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_TYPE, COOKIE, SET_COOKIE},
 };
 use http_body_util::{BodyExt, Full};
-use spillover_core::{Backend, Pool, Query, Selected, Weighted};
+use spillover_core::{Backend, Pool, Query, Selected};
 use spillover_testing::Probe;
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
@@ -76,7 +76,7 @@ async fn pass(
 fn home() -> Selected {
     let home = Backend::builder("home").url("https://upstream.example");
     let pool = Pool::new([home.build().unwrap()]).unwrap();
-    let selected = pool.select_by(&Weighted::default(), &Query::new(), Instant::now(), 0);
+    let selected = pool.select(&Query::new(), Instant::now(), 0);
     selected.unwrap()
 }
 
@@ -108,7 +108,7 @@ async fn the_first_key_that_a_request_has_counts() {
         let passed = pass(&layer, request, ok()).await;
         (passed.affinity, passed.cookie().is_some())
     };
-    let of = |key: &str| (Some(Affinity::of(key)), false);
+    let of = |key: &str| (Some(Affinity::by_key(key)), false);
     let all = [("x-session", "s"), ("cookie", "home=c")];
     assert_eq!(find(&all, r#"{"user":"u"}"#).await, of("s"));
     assert_eq!(find(&all[1..], r#"{"user":"u"}"#).await, of("u"));
@@ -145,7 +145,7 @@ async fn it_is_pinned_if_it_is_to_be() {
         let value = HeaderValue::from_static("s");
         request.headers_mut().insert("x-session", value);
         let passed = pass(&layer([key()], is_pinned), request, ok()).await;
-        let expected = Affinity::of("s");
+        let expected = Affinity::by_key("s");
         let pinned = expected.pinned();
         let expected = if is_pinned { pinned } else { expected };
         assert_eq!(passed.affinity, Some(expected));
@@ -155,7 +155,7 @@ async fn it_is_pinned_if_it_is_to_be() {
 #[tokio::test]
 async fn what_a_backend_made_is_asked_for_there() {
     let layer = layer([AffinityKey::Id], false);
-    let to_home = Some(Affinity::to("home"));
+    let to_home = Some(Affinity::to_backend("home"));
     let make = |answer| pass(&layer, request(Method::POST, "/v1/responses", "{}"), answer);
     let made = make(Response::new(r#"{"id":"resp_1"}"#)).await;
     assert_eq!(

@@ -52,7 +52,7 @@ impl Account {
         for (column, snapshot) in self
             .columns
             .iter_mut()
-            .zip(pool.snapshot(Scope::of(DEPLOYMENT), now))
+            .zip(pool.snapshot(Scope::named(DEPLOYMENT), now))
         {
             if snapshot.condition() != Condition::Open {
                 column.closed_in_line += since_last;

@@ -8,9 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use spillover_core::layer::AttemptsProtocol;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::BoxError;
-use tower_spillover::Tried;
+use tower_spillover::Attempts;
 
 /// A response body that ends with an error when nothing comes for too long, or when its time is over.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub(crate) struct IdleBody<B> {
 pub(super) struct End {
     pub(super) at: Instant,
     /// What the request has been through, when most of its time was spent before: the backend is not to blame for the rest.
-    pub(super) late: Option<Tried>,
+    pub(super) late: Option<Attempts>,
 }
 
 impl<B> IdleBody<B> {

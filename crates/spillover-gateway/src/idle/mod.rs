@@ -11,7 +11,7 @@ use std::{
 use http::{Request, Response};
 use tokio::time::Instant;
 use tower::{Layer, Service};
-use tower_spillover::Tried;
+use tower_spillover::Attempts;
 
 pub(crate) use self::body::IdleBody;
 use self::{body::End, future::ResponseFuture};
@@ -64,7 +64,7 @@ where
             let is_rest = deadline.is_rest(deadline.at - Instant::now());
             End {
                 at: deadline.at,
-                late: extensions.get::<Tried>().filter(|_| is_rest).cloned(),
+                late: extensions.get::<Attempts>().filter(|_| is_rest).cloned(),
             }
         });
         ResponseFuture::new(self.inner.call(request), self.limit, end)

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use http::Response;
 use pin_project_lite::pin_project;
-use spillover_core::{Cause, Class, Condition, Outcome, Selected, Tried};
+use spillover_core::{Attempts, Cause, Class, Condition, Outcome, Selected};
 use tokio::time::Instant;
 
 use super::words;
@@ -70,7 +70,7 @@ fn last_word<B: From<Bytes>>(response: Response<B>, dialect: Dialect) -> Respons
     if !class.is_refusal() {
         return response;
     }
-    let tried = extensions.get::<Tried>();
+    let tried = extensions.get::<Attempts>();
     let is_of_account = matches!(class, Class::Credential | Class::Quota);
     if class != Class::Throttled && tried.is_some_and(is_one_temporary)
         || is_of_account && is_another_at_limit(selected)
@@ -98,7 +98,7 @@ fn last_word<B: From<Bytes>>(response: Response<B>, dialect: Dialect) -> Respons
 }
 
 /// Returns whether the backends refused for different reasons, one of which is over by itself.
-fn is_one_temporary(tried: &Tried) -> bool {
+fn is_one_temporary(tried: &Attempts) -> bool {
     let mut temporary = [Class::Throttled, Class::Capacity].into_iter();
     tried.has_mixed_refusals() && temporary.any(|class| tried.was_refused_as(class))
 }

@@ -5,9 +5,8 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use spillover_core::{
-    Backend, Class, Cooldown, Outcome, Pool, Query, Scope, Selected, Tried, Weighted,
-};
+use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Attempts, Backend, Class, Cooldown, Outcome, Pool, Query, Scope, Selected};
 use spillover_testing::Probe;
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
@@ -32,15 +31,15 @@ fn names(pool: &Pool) -> Arc<Names> {
     Arc::new(Names::new(&config))
 }
 
-fn select(pool: &Pool, tried: &Tried) -> Selected {
-    let query = Query::new().tried(tried).scope(Scope::WHOLE);
-    let selected = pool.select_by(&Weighted::default(), &query, Instant::now(), 0);
+fn select(pool: &Pool, tried: &Attempts) -> Selected {
+    let query = Query::new().attempts(tried).scope(Scope::BACKEND);
+    let selected = pool.select(&query, Instant::now(), 0);
     selected.unwrap()
 }
 
 /// Returns the response to a request with one refusal for each of `classes`, the last one with `status`.
 async fn answer(path: &str, status: u16, classes: &[Class]) -> Response<Full<Bytes>> {
-    let (pool, tried) = (pool(), Tried::new());
+    let (pool, tried) = (pool(), Attempts::new());
     let names = names(&pool);
     let mut last = None;
     for class in classes {
@@ -139,10 +138,10 @@ async fn refused_credential_keeps_its_status_and_gets_a_new_body() {
 async fn answer_beside(first: Class, class: Class) -> Response<Full<Bytes>> {
     let (pool, now) = (pool(), Instant::now());
     let refusal = |class| Outcome::new(class, Cooldown::new(Duration::from_secs(5), None));
-    select(&pool, &Tried::new()).record(&refusal(first), now);
-    let selected = select(&pool, &Tried::new());
+    select(&pool, &Attempts::new()).record(&refusal(first), now);
+    let selected = select(&pool, &Attempts::new());
     assert_eq!(selected.backend().label(), "b");
-    let (tried, outcome) = (Tried::new(), refusal(class));
+    let (tried, outcome) = (Attempts::new(), refusal(class));
     tried.mark(selected.index());
     tried.record_refusal(class);
     selected.record(&outcome, now);

@@ -183,7 +183,7 @@ mod tests {
         let mut body = ReadBody::unread(body);
         let mut look = begin(&wanted);
         let Ok(_) = poll_fn(|cx| body.poll_look(&mut look, cx)).await;
-        let scope = look.model().map(Scope::of);
+        let scope = look.model().map(Scope::named);
         let hint = body.size_hint();
         let Ok(bytes) = body.collect().await;
         ((scope, bytes.to_bytes()), hint)
@@ -198,14 +198,14 @@ mod tests {
     async fn the_model_is_the_scope_and_the_body_stays_as_it_is() {
         let text = r#" {"messages": [{"model": "inner"}], "model": "gpt-4o", "n": 1}"#;
         let ((scope, body), hint) = read(Full::from(text)).await;
-        assert_eq!(scope, Some(Scope::of("gpt-4o")));
+        assert_eq!(scope, Some(Scope::named("gpt-4o")));
         assert_eq!(body, text);
         assert_eq!(hint.exact(), Some(text.len() as u64));
 
         for size in 1..text.len() {
             let pieces = text.as_bytes().chunks(size).map(Bytes::copy_from_slice);
             let ((scope, body), _) = read(chunks(pieces.collect())).await;
-            assert_eq!(scope, Some(Scope::of("gpt-4o")));
+            assert_eq!(scope, Some(Scope::named("gpt-4o")));
             assert_eq!(body, text);
         }
     }

@@ -122,5 +122,5 @@ where
 
 /// Of an upload, a list, a body that is too large to be read here: what is limited there is not what chats are.
 fn of_path(uri: &Uri) -> Scope {
-    Scope::of(uri.path())
+    Scope::named(uri.path())
 }

@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn model_and_deployment_name_it() {
-        let gpt = Scope::of("gpt-4o");
+        let gpt = Scope::named("gpt-4o");
         assert_eq!(scope("model=gpt-4o"), Some(gpt));
         assert_eq!(scope("api-version=1&model=gpt%2D4o&x"), Some(gpt));
         assert_eq!(scope("model=&x=1&model=gpt-4o"), Some(gpt));

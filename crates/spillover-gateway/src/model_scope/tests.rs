@@ -95,7 +95,11 @@ fn model_and_fields_are_found_through_codings_and_the_body_passes_as_it_came() {
         for uses in [Uses::default(), ROUTED] {
             for size in 1..=body.len() {
                 let passed = read(uses, &fields, &body, size);
-                assert_eq!(passed.scope, Some(Scope::of("gpt-4o")), "{coding} {size}");
+                assert_eq!(
+                    passed.scope,
+                    Some(Scope::named("gpt-4o")),
+                    "{coding} {size}"
+                );
                 assert_eq!(passed.model(), Some("gpt-4o"));
                 assert_eq!(passed.found.unwrap().field("user"), Some("me"));
             }
@@ -271,7 +275,7 @@ fn model_of_a_form_is_its_scope_also_behind_a_file() {
         let expected = uses.is_routed.then_some("whisper-1");
         assert_eq!(passed.model(), expected);
         let passed = read(uses, &[FORM], &body.as_bytes()[3 << 19..], 16 << 10);
-        assert_eq!(passed.scope, Some(Scope::of("whisper-1")));
+        assert_eq!(passed.scope, Some(Scope::named("whisper-1")));
     }
     let gzip = [FORM, ("content-encoding", "gzip")];
     let end = &body.as_bytes()[3 << 19..];
@@ -285,7 +289,7 @@ fn form_without_a_clear_boundary_and_a_second_type_cannot_be_read() {
     let no_boundary = ("content-type", "multipart/form-data");
     let passed = read(ROUTED, &[no_boundary], body.as_bytes(), 99);
     assert_eq!(passed.why_unreadable(), Some(&Unreadable::Boundary));
-    assert_eq!(passed.scope, Some(Scope::of("/v1/chat/completions")));
+    assert_eq!(passed.scope, Some(Scope::named("/v1/chat/completions")));
     for fields in [[JSON, FORM], [FORM, JSON]] {
         let passed = read(ROUTED, &fields, body.as_bytes(), 99);
         assert_eq!(passed.why_unreadable(), Some(&Unreadable::Types));

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, Full};
-use spillover_core::{Affinity, Backend, BackendBuilder, Pool, Query, Weighted};
+use spillover_core::{Affinity, Backend, BackendBuilder, Pool, Query};
 use spillover_testing::{
     Probe,
     coding::{CODINGS, encoded},
@@ -56,8 +56,8 @@ async fn attempt(
     let pool = Pool::new(backends.iter().map(|config| config.backend.clone())).unwrap();
     let selected = index.map(|index| {
         let label = backends[index].backend.label();
-        let query = Query::new().affinity(Affinity::to(label));
-        let selected = pool.select_by(&Weighted::default(), &query, Instant::now(), 0);
+        let query = Query::new().affinity(Affinity::to_backend(label));
+        let selected = pool.select(&query, Instant::now(), 0);
         selected.unwrap()
     });
     let kept = Arc::new(Mutex::new(None));

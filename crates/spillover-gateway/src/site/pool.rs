@@ -6,7 +6,7 @@ use tower::retry::budget::TpsBudget;
 use tower_spillover::{
     retry::ReplayLimits,
     select::{ThreadDraw, WhenExhausted},
-    stack::{SpilloverBody, SpilloverLayer},
+    stack::{ResponseBody, SpilloverLayer},
 };
 
 use super::Names;
@@ -42,7 +42,7 @@ type Spillover = SpilloverLayer<StatusClassifier, ThreadDraw, AllClosed>;
 pub(crate) type AllClosed = fn(&Exhausted, &Parts) -> Response<PoolBody>;
 
 /// Response body of a pool's stack.
-pub(crate) type PoolBody = SpilloverBody<IdleBody<UpstreamBody>>;
+pub(crate) type PoolBody = ResponseBody<IdleBody<UpstreamBody>>;
 
 impl PoolSite {
     pub(super) fn new(

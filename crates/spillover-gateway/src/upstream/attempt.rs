@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use http::{HeaderValue, Request};
+use spillover_core::layer::AttemptsProtocol;
 use tokio::time::Instant;
-use tower_spillover::{Outcome, Selected, Tried, patience::AttemptLimit};
+use tower_spillover::{Attempts, Outcome, Selected, patience::AttemptLimit};
 
 use super::error::UpstreamError;
 use crate::{access_log::Progress, bounds::Deadline};
@@ -11,7 +12,7 @@ use crate::{access_log::Progress, bounds::Deadline};
 #[derive(Debug)]
 pub(super) struct Attempt {
     selected: Option<Selected>,
-    tried: Option<Tried>,
+    tried: Option<Attempts>,
     deadline: Option<Deadline>,
     /// Limit that follows from the timeout of the client's SDK. Boxed, because few requests have one.
     limit: Option<Box<AttemptLimit>>,
@@ -22,7 +23,7 @@ impl Attempt {
         let extensions = request.extensions();
         let attempt = Self {
             selected: extensions.get::<Selected>().cloned(),
-            tried: extensions.get::<Tried>().cloned(),
+            tried: extensions.get::<Attempts>().cloned(),
             deadline: extensions.get().copied(),
             limit: AttemptLimit::of(request).map(Box::new),
         };

@@ -1,6 +1,6 @@
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 
-use super::{DecodeError, decoder::Step};
+use super::{DecodeError, step::Step};
 
 /// Decodes brotli, without the windows of more than 16 MiB that are no part of RFC 7932.
 pub(super) struct Brotli {

@@ -1,6 +1,6 @@
 use std::{fmt, ops::ControlFlow};
 
-use super::{Coding, DecodeError, brotli::Brotli, inflate::Inflate, zstd::Zstd};
+use super::{Coding, DecodeError, brotli::Brotli, inflate::Inflate, step::Step, zstd::Zstd};
 
 /// Decodes a body in the chunks in which it comes.
 ///
@@ -16,14 +16,6 @@ enum Kind {
     Inflate(Inflate),
     Brotli(Brotli),
     Zstd(Zstd),
-}
-
-/// The progress of a decoder in one step.
-pub(super) struct Step {
-    /// Bytes of the input that are done with.
-    pub(super) read: usize,
-    /// Bytes of the output that were filled.
-    pub(super) written: usize,
 }
 
 impl Decoder {

@@ -1,6 +1,6 @@
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::{DecodeError, decoder::Step, gzip};
+use super::{DecodeError, gzip, step::Step};
 
 /// Decodes gzip and deflate. Checksums are not checked, as bodies are decoded for a look only.
 pub(super) struct Inflate {

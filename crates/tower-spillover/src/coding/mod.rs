@@ -44,9 +44,9 @@
 mod accept;
 mod brotli;
 mod decoder;
-mod error;
 mod gzip;
 mod inflate;
+mod step;
 #[cfg(test)]
 pub(crate) mod tests;
 mod zstd;
@@ -56,7 +56,7 @@ use http::{HeaderMap, header::CONTENT_ENCODING};
 pub use self::{
     accept::offer_readable,
     decoder::Decoder,
-    error::{DecodeError, UnreadableCoding},
+    step::{DecodeError, UnreadableCoding},
 };
 
 /// A content coding that is read.

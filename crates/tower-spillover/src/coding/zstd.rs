@@ -1,6 +1,6 @@
 use zstd::stream::raw::{DParameter, Decoder, Operation};
 
-use super::{DecodeError, decoder::Step};
+use super::{DecodeError, step::Step};
 
 /// Decodes zstd, in one frame or several.
 pub(super) struct Zstd {

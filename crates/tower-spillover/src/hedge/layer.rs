@@ -4,16 +4,13 @@ use spillover_core::StatusClassifier;
 use tower::retry::budget::TpsBudget;
 use tower_layer::Layer;
 
-use super::{EveryRequest, Hedge};
+use super::{EveryRequest, Hedge, service::Settings};
 
 /// Sends a slow request to a second backend as well; see the [module](super).
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct HedgeLayer<C = StatusClassifier, F = EveryRequest> {
-    pub(crate) delay: Duration,
-    budget: Arc<TpsBudget>,
-    classify: C,
-    filter: F,
+    pub(crate) settings: Settings<C, F>,
 }
 
 impl HedgeLayer {
@@ -21,12 +18,13 @@ impl HedgeLayer {
     ///
     /// A good delay is the time within which 95 of 100 requests have their answer: then few are sent twice.
     pub fn new(delay: Duration) -> Self {
-        Self {
+        let settings = Settings {
             delay,
             budget: Arc::new(TpsBudget::new(BUDGET_PERIOD, MIN_PER_SECOND, SHARE)),
             classify: StatusClassifier::new(),
             filter: EveryRequest::default(),
-        }
+        };
+        Self { settings }
     }
 }
 
@@ -36,21 +34,21 @@ impl<C, F> HedgeLayer<C, F> {
     ///
     /// It is what keeps hedges from doubling the load when every backend is slow. Default: a tenth of the requests of the
     /// last ten seconds, and ten more in each ten seconds.
-    pub fn budget(self, budget: TpsBudget) -> Self {
-        Self {
-            budget: Arc::new(budget),
-            ..self
-        }
+    pub fn budget(mut self, budget: TpsBudget) -> Self {
+        self.settings.budget = Arc::new(budget);
+        self
     }
 
     /// Decides by `classify` what an answer without an [`Outcome`](spillover_core::Outcome) means.
     pub fn with_classify<T>(self, classify: T) -> HedgeLayer<T, F> {
-        HedgeLayer {
-            delay: self.delay,
-            budget: self.budget,
+        let settings = self.settings;
+        let settings = Settings {
+            delay: settings.delay,
+            budget: settings.budget,
             classify,
-            filter: self.filter,
-        }
+            filter: settings.filter,
+        };
+        HedgeLayer { settings }
     }
 
     /// Hedges only requests that `filter` allows. Default: [`EveryRequest`].
@@ -69,12 +67,14 @@ impl<C, F> HedgeLayer<C, F> {
     /// # let _ = layer;
     /// ```
     pub fn with_filter<T>(self, filter: T) -> HedgeLayer<C, T> {
-        HedgeLayer {
-            delay: self.delay,
-            budget: self.budget,
-            classify: self.classify,
+        let settings = self.settings;
+        let settings = Settings {
+            delay: settings.delay,
+            budget: settings.budget,
+            classify: settings.classify,
             filter,
-        }
+        };
+        HedgeLayer { settings }
     }
 }
 
@@ -82,13 +82,7 @@ impl<S, C: Clone, F: Clone> Layer<S> for HedgeLayer<C, F> {
     type Service = Hedge<S, C, F>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Hedge::new(
-            inner,
-            self.delay,
-            Arc::clone(&self.budget),
-            self.classify.clone(),
-            self.filter.clone(),
-        )
+        Hedge::new(inner, self.settings.clone())
     }
 }
 

@@ -7,7 +7,7 @@
 //! What it does when no response head is there after the delay:
 //!
 //! * it sends the request once more, the hedge, while the first attempt goes on. Both have the same
-//!   [`Tried`](spillover_core::Tried) in their extensions, so that [`PrioritySelect`](crate::select) chooses another backend;
+//!   [`Attempts`](spillover_core::Attempts) in their extensions, so that [`PrioritySelect`](crate::select) chooses another backend;
 //! * the first answer that is no refusal is the answer ([`Class::is_refusal`](spillover_core::Class::is_refusal)), and the
 //!   other attempt is dropped at once. Where there is a [`ThrottleTracker`](crate::throttle) inside, it counts as cancelled
 //!   and closes nothing;
@@ -84,7 +84,7 @@
 //! A hedge sends a request twice on purpose, and both backends may act on it and bill it, as one that is cancelled has often
 //! done most of its work. Leave out by the [filter](HedgeLayer::with_filter) what must not happen twice.
 //!
-//! Without `PrioritySelect`, or something else that heeds `Tried`, the hedge goes where the first attempt went. A layer that
+//! Without `PrioritySelect`, or something else that heeds `Attempts`, the hedge goes where the first attempt went. A layer that
 //! limits calls at once must be outside, or the hedge waits for the place that the first attempt has.
 //!
 //! A backend that is slow but answers in the end is not closed by this: every request waits for the delay there. A timeout

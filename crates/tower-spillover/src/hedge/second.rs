@@ -7,7 +7,8 @@ use std::{
 
 use http::Request;
 use pin_project_lite::pin_project;
-use spillover_core::Tried;
+use spillover_core::Attempts;
+use spillover_core::layer::AttemptsProtocol;
 use tokio::time::{Sleep, sleep};
 use tower::retry::budget::{Budget, TpsBudget};
 use tower_service::Service;
@@ -49,7 +50,7 @@ pin_project! {
 pub(super) struct Spare<S, ReqBody> {
     pub(super) service: S,
     pub(super) request: Request<ReqBody>,
-    pub(super) tried: Tried,
+    pub(super) attempts: Attempts,
     pub(super) budget: Arc<TpsBudget>,
 }
 
@@ -133,7 +134,7 @@ where
 impl<S, ReqBody> Spare<S, ReqBody> {
     /// Looked at when the delay is over.
     fn may_be_sent(&self) -> bool {
-        if self.tried.is_body_held() || self.tried.is_exhausted() {
+        if self.attempts.is_body_held() || self.attempts.is_exhausted() {
             return false;
         }
         let is_affordable = self.budget.withdraw();

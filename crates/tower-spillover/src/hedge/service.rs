@@ -5,32 +5,33 @@ use std::{
 };
 
 use http::{Request, Response};
-use spillover_core::{Classify, StatusClassifier, Tried};
+use spillover_core::{Attempts, Classify, StatusClassifier};
 use tower::retry::budget::{Budget, TpsBudget};
 use tower_service::Service;
 
 use super::{EveryRequest, Filter, ResponseFuture, second::Spare};
 
 /// Sends a slow request to a second backend as well; see the [module](super).
+///
+/// [`HedgeLayer`](super::HedgeLayer) makes it.
 #[derive(Clone, Debug)]
 pub struct Hedge<S, C = StatusClassifier, F = EveryRequest> {
     inner: S,
-    delay: Duration,
-    budget: Arc<TpsBudget>,
-    classify: C,
-    filter: F,
+    settings: Settings<C, F>,
+}
+
+/// The options of the layer. Clones share the budget.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings<C, F> {
+    pub(crate) delay: Duration,
+    pub(super) budget: Arc<TpsBudget>,
+    pub(super) classify: C,
+    pub(super) filter: F,
 }
 
 impl<S, C, F> Hedge<S, C, F> {
-    /// Wraps a service.
-    pub fn new(inner: S, delay: Duration, budget: Arc<TpsBudget>, classify: C, filter: F) -> Self {
-        Self {
-            inner,
-            delay,
-            budget,
-            classify,
-            filter,
-        }
+    pub(super) fn new(inner: S, settings: Settings<C, F>) -> Self {
+        Self { inner, settings }
     }
 
     inner_service_accessors!();
@@ -52,20 +53,25 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let classify = self.classify.clone();
-        if !self.filter.allows(&request) {
+        let classify = self.settings.classify.clone();
+        if !self.settings.filter.allows(&request) {
             return ResponseFuture::alone(self.inner.call(request), classify);
         }
-        self.budget.deposit();
-        let tried = request.extensions_mut().get_or_insert_default::<Tried>();
-        let tried = tried.clone();
+        self.settings.budget.deposit();
+        let attempts = request.extensions_mut().get_or_insert_default::<Attempts>();
+        let attempts = attempts.clone();
         // The ready service makes the first attempt; the clone is made ready if there is a second.
         let spare = Spare {
             service: self.inner.clone(),
             request: request.clone(),
-            tried,
-            budget: Arc::clone(&self.budget),
+            attempts,
+            budget: Arc::clone(&self.settings.budget),
         };
-        ResponseFuture::hedged(self.inner.call(request), self.delay, spare, classify)
+        ResponseFuture::hedged(
+            self.inner.call(request),
+            self.settings.delay,
+            spare,
+            classify,
+        )
     }
 }

@@ -1,7 +1,7 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use http::Response;
@@ -9,20 +9,22 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::Permit;
-use crate::body::{GuardedBody, GuardedFuture};
+use crate::body::GuardedBody;
 
 pin_project! {
     /// The answer of the inner service, whose body holds its permit.
     pub struct ResponseFuture<F> {
         #[pin]
-        inner: GuardedFuture<F, Permit>,
+        inner: F,
+        permit: Option<Permit>,
     }
 }
 
 impl<F> ResponseFuture<F> {
     pub(super) fn new(inner: F, permit: Permit) -> Self {
         Self {
-            inner: GuardedFuture::new(inner, Some(permit)),
+            inner,
+            permit: Some(permit),
         }
     }
 }
@@ -35,7 +37,11 @@ where
     type Output = Result<Response<GuardedBody<ResBody, Permit>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().inner.poll(cx)
+        let this = self.project();
+        let result = ready!(this.inner.poll(cx));
+        // A future that failed and is kept gives its permit back as well.
+        let permit = this.permit.take();
+        Poll::Ready(result.map(|response| response.map(|body| GuardedBody::new(body, permit))))
     }
 }
 

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use http::Request;
-use spillover_core::{Class, Cooldown, Outcome, Selected, Tried};
+use spillover_core::layer::{AttemptsProtocol, SelectedProtocol};
+use spillover_core::{Attempts, Class, Cooldown, Outcome, Selected};
 use tokio::time::Instant;
 
 use super::read;
@@ -13,7 +14,7 @@ use crate::clock::wall_clock;
 pub struct AttemptLimit {
     duration: Duration,
     selected: Selected,
-    tried: Tried,
+    attempts: Attempts,
 }
 
 impl AttemptLimit {
@@ -24,13 +25,13 @@ impl AttemptLimit {
         let patience = read::patience(request.headers())?;
         let extensions = request.extensions();
         let selected: &Selected = extensions.get()?;
-        let tried: &Tried = extensions.get()?;
+        let attempts: &Attempts = extensions.get()?;
         let now = Instant::now();
-        let left = patience.left(now - tried.begun(now), wall_clock)?;
+        let left = patience.left(now - attempts.begun(now), wall_clock)?;
         let limit = Self {
             duration: share(left, selected.latency(now)),
             selected: selected.clone(),
-            tried: tried.clone(),
+            attempts: attempts.clone(),
         };
         limit.has_other(now).then_some(limit)
     }
@@ -44,7 +45,7 @@ impl AttemptLimit {
     /// Returns whether the request can be sent to another backend. Ask when the time is over; if it is false, the attempt goes on.
     #[must_use]
     pub fn may_move_on(&self, now: Instant) -> bool {
-        let may_move_on = !self.tried.is_body_held() && self.has_other(now);
+        let may_move_on = !self.attempts.is_body_held() && self.has_other(now);
         if may_move_on {
             let backend = self.selected.backend().label();
             // A number also in JSON, where what `as_millis` returns would be text.
@@ -62,7 +63,7 @@ impl AttemptLimit {
     }
 
     fn has_other(&self, now: Instant) -> bool {
-        !self.tried.is_last() && self.selected.has_open_candidate(&self.tried, now)
+        !self.attempts.is_last() && self.selected.has_open_candidate(&self.attempts, now)
     }
 }
 

@@ -6,7 +6,8 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, Request, Response};
-use spillover_core::{Backend, Class, Outcome, Pool, Query, Scope, Selected, Tried, Weighted};
+use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Attempts, Backend, Class, Outcome, Pool, Query, Selected};
 use spillover_testing::Probe;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
@@ -142,18 +143,20 @@ fn pool() -> Pool {
 async fn attempt(
     pool: &Pool,
     patience: &'static str,
-    tried: &Tried,
+    attempts: &Attempts,
     takes: Duration,
 ) -> (u16, Duration) {
     let start = Instant::now();
-    let selected = pool.select(tried, Scope::WHOLE, start, 0).unwrap();
-    tried.mark(selected.index());
+    let selected = pool
+        .select(&Query::new().attempts(attempts), start, 0)
+        .unwrap();
+    attempts.mark(selected.index());
     let mut request = Request::get("/")
         .header("x-stainless-timeout", patience)
         .body(())
         .unwrap();
     request.extensions_mut().insert(selected);
-    request.extensions_mut().insert(tried.clone());
+    request.extensions_mut().insert(attempts.clone());
     let inner = Probe::new(move |_: Request<()>| async move {
         sleep(takes).await;
         Ok::<_, Infallible>(Response::new(()))
@@ -171,33 +174,34 @@ async fn attempt(
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_is_over_after_half_of_the_time() {
-    let (pool, tried) = (pool(), Tried::new());
-    assert_eq!(attempt(&pool, "2", &tried, 999 * MS).await, (200, 999 * MS));
+    let (pool, attempts) = (pool(), Attempts::new());
     assert_eq!(
-        attempt(&pool, "2", &Tried::new(), 9 * SECOND).await,
+        attempt(&pool, "2", &attempts, 999 * MS).await,
+        (200, 999 * MS)
+    );
+    assert_eq!(
+        attempt(&pool, "2", &Attempts::new(), 9 * SECOND).await,
         (504, SECOND)
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_last_backend_has_all_of_the_time() {
-    let (pool, tried) = (pool(), Tried::new());
-    tried.mark(1);
+    let (pool, attempts) = (pool(), Attempts::new());
+    attempts.mark(1);
     assert_eq!(
-        attempt(&pool, "2", &tried, 9 * SECOND).await,
+        attempt(&pool, "2", &attempts, 9 * SECOND).await,
         (200, 9 * SECOND)
     );
     // One that fails is not worth to move on to.
-    let tried = Tried::new();
+    let attempts = Attempts::new();
     let now = Instant::now();
-    let other = Query::new().tried(&tried);
-    tried.mark(0);
-    let b = pool
-        .select_by(&Weighted::default(), &other, now, 0)
-        .unwrap();
+    let other = Query::new().attempts(&attempts);
+    attempts.mark(0);
+    let b = pool.select(&other, now, 0).unwrap();
     b.record(&Outcome::failing(60 * SECOND), now);
     assert_eq!(
-        attempt(&pool, "2", &Tried::new(), 9 * SECOND).await,
+        attempt(&pool, "2", &Attempts::new(), 9 * SECOND).await,
         (200, 9 * SECOND)
     );
 }
@@ -205,29 +209,32 @@ async fn the_last_backend_has_all_of_the_time() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_cannot_be_sent_again_has_all_of_the_time() {
     let pool = pool();
-    let tried = Tried::new();
-    tried.set_last();
+    let attempts = Attempts::new();
+    attempts.set_last();
     assert_eq!(
-        attempt(&pool, "2", &tried, 9 * SECOND).await,
+        attempt(&pool, "2", &attempts, 9 * SECOND).await,
         (200, 9 * SECOND)
     );
-    let tried = Tried::new();
-    tried.set_body_held(true);
+    let attempts = Attempts::new();
+    attempts.set_body_held(true);
     assert_eq!(
-        attempt(&pool, "2", &tried, 9 * SECOND).await,
+        attempt(&pool, "2", &attempts, 9 * SECOND).await,
         (200, 9 * SECOND)
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_time_counts_from_when_the_client_began_to_wait() {
-    let (pool, tried) = (pool(), Tried::new());
-    tried.begun(Instant::now());
+    let (pool, attempts) = (pool(), Attempts::new());
+    attempts.begun(Instant::now());
     sleep(SECOND).await;
-    assert_eq!(attempt(&pool, "3", &tried, 9 * SECOND).await, (504, SECOND));
+    assert_eq!(
+        attempt(&pool, "3", &attempts, 9 * SECOND).await,
+        (504, SECOND)
+    );
     sleep(SECOND).await;
     // The attempt is over: what comes now is as without the layer.
-    let tried_again = tried.clone();
+    let tried_again = attempts.clone();
     let pool = self::pool();
     let start = Instant::now();
     let mut request = Request::get("/")
@@ -236,7 +243,7 @@ async fn the_time_counts_from_when_the_client_began_to_wait() {
         .unwrap();
     request
         .extensions_mut()
-        .insert(pool.select(&Tried::new(), Scope::WHOLE, start, 0).unwrap());
+        .insert(pool.select(&Query::new(), start, 0).unwrap());
     request.extensions_mut().insert(tried_again);
     assert!(AttemptLimit::of(&request).is_none());
 }
@@ -248,11 +255,9 @@ async fn without_the_layers_outside_nothing_is_bounded() {
         .body(())
         .unwrap();
     assert!(AttemptLimit::of(&request).is_none());
-    request.extensions_mut().insert(Tried::new());
+    request.extensions_mut().insert(Attempts::new());
     assert!(AttemptLimit::of(&request).is_none());
-    let selected: Selected = pool()
-        .select(&Tried::new(), Scope::WHOLE, Instant::now(), 0)
-        .unwrap();
+    let selected: Selected = pool().select(&Query::new(), Instant::now(), 0).unwrap();
     request.extensions_mut().insert(selected);
     assert_eq!(
         AttemptLimit::of(&request).unwrap().duration(),

@@ -1,14 +1,15 @@
 use std::time::Duration;
 
 use http::Extensions;
-use spillover_core::{Selected, Tried};
+use spillover_core::layer::{AttemptsProtocol, SelectedProtocol};
+use spillover_core::{Attempts, Selected};
 use tokio::time::Instant;
 
 /// The values in the extensions of a request that decide how long its stream is held.
 #[derive(Default)]
 pub(super) struct Attempt {
     selected: Option<Selected>,
-    tried: Option<Tried>,
+    attempts: Option<Attempts>,
     // Boxed, because few have one: it would be moved with every request.
     first_token: Option<Box<FirstToken>>,
 }
@@ -28,21 +29,23 @@ impl Attempt {
         });
         Self {
             selected: extensions.get().cloned(),
-            tried: extensions.get().cloned(),
+            attempts: extensions.get().cloned(),
             first_token: first_token.map(Box::new),
         }
     }
 
     /// Notes that the answer began, though its head is held back.
     pub(super) fn set_head(&self) {
-        if let Some(tried) = &self.tried {
-            tried.set_head();
+        if let Some(attempts) = &self.attempts {
+            attempts.set_head();
         }
     }
 
     /// Returns whether the client has more to send. A client may wait for the head before it does.
     pub(super) fn is_awaiting_body(&self) -> bool {
-        self.tried.as_ref().is_some_and(Tried::is_awaiting_body)
+        self.attempts
+            .as_ref()
+            .is_some_and(Attempts::is_awaiting_body)
     }
 
     /// Returns the deadline for content. `None` without one, and if no other backend could get the request.
@@ -55,11 +58,17 @@ impl Attempt {
         self.selected
     }
 
-    /// Returns whether another backend would be asked if this one refused now. Without a chosen backend that is not known here:
-    /// then it counts as true.
+    /// Returns true if another backend would be asked if this one refused now. Without a chosen backend that is not known, and
+    /// counts as false.
+    pub(super) fn will_move_on(&self, now: Instant) -> bool {
+        self.selected.is_some() && self.attempts.is_some() && self.may_move_on(now)
+    }
+
+    /// Returns true if another backend would be asked if this one refused now. Without a chosen backend that is not known, and
+    /// counts as true.
     fn may_move_on(&self, now: Instant) -> bool {
-        match (&self.selected, &self.tried) {
-            (Some(selected), Some(tried)) => selected.may_move_on(tried, now),
+        match (&self.selected, &self.attempts) {
+            (Some(selected), Some(attempts)) => selected.may_move_on(attempts, now),
             (Some(_), None) => false,
             (None, _) => true,
         }

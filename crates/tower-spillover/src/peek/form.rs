@@ -15,10 +15,7 @@ pub(super) enum Form {
 
 impl Form {
     /// The form of a response, and the coding that it is in; `None` for a response that is not looked into.
-    pub(super) fn of<B>(response: &Response<B>) -> Option<(Self, Option<Coding>)> {
-        if !response.status().is_success() {
-            return None;
-        }
+    pub(super) fn of_response<B>(response: &Response<B>) -> Option<(Self, Option<Coding>)> {
         let headers = response.headers();
         let form = Self::of_type(headers.get(CONTENT_TYPE)?.as_bytes())?;
         Some((form, Coding::of(headers).ok()?))
@@ -85,23 +82,19 @@ mod tests {
     }
 
     #[test]
-    fn only_a_success_that_can_be_read_is_looked_into() {
-        let of = |status: u16, encodings: &[&str]| {
-            let mut response = Response::builder()
-                .status(status)
-                .header(CONTENT_TYPE, "text/event-stream");
+    fn only_a_stream_in_a_known_coding_is_read() {
+        let of = |encodings: &[&str]| {
+            let mut response = Response::builder().header(CONTENT_TYPE, "text/event-stream");
             for encoding in encodings {
                 response = response.header(CONTENT_ENCODING, *encoding);
             }
-            Form::of(&response.body(()).expect("a head"))
+            Form::of_response(&response.body(()).expect("a head"))
         };
-        assert_eq!(of(200, &[]), Some((Form::Sse, None)));
-        assert_eq!(of(201, &["identity"]), Some((Form::Sse, None)));
-        assert_eq!(of(200, &["gzip"]), Some((Form::Sse, Some(Coding::Gzip))));
-        assert_eq!(of(200, &["gzip", "br"]), None);
-        assert_eq!(of(200, &["dcb"]), None);
-        assert_eq!(of(429, &[]), None);
-        assert_eq!(of(304, &[]), None);
-        assert_eq!(Form::of(&Response::new(())), None);
+        assert_eq!(of(&[]), Some((Form::Sse, None)));
+        assert_eq!(of(&["identity"]), Some((Form::Sse, None)));
+        assert_eq!(of(&["gzip"]), Some((Form::Sse, Some(Coding::Gzip))));
+        assert_eq!(of(&["gzip", "br"]), None);
+        assert_eq!(of(&["dcb"]), None);
+        assert_eq!(Form::of_response(&Response::new(())), None);
     }
 }

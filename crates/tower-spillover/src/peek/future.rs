@@ -8,12 +8,19 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 use spillover_hint::Report;
+use tokio::time::Instant;
 
-use super::{attempt::Attempt, body::PeekedBody, form::Form, hold::Hold, layer::Limits};
-use crate::fields::GRPC_STATUS;
+use super::{
+    attempt::Attempt,
+    body::PeekedBody,
+    form::Form,
+    hold::{Hold, Limits},
+    refusal::ReadRefusal,
+};
+use crate::{coding::Coding, fields::GRPC_STATUS, report::report_of_head};
 
 pin_project! {
-    /// The response of the inner service; of a stream, when it is known how it begins.
+    /// The response of the inner service, as soon as it is known how a stream begins or what a refusal means.
     pub struct ResponseFuture<F, ResBody>
     where
         ResBody: Body,
@@ -32,22 +39,34 @@ pin_project! {
         Call {
             #[pin]
             future: F,
-            limits: Limits,
+            // `None` if streams pass through.
+            limits: Option<Limits>,
+            reads_refusals: bool,
             attempt: Attempt,
         },
         // Boxed, because many responses are no streams.
         Hold {
             hold: Pin<Box<Hold<ResBody>>>,
         },
+        // Boxed, because most responses are no refusals.
+        Refusal {
+            read: Pin<Box<ReadRefusal<ResBody>>>,
+        },
     }
 }
 
 impl<F, ResBody: Body> ResponseFuture<F, ResBody> {
-    pub(super) fn new(future: F, limits: Limits, attempt: Attempt) -> Self {
+    pub(super) fn new(
+        future: F,
+        limits: Option<Limits>,
+        reads_refusals: bool,
+        attempt: Attempt,
+    ) -> Self {
         Self {
             kind: Kind::Call {
                 future,
                 limits,
+                reads_refusals,
                 attempt,
             },
         }
@@ -57,46 +76,85 @@ impl<F, ResBody: Body> ResponseFuture<F, ResBody> {
 impl<F, ResBody, E> Future for ResponseFuture<F, ResBody>
 where
     F: Future<Output = Result<Response<ResBody>, E>>,
-    ResBody: Body + Unpin,
+    ResBody: Body<Error: Send> + Send + Unpin + 'static,
 {
     type Output = Result<Response<PeekedBody<ResBody>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut kind = self.project().kind;
         loop {
-            let (response, limits, attempt) = match kind.as_mut().project() {
+            let next = match kind.as_mut().project() {
                 KindProj::Call {
                     future,
                     limits,
+                    reads_refusals,
                     attempt,
-                } => (ready!(future.poll(cx))?, *limits, mem::take(attempt)),
-                KindProj::Hold { hold } => return Poll::Ready(Ok(ready!(hold.as_mut().poll(cx)))),
+                } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    let limits = limits.filter(|_| response.status().is_success());
+                    if let Some(limits) = limits
+                        && let Some((form, coding)) = stream_in_doubt(&mut response)
+                    {
+                        let attempt = mem::take(attempt);
+                        let hold = Hold::new(response, form, coding, limits, attempt);
+                        Kind::Hold {
+                            hold: Box::pin(hold),
+                        }
+                    } else if *reads_refusals
+                        && limits.is_none()
+                        && let Some(report) = refusal_in_doubt(&mut response)
+                    {
+                        let moves_on =
+                            report.refusal().cools() && attempt.will_move_on(Instant::now());
+                        let read = ReadRefusal::new(response, report, moves_on);
+                        Kind::Refusal {
+                            read: Box::pin(read),
+                        }
+                    } else {
+                        return Poll::Ready(Ok(response.map(PeekedBody::untouched)));
+                    }
+                }
+                KindProj::Hold { hold } => return hold.as_mut().poll(cx).map(Ok),
+                KindProj::Refusal { read } => return read.as_mut().poll(cx).map(Ok),
             };
-            let Some((form, coding)) = Form::of(&response) else {
-                return Poll::Ready(Ok(response.map(PeekedBody::untouched)));
-            };
-            if form == Form::Grpc && response.headers().contains_key(GRPC_STATUS) {
-                return Poll::Ready(Ok(trailers_only(response)));
-            }
-            if response.body().is_end_stream() {
-                return Poll::Ready(Ok(response.map(PeekedBody::untouched)));
-            }
-            let hold = Box::pin(Hold::new(response, form, coding, limits, attempt));
-            kind.set(Kind::Hold { hold });
+            kind.set(next);
         }
     }
+}
+
+/// Returns the form of a stream that may begin with an error, and the coding that it is in.
+///
+/// A gRPC response without a body says in its head how the call went. The head is reported in the extensions.
+fn stream_in_doubt<B: Body>(response: &mut Response<B>) -> Option<(Form, Option<Coding>)> {
+    let (form, coding) = Form::of_response(response)?;
+    if form == Form::Grpc && response.headers().contains_key(GRPC_STATUS) {
+        if let Some(report) = Report::from_head(response.status(), response.headers()) {
+            response.extensions_mut().insert(report);
+        }
+        return None;
+    }
+    (!response.body().is_end_stream()).then_some((form, coding))
+}
+
+/// Returns the report on the head of a refusal whose body has to be read. Any other report on a refusal goes into the extensions.
+fn refusal_in_doubt<B>(response: &mut Response<B>) -> Option<Report> {
+    let status = response.status();
+    // A gRPC response that is an error in its head, without an error status, has no body.
+    let is_error = status.is_client_error() || status.is_server_error();
+    // A layer inside may have read more than the head.
+    if !is_error || response.extensions().get::<Report>().is_some() {
+        return None;
+    }
+    let report = report_of_head(response)?;
+    if report.needs_body() {
+        return Some(report);
+    }
+    response.extensions_mut().insert(report);
+    None
 }
 
 impl<F, ResBody: Body> fmt::Debug for ResponseFuture<F, ResBody> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
-}
-
-/// A gRPC response that has in its head how it went.
-fn trailers_only<B: Body>(mut response: Response<B>) -> Response<PeekedBody<B>> {
-    if let Some(report) = Report::from_head(response.status(), response.headers()) {
-        response.extensions_mut().insert(report);
-    }
-    response.map(PeekedBody::untouched)
 }

@@ -1,6 +1,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -12,18 +13,14 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     attempt::{self, Attempt, FirstToken},
-    body::PeekedBody,
+    body::{PeekedBody, Prefix},
     event::{Event, Reader},
     form::Form,
     judge::Verdict,
-    layer::Limits,
+    late_error::LateErrorWatch,
     refuse::{self, NoContent, Refused},
-    watch::Watch,
 };
-use crate::{
-    body::{Read, ResumedBody},
-    coding::Coding,
-};
+use crate::coding::Coding;
 
 pin_project! {
     /// Reads a stream until its first content.
@@ -40,11 +37,18 @@ pin_project! {
     }
 }
 
+/// The bounds within which a stream is held.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) max_held: usize,
+    pub(crate) max_wait: Duration,
+}
+
 struct Parts<B: Body> {
     head: Response<()>,
     form: Form,
     coding: Option<Coding>,
-    read: Read<B>,
+    prefix: Prefix<B>,
     body: B,
     attempt: Attempt,
 }
@@ -73,7 +77,7 @@ impl<B: Body> Hold<B> {
             head: Response::from_parts(head, ()),
             form,
             coding,
-            read: Read::new(),
+            prefix: Prefix::new(),
             body,
             attempt,
         };
@@ -94,13 +98,16 @@ impl<B: Body + Unpin> Future for Hold<B> {
         let mut this = self.project();
         let parts = this.parts.as_mut().expect("polled after completion");
         let end = loop {
-            if parts.read.len() >= *this.max_held {
+            if parts.prefix.len() >= *this.max_held {
                 break End::Release;
             }
             let end = match Pin::new(&mut parts.body).poll_frame(cx) {
                 Poll::Ready(Some(Err(_))) => Some(End::NoContent(NoContent::BrokeOff)),
-                Poll::Ready(frame) => match parts.read.push(frame) {
-                    true => parts.read.last().and_then(|frame| look(this.reader, frame)),
+                Poll::Ready(frame) => match parts.prefix.push(frame) {
+                    true => parts
+                        .prefix
+                        .last()
+                        .and_then(|frame| look(this.reader, frame)),
                     false => Some(finish(this.reader)),
                 },
                 Poll::Pending if parts.attempt.is_awaiting_body() => Some(End::Release),
@@ -140,13 +147,13 @@ impl<B: Body> Parts<B> {
         let response = match end {
             End::Release => {
                 let selected = self.attempt.into_selected();
-                let watch = selected.map(|selected| Watch::new(form, self.coding, selected));
-                let body = ResumedBody::resumed(self.read, self.body);
-                return self.head.map(|()| PeekedBody::new(body, watch));
+                let watch = |selected| LateErrorWatch::new(form, self.coding, selected);
+                let body = PeekedBody::resumed(self.prefix, self.body, selected.map(watch));
+                return self.head.map(|()| body);
             }
             End::Refuse(refused) => refused.into_response(self.head),
             End::RefuseByTrailers(report) => {
-                let trailers = self.read.last().and_then(Frame::trailers_ref);
+                let trailers = self.prefix.last().and_then(Frame::trailers_ref);
                 let trailers = trailers.cloned().unwrap_or_default();
                 refuse::trailers_only(self.head, trailers, report)
             }

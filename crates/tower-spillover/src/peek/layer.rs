@@ -2,62 +2,65 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
-use super::StreamPeek;
+use super::{Peek, hold::Limits, service::Streams};
 
 /// Holds a stream until its first content; see the [module](super).
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct StreamPeekLayer {
-    pub(crate) limits: Limits,
-    pub(crate) first_token: Option<Duration>,
-}
-
-/// How long a stream is held.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) max_held: usize,
-    pub(crate) max_wait: Duration,
+    pub(crate) streams: Streams,
+    reads_refusals: bool,
 }
 
 impl StreamPeekLayer {
-    /// The layer. It holds at most 64 KiB of a stream, for at most 5 s.
+    /// Creates the layer. It holds at most 64 KiB of a stream, for at most 5 s.
     pub fn new() -> Self {
-        // Both are far more than a stream needs that has anything to say: what comes before the content is a few hundred
-        // bytes, and 20 KiB where a vendor repeats the whole request.
+        // A stream needs far less: a few hundred bytes come before its content, and 20 KiB if a vendor repeats the request.
         let limits = Limits {
             max_held: 64 * 1024,
             max_wait: Duration::from_secs(5),
         };
         Self {
-            limits,
-            first_token: None,
+            streams: Streams {
+                limits,
+                first_token: None,
+            },
+            reads_refusals: false,
         }
+    }
+
+    /// Reads the bodies of refusals as well, as `ReadRefusalLayer` (feature `refusal`) does. Default: not.
+    ///
+    /// One layer that does both wraps the body of a response once, two layers wrap it twice.
+    pub fn read_refusals(mut self) -> Self {
+        self.reads_refusals = true;
+        self
     }
 
     /// Sets how many bytes of a stream are held before it is passed on as it is. At 0 none is held.
     pub fn max_held(mut self, bytes: usize) -> Self {
-        self.limits.max_held = bytes;
+        self.streams.limits.max_held = bytes;
         self
     }
 
-    /// Sets for how long after its head a stream is held before it is passed on as it is. At 0 only what is there already is
-    /// looked at.
+    /// Sets for how long after its head a stream is held before it is passed on as it is. At 0 only the frames that came with
+    /// the head are read.
     pub fn max_wait(mut self, wait: Duration) -> Self {
-        self.limits.max_wait = wait;
+        self.streams.limits.max_wait = wait;
         self
     }
 
-    /// Sets by when a stream must have content. One that has none by then is given up for the next backend, as if it had
-    /// answered 504: nothing of it has been sent to the client. Default: none.
+    /// Sets the deadline for the first content of a stream, counted from the request of the attempt. Default: none.
     ///
-    /// The time begins with the request of the attempt. Only streams are given up: how long the head of a response may take
-    /// is for a timeout around the client.
+    /// A stream without content by then is given up for the next backend, as if it had answered 504. Nothing of it has been
+    /// sent to the client. Only streams are given up. To bound the time to the head of a response, put a timeout around the
+    /// client.
     ///
     /// A stream is held until the deadline, in place of [`max_wait`](Self::max_wait) and within
-    /// [`max_held`](Self::max_held), as long as another backend would take the request. When none would, the stream goes on.
+    /// [`max_held`](Self::max_held), as long as another backend would take the request. If none would, the stream is passed on.
     /// The [module](super#a-deadline-for-the-first-content) says how the layer knows.
     pub fn first_token(mut self, limit: Duration) -> Self {
-        self.first_token = Some(limit);
+        self.streams.first_token = Some(limit);
         self
     }
 }
@@ -69,9 +72,9 @@ impl Default for StreamPeekLayer {
 }
 
 impl<S> Layer<S> for StreamPeekLayer {
-    type Service = StreamPeek<S>;
+    type Service = Peek<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        StreamPeek::new(inner, self.limits, self.first_token)
+        Peek::new(inner, Some(self.streams), self.reads_refusals)
     }
 }

@@ -11,7 +11,7 @@
 //! * at the first content all of it is passed on, unchanged, and from then on as it comes. What is not known is content. The
 //!   same when 64 KiB or 5 s are [reached](StreamPeekLayer), and when the stream ends without content;
 //! * it is passed on as well when nothing is there to look at and the client has not sent all of its request
-//!   ([`Tried::is_awaiting_body`]), as in a gRPC call with streams both ways: it may wait for the head before it sends more;
+//!   ([`Attempts::is_awaiting_body`]), as in a gRPC call with streams both ways: it may wait for the head before it sends more;
 //! * where a [deadline](#a-deadline-for-the-first-content) is set and passes without content, it is given up;
 //! * an error before that makes it the response that it would have been: with the [status](spillover_hint::Report::status)
 //!   that the error stands for, its fields but those about the stream, and the error as JSON. With gRPC the trailers become
@@ -74,7 +74,7 @@
 //!
 //! A stream of the last attempt is not given up. Values in the extensions of the request tell if there is another:
 //!
-//! | [`Selected`] | [`Tried`](spillover_core::Tried) | a stream without content is given up |
+//! | [`Selected`] | [`Attempts`](spillover_core::Attempts) | a stream without content is given up |
 //! |---|---|---|
 //! | there | there | while [another backend](spillover_core::Selected::may_move_on) would be asked |
 //! | there | missing | never: no layer outside asks another backend |
@@ -91,7 +91,7 @@
 //!
 //! [`Report`]: spillover_hint::Report
 //! [`Selected`]: spillover_core::Selected
-//! [`Tried::is_awaiting_body`]: spillover_core::Tried::is_awaiting_body
+//! [`Attempts::is_awaiting_body`]: spillover_core::Attempts::is_awaiting_body
 
 mod attempt;
 mod body;
@@ -101,14 +101,13 @@ mod form;
 mod future;
 mod hold;
 mod judge;
+mod late_error;
 mod layer;
+mod refusal;
 mod refuse;
 mod service;
 mod sse;
 #[cfg(test)]
 mod tests;
-mod watch;
 
-pub use self::{
-    body::PeekedBody, future::ResponseFuture, layer::StreamPeekLayer, service::StreamPeek,
-};
+pub use self::{body::PeekedBody, future::ResponseFuture, layer::StreamPeekLayer, service::Peek};

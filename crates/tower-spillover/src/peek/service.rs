@@ -7,33 +7,44 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{PeekedBody, ResponseFuture, attempt::Attempt, layer::Limits};
+use super::{PeekedBody, ResponseFuture, attempt::Attempt, hold::Limits};
 use crate::coding::offer_readable;
 
-/// Holds a stream until its first content; see the [module](super).
+/// Reads the beginning of answers that leave in doubt how an attempt went.
+///
+/// [`StreamPeekLayer`](super::StreamPeekLayer) makes one for streams, and `ReadRefusalLayer` (feature `refusal`) one for
+/// refusals. One service can do both: see [`StreamPeekLayer::read_refusals`](super::StreamPeekLayer::read_refusals).
 #[derive(Clone, Debug)]
-pub struct StreamPeek<S> {
+pub struct Peek<S> {
     inner: S,
-    limits: Limits,
-    first_token: Option<Duration>,
+    /// `None` if streams pass through.
+    streams: Option<Streams>,
+    reads_refusals: bool,
 }
 
-impl<S> StreamPeek<S> {
-    pub(super) fn new(inner: S, limits: Limits, first_token: Option<Duration>) -> Self {
+/// The options for streams.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Streams {
+    pub(crate) limits: Limits,
+    pub(crate) first_token: Option<Duration>,
+}
+
+impl<S> Peek<S> {
+    pub(crate) fn new(inner: S, streams: Option<Streams>, reads_refusals: bool) -> Self {
         Self {
             inner,
-            limits,
-            first_token,
+            streams,
+            reads_refusals,
         }
     }
 
     inner_service_accessors!();
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for StreamPeek<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Peek<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    ResBody: Body + Unpin,
+    ResBody: Body<Error: Send> + Send + Unpin + 'static,
 {
     type Response = Response<PeekedBody<ResBody>>;
     type Error = S::Error;
@@ -44,8 +55,17 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let attempt = Attempt::begin(request.extensions(), self.first_token);
-        offer_readable(request.headers_mut());
-        ResponseFuture::new(self.inner.call(request), self.limits, attempt)
+        let first_token = self.streams.and_then(|streams| streams.first_token);
+        let attempt = Attempt::begin(request.extensions(), first_token);
+        if self.streams.is_some() {
+            offer_readable(request.headers_mut());
+        }
+        let limits = self.streams.map(|streams| streams.limits);
+        ResponseFuture::new(
+            self.inner.call(request),
+            limits,
+            self.reads_refusals,
+            attempt,
+        )
     }
 }

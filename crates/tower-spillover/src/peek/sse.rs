@@ -64,6 +64,12 @@ impl Parser {
         ControlFlow::Continue(())
     }
 
+    /// Returns true if the stream has begun and no part of an event has been read.
+    pub(super) fn is_between_events(&self) -> bool {
+        let is_clean = self.line.is_empty() && self.name.is_empty() && !self.has_data;
+        is_clean && !self.is_after_cr && self.mark == MARK.len()
+    }
+
     /// The stream is over. An event that was not ended counts: the specification drops it, but who breaks off in the middle
     /// of an error has failed all the same.
     pub(super) fn finish<T>(

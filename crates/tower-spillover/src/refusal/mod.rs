@@ -16,7 +16,7 @@
 //!
 //! It goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client. Without it the
 //! tracker goes by the head: it takes an account without money for one that is at its limit for a moment. The [`Selected`] and the
-//! [`Tried`] of the request tell if another backend would be asked; without them the layer waits for the whole second.
+//! [`Attempts`] of the request tell if another backend would be asked; without them the layer waits for the whole second.
 //!
 //! The bodies of responses must be `Unpin`, `Send` and `'static`, as those of hyper are; `BodyExt::boxed` makes any of them
 //! `Unpin`.
@@ -27,12 +27,12 @@
 //! use http_body_util::{BodyExt, Full};
 //! use spillover_hint::{Refusal, Report};
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
-//! use tower_spillover::refusal::RefusalBodyLayer;
+//! use tower_spillover::refusal::ReadRefusalLayer;
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 //! const BODY: &str = r#"{"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}}"#;
 //! let service = ServiceBuilder::new()
-//!     .layer(RefusalBodyLayer::new())
+//!     .layer(ReadRefusalLayer::new())
 //!     .service(service_fn(|_: Request<()>| async {
 //!         Ok::<_, Infallible>(Response::builder().status(429).body(Full::<bytes::Bytes>::from(BODY)).unwrap())
 //!     }));
@@ -47,17 +47,37 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`LateReport`]: spillover_core::LateReport
+//! [`LateReport`]: spillover_core::layer::LateReport
 //! [`Report`]: spillover_hint::Report
 //! [`Report::needs_body`]: spillover_hint::Report::needs_body
 //! [`Selected`]: spillover_core::Selected
-//! [`Tried`]: spillover_core::Tried
+//! [`Attempts`]: spillover_core::Attempts
 
-mod future;
-mod layer;
-mod read;
-mod service;
 #[cfg(test)]
 mod tests;
 
-pub use self::{future::ResponseFuture, layer::RefusalBodyLayer, service::RefusalBody};
+use tower_layer::Layer;
+
+use crate::peek::Peek;
+
+/// Reads the bodies of refusals that are in doubt; see the [module](self).
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use]
+pub struct ReadRefusalLayer {
+    _priv: (),
+}
+
+impl ReadRefusalLayer {
+    /// Creates the layer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl<S> Layer<S> for ReadRefusalLayer {
+    type Service = Peek<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Peek::new(inner, None, true)
+    }
+}

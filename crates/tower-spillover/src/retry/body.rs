@@ -7,10 +7,13 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use spillover_core::Tried;
+use spillover_core::Attempts;
 use tower::BoxError;
 
-use super::{ReplayError, ReplayLimits, recording::Position, shared::Shared};
+use super::{
+    recording::{Position, ReplayLimits},
+    shared::{ReplayError, Shared},
+};
 
 /// A request body that can be sent again: it streams through at the first attempt, and each clone reads the same bytes and
 /// trailers from the start.
@@ -38,7 +41,7 @@ use super::{ReplayError, ReplayLimits, recording::Position, shared::Shared};
 /// ```
 pub struct ReplayBody<B> {
     shared: Arc<Mutex<Shared<B>>>,
-    /// Clones are numbered in the order of their making, or of their taking over: a higher number takes the body over.
+    /// Numbers the clones in the order in which they were made or took over. A higher number takes the body over.
     reader: u64,
     position: Position,
     is_done: bool,
@@ -47,12 +50,12 @@ pub struct ReplayBody<B> {
 impl<B: Body> ReplayBody<B> {
     /// Records `body` as it is read.
     pub fn new(body: B, limits: ReplayLimits) -> Self {
-        Self::with_tried(body, limits, None)
+        Self::with_attempts(body, limits, None)
     }
 
-    pub(super) fn with_tried(body: B, limits: ReplayLimits, tried: Option<Tried>) -> Self {
+    pub(super) fn with_attempts(body: B, limits: ReplayLimits, attempts: Option<Attempts>) -> Self {
         Self {
-            shared: Arc::new(Mutex::new(Shared::new(body, limits, tried))),
+            shared: Arc::new(Mutex::new(Shared::new(body, limits, attempts))),
             reader: 0,
             position: Position::default(),
             is_done: false,
@@ -61,18 +64,13 @@ impl<B: Body> ReplayBody<B> {
 }
 
 impl<B> ReplayBody<B> {
-    /// Whether this clone can be read from where it stands: false when the recording it needs was let go, when the
-    /// original body failed, and when a later clone took over.
+    /// Returns true if this clone can be read on. It cannot if the recording it needs was dropped, the original body failed or a
+    /// later clone took over.
     pub fn is_replayable(&self) -> bool {
         self.lock().is_readable(self.reader, self.position)
     }
 
-    /// What the request that it belongs to has been through, where that is told to somebody.
-    pub(super) fn tried(&self) -> Option<Tried> {
-        self.lock().tried()
-    }
-
-    /// Makes this clone the latest, if it can be read: the reading of all the others is at its end, and it stays so.
+    /// Makes this clone the latest if it can be read, which ends the reading of all other clones. Returns false if it cannot.
     ///
     /// A connection that got its answer early may still be sending the body. A clone that was made after this one may have
     /// been sent as a hedge.
@@ -87,7 +85,7 @@ impl<B> ReplayBody<B> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared<B>> {
-        // Nothing in here is left half-done by a panic of the source: what was read before stays valid.
+        // A panic of the source leaves nothing half-done: the chunks read before stay valid.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -108,7 +106,7 @@ where
         if this.is_done {
             return Poll::Ready(None);
         }
-        // With one handle left nobody else can read, and none can be cloned while this one is borrowed.
+        // The only handle left is the only reader, and cannot be cloned while it is borrowed.
         let is_wanted = Arc::strong_count(&this.shared) > 1;
         let mut shared = this.shared.lock().unwrap_or_else(PoisonError::into_inner);
 
@@ -117,7 +115,7 @@ where
         let is_data = matches!(&frame, Some(Ok(frame)) if frame.is_data());
         this.is_done = !is_data || shared.is_at_end(this.position);
         if this.is_done && !matches!(frame, Some(Err(_))) {
-            shared.note_sent();
+            shared.record_sent();
         }
         Poll::Ready(frame)
     }

@@ -1,37 +1,51 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use spillover_core::{Classify, Tried};
+use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Attempts, Class, Classify, Selected, layer::LateReport};
+use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{ReplayBody, again::Again, best::Best, late::LateReports};
+use super::{
+    ReplayBody,
+    state::{RetryState, Template},
+};
+use crate::{class::class_of, wait::write_wait};
 
 pin_project! {
-    /// The answer of the last attempt.
+    /// The answer of the last attempt, or the refusal that helps the client most.
     pub struct ResponseFuture<S, C, ReqBody>
     where
         S: Service<Request<ReplayBody<ReqBody>>>,
     {
-        tried: Tried,
+        attempts: Attempts,
         // `None` when the attempt under way is the last.
-        again: Option<Again<S, C, ReqBody>>,
-        // Boxed, because most requests are refused nowhere.
-        best: Option<Box<Best<S, C, S::Response>>>,
-        // Boxed, because few refusals are late.
-        late: Option<Box<LateReports>>,
+        state: Option<RetryState<S, C, ReqBody>>,
+        // Boxed, because most requests are never refused.
+        refused: Option<Box<Refused<S, C, S::Response>>>,
         #[pin]
-        state: State<S, S::Future>,
+        attempt: Attempt<S, S::Future>,
     }
 }
 
+/// The refusals that one request got so far.
+struct Refused<S, C, R> {
+    template: Arc<Template<S, C>>,
+    /// The one that helps the client most.
+    best: Option<(Class, R)>,
+    /// The refusals from which the request moved on before their bodies had come.
+    late: Vec<LateReport>,
+}
+
 pin_project! {
-    #[project = StateProj]
-    enum State<S, F> {
+    #[project = AttemptProj]
+    enum Attempt<S, F> {
         Called {
             #[pin]
             future: F,
@@ -48,15 +62,14 @@ where
 {
     pub(super) fn new(
         future: S::Future,
-        tried: Tried,
-        again: Option<Again<S, C, ReqBody>>,
+        attempts: Attempts,
+        state: Option<RetryState<S, C, ReqBody>>,
     ) -> Self {
         Self {
-            tried,
-            again,
-            best: None,
-            late: None,
-            state: State::Called { future },
+            attempts,
+            state,
+            refused: None,
+            attempt: Attempt::Called { future },
         }
     }
 }
@@ -71,60 +84,130 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         // Layers inside have to know that no attempt follows, such as one that would give up a slow backend.
-        if this.again.as_ref().is_some_and(Again::is_late) {
-            this.tried.set_last();
+        if this.state.as_ref().is_some_and(RetryState::is_late) {
+            this.attempts.set_last();
         }
-        if let Some(late) = this.late {
-            late.poll_read(cx);
+        if let Some(refused) = this.refused {
+            refused.poll_late(cx);
         }
         loop {
-            let next = match this.state.as_mut().project() {
-                StateProj::Called { future } => {
+            let next = match this.attempt.as_mut().project() {
+                AttemptProj::Called { future } => {
                     let mut result = ready!(future.poll(cx));
-                    let next = this.again.as_mut().and_then(|again| {
-                        let service = again.after(&result, this.tried)?;
-                        Some((service, &again.spare))
+                    let state = this.state.as_mut();
+                    let next = state.and_then(|state| {
+                        let service = state.service_after(&result, this.attempts)?;
+                        Some((service, &state.template))
                     });
-                    let Some((service, spare)) = next else {
-                        if let Some(best) = this.best.take() {
-                            result = best.or(result);
+                    let Some((service, template)) = next else {
+                        if let Some(refused) = this.refused.take() {
+                            result = refused.best_or(result);
                         }
-                        note_attempts(&mut result, this.tried);
+                        insert_attempts(&mut result, this.attempts);
                         return Poll::Ready(result);
                     };
-                    // A refusal whose body is late is not kept as the answer: the client would wait for the body.
-                    let late = result.as_ref().ok().and_then(|it| it.extensions().get());
-                    match late.cloned() {
-                        Some(late) => {
-                            let reports = this.late.get_or_insert_default();
-                            reports.push(late);
-                            reports.poll_read(cx);
-                        }
-                        None => Best::keep(this.best, spare, result),
-                    }
-                    State::Unready { service }
+                    let refused = this.refused.get_or_insert_with(|| Refused::new(template));
+                    refused.add(result, cx);
+                    Attempt::Unready { service }
                 }
-                StateProj::Unready { service } => {
+                AttemptProj::Unready { service } => {
                     ready!(service.poll_ready(cx))?;
-                    let again = this.again.take().expect("it was due");
-                    let (request, again) = again.next(this.tried);
-                    *this.again = again;
-                    State::Called {
+                    let state = this.state.take().expect("another attempt was due");
+                    let (request, state) = state.next_request(this.attempts);
+                    *this.state = state;
+                    Attempt::Called {
                         future: service.call(request),
                     }
                 }
             };
-            this.state.set(next);
+            this.attempt.set(next);
         }
     }
 }
 
-/// Adds to an answer what the request has been through, unless that is the one attempt which most answers need.
-fn note_attempts<ResBody, E>(result: &mut Result<Response<ResBody>, E>, tried: &Tried) {
+/// Adds the attempts to an answer, unless there was just the one that most requests need.
+fn insert_attempts<ResBody, E>(result: &mut Result<Response<ResBody>, E>, attempts: &Attempts) {
     if let Ok(response) = result
-        && (tried.attempts() != 1 || tried.is_request_failed())
+        && (attempts.count() != 1 || attempts.is_request_failed())
     {
-        response.extensions_mut().insert(tried.clone());
+        response.extensions_mut().insert(attempts.clone());
+    }
+}
+
+impl<S, C, ResBody> Refused<S, C, Response<ResBody>> {
+    fn new(template: &Arc<Template<S, C>>) -> Box<Self> {
+        Box::new(Self {
+            template: Arc::clone(template),
+            best: None,
+            late: Vec::new(),
+        })
+    }
+
+    /// Keeps a refusal if it is better than the earlier ones. The later one of equals is better.
+    ///
+    /// An error is not kept, nor an answer to a request that was not processed, nor a refusal whose body is late: the client
+    /// would wait for that. A refusal that is kept no longer counts as in flight at its backend.
+    fn add<E>(&mut self, result: Result<Response<ResBody>, E>, cx: &mut Context<'_>)
+    where
+        C: Classify<E>,
+    {
+        let (class, _) = class_of(&result, &self.template.policy.classify);
+        let Ok(response) = result else {
+            return;
+        };
+        if let Some(late) = response.extensions().get::<LateReport>() {
+            self.late.push(late.clone());
+            self.poll_late(cx);
+            return;
+        }
+        let best = self.best.as_ref().map(|(class, _)| rank(*class));
+        if class != Class::Unprocessed && best.is_none_or(|best| rank(class) >= best) {
+            if let Some(selected) = response.extensions().get::<Selected>() {
+                selected.release();
+            }
+            self.best = Some((class, response));
+        }
+    }
+
+    /// Returns the last answer, or an earlier refusal if that helps the client more.
+    fn best_or<E>(self, last: Result<Response<ResBody>, E>) -> Result<Response<ResBody>, E>
+    where
+        C: Classify<E>,
+    {
+        let (class, may_retry) = class_of(&last, &self.template.policy.classify);
+        let is_final = !may_retry || !class.is_refusal();
+        let best = self
+            .best
+            .filter(|(best, _)| !is_final && rank(class) < rank(*best));
+        let Some((_, mut response)) = best else {
+            return last;
+        };
+        if let Some(selected) = response.extensions().get::<Selected>() {
+            let exhausted = selected.exhausted(Instant::now());
+            write_wait(&mut response, &exhausted);
+            response.extensions_mut().insert(exhausted);
+        }
+        Ok(response)
+    }
+
+    /// Reads late bodies on, beside the attempt under way.
+    fn poll_late(&mut self, cx: &mut Context<'_>) {
+        self.late.retain(|late| late.poll_read(cx).is_pending());
+    }
+}
+
+/// Returns how much a refusal helps the client.
+///
+/// A refusal that ends by itself comes first, then a failure, then a refusal of this one request, then one about the account at
+/// the backend, which does not concern the client.
+fn rank(class: Class) -> u8 {
+    match class {
+        Class::Throttled => 5,
+        Class::Capacity => 4,
+        Class::Failing | Class::Late => 3,
+        Class::TooLarge | Class::Declined => 2,
+        Class::Quota => 1,
+        _ => 0,
     }
 }
 

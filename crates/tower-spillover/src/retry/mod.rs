@@ -2,12 +2,12 @@
 //!
 //! What it does:
 //!
-//! * it puts a [`Tried`](spillover_core::Tried) in the extensions of the request, and in those of the response unless that is
+//! * it puts a [`Attempts`](spillover_core::Attempts) in the extensions of the request, and in those of the response unless that is
 //!   the answer to the first attempt, as most are, and the request did not break;
 //! * the body streams through at the first attempt and is recorded on the way ([`ReplayBody`]), within [`ReplayLimits`];
 //! * when the answer is a refusal ([`Class::is_refusal`](spillover_core::Class::is_refusal)) the original request is sent
 //!   again, at once, as long as another backend is left;
-//! * the rest of a refusal whose body was late ([`LateReport`](spillover_core::LateReport)) is read beside the next attempts,
+//! * the rest of a refusal whose body was late ([`LateReport`](spillover_core::layer::LateReport)) is read beside the next attempts,
 //!   and no longer than they take;
 //! * when all backends refused, the answer is the refusal that helps the client most: first one that ends by itself (429, 503,
 //!   529), then a failure, then one of this request (413), then one about the account at the backend (401, 402). Example: the
@@ -19,12 +19,11 @@
 //! [budget](RetryThrottledLayer::sdk_retry_budget) of clients' retries, but it does not begin after the
 //! [`deadline`](RetryThrottledLayer::deadline) either.
 //!
-//! [`ThrottlePolicy`] decides. It is a [`tower::retry::Policy`], and tower's `Retry` can do what it says as well; that clones
-//! the inner service for each request, and this one only for each retry. There is no pause between attempts: the next one goes
-//! to another backend, which nothing is to be waited for.
+//! tower's `Retry` clones the inner service for each request, this layer only for each retry. There is no pause between attempts:
+//! the next one goes to another backend.
 //!
 //! It goes outside [`PrioritySelect`](crate::select). Attempts then end with the last backend that is left. Without it, or
-//! something else that marks `Tried`, a refusal is retried only as far as
+//! something else that marks `Attempts`, a refusal is retried only as far as
 //! [`max_attempts`](RetryThrottledLayer::max_attempts) allows: where nobody chooses another backend, the same one is asked.
 //!
 //! ```
@@ -63,25 +62,19 @@
 //! a [`ReplayBody`]; above one that takes a single kind of body, such as a route of axum or a channel of tonic, put
 //! `.map_request(|request: Request<_>| request.map(Body::new))`. The bodies that it wraps must be `Unpin`.
 
-mod again;
-mod best;
 mod body;
-mod bounds;
-mod error;
 mod future;
-mod kept;
-mod late;
-mod layer;
-mod limits;
-mod policy;
 mod recording;
 mod service;
 mod shared;
-mod spare;
+mod state;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
-    body::ReplayBody, error::ReplayError, future::ResponseFuture, layer::RetryThrottledLayer,
-    limits::ReplayLimits, policy::ThrottlePolicy, service::RetryThrottled,
+    body::ReplayBody,
+    future::ResponseFuture,
+    recording::ReplayLimits,
+    service::{RetryThrottled, RetryThrottledLayer},
+    shared::ReplayError,
 };

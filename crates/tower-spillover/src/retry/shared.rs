@@ -1,4 +1,5 @@
 use std::{
+    error, fmt,
     pin::Pin,
     task::{Context, Poll, Waker},
 };
@@ -6,26 +7,24 @@ use std::{
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use spillover_core::Tried;
+use spillover_core::Attempts;
+use spillover_core::layer::AttemptsProtocol;
 use tower::BoxError;
 
-use super::{
-    ReplayError, ReplayLimits,
-    recording::{Position, Recording},
-};
+use super::recording::{Position, Recording, ReplayLimits};
 
-/// The one body behind all clones, and what was read of it.
+/// The one body behind all clones, with a recording of the chunks that were read.
 pub(super) struct Shared<B> {
-    /// `None` when it came to its end or failed.
+    /// `None` if the body came to its end or failed.
     source: Option<B>,
     recording: Recording,
     trailers: Option<HeaderMap>,
-    /// Whether the original body told its size from the start.
+    /// True if the original body told its size from the start.
     is_sized: bool,
-    /// Whether it was at its end from the start.
+    /// True if the body was at its end from the start.
     is_empty: bool,
     is_failed: bool,
-    tried: Option<Tried>,
+    attempts: Option<Attempts>,
     latest_reader: u64,
     latest_clone: u64,
     waker: Option<Waker>,
@@ -36,13 +35,9 @@ impl<B> Shared<B> {
         self.latest_reader <= reader && self.is_kept(position)
     }
 
-    /// Whether what comes from the position on is still to be had.
+    /// Returns true if the body can still be read from the position on.
     pub(super) fn is_kept(&self, position: Position) -> bool {
         !self.is_failed && self.recording.reaches(position)
-    }
-
-    pub(super) fn tried(&self) -> Option<Tried> {
-        self.tried.clone()
     }
 
     pub(super) fn next_reader(&mut self) -> u64 {
@@ -50,7 +45,11 @@ impl<B> Shared<B> {
         self.latest_clone
     }
 
-    /// Lets the reader read, unless it cannot.
+    /// Makes the reader the latest.
+    ///
+    /// # Errors
+    ///
+    /// A later reader took over, or the chunks at the position are gone.
     fn check(&mut self, reader: u64, position: Position) -> Result<(), ReplayError> {
         if reader < self.latest_reader {
             return Err(ReplayError::superseded());
@@ -66,36 +65,36 @@ impl<B> Shared<B> {
     pub(super) fn begin(&mut self, reader: u64) {
         if reader > self.latest_reader {
             self.latest_reader = reader;
-            self.note_held(!self.is_empty);
-            // The new one waits for nothing before it has asked.
-            self.note_awaiting(false);
-            // The earlier one may be waiting for data: it learns that none will come.
+            self.set_held(!self.is_empty);
+            // The new reader waits for nothing before it has asked.
+            self.set_awaiting(false);
+            // The earlier reader may be waiting for data. It learns that none will come.
             if let Some(waker) = self.waker.take() {
                 waker.wake();
             }
         }
     }
 
-    /// Notes that the latest reader came to the end: from now on another one would take nothing away from it.
-    pub(super) fn note_sent(&self) {
-        self.note_held(!self.recording.reaches(Position::default()));
+    /// Records that the latest reader came to the end, so that another reader takes nothing away from it.
+    pub(super) fn record_sent(&self) {
+        self.set_held(!self.recording.reaches(Position::default()));
     }
 
-    fn note_held(&self, is_held: bool) {
-        if let Some(tried) = &self.tried {
-            tried.set_body_held(is_held);
+    fn set_held(&self, is_held: bool) {
+        if let Some(attempts) = &self.attempts {
+            attempts.set_body_held(is_held);
         }
     }
 
-    fn note_awaiting(&self, is_awaiting: bool) {
-        if let Some(tried) = &self.tried {
-            tried.set_awaiting_body(is_awaiting);
+    fn set_awaiting(&self, is_awaiting: bool) {
+        if let Some(attempts) = &self.attempts {
+            attempts.set_awaiting_body(is_awaiting);
         }
     }
 }
 
 impl<B: Body> Shared<B> {
-    pub(super) fn new(body: B, limits: ReplayLimits, tried: Option<Tried>) -> Self {
+    pub(super) fn new(body: B, limits: ReplayLimits, attempts: Option<Attempts>) -> Self {
         let size = body.size_hint();
         let shared = Self {
             is_empty: body.is_end_stream(),
@@ -104,12 +103,12 @@ impl<B: Body> Shared<B> {
             trailers: None,
             is_sized: size.exact().is_some(),
             is_failed: false,
-            tried,
+            attempts,
             latest_reader: 0,
             latest_clone: 0,
             waker: None,
         };
-        shared.note_held(!shared.is_empty);
+        shared.set_held(!shared.is_empty);
         shared
     }
 
@@ -143,7 +142,7 @@ where
     B: Body + Unpin,
     B::Error: Into<BoxError>,
 {
-    /// The next frame for this reader, whose position moves on.
+    /// Reads the next frame for this reader, whose position moves on.
     pub(super) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
@@ -176,7 +175,7 @@ where
             });
         };
         let polled = Pin::new(source).poll_frame(cx);
-        self.note_awaiting(polled.is_pending());
+        self.set_awaiting(polled.is_pending());
         let Poll::Ready(frame) = polled else {
             if !self.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
                 self.waker = Some(cx.waker().clone());
@@ -191,8 +190,8 @@ where
             Some(Err(error)) => {
                 self.source = None;
                 self.is_failed = true;
-                if let Some(tried) = &self.tried {
-                    tried.set_request_failed();
+                if let Some(attempts) = &self.attempts {
+                    attempts.set_request_failed();
                 }
                 Some(Err(ReplayError::source(error.into())))
             }
@@ -213,5 +212,69 @@ where
                 }
             },
         })
+    }
+}
+
+/// The error of a [`ReplayBody`](super::ReplayBody) that cannot go on.
+#[derive(Debug)]
+pub struct ReplayError {
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Source(BoxError),
+    Superseded,
+    NotRecorded,
+}
+
+impl ReplayError {
+    fn source(error: BoxError) -> Self {
+        Self {
+            kind: Kind::Source(error),
+        }
+    }
+
+    fn superseded() -> Self {
+        Self {
+            kind: Kind::Superseded,
+        }
+    }
+
+    fn not_recorded() -> Self {
+        Self {
+            kind: Kind::NotRecorded,
+        }
+    }
+
+    /// Returns true if the original body failed. For example, the client went away while it sent the body.
+    #[must_use]
+    pub fn is_source(&self) -> bool {
+        matches!(self.kind, Kind::Source(_))
+    }
+
+    /// Returns true if a later attempt took the body over.
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        matches!(self.kind, Kind::Superseded)
+    }
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            Kind::Source(_) => "the request body could not be read",
+            Kind::Superseded => "a later attempt took the request body over",
+            Kind::NotRecorded => "the request body was not recorded and cannot be sent again",
+        })
+    }
+}
+
+impl error::Error for ReplayError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &self.kind {
+            Kind::Source(error) => Some(&**error),
+            Kind::Superseded | Kind::NotRecorded => None,
+        }
     }
 }

@@ -53,7 +53,7 @@
 //! ```
 //! # use std::convert::Infallible;
 //! use http::{Request, Response};
-//! use spillover_core::{Backend, Credential, Pool, Tried, Scope};
+//! use spillover_core::{Backend, Credential, Pool, Query};
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //! use tower_spillover::rewrite::RewriteRequestLayer;
 //!
@@ -77,7 +77,7 @@
 //! let mut request = Request::post("/openai/deployments/gpt-4o/chat/completions?v=1")
 //!     .header("authorization", "Bearer of the client")
 //!     .body(())?;
-//! let selected = pool.select(&Tried::new(), Scope::WHOLE, tokio::time::Instant::now(), 0).expect("it is open");
+//! let selected = pool.select(&Query::new(), tokio::time::Instant::now(), 0).expect("it is open");
 //! request.extensions_mut().insert(selected);
 //! service.oneshot(request).await?;
 //! # Ok::<_, Box<dyn std::error::Error>>(())

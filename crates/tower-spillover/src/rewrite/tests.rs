@@ -3,9 +3,7 @@
 use std::{convert::Infallible, task::Poll};
 
 use http::{HeaderMap, Method, Request, Response, Version, header::HOST};
-use spillover_core::{
-    Backend, BackendBuilder, BackendKind, Credential, Pool, Scope, Selected, Tried,
-};
+use spillover_core::{Backend, BackendBuilder, BackendKind, Credential, Pool, Query, Selected};
 use spillover_testing::Probe;
 use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
@@ -30,7 +28,7 @@ fn backend(label: &str) -> BackendBuilder {
 
 fn selected(backend: BackendBuilder) -> Selected {
     let pool = Pool::new([backend.build().unwrap()]).unwrap();
-    let selected = pool.select(&Tried::new(), Scope::WHOLE, Instant::now(), 0);
+    let selected = pool.select(&Query::new(), Instant::now(), 0);
     selected.expect("it is open")
 }
 

@@ -7,40 +7,45 @@ use std::{
 
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use spillover_core::{Class, Exhausted, Outcome, Selected, Strategy, Tried, Turn, Waiter};
+use spillover_core::layer::{AttemptsProtocol, SelectedProtocol};
+use spillover_core::{Attempts, Class, Exhausted, Outcome, Selected, Strategy, Turn, Waiter};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
 use super::{
-    Draw, PrioritySelect, ResponseForExhausted,
-    service::{after, is_worth_waiting},
+    Draw, ResponseForExhausted,
+    selector::{Selector, after, begin_attempt, is_worth_waiting},
 };
 use crate::wait::write_wait;
 
 pin_project! {
-    /// The answer of the chosen backend, or that there is none to choose.
+    /// The answer of the chosen backend, or of the layer if there is none to choose.
     pub struct ResponseFuture<S, D, R, T, ReqBody, ResBody>
     where
         S: Service<Request<ReqBody>>,
     {
         #[pin]
-        kind: Kind<S::Future, PrioritySelect<S, D, R, T>, ReqBody, ResBody>,
+        kind: Kind<S, D, R, T, ReqBody, ResBody>,
     }
 }
 
 pin_project! {
     #[project = KindProj]
-    enum Kind<F, Select, ReqBody, ResBody> {
+    enum Kind<S, D, R, T, ReqBody, ResBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
         Attempt {
             #[pin]
-            future: F,
+            future: S::Future,
             selected: Option<Selected>,
-            tried: Tried,
+            attempts: Attempts,
             // The time that a request waits for a backend at most; `None` if it does not wait.
             bound: Option<Duration>,
         },
+        // Boxed, because few requests wait.
         Wait {
-            wait: Option<Box<Wait<Select, ReqBody>>>,
+            wait: Option<Box<Wait<S, D, R, T, ReqBody>>>,
         },
         Answer {
             response: Option<Response<ResBody>>,
@@ -48,10 +53,12 @@ pin_project! {
     }
 }
 
-struct Wait<Select, ReqBody> {
-    select: Select,
+/// A request that waits for a backend.
+struct Wait<S, D, R, T, ReqBody> {
+    inner: S,
+    selector: Selector<D, R, T>,
     request: Request<ReqBody>,
-    tried: Tried,
+    attempts: Attempts,
     sleep: Pin<Box<Sleep>>,
     deadline: Instant,
     waiter: Waiter,
@@ -62,18 +69,14 @@ where
     S: Service<Request<ReqBody>>,
 {
     pub(super) fn attempt(
-        future: S::Future,
+        inner: &mut S,
+        request: Request<ReqBody>,
         selected: Selected,
-        tried: Tried,
+        attempts: Attempts,
         bound: Option<Duration>,
     ) -> Self {
         Self {
-            kind: Kind::Attempt {
-                future,
-                selected: Some(selected),
-                tried,
-                bound,
-            },
+            kind: Kind::attempt(inner, request, selected, attempts, bound),
         }
     }
 
@@ -86,22 +89,24 @@ where
     }
 
     pub(super) fn wait(
-        select: PrioritySelect<S, D, R, T>,
+        inner: S,
+        selector: Selector<D, R, T>,
         request: Request<ReqBody>,
-        tried: Tried,
+        attempts: Attempts,
         deadline: Instant,
     ) -> Self {
-        // A number also in JSON, where what `as_millis` returns would be text.
+        // A number also in JSON, where the result of `as_millis` would be text.
         let now = Instant::now();
         let bound_ms = (deadline - now).as_millis() as u64;
         // The client waits as well.
-        tried.begun(now);
+        attempts.begun(now);
         tracing::debug!(bound_ms, "waiting for a backend");
         let wait = Wait {
-            waiter: select.wait(&request, &tried),
-            select,
+            waiter: selector.wait(&request, &attempts),
+            inner,
+            selector,
             request,
-            tried,
+            attempts,
             sleep: Box::pin(sleep_until(deadline)),
             deadline,
         };
@@ -113,12 +118,33 @@ where
     }
 }
 
+impl<S, D, R, T, ReqBody, ResBody> Kind<S, D, R, T, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn attempt(
+        inner: &mut S,
+        mut request: Request<ReqBody>,
+        selected: Selected,
+        attempts: Attempts,
+        bound: Option<Duration>,
+    ) -> Self {
+        begin_attempt(&mut request, &selected, &attempts);
+        Self::Attempt {
+            future: inner.call(request),
+            selected: Some(selected),
+            attempts,
+            bound,
+        }
+    }
+}
+
 impl<S, D, R, T, ReqBody, ResBody> Future for ResponseFuture<S, D, R, T, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     D: Draw,
     R: ResponseForExhausted<ResBody>,
-    T: Strategy,
+    T: Strategy + Sync,
 {
     type Output = Result<Response<ResBody>, S::Error>;
 
@@ -129,12 +155,12 @@ where
                 KindProj::Attempt {
                     future,
                     selected,
-                    tried,
+                    attempts,
                     bound,
                 } => {
                     let mut result = ready!(future.poll(cx));
                     let selected = selected.take().expect("polled after completion");
-                    note_answer(&mut result, selected, tried, *bound);
+                    describe_answer(&mut result, selected, attempts, *bound);
                     return Poll::Ready(result);
                 }
                 KindProj::Answer { response } => {
@@ -143,10 +169,10 @@ where
                 KindProj::Wait { wait } => {
                     let waiting = wait.as_mut().expect("polled after completion");
                     ready!(waiting.poll_turn(cx));
-                    let Some(choice) = waiting.look(Instant::now()) else {
+                    let Some(choice) = waiting.select(Instant::now()) else {
                         continue;
                     };
-                    wait.take().expect("it was there").end(choice)
+                    wait.take().expect("the request waits").end(choice)
                 }
             };
             kind.set(next);
@@ -154,11 +180,11 @@ where
     }
 }
 
-impl<S, D, R, T, ReqBody> Wait<PrioritySelect<S, D, R, T>, ReqBody>
+impl<S, D, R, T, ReqBody> Wait<S, D, R, T, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    /// Ready when it is time to look for a backend.
+    /// Ready when it is time to select a backend.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.waiter.poll_called(cx).is_ready() {
             return Poll::Ready(());
@@ -166,11 +192,11 @@ where
         self.sleep.as_mut().poll(cx)
     }
 
-    /// What comes of another choice; `None` when it is to wait on.
-    fn look(&mut self, now: Instant) -> Option<Result<Selected, Exhausted>>
+    /// Selects a backend; `None` if the request is to wait on.
+    fn select(&mut self, now: Instant) -> Option<Result<Selected, Exhausted>>
     where
         D: Draw,
-        T: Strategy,
+        T: Strategy + Sync,
     {
         let is_late = now >= self.deadline;
         if !is_late {
@@ -180,8 +206,8 @@ where
                 _ => return self.wait_until(self.deadline),
             }
         }
-        let select = &self.select;
-        let closed = match select.select_or_wait(&self.request, &self.tried, now, is_late) {
+        let (selector, request) = (&self.selector, &self.request);
+        let closed = match selector.select_or_wait(request, &self.attempts, now, is_late) {
             Ok(selected) => return Some(Ok(selected)),
             Err(closed) => closed,
         };
@@ -201,46 +227,43 @@ where
     }
 
     fn end<ResBody>(
-        self,
+        mut self,
         choice: Result<Selected, Exhausted>,
-    ) -> Kind<S::Future, PrioritySelect<S, D, R, T>, ReqBody, ResBody>
+    ) -> Kind<S, D, R, T, ReqBody, ResBody>
     where
         R: ResponseForExhausted<ResBody>,
     {
-        let Self {
-            mut select,
-            request,
-            tried,
-            waiter,
-            ..
-        } = self;
         match choice {
             Ok(selected) => {
-                // If it is refused, it waits on where it stood.
-                waiter.keep_place(&tried);
-                waiter.found(&selected, Instant::now());
-                Kind::Attempt {
-                    future: select.attempt(request, &selected, &tried),
-                    bound: select.bound(),
-                    selected: Some(selected),
-                    tried,
-                }
+                // If the request is refused, it waits on at its place.
+                self.waiter.keep_place(&self.attempts);
+                self.waiter.found(&selected, Instant::now());
+                let bound = self.selector.bound();
+                Kind::attempt(
+                    &mut self.inner,
+                    self.request,
+                    selected,
+                    self.attempts,
+                    bound,
+                )
             }
             Err(exhausted) => {
-                tried.set_exhausted(true);
+                let response = self
+                    .selector
+                    .reject(self.request, &self.attempts, exhausted);
                 Kind::Answer {
-                    response: Some(select.reject(request, exhausted)),
+                    response: Some(response),
                 }
             }
         }
     }
 }
 
-/// Adds to an answer who gave it, and, if it is a refusal, whether another backend is left and when the pool opens.
-fn note_answer<ResBody, E>(
+/// Adds to an answer its backend, and to a refusal the time until the pool opens if no other backend is left.
+fn describe_answer<ResBody, E>(
     result: &mut Result<Response<ResBody>, E>,
     selected: Selected,
-    tried: &Tried,
+    attempts: &Attempts,
     bound: Option<Duration>,
 ) {
     let is_refusal = match result {
@@ -249,9 +272,9 @@ fn note_answer<ResBody, E>(
     };
     if is_refusal {
         let now = Instant::now();
-        let may_wait = bound.is_some_and(|bound| may_wait(result, &selected, tried, bound, now));
-        let is_last = !may_wait && !selected.has_candidate(tried, now);
-        tried.set_exhausted(is_last);
+        let may_wait = bound.is_some_and(|bound| may_wait(result, &selected, attempts, bound, now));
+        let is_last = !may_wait && !selected.has_candidate(attempts, now);
+        attempts.set_exhausted(is_last);
         if may_wait {
             // The refusal may be kept while the request waits for this place.
             selected.release();
@@ -261,7 +284,7 @@ fn note_answer<ResBody, E>(
             let class = outcome.map(|outcome| outcome.class());
             // A request that was not processed was not refused either.
             if let Some(class) = class.filter(|class| *class != Class::Unprocessed) {
-                tried.record_refusal(class);
+                attempts.record_refusal(class);
             }
             let exhausted = selected.exhausted(now);
             write_wait(response, &exhausted);
@@ -269,9 +292,9 @@ fn note_answer<ResBody, E>(
                 response.extensions_mut().insert(exhausted);
             }
         }
-    } else if tried.is_exhausted() && !selected.is_pinned() {
+    } else if attempts.is_exhausted() && !selected.is_pinned() {
         // So it was while this one waited, or for a hedge beside it. A layer outside may take the answer for a refusal.
-        tried.set_exhausted(false);
+        attempts.set_exhausted(false);
     }
     if let Ok(response) = result {
         response.extensions_mut().insert(selected);
@@ -283,17 +306,17 @@ fn note_answer<ResBody, E>(
 fn may_wait<ResBody, E>(
     result: &Result<Response<ResBody>, E>,
     selected: &Selected,
-    tried: &Tried,
+    attempts: &Attempts,
     bound: Duration,
     now: Instant,
 ) -> bool {
     let response = result.as_ref().ok();
     let outcome = response.and_then(|response| response.extensions().get::<Outcome>());
     if outcome.is_some_and(|outcome| outcome.class() == Class::Throttled) {
-        tried.mark_limited(selected.index());
+        attempts.mark_limited(selected.index());
     }
-    let deadline = tried.wait_deadline(after(now, bound));
-    now < deadline && is_worth_waiting(selected.opening(tried, now), now, deadline)
+    let deadline = attempts.wait_deadline(after(now, bound));
+    now < deadline && is_worth_waiting(selected.opening(attempts, now), now, deadline)
 }
 
 fn is_refusal<ResBody>(response: &Response<ResBody>) -> bool {

@@ -2,14 +2,14 @@
 //!
 //! What it does:
 //!
-//! * it draws a backend from the best open tier, leaving out the [`Tried`](spillover_core::Tried) ones, and puts it as
+//! * it draws a backend from the best open tier, leaving out the [`Attempts`](spillover_core::Attempts) ones, and puts it as
 //!   [`Selected`](spillover_core::Selected) in the extensions of the request, and in those of the response. It draws by
 //!   weight, or as a [`Strategy`](spillover_core::Strategy) chooses; a request that has an
 //!   [`Affinity`](spillover_core::Affinity) goes to the backend it belongs to;
 //! * when every backend is throttled or full before the first attempt, [`WhenExhausted`] decides what becomes of the request;
 //!   [`WhenExhausted::Wait`] holds after an attempt, too (see [below](self#waiting));
 //! * when an attempt was refused and no other backend is left, it says so: with
-//!   [`Exhausted`](spillover_core::Exhausted) in the response's extensions, and to `RetryThrottled` through `Tried`;
+//!   [`Exhausted`](spillover_core::Exhausted) in the response's extensions, and to `RetryThrottled` through `Attempts`;
 //! * the wait in a refusal that goes up is that of the *pool*: `retry-after: 3600` of the last backend becomes `retry-after: 5`
 //!   when another opens in 5 s. A 429 without a wait gets one. A wait of more than a minute is removed
 //!   ([`Exhausted::write`](spillover_core::Exhausted::write)).
@@ -23,7 +23,7 @@
 //! ```
 //! # use std::{convert::Infallible, time::Duration};
 //! use http::{Request, Response};
-//! use spillover_core::{Backend, Outcome, Pool, Selected, Tried, Scope};
+//! use spillover_core::{Backend, Outcome, Pool, Query, Selected};
 //! use tokio::time::Instant;
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //! use tower_spillover::select::{PrioritySelectLayer, WhenExhausted};
@@ -42,7 +42,7 @@
 //!
 //! // It throttles: what comes now is told when to come back.
 //! let now = Instant::now();
-//! let selected = pool.select(&Tried::new(), Scope::WHOLE, now, 0).expect("it is open");
+//! let selected = pool.select(&Query::new(), now, 0).expect("it is open");
 //! selected.record(&Outcome::throttled(Duration::from_millis(1500)), now);
 //! let response = service.oneshot(Request::new(())).await?;
 //! assert_eq!(response.status(), 429);
@@ -71,10 +71,10 @@
 //! let pool = Pool::new([backend("a")?, backend("b")?, backend("c")?])?;
 //! let service = ServiceBuilder::new()
 //!     .map_request(|mut request: Request<()>| {
-//!         let session = request.headers().get("x-session").map(Affinity::of);
+//!         let session = request.headers().get("x-session").map(Affinity::by_key);
 //!         // What was uploaded to one backend is at no other.
 //!         let file = request.uri().path().strip_prefix("/files/at-");
-//!         let affinity = file.map(|label| Affinity::to(label).pinned()).or(session);
+//!         let affinity = file.map(|label| Affinity::to_backend(label).pinned()).or(session);
 //!         if let Some(affinity) = affinity {
 //!             request.extensions_mut().insert(affinity);
 //!         }
@@ -112,7 +112,7 @@
 //! * After a throttle has ended they are let go [one by one](spillover_core::Waiter::turn). When one is refused, the others wait
 //!   on; that one waits on at its place, if `RetryThrottled` is outside.
 //! * A request that waits may ask a backend again that refused it because of a limit
-//!   ([`Tried::mark_limited`](spillover_core::Tried::mark_limited)). This is one of two exceptions to the rule that one request asks
+//!   ([`Attempts::mark_limited`](spillover_core::Attempts::mark_limited)). This is one of two exceptions to the rule that one request asks
 //!   a backend once; the other is a connection on which nothing was processed.
 //! * A backend that is merely full is waited for before one that fails is asked as a last resort. That happens at the end of
 //!   the wait.
@@ -131,6 +131,7 @@ mod draw;
 mod exhausted;
 mod future;
 mod layer;
+mod selector;
 mod service;
 #[cfg(test)]
 mod tests;

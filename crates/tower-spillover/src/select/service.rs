@@ -5,177 +5,30 @@ use std::{
 };
 
 use http::{Request, Response};
-use spillover_core::{
-    Affinity, Exhausted, Opening, Pool, Query, Scope, Selected, Strategy, Tried, Waiter, Weighted,
-};
+use spillover_core::{Attempts, Strategy, Weighted, layer::AttemptsProtocol};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{Draw, EmptyResponse, ResponseForExhausted, ResponseFuture, ThreadDraw, WhenExhausted};
+use super::{
+    Draw, EmptyResponse, ResponseForExhausted, ResponseFuture, ThreadDraw,
+    selector::{Selector, after, is_worth_waiting},
+};
 
 /// Chooses the backend for each attempt; see the [module](super).
+///
+/// [`PrioritySelectLayer`](super::PrioritySelectLayer) makes it.
 #[derive(Clone, Debug)]
 pub struct PrioritySelect<S, D = ThreadDraw, R = EmptyResponse, T = Weighted> {
     inner: S,
-    pool: Pool,
-    when_exhausted: WhenExhausted,
-    draw: D,
-    response: R,
-    strategy: T,
+    selector: Selector<D, R, T>,
 }
 
 impl<S, D, R, T> PrioritySelect<S, D, R, T> {
-    /// Wraps a service.
-    pub fn new(
-        inner: S,
-        pool: Pool,
-        when_exhausted: WhenExhausted,
-        draw: D,
-        response: R,
-        strategy: T,
-    ) -> Self {
-        Self {
-            inner,
-            pool,
-            when_exhausted,
-            draw,
-            response,
-            strategy,
-        }
+    pub(super) fn new(inner: S, selector: Selector<D, R, T>) -> Self {
+        Self { inner, selector }
     }
 
     inner_service_accessors!();
-
-    pub(super) fn select<ReqBody>(
-        &self,
-        request: &Request<ReqBody>,
-        tried: &Tried,
-        now: Instant,
-    ) -> Result<Selected, Exhausted>
-    where
-        D: Draw,
-        T: Strategy,
-    {
-        let (query, draw) = (self.query(request, tried), self.draw.draw());
-        self.pool.select_by(&self.strategy, &query, now, draw)
-    }
-
-    /// Where a request goes that finds all of them closed, if it is to go anywhere: not to one that is full.
-    fn forward<ReqBody>(
-        &self,
-        request: &Request<ReqBody>,
-        tried: &Tried,
-        now: Instant,
-    ) -> Option<Selected> {
-        match self.when_exhausted {
-            WhenExhausted::Forward => self.pool.first(&self.query(request, tried), now),
-            _ => None,
-        }
-    }
-
-    /// The same for a request that may wait. A backend that is merely full is waited for before one is asked as a last
-    /// resort, unless the time is over.
-    pub(super) fn select_or_wait<ReqBody>(
-        &self,
-        request: &Request<ReqBody>,
-        tried: &Tried,
-        now: Instant,
-        is_last_look: bool,
-    ) -> Result<Selected, Closed>
-    where
-        D: Draw,
-        T: Strategy,
-    {
-        let (query, draw) = (self.query(request, tried).again(), self.draw.draw());
-        let select = |query| self.pool.select_by(&self.strategy, &query, now, draw);
-        let exhausted = match select(query.open_only()) {
-            Ok(selected) => return Ok(selected),
-            Err(exhausted) => exhausted,
-        };
-        let opening = self.pool.opening(&query, now);
-        let is_full = opening.is_some_and(|opening| opening.is_full());
-        if is_full && !is_last_look {
-            return Err(Closed { exhausted, opening });
-        }
-        select(query).map_err(|exhausted| Closed { exhausted, opening })
-    }
-
-    /// Returns whether others wait that this request would overtake.
-    fn is_waited_for<ReqBody>(&self, request: &Request<ReqBody>, tried: &Tried) -> bool {
-        self.pool.is_waited_for(&self.query(request, tried).again())
-    }
-
-    pub(super) fn wait<ReqBody>(&self, request: &Request<ReqBody>, tried: &Tried) -> Waiter {
-        self.pool.wait(&self.query(request, tried).again())
-    }
-
-    /// The time that requests wait for a backend.
-    pub(super) fn bound(&self) -> Option<Duration> {
-        match self.when_exhausted {
-            WhenExhausted::Wait(bound) => Some(bound),
-            _ => None,
-        }
-    }
-
-    fn query<'a, ReqBody>(&self, request: &'a Request<ReqBody>, tried: &'a Tried) -> Query<'a> {
-        let affinity = request.extensions().get::<Affinity>().copied();
-        let scope = self.scope_of(request);
-        let query = Query::new().tried(tried).scope(scope).affinity(affinity);
-        query.headers(request.headers())
-    }
-
-    /// What the limits apply to: what a layer above says, else the deployment in the path, else the whole backend.
-    fn scope_of<ReqBody>(&self, request: &Request<ReqBody>) -> Scope {
-        let given = request.extensions().get::<Scope>().copied();
-        let scope = given
-            .or_else(|| Scope::of_path(request.uri().path()))
-            .unwrap_or_default();
-        if self.pool.forwards_credentials() {
-            scope.of_client(request.headers())
-        } else {
-            scope
-        }
-    }
-
-    pub(super) fn attempt<ReqBody>(
-        &mut self,
-        mut request: Request<ReqBody>,
-        selected: &Selected,
-        tried: &Tried,
-    ) -> S::Future
-    where
-        S: Service<Request<ReqBody>>,
-    {
-        tried.mark(selected.index());
-        if selected.is_pinned() {
-            // None would take a second attempt beside this one.
-            tried.set_exhausted(true);
-        }
-        tracing::debug!(
-            backend = selected.backend().label(),
-            attempt = tried.attempts(),
-            spill = selected.is_spill(),
-            probe = selected.is_probe(),
-            "backend selected"
-        );
-        request.extensions_mut().insert(selected.clone());
-        self.inner.call(request)
-    }
-
-    pub(super) fn reject<ReqBody, ResBody>(
-        &self,
-        request: Request<ReqBody>,
-        exhausted: Exhausted,
-    ) -> Response<ResBody>
-    where
-        R: ResponseForExhausted<ResBody>,
-    {
-        let (head, _) = request.into_parts();
-        let mut response = self.response.response_for(&exhausted, &head);
-        exhausted.write(response.headers_mut());
-        response.extensions_mut().insert(exhausted);
-        response
-    }
 }
 
 impl<S, D, R, T, ReqBody, ResBody> Service<Request<ReqBody>> for PrioritySelect<S, D, R, T>
@@ -183,7 +36,7 @@ where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     D: Draw + Clone,
     R: ResponseForExhausted<ResBody> + Clone,
-    T: Strategy + Clone,
+    T: Strategy + Clone + Sync,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -195,37 +48,35 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let now = Instant::now();
-        let tried = request.extensions().get::<Tried>().cloned();
-        let tried = tried.unwrap_or_default();
-        if let Some(bound) = self.bound() {
-            return self.call_or_wait(request, tried, now, bound);
+        let attempts = request.extensions().get::<Attempts>().cloned();
+        let attempts = attempts.unwrap_or_default();
+        if let Some(bound) = self.selector.bound() {
+            return self.call_or_wait(request, attempts, now, bound);
         }
-        let selected = match self.select(&request, &tried, now) {
-            Ok(selected) => selected,
-            Err(exhausted) if tried.attempts() > 0 => {
-                // The backend that was left at the last answer closed since: there is nothing else to try.
-                tried.set_exhausted(true);
-                return ResponseFuture::answer(self.reject(request, exhausted));
+        let selected = self.selector.select(&request, &attempts, now);
+        // After a first attempt, the backend that was left then has closed since: there is nothing else to try.
+        let is_first = attempts.count() == 0;
+        let selected = selected.or_else(|exhausted| {
+            let forward = || self.selector.forward(&request, &attempts, now);
+            is_first.then(forward).flatten().ok_or(exhausted)
+        });
+        match selected {
+            Ok(selected) => {
+                ResponseFuture::attempt(&mut self.inner, request, selected, attempts, None)
             }
             Err(exhausted) => {
-                let Some(forwarded) = self.forward(&request, &tried, now) else {
-                    tried.set_exhausted(true);
-                    return ResponseFuture::answer(self.reject(request, exhausted));
-                };
-                forwarded
+                ResponseFuture::answer(self.selector.reject(request, &attempts, exhausted))
             }
-        };
-        let future = self.attempt(request, &selected, &tried);
-        ResponseFuture::attempt(future, selected, tried, None)
+        }
     }
 }
 
 impl<S, D, R, T> PrioritySelect<S, D, R, T> {
-    /// Sends a request that may wait for a backend for so long.
+    /// Sends a request that may wait for a backend for at most this time.
     fn call_or_wait<ReqBody, ResBody>(
         &mut self,
         request: Request<ReqBody>,
-        tried: Tried,
+        attempts: Attempts,
         now: Instant,
         bound: Duration,
     ) -> ResponseFuture<S, D, R, T, ReqBody, ResBody>
@@ -233,51 +84,36 @@ impl<S, D, R, T> PrioritySelect<S, D, R, T> {
         S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
         D: Draw + Clone,
         R: ResponseForExhausted<ResBody> + Clone,
-        T: Strategy + Clone,
+        T: Strategy + Clone + Sync,
     {
-        if !self.is_waited_for(&request, &tried) {
-            match self.select_or_wait(&request, &tried, now, false) {
+        let selector = &self.selector;
+        if !selector.is_waited_for(&request, &attempts) {
+            match selector.select_or_wait(&request, &attempts, now, false) {
                 Ok(selected) => {
-                    let future = self.attempt(request, &selected, &tried);
-                    return ResponseFuture::attempt(future, selected, tried, Some(bound));
+                    let inner = &mut self.inner;
+                    return ResponseFuture::attempt(
+                        inner,
+                        request,
+                        selected,
+                        attempts,
+                        Some(bound),
+                    );
                 }
                 Err(closed) => {
-                    let deadline = tried.wait_deadline(after(now, bound));
+                    let deadline = attempts.wait_deadline(after(now, bound));
                     if !is_worth_waiting(closed.opening, now, deadline) {
-                        tried.set_exhausted(true);
-                        return ResponseFuture::answer(self.reject(request, closed.exhausted));
+                        let response = selector.reject(request, &attempts, closed.exhausted);
+                        return ResponseFuture::answer(response);
                     }
                 }
             }
         }
-        let deadline = tried.wait_deadline(after(now, bound));
-        // None would take a second attempt beside this one either.
-        tried.set_exhausted(true);
-        // The ready service waits with the request; the clone that stays behind is not ready.
-        let clone = self.clone();
-        let ready = mem::replace(self, clone);
-        ResponseFuture::wait(ready, request, tried, deadline)
+        let deadline = attempts.wait_deadline(after(now, bound));
+        // No backend would take a second attempt beside this one either.
+        attempts.set_exhausted(true);
+        // The ready service waits with the request. The clone that stays behind is not ready.
+        let clone = self.inner.clone();
+        let ready = mem::replace(&mut self.inner, clone);
+        ResponseFuture::wait(ready, self.selector.clone(), request, attempts, deadline)
     }
 }
-
-/// No backend would take the request now.
-pub(super) struct Closed {
-    pub(super) exhausted: Exhausted,
-    /// The time until a backend may take the request, if one is left.
-    pub(super) opening: Option<Opening>,
-}
-
-/// Returns whether a backend opens in time. A place at a full one may get free at any time.
-pub(super) fn is_worth_waiting(opening: Option<Opening>, now: Instant, deadline: Instant) -> bool {
-    opening.is_some_and(|opening| {
-        let opens_in_time = after(now, opening.wait()) <= deadline;
-        opens_in_time || opening.is_full() && now < deadline
-    })
-}
-
-pub(super) fn after(now: Instant, duration: Duration) -> Instant {
-    now.checked_add(duration).unwrap_or(now + FOREVER)
-}
-
-/// Thirty years: in place of a bound that is too large to be added to the time.
-const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);

@@ -5,7 +5,7 @@ use super::SpilloverLayer;
 /// A line for each layer, the outermost first, with what it is set to.
 impl<C, D, R, T, F> fmt::Display for SpilloverLayer<C, D, R, T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bounds = &self.retry.bounds;
+        let bounds = &self.retry.policy.bounds;
         write!(f, "RetryThrottled    ")?;
         match bounds.max_attempts {
             Some(max) => write!(f, "at most {max} attempts")?,
@@ -20,29 +20,27 @@ impl<C, D, R, T, F> fmt::Display for SpilloverLayer<C, D, R, T, F> {
             writeln!(
                 f,
                 "Hedge             a second attempt after {:?}",
-                hedge.delay
+                hedge.settings.delay
             )?;
         }
 
         write!(f, "PrioritySelect    ")?;
-        for (i, backend) in self.select.pool.backends().enumerate() {
+        for (i, backend) in self.select.selector.pool.backends().enumerate() {
             let comma = if i > 0 { ", " } else { "" };
             write!(f, "{comma}{} ({})", backend.label(), backend.priority())?;
         }
-        let when_exhausted = self.select.when_exhausted;
+        let when_exhausted = self.select.selector.when_exhausted;
         writeln!(f, "; when all are closed: {when_exhausted:?}")?;
 
-        let limits = self.peek.limits;
+        let limits = self.peek.streams.limits;
         writeln!(f, "RewriteRequest    address and credential of the backend")?;
-        writeln!(f, "InFlight          until the end of the body")?;
         writeln!(f, "ThrottleTracker   closes what refuses")?;
-        writeln!(f, "RefusalBody       of refusals in doubt")?;
         write!(
             f,
-            "StreamPeek        until the first content, {} bytes, {:?}",
+            "Peek              into refusals in doubt, and streams until the first content, {} bytes, {:?}",
             limits.max_held, limits.max_wait
         )?;
-        match self.peek.first_token {
+        match self.peek.streams.first_token {
             Some(limit) => write!(f, "; given up after {limit:?}"),
             None => Ok(()),
         }

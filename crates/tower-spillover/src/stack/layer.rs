@@ -1,19 +1,17 @@
 use std::num::NonZeroU32;
 
 use spillover_core::{Pool, StatusClassifier, Weighted};
-use tower::util::{Either, option_layer};
+use tower::util::option_layer;
 use tower_layer::Layer;
 
+use super::service::{Spillover, UnwrapBody};
 use crate::{
-    body::{GuardedBody, ResumedBody},
-    hedge::{EveryRequest, Hedge, HedgeLayer},
-    in_flight::{InFlight, InFlightLayer, InFlightPlace},
-    peek::{PeekedBody, StreamPeek, StreamPeekLayer},
-    refusal::{RefusalBody, RefusalBodyLayer},
-    retry::{RetryThrottled, RetryThrottledLayer},
-    rewrite::{RewriteRequest, RewriteRequestLayer},
-    select::{EmptyResponse, PrioritySelect, PrioritySelectLayer, ThreadDraw, WhenExhausted},
-    throttle::{ThrottleTracker, ThrottleTrackerLayer},
+    hedge::{EveryRequest, HedgeLayer},
+    peek::StreamPeekLayer,
+    retry::RetryThrottledLayer,
+    rewrite::RewriteRequestLayer,
+    select::{EmptyResponse, PrioritySelectLayer, ThreadDraw, WhenExhausted},
+    throttle::ThrottleTrackerLayer,
 };
 
 /// Makes the usual stack; see the [module](super).
@@ -32,9 +30,6 @@ pub struct SpilloverLayer<
     pub(super) tracker: ThrottleTrackerLayer<C>,
     pub(super) peek: StreamPeekLayer,
 }
-
-/// The body of the responses of the stack over a service whose responses have the body `B`.
-pub type SpilloverBody<B> = GuardedBody<ResumedBody<PeekedBody<B>>, InFlightPlace>;
 
 impl SpilloverLayer {
     /// The stack in front of these backends, each layer with its defaults.
@@ -131,32 +126,25 @@ where
     T: Clone,
     F: Clone,
 {
-    type Service = RetryThrottled<
-        Either<
-            Hedge<PrioritySelect<Attempt<S, C>, D, R, T>, C, F>,
-            PrioritySelect<Attempt<S, C>, D, R, T>,
-        >,
-        C,
-    >;
+    type Service = Spillover<S, C, D, R, T, F>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let attempt = RewriteRequestLayer::new().layer(
-            InFlightLayer::new().layer(
-                self.tracker
-                    .layer(RefusalBodyLayer::new().layer(self.peek.layer(inner))),
-            ),
-        );
-        let select = self.select.layer(attempt);
-        let hedge = option_layer(self.hedge.clone()).layer(select);
+        let tracker = self.tracker.layer(self.peek.read_refusals().layer(inner));
+        let response = self.select.selector.response.clone();
+        let select = self
+            .select
+            .clone()
+            .with_exhausted_response(UnwrapBody { response });
+        let select = select.layer(RewriteRequestLayer::new().layer(tracker));
         let mut retry = self.retry.clone();
         // A request that waits may ask a backend again.
-        if !matches!(self.select.when_exhausted, WhenExhausted::Wait(_)) {
-            let backends = u32::try_from(self.select.pool.backends().len()).ok();
-            retry.bounds.backends = backends.and_then(NonZeroU32::new);
+        if !matches!(self.select.selector.when_exhausted, WhenExhausted::Wait(_)) {
+            let backends = u32::try_from(self.select.selector.pool.backends().len()).ok();
+            retry.policy.bounds.backends = backends.and_then(NonZeroU32::new);
         }
-        retry.layer(hedge)
+        let hedge = option_layer(self.hedge.clone()).layer(select);
+        Spillover {
+            inner: retry.layer(hedge),
+        }
     }
 }
-
-/// What every attempt goes through.
-type Attempt<S, C> = RewriteRequest<InFlight<ThrottleTracker<RefusalBody<StreamPeek<S>>, C>>>;

@@ -2,8 +2,8 @@
 //!
 //! [`SpilloverLayer`] puts together, from the outside to the inside: [`RetryThrottled`](crate::retry), if asked for
 //! [`Hedge`](crate::hedge), [`PrioritySelect`](crate::select), [`RewriteRequest`](crate::rewrite),
-//! [`InFlight`](crate::in_flight), [`ThrottleTracker`](crate::throttle), [`RefusalBody`](crate::refusal) and
-//! [`StreamPeek`](crate::peek). Each has its own options, which are set through it; printed, it shows what it stacks.
+//! [`ThrottleTracker`](crate::throttle) and [`Peek`](crate::peek), which also does the work of
+//! [`ReadRefusalLayer`](crate::refusal). The options of each layer are set through `SpilloverLayer`, which prints its layers.
 //!
 //! It goes around the client, or around a [`BackendSteer`](crate::steer) over clients. A timeout per attempt, such as
 //! `tower::timeout`, goes between it and the client.
@@ -32,10 +32,8 @@
 //! Hedge             a second attempt after 2s
 //! PrioritySelect    ptu (1), payg (2); when all are closed: Reject
 //! RewriteRequest    address and credential of the backend
-//! InFlight          until the end of the body
 //! ThrottleTracker   closes what refuses
-//! RefusalBody       of refusals in doubt
-//! StreamPeek        until the first content, 65536 bytes, 5s");
+//! Peek              into refusals in doubt, and streams until the first content, 65536 bytes, 5s");
 //!
 //! // Stands in for an HTTP client: the first backend is at its limit.
 //! let client = service_fn(|request: Request<_>| async move {
@@ -55,7 +53,11 @@
 
 mod display;
 mod layer;
+mod service;
 #[cfg(test)]
 mod tests;
 
-pub use self::layer::{SpilloverBody, SpilloverLayer};
+pub use self::{
+    layer::SpilloverLayer,
+    service::{ResponseBody, ResponseFuture, Spillover},
+};

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use spillover_core::{
-    Answer, Backend, Class, Condition, Pool, Scope, Selected, StatusClassifier, Tried,
+    Answer, Attempts, Backend, Class, Condition, Pool, Scope, Selected, StatusClassifier,
 };
 use spillover_testing::{Probe, ScriptedBody};
 use tokio::time::{Instant, sleep};
@@ -64,7 +64,7 @@ fn request() -> Request<Body> {
 fn summary<B>(response: &Response<B>) -> (u16, &str, u32) {
     let extensions = response.extensions();
     let backend = extensions.get::<Selected>().unwrap().backend().label();
-    let attempts = extensions.get::<Tried>().map_or(1, Tried::attempts);
+    let attempts = extensions.get::<Attempts>().map_or(1, Attempts::count);
     (response.status().as_u16(), backend, attempts)
 }
 
@@ -97,7 +97,7 @@ async fn every_layer_does_its_part() {
         let response = stack.oneshot(request()).await.unwrap();
         assert_eq!(summary(&response), (200, "b", 2));
 
-        let snapshots = || pool.snapshot(Scope::WHOLE, Instant::now());
+        let snapshots = || pool.snapshot(Scope::BACKEND, Instant::now());
         assert_eq!(snapshots()[0].condition(), condition);
         assert_eq!([0, 1].map(|i| snapshots()[i].in_flight()), [0, 1]);
         let (_extensions, body) = response.into_parts();
@@ -184,5 +184,5 @@ fn a_body_that_cannot_be_empty_will_do() {
     }
 
     use http_body::Body as _;
-    assert!(SpilloverBody::<NeverEmpty>::default().is_end_stream());
+    assert!(ResponseBody::<NeverEmpty>::default().is_end_stream());
 }

@@ -3,7 +3,7 @@
 use std::task::Poll;
 
 use http::{Request, Response};
-use spillover_core::{Backend, Pool, Scope, Tried};
+use spillover_core::{Attempts, Backend, Pool, Query};
 use spillover_testing::{Probe, probe::ProbeHandle};
 use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
@@ -45,10 +45,10 @@ fn service_of(backend: &Backend) -> Inner {
 
 /// A request for the backend with this index.
 fn request(pool: &Pool, index: usize) -> Request<()> {
-    let tried = Tried::new();
-    tried.mark(1 - index);
+    let attempts = Attempts::new();
+    attempts.mark(1 - index);
     let selected = pool
-        .select(&tried, Scope::WHOLE, Instant::now(), 0)
+        .select(&Query::new().attempts(&attempts), Instant::now(), 0)
         .expect("it is open");
     let mut request = Request::new(());
     request.extensions_mut().insert(selected);

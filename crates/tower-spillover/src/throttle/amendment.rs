@@ -1,17 +1,18 @@
 use http::Response;
+use spillover_core::layer::SelectedProtocol;
 use spillover_core::{
-    Answer, Class, Classify, Cooldowns, LateReport, Outcome, Selected, StatusClassifier,
+    Answer, Class, Classify, Cooldowns, Outcome, Selected, StatusClassifier, layer::LateReport,
 };
 use spillover_hint::{Report, Source};
 use tokio::time::Instant;
 
-use super::track::outcome_of_refusal;
+use super::attempt::outcome_of_refusal;
 
 /// Lets the body of a refusal that was recorded by its head close the backend for longer, where it is late.
 #[cold]
 pub(super) fn expect_body<B>(
     response: &Response<B>,
-    selected: Selected,
+    selected: &Selected,
     report: &Report,
     outcome: &Outcome,
     cooldowns: Cooldowns,
@@ -20,8 +21,8 @@ pub(super) fn expect_body<B>(
         return;
     };
     let amendment = Amendment {
-        is_usual: class_of(report, &selected) == outcome.class(),
-        selected,
+        is_usual: class_of(report, selected) == outcome.class(),
+        selected: selected.clone(),
         outcome: outcome.clone(),
         cooldowns,
     };

@@ -4,11 +4,12 @@ use std::{
 };
 
 use http::{Response, StatusCode};
+use http_body::Body;
 use pin_project_lite::pin_project;
 use spillover_core::{Answer, Class, Classify, Cooldowns, Outcome};
 
-use super::{amendment::expect_body, track::Track};
-use crate::{connection::is_lost, report::report_of};
+use super::{Attempt, amendment::expect_body};
+use crate::{body::GuardedBody, connection::is_lost, report::report_of};
 
 pin_project! {
     /// The answer of the inner service, recorded.
@@ -16,24 +17,29 @@ pin_project! {
     pub struct ResponseFuture<F, C> {
         #[pin]
         inner: F,
-        track: Option<Track>,
+        attempt: Option<Attempt>,
         classify: C,
         cooldowns: Cooldowns,
     }
 }
 
 impl<F, C> ResponseFuture<F, C> {
-    pub(super) fn new(inner: F, track: Option<Track>, classify: C, cooldowns: Cooldowns) -> Self {
+    pub(super) fn new(
+        inner: F,
+        attempt: Option<Attempt>,
+        classify: C,
+        cooldowns: Cooldowns,
+    ) -> Self {
         Self {
             inner,
-            track,
+            attempt,
             classify,
             cooldowns,
         }
     }
 }
 
-/// Returns whether a layer inside gave the attempt up: it says so by an [`Outcome`].
+/// Returns true if a layer inside gave the attempt up, which it says by an [`Outcome`].
 fn is_late<ResBody, E>(result: &Result<Response<ResBody>, E>) -> bool {
     result.as_ref().is_ok_and(|response| {
         let outcome = || response.extensions().get::<Outcome>();
@@ -47,40 +53,55 @@ where
     F: Future<Output = Result<Response<ResBody>, E>>,
     C: Classify<E>,
     E: 'static,
+    ResBody: Body,
 {
-    type Output = F::Output;
+    type Output = Result<Response<GuardedBody<ResBody, Attempt>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut result = ready!(this.inner.poll(cx));
-        let Some(track) = this.track.take() else {
-            return Poll::Ready(result);
-        };
+        // A future that failed and is kept ends its attempt as well.
+        let mut attempt = this.attempt.take();
+        if let Some(attempt) = &mut attempt {
+            record_answer(&mut result, attempt, this.classify, *this.cooldowns);
+        }
+        Poll::Ready(result.map(|response| response.map(|body| GuardedBody::new(body, attempt))))
+    }
+}
 
-        let report = result.as_ref().ok().and_then(report_of);
-        let answer = match &result {
-            Ok(response) => Answer::reported(response, report.as_deref(), Some(track.backend())),
-            Err(error) => Answer::error(error, Some(track.backend())),
-        };
-        let answer = answer.unprocessed(is_lost(&result, report.is_some()));
-        let class = if is_late(&result) {
-            Class::Late
-        } else {
-            track.class(this.classify.classify(&answer))
-        };
-        let is_final = class.is_refusal() && !this.classify.may_retry(&answer);
-        let headers = result.as_ref().ok().map(Response::headers);
-        let selected = class.is_refusal().then(|| track.selected().clone());
-        let mut outcome = track.end(class, headers, report.as_deref(), this.cooldowns);
-        if let (Some(selected), Some(report), Ok(response)) = (selected, report, &result) {
-            expect_body(response, selected, &report, &outcome, *this.cooldowns);
-        }
-        if is_final {
-            outcome = outcome.without_retry();
-        }
-        if let Ok(response) = &mut result {
-            response.extensions_mut().insert(outcome);
-        }
-        Poll::Ready(result)
+/// Records what an answer says about its backend, and adds the outcome to the response.
+fn record_answer<C, ResBody, E>(
+    result: &mut Result<Response<ResBody>, E>,
+    attempt: &mut Attempt,
+    classify: &C,
+    cooldowns: Cooldowns,
+) where
+    C: Classify<E>,
+    E: 'static,
+{
+    let report = result.as_ref().ok().and_then(report_of);
+    let backend = Some(attempt.backend());
+    let answer = match &*result {
+        Ok(response) => Answer::reported(response, report.as_deref(), backend),
+        Err(error) => Answer::error(error, backend),
+    };
+    let answer = answer.unprocessed(is_lost(result, report.is_some()));
+    let class = match is_late(result) {
+        true => Class::Late,
+        false => attempt.class(classify.classify(&answer)),
+    };
+    let is_final = class.is_refusal() && !classify.may_retry(&answer);
+    let headers = result.as_ref().ok().map(Response::headers);
+    let mut outcome = attempt.record(class, headers, report.as_deref(), &cooldowns);
+    if class.is_refusal()
+        && let (Some(report), Ok(response)) = (report, &*result)
+    {
+        expect_body(response, attempt.selected(), &report, &outcome, cooldowns);
+    }
+    if is_final {
+        outcome = outcome.without_retry();
+    }
+    if let Ok(response) = result {
+        response.extensions_mut().insert(outcome);
     }
 }

@@ -1,10 +1,12 @@
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
+use http_body::Body;
 use spillover_core::{Classify, Cooldowns, StatusClassifier};
 use tower_service::Service;
 
-use super::{ResponseFuture, track::Track};
+use super::{Attempt, ResponseFuture};
+use crate::body::GuardedBody;
 
 /// Remembers what answers say about a backend; see the [module](super).
 #[derive(Clone, Debug)]
@@ -32,8 +34,9 @@ where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     S::Error: 'static,
     C: Classify<S::Error> + Clone,
+    ResBody: Body,
 {
-    type Response = S::Response;
+    type Response = Response<GuardedBody<ResBody, Attempt>>;
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, C>;
 
@@ -42,8 +45,8 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let track = Track::begin(request.extensions());
+        let attempt = Attempt::begin(request.extensions());
         let future = self.inner.call(request);
-        ResponseFuture::new(future, track, self.classify.clone(), self.cooldowns)
+        ResponseFuture::new(future, attempt, self.classify.clone(), self.cooldowns)
     }
 }

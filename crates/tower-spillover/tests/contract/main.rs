@@ -19,8 +19,8 @@ use self::{
         setup_with_limit,
     },
     subject::{
-        Body, Hedge, Hedging, HttpService, InFlight, Limit, Patience, Peek, PerBackend, Refusal,
-        Retry, RetryTwice, Rewrite, Select, SelectByLatency, Shared, Steer, Subject, Throttle,
+        Body, Hedge, Hedging, HttpService, Limit, Patience, Peek, PerBackend, Refusal, Retry,
+        RetryTwice, Rewrite, Select, SelectByLatency, Shared, Steer, Subject, Throttle,
     },
 };
 
@@ -65,7 +65,6 @@ contract_of! {
     patience: Patience,
     select: Select,
     select_by_latency: SelectByLatency,
-    in_flight: InFlight,
     rewrite: Rewrite,
     throttle: Throttle,
     refusal: Refusal,

@@ -8,7 +8,7 @@ use spillover_testing::{Probe, probe::ProbeHandle};
 use tokio::{sync::Semaphore, time::Instant};
 use tokio_test::task;
 use tower::{ServiceExt, limit::ConcurrencyLimit};
-use tower_spillover::{Backend, Pool, Scope, Tried};
+use tower_spillover::{Backend, Pool, Query};
 
 use crate::subject::{Body, HttpService, Subject};
 
@@ -73,7 +73,7 @@ pub(crate) fn refusing_every_second<T: Subject>() -> Probe<T::InnerBody, (), &'s
 pub(crate) fn request(pool: &Pool) -> Request<Body> {
     let mut request = Request::new(Full::from("question"));
     let selected = pool
-        .select(&Tried::new(), Scope::WHOLE, Instant::now(), 0)
+        .select(&Query::new(), Instant::now(), 0)
         .expect("none is throttled");
     request.extensions_mut().insert(selected);
     request

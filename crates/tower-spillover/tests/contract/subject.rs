@@ -11,11 +11,10 @@ use tower_layer::Layer;
 use tower_spillover::{
     PeakEwma, Pool,
     hedge::HedgeLayer,
-    in_flight::InFlightLayer,
     limit::ConcurrencyLimitLayer,
     patience::PatienceLayer,
     peek::StreamPeekLayer,
-    refusal::RefusalBodyLayer,
+    refusal::ReadRefusalLayer,
     retry::{ReplayBody, RetryThrottledLayer},
     rewrite::RewriteRequestLayer,
     select::PrioritySelectLayer,
@@ -134,21 +133,6 @@ impl Subject for SelectByLatency {
     }
 }
 
-/// It needs a body that ends.
-pub(crate) struct InFlight;
-
-impl Subject for InFlight {
-    type InnerBody = Body;
-
-    fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
-        ServiceBuilder::new()
-            .map_response(|response: Response<_>| response.map(|_| ()))
-            .layer(InFlightLayer::new())
-            .map_response(|response: Response<()>| response.map(|()| Body::default()))
-            .service(inner)
-    }
-}
-
 /// It needs a body that ends. One request at a time is enough for all checks.
 pub(crate) struct Limit;
 
@@ -174,13 +158,18 @@ impl Subject for Rewrite {
     }
 }
 
+/// Needs a body that ends.
 pub(crate) struct Throttle;
 
 impl Subject for Throttle {
     type InnerBody = Body;
 
     fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
-        ThrottleTrackerLayer::new().layer(inner)
+        ServiceBuilder::new()
+            .map_response(|response: Response<_>| response.map(|_| ()))
+            .layer(ThrottleTrackerLayer::new())
+            .map_response(|response: Response<()>| response.map(|()| Body::default()))
+            .service(inner)
     }
 }
 
@@ -193,7 +182,7 @@ impl Subject for Refusal {
     fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
         ServiceBuilder::new()
             .map_response(|response: Response<_>| response.map(|_| ()))
-            .layer(RefusalBodyLayer::new())
+            .layer(ReadRefusalLayer::new())
             .map_response(|response: Response<()>| response.map(|()| Body::default()))
             .service(inner)
     }

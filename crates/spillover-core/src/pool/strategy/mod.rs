@@ -27,7 +27,7 @@ pub use self::{
 ///     let least_busy = candidates.iter().min_by_key(Candidate::in_flight);
 ///     least_busy.map_or(0, |candidate| candidate.index())
 /// };
-/// let select = || pool.select_by(&least_busy, &Query::new(), Instant::now(), 0).expect("both are open");
+/// let select = || pool.select(&Query::new().strategy(&least_busy), Instant::now(), 0).expect("both are open");
 /// let (first, second) = (select(), select());
 /// assert_eq!((first.backend().label(), second.backend().label()), ("a", "b"));
 /// # Ok::<_, Box<dyn std::error::Error>>(())

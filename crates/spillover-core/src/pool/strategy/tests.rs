@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tokio::time::Instant;
 
 use super::*;
-use crate::{Backend, Outcome, Pool, Query, Scope, Selected, Tried};
+use crate::{Attempts, Backend, Outcome, Pool, Query, Scope, Selected};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -22,7 +22,7 @@ fn pool<const N: usize>(weights: [u32; N]) -> Pool {
 /// The backend with this index.
 fn at(pool: &Pool, index: usize, now: Instant) -> Selected {
     let only = move |_: &Candidates<'_>, _| index;
-    let selected = pool.select_by(&only, &Query::new(), now, 0);
+    let selected = pool.select(&Query::new().strategy(&only), now, 0);
     selected.expect("it is open")
 }
 
@@ -46,7 +46,7 @@ fn drawn<const N: usize>(pool: &Pool, requests: u32, now: Instant) -> [u32; N] {
 }
 
 fn by_latency(pool: &Pool, now: Instant, draw: u64) -> Selected {
-    let selected = pool.select_by(&PeakEwma::default(), &Query::new(), now, draw);
+    let selected = pool.select(&Query::new().strategy(&PeakEwma::default()), now, draw);
     selected.expect("all are open")
 }
 
@@ -57,9 +57,9 @@ fn the_default_is_by_weight() {
     let mut rng = SmallRng::seed_from_u64(7);
     for _ in 0..1000 {
         let draw = rng.random();
-        let by_default = pool.select(&Tried::new(), Scope::WHOLE, now, draw);
+        let by_default = pool.select(&Query::new(), now, draw);
         let weighted = Weighted::default();
-        let by_weight = pool.select_by(&weighted, &Query::new(), now, draw);
+        let by_weight = pool.select(&Query::new().strategy(&weighted), now, draw);
         let [by_default, by_weight] = [by_default, by_weight].map(|it| it.expect("open").index());
         assert_eq!(by_default, by_weight);
     }
@@ -72,8 +72,8 @@ fn candidates_are_those_of_the_tier_that_are_open() {
     serves_in(&pool, 2, 40 * MS, now);
     at(&pool, 1, now).record(&Outcome::throttled(10 * MS), now);
     let held = at(&pool, 2, now);
-    let tried = Tried::new();
-    tried.mark(3);
+    let attempts = Attempts::new();
+    attempts.mark(3);
 
     let look = |candidates: &Candidates<'_>, _| {
         let seen: Vec<_> = candidates
@@ -85,7 +85,7 @@ fn candidates_are_those_of_the_tier_that_are_open() {
         assert_eq!(candidates.get(2).map(|it| it.backend().weight()), Some(5));
         2
     };
-    let selected = pool.select_by(&look, &Query::new().tried(&tried), now, 0);
+    let selected = pool.select(&Query::new().attempts(&attempts).strategy(&look), now, 0);
     assert_eq!(selected.expect("two are open").index(), 2);
     drop(held);
 }
@@ -118,17 +118,17 @@ fn a_choice_that_is_taken_by_another_is_made_again_and_ends() {
             .push(at(&pool, chosen, now));
         chosen
     };
-    assert!(pool.select_by(&raced, &Query::new(), now, 0).is_err());
+    assert!(pool.select(&Query::new().strategy(&raced), now, 0).is_err());
     assert_eq!(others.lock().expect("no panic").len(), 2);
 }
 
 #[test]
 fn a_strategy_may_be_an_object() {
-    let strategies: [Box<dyn Strategy>; 2] =
+    let strategies: [Box<dyn Strategy + Sync>; 2] =
         [Box::new(Weighted::default()), Box::new(PeakEwma::default())];
     let pool = pool([1]);
     for strategy in strategies {
-        let selected = pool.select_by(&*strategy, &Query::new(), Instant::now(), 0);
+        let selected = pool.select(&Query::new().strategy(&*strategy), Instant::now(), 0);
         assert!(selected.is_ok());
     }
 }
@@ -199,6 +199,6 @@ fn one_that_refuses_fast_is_not_taken_for_fast() {
     }
     // What was given up after a time took at least that time.
     at(&pool, 0, now).cancel(now + 5000 * MS);
-    let latency = pool.snapshot(Scope::WHOLE, now + 5000 * MS)[0].latency();
+    let latency = pool.snapshot(Scope::BACKEND, now + 5000 * MS)[0].latency();
     assert_eq!(latency, Some(5000 * MS));
 }

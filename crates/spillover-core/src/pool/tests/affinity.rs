@@ -5,10 +5,11 @@ use super::{
     waiting::{poll, wait},
     *,
 };
+use crate::layer::SelectedProtocol;
 
 fn select_for(pool: &Pool, affinity: Affinity, now: Instant) -> Result<Selected, Exhausted> {
     let query = Query::new().affinity(affinity);
-    pool.select_by(&Weighted::default(), &query, now, 0)
+    pool.select(&query, now, 0)
 }
 
 fn to(pool: &Pool, affinity: Affinity, now: Instant) -> Result<String, Duration> {
@@ -17,7 +18,7 @@ fn to(pool: &Pool, affinity: Affinity, now: Instant) -> Result<String, Duration>
 
 /// Like any key that has the backend with this label in the best tier.
 fn key_of(pool: &Pool, home: &str) -> Affinity {
-    let keys = (0..).map(|i: u32| Affinity::of(i.to_be_bytes()));
+    let keys = (0..).map(|i: u32| Affinity::by_key(i.to_be_bytes()));
     let mut keys = keys.filter(|&key| to(pool, key, Instant::now()).is_ok_and(|it| it == home));
     keys.next().unwrap()
 }
@@ -53,12 +54,12 @@ fn a_key_goes_where_the_request_has_not_been() {
     let now = Instant::now();
     let pool = two_tiers();
     let key = key_of(&pool, "b");
-    let tried = Tried::new();
+    let attempts = Attempts::new();
     let mut seen = Vec::new();
-    let query = Query::new().tried(&tried).affinity(key);
-    while let Ok(selected) = pool.select_by(&Weighted::default(), &query, now, 0) {
+    let query = Query::new().attempts(&attempts).affinity(key);
+    while let Ok(selected) = pool.select(&query, now, 0) {
         assert!(!selected.is_pinned());
-        tried.mark(selected.index());
+        attempts.mark(selected.index());
         seen.push(selected.backend().label().to_owned());
     }
     assert_eq!((&*seen[0], &*seen[3]), ("b", "z"));
@@ -96,8 +97,8 @@ fn neither_the_draw_nor_the_strategy_decides_for_a_key() {
     let query = Query::new().affinity(key_of(&pool, "b"));
     let last = |candidates: &Candidates<'_>, _: u64| candidates.iter().last().unwrap().index();
     for draw in [0, u64::MAX / 2, u64::MAX] {
-        let by_weight = pool.select_by(&Weighted::default(), &query, now, draw);
-        let by_strategy = pool.select_by(&last, &query, now, draw);
+        let by_weight = pool.select(&query, now, draw);
+        let by_strategy = pool.select(&query.strategy(&last), now, draw);
         assert_eq!(
             [by_weight, by_strategy].map(label),
             ["b", "b"].map(|it| Ok(it.into()))
@@ -109,14 +110,14 @@ fn neither_the_draw_nor_the_strategy_decides_for_a_key() {
 fn a_label_goes_before_the_tiers_while_its_backend_is_open() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("z", 9, 1)]);
-    let to_z = |now| to(&pool, Affinity::to("z"), now).unwrap();
+    let to_z = |now| to(&pool, Affinity::to_backend("z"), now).unwrap();
     assert_eq!(to_z(now), "z");
     throttle(&pool, 1, SECOND, now);
     assert_eq!([to_z(now), to_z(now + SECOND)], ["a", "z"]);
     // One that fails is no better for it than for others.
     fail(&pool, 1, SECOND * 5, now);
     assert_eq!(to_z(now + SECOND), "a");
-    let probe = select_for(&pool, Affinity::to("z"), now + SECOND * 5).unwrap();
+    let probe = select_for(&pool, Affinity::to_backend("z"), now + SECOND * 5).unwrap();
     assert!(probe.is_probe() && probe.is_spill());
     assert_eq!(to_z(now + SECOND * 5), "a");
 }
@@ -126,41 +127,41 @@ fn a_label_that_no_backend_has_is_no_affinity() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     for affinity in [
-        Affinity::to("c"),
-        Affinity::to("c").pinned(),
-        Affinity::to("").pinned(),
+        Affinity::to_backend("c"),
+        Affinity::to_backend("c").pinned(),
+        Affinity::to_backend("").pinned(),
     ] {
         let selected = select_for(&pool, affinity, now).unwrap();
         assert_eq!(selected.backend().label(), "a");
         assert!(!selected.is_pinned());
-        let tried = Tried::new();
-        tried.mark(0);
-        assert!(selected.has_candidate(&tried, now));
+        let attempts = Attempts::new();
+        attempts.mark(0);
+        assert!(selected.has_candidate(&attempts, now));
     }
     throttle(&pool, 0, SECOND, now);
-    assert_eq!(to(&pool, Affinity::to("c").pinned(), now).unwrap(), "b");
+    assert_eq!(
+        to(&pool, Affinity::to_backend("c").pinned(), now).unwrap(),
+        "b"
+    );
 }
 
 #[test]
 fn a_pinned_request_goes_nowhere_else() {
     let now = Instant::now();
     let pool = two_tiers();
-    for (index, affinity) in [(1, key_of(&pool, "b")), (3, Affinity::to("z"))] {
+    for (index, affinity) in [(1, key_of(&pool, "b")), (3, Affinity::to_backend("z"))] {
         let pinned = affinity.pinned();
         let selected = select_for(&pool, pinned, now).unwrap();
         assert_eq!(selected.index(), index);
         assert!(selected.is_pinned());
 
         // It was refused there.
-        let tried = Tried::new();
-        tried.mark(index);
-        let query = Query::new().tried(&tried).affinity(pinned);
-        assert!(!pool.has_candidate(&query, now) && !selected.has_candidate(&tried, now));
-        assert!(pool.has_candidate(&Query::new().tried(&tried), now));
-        assert!(
-            pool.select_by(&Weighted::default(), &query, now, 0)
-                .is_err()
-        );
+        let attempts = Attempts::new();
+        attempts.mark(index);
+        let query = Query::new().attempts(&attempts).affinity(pinned);
+        assert!(!pool.has_candidate(&query, now) && !selected.has_candidate(&attempts, now));
+        assert!(pool.has_candidate(&Query::new().attempts(&attempts), now));
+        assert!(pool.select(&query, now, 0).is_err());
         assert!(pool.first(&query, now).is_none());
         assert_eq!(pool.exhausted(&query, now).reopens_in(), Duration::ZERO);
 
@@ -196,7 +197,7 @@ fn a_pinned_request_tries_its_failing_backend_as_a_last_resort() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 1, SECOND * 5, now);
-    let pinned = Affinity::to("b").pinned();
+    let pinned = Affinity::to_backend("b").pinned();
     let last_resort = select_for(&pool, pinned, now).unwrap();
     assert_eq!(last_resort.index(), 1);
     assert!(!last_resort.is_probe());
@@ -211,7 +212,7 @@ fn a_pinned_request_tries_its_failing_backend_as_a_last_resort() {
 fn a_pinned_request_is_told_of_the_places_of_its_backend_only() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
-    let [to_a, to_b] = ["a", "b"].map(|label| Affinity::to(label).pinned());
+    let [to_a, to_b] = ["a", "b"].map(|label| Affinity::to_backend(label).pinned());
     let at_b = select_for(&pool, to_b, now).unwrap();
     let full = select_for(&pool, to_b, now).unwrap_err();
     assert!(full.may_open_sooner() && full.cause().is_none());
@@ -229,12 +230,12 @@ fn one_that_waits_for_another_backend_leaves_the_place_to_the_next() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     let [at_a, _at_b] = [0, 1].map(|_| select(&pool, now));
-    let to_b = Query::new().affinity(Affinity::to("b").pinned());
+    let to_b = Query::new().affinity(Affinity::to_backend("b").pinned());
     let mut for_b = wait(&pool, &to_b, now);
     let mut for_any = wait(&pool, &Query::new(), now);
     at_a.release();
     assert!(poll(&mut for_b) && !poll(&mut for_any));
-    assert!(select_for(&pool, Affinity::to("b").pinned(), now).is_err());
+    assert!(select_for(&pool, Affinity::to_backend("b").pinned(), now).is_err());
     for_b.missed(now);
     assert!(poll(&mut for_any) && !poll(&mut for_b));
 }
@@ -243,15 +244,18 @@ fn one_that_waits_for_another_backend_leaves_the_place_to_the_next() {
 fn the_first_of_the_list_is_one_that_was_not_tried() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
-    let tried = Tried::new();
-    tried.mark(0);
-    let first = pool.first(&Query::new().tried(&tried), now).unwrap();
+    let attempts = Attempts::new();
+    attempts.mark(0);
+    let first = pool.first(&Query::new().attempts(&attempts), now).unwrap();
     assert_eq!(first.backend().label(), "b");
 }
 
 #[test]
 fn affinity_does_not_print_what_it_is_for() {
-    let printed = [Affinity::of("hunter2"), Affinity::to("hunter2").pinned()];
+    let printed = [
+        Affinity::by_key("hunter2"),
+        Affinity::to_backend("hunter2").pinned(),
+    ];
     let printed = printed.map(|affinity| format!("{affinity:?}"));
     assert_eq!(printed[0], r#"Affinity { by: "key", is_pinned: false }"#);
     assert_eq!(printed[1], r#"Affinity { by: "label", is_pinned: true }"#);

@@ -9,21 +9,23 @@ use proptest::{
 use super::*;
 
 fn home(pool: &Pool, key: impl AsRef<[u8]>) -> String {
-    let query = Query::new().affinity(Affinity::of(key));
+    let query = Query::new().affinity(Affinity::by_key(key));
     // The draw must not matter.
     let draw = rand::random();
-    let selected = pool.select_by(&Weighted::default(), &query, Instant::now(), draw);
+    let selected = pool.select(&query, Instant::now(), draw);
     label(selected).expect("all are open")
 }
 
 /// The backends in the order in which the key would have them.
 fn order(pool: &Pool, key: impl AsRef<[u8]>) -> Vec<String> {
-    let tried = Tried::new();
-    let query = Query::new().tried(&tried).affinity(Affinity::of(key));
-    let next = || pool.select_by(&Weighted::default(), &query, Instant::now(), 0);
+    let attempts = Attempts::new();
+    let query = Query::new()
+        .attempts(&attempts)
+        .affinity(Affinity::by_key(key));
+    let next = || pool.select(&query, Instant::now(), 0);
     std::iter::from_fn(|| next().ok())
         .map(|selected| {
-            tried.mark(selected.index());
+            attempts.mark(selected.index());
             selected.backend().label().to_owned()
         })
         .collect()

@@ -38,15 +38,14 @@ fn label(selection: Result<Selected, Exhausted>) -> Result<String, Duration> {
 }
 
 fn select(pool: &Pool, now: Instant) -> Selected {
-    pool.select(&Tried::new(), Scope::WHOLE, now, 0)
-        .expect("one is open")
+    pool.select(&Query::new(), now, 0).expect("one is open")
 }
 
 /// What an attempt that was under way before all else comes to.
 fn record(pool: &Pool, index: usize, outcome: &Outcome, now: Instant) {
     let member = pool.member(index);
     let begun = pool.tick(now.checked_sub(SECOND).unwrap());
-    let claim = member.hold(Scope::WHOLE, begun);
+    let claim = member.hold(Scope::BACKEND, begun);
     member.state.record(claim, outcome, pool.tick(now));
 }
 
@@ -80,34 +79,23 @@ fn the_best_open_tier_serves_and_a_recovered_one_serves_again() {
     let now = Instant::now();
     let pool = pool([("c", 3, 1), ("a", 1, 1), ("b", 2, 1)]);
 
-    assert_eq!(
-        label(pool.select(&Tried::new(), Scope::WHOLE, now, 0)).unwrap(),
-        "a"
-    );
+    assert_eq!(label(pool.select(&Query::new(), now, 0)).unwrap(), "a");
     throttle(&pool, 1, SECOND * 5, now);
-    assert_eq!(
-        label(pool.select(&Tried::new(), Scope::WHOLE, now, 0)).unwrap(),
-        "b"
-    );
+    assert_eq!(label(pool.select(&Query::new(), now, 0)).unwrap(), "b");
     throttle(&pool, 2, SECOND * 2, now);
-    let spill = pool.select(&Tried::new(), Scope::WHOLE, now, 0).unwrap();
+    let spill = pool.select(&Query::new(), now, 0).unwrap();
     assert_eq!(spill.backend().label(), "c");
     assert!(spill.is_spill());
 
     let b_is_back = now + SECOND * 2;
     assert_eq!(
-        label(pool.select(&Tried::new(), Scope::WHOLE, b_is_back, 0)).unwrap(),
+        label(pool.select(&Query::new(), b_is_back, 0)).unwrap(),
         "b"
     );
     let almost = now + SECOND * 5 - Duration::from_nanos(1);
-    assert_eq!(
-        label(pool.select(&Tried::new(), Scope::WHOLE, almost, 0)).unwrap(),
-        "b"
-    );
+    assert_eq!(label(pool.select(&Query::new(), almost, 0)).unwrap(), "b");
     let a_is_back = now + SECOND * 5;
-    let selected = pool
-        .select(&Tried::new(), Scope::WHOLE, a_is_back, 0)
-        .unwrap();
+    let selected = pool.select(&Query::new(), a_is_back, 0).unwrap();
     assert_eq!(selected.backend().label(), "a");
     assert!(!selected.is_spill());
 }
@@ -116,16 +104,16 @@ fn the_best_open_tier_serves_and_a_recovered_one_serves_again() {
 fn tried_backends_are_excluded() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 1, 1), ("c", 2, 1)]);
-    let tried = Tried::new();
+    let attempts = Attempts::new();
     let mut seen = Vec::new();
-    while let Ok(selected) = pool.select(&tried, Scope::WHOLE, now, u64::MAX / 2) {
-        tried.mark(selected.index());
+    while let Ok(selected) = pool.select(&Query::new().attempts(&attempts), now, u64::MAX / 2) {
+        attempts.mark(selected.index());
         seen.push(selected.backend().label().to_owned());
     }
     seen[..2].sort();
     assert_eq!(seen, ["a", "b", "c"]);
-    assert_eq!(tried.attempts(), 3);
-    assert!(!pool.has_candidate(&Query::new().tried(&tried), now));
+    assert_eq!(attempts.count(), 3);
+    assert!(!pool.has_candidate(&Query::new().attempts(&attempts), now));
     // All of them are open: only this request has been everywhere.
     assert_eq!(
         pool.exhausted(&Query::new(), now).reopens_in(),
@@ -137,7 +125,7 @@ fn tried_backends_are_excluded() {
 fn deadlines_merge_by_maximum() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    let wait = || label(pool.select(&Tried::new(), Scope::WHOLE, now, 0)).unwrap_err();
+    let wait = || label(pool.select(&Query::new(), now, 0)).unwrap_err();
 
     throttle(&pool, 0, SECOND * 5, now);
     throttle(&pool, 0, SECOND * 2, now);
@@ -153,10 +141,7 @@ fn a_success_does_not_break_the_promise_of_a_throttled_backend() {
     let under_way = select(&pool, now);
     throttle(&pool, 0, SECOND, now);
     under_way.record(&Outcome::success(), now);
-    assert_eq!(
-        label(pool.select(&Tried::new(), Scope::WHOLE, now, 0)),
-        Err(SECOND)
-    );
+    assert_eq!(label(pool.select(&Query::new(), now, 0)), Err(SECOND));
 }
 
 #[test]
@@ -166,12 +151,9 @@ fn exhausted_says_when_the_first_backend_opens() {
     throttle(&pool, 0, SECOND * 9, now);
     throttle(&pool, 1, SECOND * 3, now);
     throttle(&pool, 2, SECOND * 6, now);
+    assert_eq!(label(pool.select(&Query::new(), now, 0)), Err(SECOND * 3));
     assert_eq!(
-        label(pool.select(&Tried::new(), Scope::WHOLE, now, 0)),
-        Err(SECOND * 3)
-    );
-    assert_eq!(
-        label(pool.select(&Tried::new(), Scope::WHOLE, now + SECOND, 0)),
+        label(pool.select(&Query::new(), now + SECOND, 0)),
         Err(SECOND * 2)
     );
 }
@@ -182,21 +164,20 @@ fn a_failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
     let pool = pool([("a", 1, 1), ("b", 2, 1), ("c", 3, 1)]);
     throttle(&pool, 0, SECOND, now);
     fail(&pool, 1, SECOND * 10, now);
-    assert_eq!(
-        label(pool.select(&Tried::new(), Scope::WHOLE, now, 0)).unwrap(),
-        "c"
-    );
+    assert_eq!(label(pool.select(&Query::new(), now, 0)).unwrap(), "c");
 
     throttle(&pool, 2, SECOND, now);
-    let tried = Tried::new();
-    let last_resort = pool.select(&tried, Scope::WHOLE, now, 0).unwrap();
+    let attempts = Attempts::new();
+    let last_resort = pool
+        .select(&Query::new().attempts(&attempts), now, 0)
+        .unwrap();
     assert_eq!(last_resort.backend().label(), "b");
     assert!(!last_resort.is_probe());
 
-    tried.mark(last_resort.index());
-    assert!(!pool.has_candidate(&Query::new().tried(&tried), now));
+    attempts.mark(last_resort.index());
+    assert!(!pool.has_candidate(&Query::new().attempts(&attempts), now));
     assert_eq!(
-        label(pool.select(&tried, Scope::WHOLE, now, 0)),
+        label(pool.select(&Query::new().attempts(&attempts), now, 0)),
         Err(SECOND)
     );
 }
@@ -208,7 +189,7 @@ fn a_last_resort_that_answers_is_open_again() {
     fail(&pool, 0, SECOND * 10, now);
     select(&pool, now).record(&Outcome::success(), now);
     assert_eq!(
-        pool.snapshot(Scope::WHOLE, now)[0].condition(),
+        pool.snapshot(Scope::BACKEND, now)[0].condition(),
         Condition::Open
     );
 }
@@ -220,13 +201,13 @@ fn a_failing_and_throttled_backend_is_throttled() {
     throttle(&pool, 0, SECOND, now);
     fail(&pool, 0, SECOND * 2, now);
     assert_eq!(
-        pool.snapshot(Scope::WHOLE, now)[0].condition(),
+        pool.snapshot(Scope::BACKEND, now)[0].condition(),
         Condition::Throttled(SECOND)
     );
-    assert!(pool.select(&Tried::new(), Scope::WHOLE, now, 0).is_err());
+    assert!(pool.select(&Query::new(), now, 0).is_err());
     // The promise is kept, the guess remains.
     assert_eq!(
-        pool.snapshot(Scope::WHOLE, now + SECOND)[0].condition(),
+        pool.snapshot(Scope::BACKEND, now + SECOND)[0].condition(),
         Condition::Failing(SECOND)
     );
 }
@@ -349,9 +330,7 @@ fn the_draw_is_uniform_or_by_weight() {
         let mut counts = [0_u32; 3];
         let draws = 60_000;
         for _ in 0..draws {
-            let selected = pool
-                .select(&Tried::new(), Scope::WHOLE, now, rng.random())
-                .unwrap();
+            let selected = pool.select(&Query::new(), now, rng.random()).unwrap();
             counts[selected.index()] += 1;
         }
         let total: f64 = weights.iter().copied().map(f64::from).sum();
@@ -369,7 +348,7 @@ fn the_draw_is_uniform_or_by_weight() {
 fn extreme_draws_and_weights_stay_in_range() {
     let now = Instant::now();
     let pool = pool([("a", 1, u32::MAX), ("b", 1, u32::MAX)]);
-    let at = |draw| label(pool.select(&Tried::new(), Scope::WHOLE, now, draw)).unwrap();
+    let at = |draw| label(pool.select(&Query::new(), now, draw)).unwrap();
     assert_eq!(at(0), "a");
     assert_eq!(at(u64::MAX), "b");
 }
@@ -379,9 +358,9 @@ fn a_clock_before_the_pool_and_an_endless_cooldown_do_no_harm() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let before = now.checked_sub(SECOND).unwrap();
-    assert!(pool.select(&Tried::new(), Scope::WHOLE, before, 0).is_ok());
+    assert!(pool.select(&Query::new(), before, 0).is_ok());
     throttle(&pool, 0, Duration::MAX, now);
-    assert!(pool.select(&Tried::new(), Scope::WHOLE, now, 0).is_err());
+    assert!(pool.select(&Query::new(), now, 0).is_err());
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(super) fn limited<const N: usize>(backends: [(&str, u32, u32); N]) -> Pool {
 }
 
 pub(super) fn in_flight(pool: &Pool) -> Vec<u32> {
-    let snapshots = pool.snapshot(Scope::WHOLE, Instant::now());
+    let snapshots = pool.snapshot(Scope::BACKEND, Instant::now());
     snapshots.iter().map(BackendSnapshot::in_flight).collect()
 }
 
@@ -68,7 +68,7 @@ fn a_full_backend_is_no_last_resort_and_not_the_first() {
     throttle(&pool, 1, SECOND * 10, now);
     let held = select(&pool, now);
     assert_eq!(held.backend().label(), "a");
-    assert!(pool.select(&Tried::new(), Scope::WHOLE, now, 0).is_err());
+    assert!(pool.select(&Query::new(), now, 0).is_err());
     let first = pool.first(&Query::new(), now).expect("one is not full");
     assert_eq!(first.backend().label(), "b");
     assert!(pool.first(&Query::new(), now).is_none());
@@ -104,7 +104,7 @@ fn the_time_of_a_full_backend_is_a_guess() {
 fn a_snapshot_shows_what_is_full_and_by_how_many() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
-    let condition = || pool.snapshot(Scope::WHOLE, now)[0].condition();
+    let condition = || pool.snapshot(Scope::BACKEND, now)[0].condition();
     let held = select(&pool, now);
     assert_eq!(condition(), Condition::Full);
     assert_eq!(in_flight(&pool), [1, 0]);
@@ -130,7 +130,7 @@ fn a_backend_that_failed_and_works_again_is_not_said_to_fail_when_it_is_full() {
             .is_none()
     );
     assert!(
-        pool.snapshot(Scope::WHOLE, now + SECOND)[0]
+        pool.snapshot(Scope::BACKEND, now + SECOND)[0]
             .cause()
             .is_none()
     );
@@ -154,14 +154,14 @@ fn a_probe_whose_place_is_taken_at_the_last_moment_is_not_lost() {
     let pool = limited([("a", 1, 1)]);
     fail(&pool, 0, SECOND, now);
     let due = now + SECOND;
-    let other = std::cell::Cell::new(None);
+    let other = std::sync::Mutex::new(None);
     let raced = |_: &Candidates<'_>, _| {
-        other.set(pool.first(&Query::new(), due));
+        *other.lock().unwrap() = pool.first(&Query::new(), due);
         0
     };
-    let selected = pool.select_by(&raced, &Query::new(), due, 0);
+    let selected = pool.select(&Query::new().strategy(&raced), due, 0);
     assert!(selected.is_err());
-    drop(other.take().expect("it was free"));
+    drop(other.into_inner().unwrap().expect("it was free"));
     assert!(select(&pool, due).is_probe());
 }
 
@@ -193,7 +193,7 @@ fn the_limit_is_strict_under_threads() {
                 let mut rng = SmallRng::seed_from_u64(seed);
                 for _ in 0..2000 {
                     let draw = rng.random();
-                    let Ok(selected) = pool.select(&Tried::new(), Scope::WHOLE, now, draw) else {
+                    let Ok(selected) = pool.select(&Query::new(), now, draw) else {
                         continue;
                     };
                     let at = &at[selected.index()];

@@ -1,5 +1,6 @@
 //! A pool that goes on with what another one knows.
 
+use crate::layer::SelectedProtocol;
 use spillover_hint::Dimension;
 
 use super::{
@@ -30,7 +31,7 @@ fn throttled(builder: BackendBuilder, now: Instant) -> Pool {
 }
 
 fn condition(pool: &Pool, now: Instant) -> Condition {
-    pool.snapshot(Scope::WHOLE, now)[0].condition()
+    pool.snapshot(Scope::BACKEND, now)[0].condition()
 }
 
 #[test]
@@ -38,14 +39,14 @@ fn what_is_known_goes_on() {
     let now = Instant::now();
     let old = pool([("a", 1, 1), ("b", 2, 1)]);
     let served = select(&old, now);
-    served.note_limit(Dimension::Tokens, 100);
+    served.record_limit(Dimension::Tokens, 100);
     served.record(&Outcome::success(), now + SECOND);
     throttle(&old, 0, SECOND * 5, now);
     fail(&old, 1, SECOND * 7, now);
 
     // In another order, which must not matter.
     let new = reload(&old, [backend("b").priority(2), backend("a")]);
-    let snapshots = new.snapshot(Scope::WHOLE, now);
+    let snapshots = new.snapshot(Scope::BACKEND, now);
     assert_eq!(snapshots[0].condition(), Condition::Failing(SECOND * 7));
     assert_eq!(snapshots[1].condition(), Condition::Throttled(SECOND * 5));
     assert_eq!(snapshots[1].counts().answered, 1);
@@ -57,7 +58,7 @@ fn what_is_known_goes_on() {
     let selected = select(&new, later);
     assert_eq!(selected.index(), 1);
     assert!(selected.has_obeyed(later));
-    assert_eq!(selected.note_limit(Dimension::Tokens, 60), Some(100));
+    assert_eq!(selected.record_limit(Dimension::Tokens, 60), Some(100));
     assert!(!new.is_same(&old));
 }
 
@@ -179,8 +180,8 @@ fn another_key_is_not_guessed_to_fail() {
     assert_eq!(condition(&same, later), Condition::Failing(SECOND * 8));
     assert_eq!(condition(&other, later), Condition::Open);
     assert_eq!(
-        other.snapshot(Scope::WHOLE, later)[0].counts(),
-        same.snapshot(Scope::WHOLE, later)[0].counts()
+        other.snapshot(Scope::BACKEND, later)[0].counts(),
+        same.snapshot(Scope::BACKEND, later)[0].counts()
     );
 
     // What the old key meets later says nothing about the new one, and the other way round.
@@ -325,7 +326,7 @@ fn nobody_waits_for_ever() {
             scope.spawn(move || {
                 let mut rng = SmallRng::seed_from_u64(seed);
                 for _ in 0..300 {
-                    take_in_turn(pool, Scope::WHOLE, now, rng.random_ratio(1, 4));
+                    take_in_turn(pool, Scope::BACKEND, now, rng.random_ratio(1, 4));
                 }
             });
         }

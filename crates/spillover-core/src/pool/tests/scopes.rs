@@ -1,18 +1,19 @@
 use std::time::Duration;
 
+use crate::layer::SelectedProtocol;
 use spillover_hint::{Dimension, Source};
 use tokio::time::Instant;
 
 use super::{SECOND, pool};
-use crate::{Backend, Class, Condition, Cooldown, Outcome, Pool, Query, Scope, Selected, Tried};
+use crate::{Backend, Class, Condition, Cooldown, Outcome, Pool, Query, Scope, Selected};
 
 fn select(pool: &Pool, scope: Scope, now: Instant) -> Selected {
-    pool.select(&Tried::new(), scope, now, 0)
+    pool.select(&Query::new().scope(scope), now, 0)
         .expect("one is open")
 }
 
 fn is_open(pool: &Pool, scope: Scope, now: Instant) -> bool {
-    pool.select(&Tried::new(), scope, now, 0).is_ok()
+    pool.select(&Query::new().scope(scope), now, 0).is_ok()
 }
 
 fn throttled(for_: Duration) -> Outcome {
@@ -23,12 +24,12 @@ fn throttled(for_: Duration) -> Outcome {
 fn a_refusal_of_one_scope_leaves_the_others_open() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    let [small, large] = ["small", "large"].map(Scope::of);
+    let [small, large] = ["small", "large"].map(Scope::named);
     select(&pool, large, now).record(&throttled(SECOND), now);
 
     assert!(!is_open(&pool, large, now));
     assert!(is_open(&pool, small, now));
-    assert!(is_open(&pool, Scope::WHOLE, now));
+    assert!(is_open(&pool, Scope::BACKEND, now));
     assert!(is_open(&pool, large, now + SECOND));
 }
 
@@ -37,10 +38,10 @@ fn a_snapshot_tells_how_many_scopes_are_throttled() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     for (name, seconds) in [("small", 1), ("large", 2)] {
-        let selected = select(&pool, Scope::of(name), now);
+        let selected = select(&pool, Scope::named(name), now);
         selected.record(&throttled(SECOND * seconds), now);
     }
-    let count = |now| pool.snapshot(Scope::WHOLE, now)[0].throttled_scopes();
+    let count = |now| pool.snapshot(Scope::BACKEND, now)[0].throttled_scopes();
     assert_eq!(count(now), 2);
     assert_eq!(count(now + SECOND), 1);
     assert_eq!(count(now + 2 * SECOND), 0);
@@ -51,14 +52,14 @@ fn a_snapshot_tells_the_throttle_that_ends_last() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let longest = |now| {
-        let snapshot = pool.snapshot(Scope::WHOLE, now).remove(0);
+        let snapshot = pool.snapshot(Scope::BACKEND, now).remove(0);
         let (left, cause) = snapshot.longest_throttle()?;
         Some((left, cause.message().map(str::to_owned)))
     };
     assert_eq!(longest(now), None);
     for (name, seconds) in [("small", 1), ("large", 3), ("medium", 2)] {
         let outcome = throttled(SECOND * seconds).with_message(name);
-        select(&pool, Scope::of(name), now).record(&outcome, now);
+        select(&pool, Scope::named(name), now).record(&outcome, now);
     }
     let large = Some("large".to_owned());
     assert_eq!(longest(now), Some((3 * SECOND, large.clone())));
@@ -70,16 +71,19 @@ fn a_snapshot_tells_the_throttle_that_ends_last() {
 fn a_refusal_without_a_scope_closes_all() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    select(&pool, Scope::WHOLE, now).record(&throttled(SECOND), now);
-    assert!(!is_open(&pool, Scope::of("any"), now));
+    select(&pool, Scope::BACKEND, now).record(&throttled(SECOND), now);
+    assert!(!is_open(&pool, Scope::named("any"), now));
 }
 
 #[test]
 fn a_failure_closes_all_scopes() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
-    select(&pool, Scope::of("one"), now).record(&Outcome::failing(SECOND), now);
-    assert_eq!(select(&pool, Scope::of("two"), now).backend().label(), "b");
+    select(&pool, Scope::named("one"), now).record(&Outcome::failing(SECOND), now);
+    assert_eq!(
+        select(&pool, Scope::named("two"), now).backend().label(),
+        "b"
+    );
 }
 
 #[test]
@@ -94,7 +98,7 @@ fn a_backend_with_a_deployment_of_its_own_has_one_scope_for_all_deployments() {
     assert_eq!(in_capitals, Some(deployment("three")));
     // The deployment replaces a model in the body as well, and no other name.
     assert!(!is_open(&pool, Scope::of_model("two"), now));
-    assert!(is_open(&pool, Scope::of("two"), now));
+    assert!(is_open(&pool, Scope::named("two"), now));
 }
 
 #[test]
@@ -127,14 +131,14 @@ fn clients_with_credentials_of_their_own_have_limits_of_their_own() {
         headers.insert("authorization", format!("Bearer {name}").parse().unwrap());
         scope.of_client(&headers)
     };
-    let [gpt, o3] = ["gpt", "o3"].map(Scope::of);
+    let [gpt, o3] = ["gpt", "o3"].map(Scope::named);
     for (pool, is_shared) in [(&own, true), (&passing, false)] {
         select(pool, client("poor", gpt), now).record(&throttled(SECOND), now);
         assert!(!is_open(pool, client("poor", gpt), now));
         assert!(is_open(pool, client("poor", o3), now));
         assert_eq!(is_open(pool, client("rich", gpt), now), !is_shared);
 
-        select(pool, client("poor", Scope::WHOLE), now).record(&throttled(SECOND), now);
+        select(pool, client("poor", Scope::BACKEND), now).record(&throttled(SECOND), now);
         assert!(!is_open(pool, client("poor", o3), now));
         assert_eq!(is_open(pool, client("rich", o3), now), !is_shared);
     }
@@ -144,7 +148,7 @@ fn clients_with_credentials_of_their_own_have_limits_of_their_own() {
 fn the_number_of_scopes_is_bounded_and_the_one_that_opens_first_goes() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    let scope = |i: u32| Scope::of(&i.to_string());
+    let scope = |i: u32| Scope::named(&i.to_string());
     for i in 1..=100 {
         select(&pool, scope(i), now).record(&throttled(SECOND * i), now);
     }
@@ -162,7 +166,7 @@ fn the_least_wait_doubles_while_refusals_follow_on_obeying() {
     let pool = pool([("a", 1, 1)]);
     let mut waits = Vec::new();
     for _ in 0..6 {
-        select(&pool, Scope::WHOLE, now).record(&throttled(Duration::ZERO), now);
+        select(&pool, Scope::BACKEND, now).record(&throttled(Duration::ZERO), now);
         let wait = pool.exhausted(&Query::new(), now).reopens_in();
         waits.push(wait.as_millis());
         now += wait;
@@ -170,8 +174,8 @@ fn the_least_wait_doubles_while_refusals_follow_on_obeying() {
     assert_eq!(waits, [100, 200, 400, 800, 1600, 3200]);
 
     // Served: the next refusal begins anew.
-    select(&pool, Scope::WHOLE, now).record(&Outcome::success(), now);
-    select(&pool, Scope::WHOLE, now).record(&throttled(Duration::ZERO), now);
+    select(&pool, Scope::BACKEND, now).record(&Outcome::success(), now);
+    select(&pool, Scope::BACKEND, now).record(&throttled(Duration::ZERO), now);
     let wait = pool.exhausted(&Query::new(), now).reopens_in();
     assert_eq!(wait, Cooldown::FLOOR);
 }
@@ -181,7 +185,7 @@ fn an_honest_wait_is_not_lengthened_by_the_growing_least_wait() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     for _ in 0..4 {
-        select(&pool, Scope::WHOLE, now).record(&throttled(SECOND), now);
+        select(&pool, Scope::BACKEND, now).record(&throttled(SECOND), now);
         assert_eq!(pool.exhausted(&Query::new(), now).reopens_in(), SECOND);
         now += SECOND;
     }
@@ -194,7 +198,7 @@ fn the_least_wait_does_not_grow_beyond_the_cap() {
     let cooldowns = crate::Cooldowns::default().cap(SECOND);
     for _ in 0..8 {
         let cooldown = cooldowns.resolve(Class::Throttled, None, 0);
-        select(&pool, Scope::WHOLE, now).record(&Outcome::new(Class::Throttled, cooldown), now);
+        select(&pool, Scope::BACKEND, now).record(&Outcome::new(Class::Throttled, cooldown), now);
         let wait = pool.exhausted(&Query::new(), now).reopens_in();
         assert!(wait <= SECOND, "{wait:?}");
         now += wait;
@@ -205,8 +209,8 @@ fn the_least_wait_does_not_grow_beyond_the_cap() {
 fn a_refusal_of_a_request_that_was_under_way_is_no_disobedience() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    let slow = select(&pool, Scope::WHOLE, now);
-    select(&pool, Scope::WHOLE, now).record(&throttled(Duration::ZERO), now);
+    let slow = select(&pool, Scope::BACKEND, now);
+    select(&pool, Scope::BACKEND, now).record(&throttled(Duration::ZERO), now);
     let opened = now + Cooldown::FLOOR;
     slow.record(&throttled(Duration::ZERO), opened);
     let wait = pool.exhausted(&Query::new(), opened).reopens_in();
@@ -217,9 +221,9 @@ fn a_refusal_of_a_request_that_was_under_way_is_no_disobedience() {
 fn a_refusal_long_after_the_last_begins_anew() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    select(&pool, Scope::WHOLE, now).record(&throttled(Duration::ZERO), now);
+    select(&pool, Scope::BACKEND, now).record(&throttled(Duration::ZERO), now);
     let later = now + SECOND * 6;
-    select(&pool, Scope::WHOLE, later).record(&throttled(Duration::ZERO), later);
+    select(&pool, Scope::BACKEND, later).record(&throttled(Duration::ZERO), later);
     let wait = pool.exhausted(&Query::new(), later).reopens_in();
     assert_eq!(wait, Cooldown::FLOOR);
 }
@@ -228,13 +232,13 @@ fn a_refusal_long_after_the_last_begins_anew() {
 fn a_quota_closes_the_scope_and_a_size_closes_nothing() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    let scope = Scope::of("one");
+    let scope = Scope::named("one");
     let cooldown = Cooldown::new(SECOND, None);
     select(&pool, scope, now).record(&Outcome::new(Class::TooLarge, cooldown), now);
     assert!(is_open(&pool, scope, now));
     select(&pool, scope, now).record(&Outcome::new(Class::Quota, cooldown), now);
     assert!(!is_open(&pool, scope, now));
-    assert!(is_open(&pool, Scope::of("two"), now));
+    assert!(is_open(&pool, Scope::named("two"), now));
 }
 
 #[test]
@@ -242,10 +246,10 @@ fn exhausted_tells_why_the_backend_that_opens_first_is_closed() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let quota = Outcome::new(Class::Quota, Cooldown::new(SECOND * 60, None)).with_message("spent");
-    select(&pool, Scope::WHOLE, now).record(&quota, now);
+    select(&pool, Scope::BACKEND, now).record(&quota, now);
     let limit = Cooldown::new(SECOND, Some(Source::RetryAfterMs));
     let limit = Outcome::new(Class::Throttled, limit).with_message("slow down");
-    select(&pool, Scope::WHOLE, now).record(&limit, now);
+    select(&pool, Scope::BACKEND, now).record(&limit, now);
 
     let cause = pool.exhausted(&Query::new(), now).cause().cloned().unwrap();
     assert_eq!(cause.class(), Class::Throttled);
@@ -253,7 +257,7 @@ fn exhausted_tells_why_the_backend_that_opens_first_is_closed() {
     assert_eq!(cause.message(), Some("slow down"));
 
     let later = now + SECOND;
-    select(&pool, Scope::WHOLE, later).record(&throttled(SECOND * 90), later);
+    select(&pool, Scope::BACKEND, later).record(&throttled(SECOND * 90), later);
     let cause = pool
         .exhausted(&Query::new(), later)
         .cause()
@@ -267,7 +271,7 @@ fn exhausted_tells_why_the_backend_that_opens_first_is_closed() {
 fn a_snapshot_shows_conditions_causes_and_counts() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    let attempt = || select(&pool, Scope::WHOLE, now);
+    let attempt = || select(&pool, Scope::BACKEND, now);
     let served = attempt();
     served.record(&Outcome::success(), now);
     served.record_broken();
@@ -277,7 +281,7 @@ fn a_snapshot_shows_conditions_causes_and_counts() {
     attempt().record(&Outcome::failing(SECOND).with_message("down"), now);
     attempt().record(&throttled(SECOND).with_message("slow down"), now);
 
-    let snapshot = pool.snapshot(Scope::WHOLE, now).remove(0);
+    let snapshot = pool.snapshot(Scope::BACKEND, now).remove(0);
     assert_eq!(snapshot.condition(), Condition::Throttled(SECOND));
     assert_eq!(snapshot.cause().unwrap().message(), Some("slow down"));
     let counts = snapshot.counts();
@@ -292,7 +296,7 @@ fn a_snapshot_shows_conditions_causes_and_counts() {
         [2, 1, 1, 1, 1]
     );
 
-    let snapshot = pool.snapshot(Scope::WHOLE, now + SECOND).remove(0);
+    let snapshot = pool.snapshot(Scope::BACKEND, now + SECOND).remove(0);
     assert_eq!(snapshot.condition(), Condition::Open);
     assert!(snapshot.cause().is_none());
 }
@@ -306,14 +310,14 @@ fn refusals_from_many_threads_are_all_kept() {
             let pool = &pool;
             threads.spawn(move || {
                 for j in 0..8 {
-                    let scope = Scope::of(&format!("{i}-{j}"));
+                    let scope = Scope::named(&format!("{i}-{j}"));
                     select(pool, scope, now).record(&throttled(SECOND), now);
                 }
             });
         }
     });
     for name in (0..8).flat_map(|i| (0..8).map(move |j| format!("{i}-{j}"))) {
-        assert!(!is_open(&pool, Scope::of(&name), now), "{name}");
+        assert!(!is_open(&pool, Scope::named(&name), now), "{name}");
     }
 }
 
@@ -321,39 +325,39 @@ fn refusals_from_many_threads_are_all_kept() {
 fn a_request_obeys_when_it_comes_after_the_wait_and_before_anybody_was_served() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    let early = select(&pool, Scope::WHOLE, now);
+    let early = select(&pool, Scope::BACKEND, now);
     assert!(!early.has_obeyed(now));
     early.record(&throttled(SECOND), now);
 
     let opened = now + SECOND;
-    let obedient = select(&pool, Scope::WHOLE, opened);
+    let obedient = select(&pool, Scope::BACKEND, opened);
     assert!(obedient.has_obeyed(opened));
     assert!(!early.has_obeyed(opened));
-    assert!(!select(&pool, Scope::of("other"), opened).has_obeyed(opened));
+    assert!(!select(&pool, Scope::named("other"), opened).has_obeyed(opened));
 
     obedient.record(&Outcome::success(), opened);
-    assert!(!select(&pool, Scope::WHOLE, opened).has_obeyed(opened));
+    assert!(!select(&pool, Scope::BACKEND, opened).has_obeyed(opened));
 }
 
 #[test]
 fn a_lowered_limit_is_noticed_once_per_scope_and_dimension() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    let [one, two] = ["one", "two"].map(|name| select(&pool, Scope::of(name), now));
-    assert_eq!(one.note_limit(Dimension::Tokens, 100), None);
-    assert_eq!(two.note_limit(Dimension::Tokens, 30), None);
-    assert_eq!(one.note_limit(Dimension::Requests, 6), None);
-    assert_eq!(one.note_limit(Dimension::Tokens, 60), Some(100));
-    assert_eq!(one.note_limit(Dimension::Tokens, 60), None);
-    assert_eq!(one.note_limit(Dimension::Tokens, 100), None);
-    assert_eq!(two.note_limit(Dimension::Tokens, 29), Some(30));
+    let [one, two] = ["one", "two"].map(|name| select(&pool, Scope::named(name), now));
+    assert_eq!(one.record_limit(Dimension::Tokens, 100), None);
+    assert_eq!(two.record_limit(Dimension::Tokens, 30), None);
+    assert_eq!(one.record_limit(Dimension::Requests, 6), None);
+    assert_eq!(one.record_limit(Dimension::Tokens, 60), Some(100));
+    assert_eq!(one.record_limit(Dimension::Tokens, 60), None);
+    assert_eq!(one.record_limit(Dimension::Tokens, 100), None);
+    assert_eq!(two.record_limit(Dimension::Tokens, 29), Some(30));
 }
 
 #[test]
 fn limits_are_looked_at_by_one_request_every_ten_seconds() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    let selected = select(&pool, Scope::WHOLE, now);
+    let selected = select(&pool, Scope::BACKEND, now);
     assert!(selected.is_limit_due(now));
     assert!(!selected.is_limit_due(now));
     assert!(!selected.is_limit_due(now + SECOND * 9));

@@ -30,7 +30,7 @@ fn three_attempts_given_up_in_a_row_make_a_backend_suspect() {
     assert_eq!((silence.attempts(), silence.lasting()), (3, SECOND * 3));
     assert_eq!(chosen(&pool, now), "b");
 
-    let snapshot = &pool.snapshot(Scope::WHOLE, now)[0];
+    let snapshot = &pool.snapshot(Scope::BACKEND, now)[0];
     assert_eq!(snapshot.condition(), Condition::Suspect(SECOND * 10));
     assert_eq!(snapshot.suspect_scopes(), 1);
     assert_eq!(snapshot.longest_silence(), Some(silence));
@@ -70,7 +70,10 @@ fn an_answer_ends_the_suspicion_and_is_a_change() {
     let recorded = under_way.record(&Outcome::success(), now);
     assert_eq!(recorded.change(), Some(Change::Opened));
     assert_eq!(chosen(&pool, now), "a");
-    assert_eq!(pool.snapshot(Scope::WHOLE, now)[0].longest_silence(), None);
+    assert_eq!(
+        pool.snapshot(Scope::BACKEND, now)[0].longest_silence(),
+        None
+    );
 }
 
 #[test]
@@ -157,7 +160,7 @@ fn a_suspect_backend_is_the_last_resort() {
     // The backend answers: no probe is needed.
     last_resort.record(&Outcome::success(), now);
     assert_eq!(
-        pool.snapshot(Scope::WHOLE, now)[0].condition(),
+        pool.snapshot(Scope::BACKEND, now)[0].condition(),
         Condition::Open
     );
 }
@@ -167,7 +170,7 @@ fn a_silence_is_that_of_one_scope() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let at = |name: &str, now| {
-        let selected = pool.select(&Tried::new(), Scope::of(name), now, 0);
+        let selected = pool.select(&Query::new().scope(Scope::named(name)), now, 0);
         selected.expect("one is open")
     };
     for _ in 0..3 {
@@ -187,16 +190,16 @@ fn the_number_of_scopes_is_bounded_and_the_oldest_run_goes() {
     let pool = pool([("a", 1, 1)]);
     for i in 0..100 {
         for _ in 0..3 {
-            let scope = Scope::of(&i.to_string());
+            let scope = Scope::named(&i.to_string());
             let selected = pool
-                .select(&Tried::new(), scope, now, 0)
+                .select(&Query::new().scope(scope), now, 0)
                 .expect("it is the last resort");
             now += SECOND;
             selected.give_up(now);
         }
     }
     let suspect = |i: u32| {
-        let scope = Scope::of(&i.to_string());
+        let scope = Scope::named(&i.to_string());
         matches!(
             pool.snapshot(scope, now)[0].condition(),
             Condition::Suspect(_)
@@ -206,22 +209,22 @@ fn the_number_of_scopes_is_bounded_and_the_oldest_run_goes() {
         (0..100).filter(|&i| suspect(i)).collect::<Vec<_>>(),
         Vec::from_iter(68..100)
     );
-    assert_eq!(pool.snapshot(Scope::WHOLE, now)[0].suspect_scopes(), 32);
+    assert_eq!(pool.snapshot(Scope::BACKEND, now)[0].suspect_scopes(), 32);
 }
 
 #[test]
 fn a_retry_goes_elsewhere_first_after_one_attempt_that_was_given_up() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
-    let chosen_for = |name: &'static str, value: &'static str, tried: &Tried, now| {
+    let chosen_for = |name: &'static str, value: &'static str, attempts: &Attempts, now| {
         let mut headers = http::HeaderMap::new();
         headers.insert(name, http::HeaderValue::from_static(value));
-        let query = Query::new().headers(&headers).tried(tried);
-        let selected = pool.select_by(&Weighted::default(), &query, now, 0);
+        let query = Query::new().headers(&headers).attempts(attempts);
+        let selected = pool.select(&query, now, 0);
         selected.expect("one is open").index()
     };
     let count = "x-stainless-retry-count";
-    assert_eq!(chosen_for(count, "1", &Tried::new(), now), 0);
+    assert_eq!(chosen_for(count, "1", &Attempts::new(), now), 0);
     give_up(&pool, 1, &mut now);
     let retries = [
         (count, "1"),
@@ -232,7 +235,7 @@ fn a_retry_goes_elsewhere_first_after_one_attempt_that_was_given_up() {
     ];
     for (name, value) in retries {
         assert_eq!(
-            chosen_for(name, value, &Tried::new(), now),
+            chosen_for(name, value, &Attempts::new(), now),
             1,
             "{name}: {value}"
         );
@@ -247,15 +250,15 @@ fn a_retry_goes_elsewhere_first_after_one_attempt_that_was_given_up() {
     ];
     for (name, value) in firsts {
         assert_eq!(
-            chosen_for(name, value, &Tried::new(), now),
+            chosen_for(name, value, &Attempts::new(), now),
             0,
             "{name}: {value}"
         );
     }
     // The backend is asked when no other is left.
-    let tried = Tried::new();
-    tried.mark(1);
-    assert_eq!(chosen_for(count, "1", &tried, now), 0);
+    let attempts = Attempts::new();
+    attempts.mark(1);
+    assert_eq!(chosen_for(count, "1", &attempts, now), 0);
 }
 
 #[test]
@@ -274,7 +277,7 @@ fn a_backend_with_another_credential_is_not_suspect() {
     let condition = |key| {
         pool.with_backends([backend(key)])
             .unwrap()
-            .snapshot(Scope::WHOLE, now)[0]
+            .snapshot(Scope::BACKEND, now)[0]
             .condition()
     };
     assert_eq!(condition("old"), Condition::Suspect(SECOND * 10));

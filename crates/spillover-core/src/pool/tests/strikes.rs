@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Cooldown;
+use crate::layer::SelectedProtocol;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -69,8 +70,8 @@ fn attempts_that_begin_at_one_instant_are_not_first() {
 fn an_attempt_of_another_scope_is_not_the_first_of_this_one() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    let [one, other] = ["one", "other"].map(Scope::of);
-    let at = |scope, now| pool.select(&Tried::new(), scope, now, 0).unwrap();
+    let [one, other] = ["one", "other"].map(Scope::named);
+    let at = |scope, now| pool.select(&Query::new().scope(scope), now, 0).unwrap();
     refuse(&at(one, now), now);
     let opened = now + Cooldown::FLOOR;
     let _other = at(other, opened);

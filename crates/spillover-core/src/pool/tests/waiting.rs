@@ -6,6 +6,7 @@ use super::{
     places::{in_flight, limited},
     *,
 };
+use crate::layer::AttemptsProtocol;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -30,7 +31,7 @@ pub(super) fn waiting<const N: usize>(pool: &Pool, now: Instant) -> [Waiter; N] 
 }
 
 fn scoped(pool: &Pool, scope: &str, now: Instant) -> Waiter {
-    wait(pool, &Query::new().scope(Scope::of(scope)), now)
+    wait(pool, &Query::new().scope(Scope::named(scope)), now)
 }
 
 #[test]
@@ -176,9 +177,9 @@ fn one_that_found_another_backend_leaves_this_one_to_others() {
     let [mut first, mut second] = waiting(&pool, now);
     held.release();
     assert!(poll(&mut first));
-    let tried = Tried::new();
-    tried.mark(0);
-    let elsewhere = pool.select(&tried, Scope::WHOLE, now + SECOND, 0);
+    let attempts = Attempts::new();
+    attempts.mark(0);
+    let elsewhere = pool.select(&Query::new().attempts(&attempts), now + SECOND, 0);
     first.found(&elsewhere.expect("it opened"), now + SECOND);
     assert!(poll(&mut second));
     assert_eq!(second.turn(now + SECOND), Turn::Now);
@@ -201,15 +202,15 @@ fn a_place_that_is_closed_for_all_is_left_to_none() {
 fn a_request_that_comes_later_is_told_of_those_it_would_overtake() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
-    let tried = Tried::new();
-    tried.mark(0);
-    let (query, at_b) = (Query::new(), Query::new().tried(&tried));
-    let to_a = Query::new().affinity(Affinity::to("a").pinned());
-    let other = Query::new().scope(Scope::of("other"));
+    let attempts = Attempts::new();
+    attempts.mark(0);
+    let (query, at_b) = (Query::new(), Query::new().attempts(&attempts));
+    let to_a = Query::new().affinity(Affinity::to_backend("a").pinned());
+    let other = Query::new().scope(Scope::named("other"));
     assert!(!pool.is_waited_for(&query));
     let waiter = wait(&pool, &query, now);
     let overtakes = |query: &Query<'_>| pool.is_waited_for(query);
-    assert!(overtakes(&query) && overtakes(&query.affinity(Affinity::of("key"))));
+    assert!(overtakes(&query) && overtakes(&query.affinity(Affinity::by_key("key"))));
     assert!(!overtakes(&at_b) && !overtakes(&to_a) && !overtakes(&other));
     drop(waiter);
     assert!(!overtakes(&query));
@@ -241,35 +242,32 @@ fn one_that_is_refused_waits_on_at_its_place() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     throttle(&pool, 0, SECOND, now);
-    let tried = Tried::new();
-    let query = Query::new().tried(&tried).again();
+    let attempts = Attempts::new();
+    let query = Query::new().attempts(&attempts).again();
     let mut first = wait(&pool, &query, now);
     let [mut second] = waiting(&pool, now);
     now += SECOND;
-    first.keep_place(&tried);
+    first.keep_place(&attempts);
     let selected = select(&pool, now);
-    tried.mark(0);
+    attempts.mark(0);
     first.found(&selected, now);
     assert!(poll(&mut second));
     assert!(matches!(second.turn(now), Turn::At(_)));
 
     selected.record(&Outcome::throttled(SECOND), now);
-    tried.mark_limited(0);
+    attempts.mark_limited(0);
     first = wait(&pool, &query, now);
     assert_eq!(second.turn(now + SECOND), Turn::Behind);
     assert_eq!(first.turn(now + SECOND), Turn::Now);
-    assert!(
-        pool.select_by(&Weighted::default(), &query, now + SECOND, 0)
-            .is_ok()
-    );
+    assert!(pool.select(&query, now + SECOND, 0).is_ok());
 }
 
 #[test]
 fn an_opening_is_that_of_a_backend_which_may_take_the_request() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1), ("c", 3, 1)]);
-    let tried = Tried::new();
-    let query = Query::new().tried(&tried).again();
+    let attempts = Attempts::new();
+    let query = Query::new().attempts(&attempts).again();
     let opening = || {
         pool.opening(&query, now)
             .map(|it| (it.wait(), it.is_full()))
@@ -278,13 +276,13 @@ fn an_opening_is_that_of_a_backend_which_may_take_the_request() {
     fail(&pool, 1, SECOND * 3, now);
     throttle(&pool, 2, SECOND * 5, now);
     assert_eq!(opening(), Some((SECOND * 2, false)));
-    tried.mark(0);
+    attempts.mark(0);
     assert_eq!(opening(), Some((SECOND * 3, false)));
-    tried.mark(1);
-    tried.mark(2);
+    attempts.mark(1);
+    attempts.mark(2);
     assert_eq!(opening(), None);
     // The backend refused because of a limit, which will be over.
-    tried.mark_limited(2);
+    attempts.mark_limited(2);
     assert_eq!(opening(), Some((SECOND * 5, false)));
 }
 
@@ -306,8 +304,8 @@ fn a_query_for_open_backends_leaves_out_the_last_resort() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     fail(&pool, 0, SECOND, now);
-    let select = |query: Query<'_>| pool.select_by(&Weighted::default(), &query, now, 0).is_ok();
-    let pinned = Query::new().affinity(Affinity::to("a").pinned());
+    let select = |query: Query<'_>| pool.select(&query, now, 0).is_ok();
+    let pinned = Query::new().affinity(Affinity::to_backend("a").pinned());
     assert!(select(Query::new()) && select(pinned));
     assert!(!select(Query::new().open_only()) && !select(pinned.open_only()));
 }
@@ -354,7 +352,7 @@ fn no_request_waits_for_ever() {
                 let mut rng = SmallRng::seed_from_u64(seed);
                 for _ in 0..500 {
                     let gives_up = rng.random_ratio(1, 4);
-                    let scope = Scope::of(["one", "two", "three"][rng.random_range(0..3)]);
+                    let scope = Scope::named(["one", "two", "three"][rng.random_range(0..3)]);
                     take_in_turn(pool, scope, now, gives_up);
                 }
             });
@@ -383,7 +381,7 @@ pub(super) fn take_in_turn(pool: &Pool, scope: Scope, now: Instant, gives_up: bo
             let waited = Instant::now().saturating_duration_since(now);
             assert!(waited < SECOND * 60, "it waits for ever");
         }
-        match pool.select(&Tried::new(), scope, now, 0) {
+        match pool.select(&Query::new().scope(scope), now, 0) {
             Ok(taken) => {
                 waiter.found(&taken, now);
                 std::thread::yield_now();

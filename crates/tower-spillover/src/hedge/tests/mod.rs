@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use spillover_core::{Backend, Outcome, Pool, Query, Selected, Tried};
+use spillover_core::{Attempts, Backend, Outcome, Pool, Query, Selected};
 use spillover_testing::{Probe, probe::ProbeHandle};
 use tokio::time::{Instant, advance, sleep};
 use tokio_test::{assert_pending, assert_ready_ok, task};

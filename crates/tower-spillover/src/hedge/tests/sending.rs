@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::*;
+use spillover_core::layer::AttemptsProtocol;
 
 /// A request that never gets an answer.
 fn stalling() -> Inner {
@@ -20,9 +21,9 @@ async fn attempts_for(layer: &HedgeLayer, request: Request<Body>) -> usize {
     handle.calls()
 }
 
-fn with(tried: &Tried) -> Request<Body> {
+fn with(attempts: &Attempts) -> Request<Body> {
     let mut request = request();
-    request.extensions_mut().insert(tried.clone());
+    request.extensions_mut().insert(attempts.clone());
     request
 }
 
@@ -69,54 +70,58 @@ async fn both_attempts_are_the_same_request() {
         panic!("two attempts");
     };
     // What the first one's backend is, the second one's chooser knows.
-    let tried = |request: &Request<Body>| request.extensions().get::<Tried>().cloned().unwrap();
-    tried(first).mark(3);
-    assert!(tried(second).contains(3));
+    let attempts =
+        |request: &Request<Body>| request.extensions().get::<Attempts>().cloned().unwrap();
+    attempts(first).mark(3);
+    assert!(attempts(second).contains(3));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_tried_of_a_layer_above_stays() {
-    let tried = Tried::new();
+    let attempts = Attempts::new();
     let inner: Inner = Probe::new(|request: Request<Body>| {
-        request.extensions().get::<Tried>().unwrap().mark(3);
+        request.extensions().get::<Attempts>().unwrap().mark(3);
         async { Ok(response(200, 0)) }
     });
     let service = HedgeLayer::new(DELAY).layer(inner);
-    service.oneshot(with(&tried)).await.unwrap();
-    assert!(tried.contains(3));
+    service.oneshot(with(&attempts)).await.unwrap();
+    assert!(attempts.contains(3));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_that_is_still_being_sent_is_not_taken_away() {
     let layer = HedgeLayer::new(DELAY);
-    let tried = Tried::new();
-    assert_eq!(attempts_for(&layer, with(&tried)).await, 2);
-    tried.set_body_held(true);
-    assert_eq!(attempts_for(&layer, with(&tried)).await, 1);
-    tried.set_body_held(false);
-    assert_eq!(attempts_for(&layer, with(&tried)).await, 2);
+    let attempts = Attempts::new();
+    assert_eq!(attempts_for(&layer, with(&attempts)).await, 2);
+    attempts.set_body_held(true);
+    assert_eq!(attempts_for(&layer, with(&attempts)).await, 1);
+    attempts.set_body_held(false);
+    assert_eq!(attempts_for(&layer, with(&attempts)).await, 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_no_backend_would_take_is_not_hedged() {
-    let tried = Tried::new();
-    tried.set_exhausted(true);
-    assert_eq!(attempts_for(&HedgeLayer::new(DELAY), with(&tried)).await, 1);
+    let attempts = Attempts::new();
+    attempts.set_exhausted(true);
+    assert_eq!(
+        attempts_for(&HedgeLayer::new(DELAY), with(&attempts)).await,
+        1
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_stands_in_the_way_is_looked_at_once() {
-    let tried = Tried::new();
-    tried.set_body_held(true);
+    let attempts = Attempts::new();
+    attempts.set_body_held(true);
     let inner = stalling();
     let handle = inner.handle();
-    let mut sent = task::spawn(HedgeLayer::new(DELAY).layer(inner).oneshot(with(&tried)));
+    let mut sent = task::spawn(HedgeLayer::new(DELAY).layer(inner).oneshot(with(&attempts)));
     assert_pending!(sent.poll());
     advance(DELAY).await;
     assert_pending!(sent.poll());
     // Nothing of the second attempt is kept.
     assert_eq!(handle.instances(), 0);
-    tried.set_body_held(false);
+    attempts.set_body_held(false);
     advance(10 * DELAY).await;
     assert!(!sent.is_woken());
     assert_pending!(sent.poll());

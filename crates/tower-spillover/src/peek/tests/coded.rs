@@ -85,7 +85,7 @@ async fn an_error_after_the_content_is_counted() {
             let response = respond_in(coding, chunks(stream.clone()));
             let response = peek_at(StreamPeekLayer::new(), request, response).await;
             assert_eq!(bytes(response).await, stream.concat());
-            let snapshot = pool.snapshot(Scope::WHOLE, Instant::now());
+            let snapshot = pool.snapshot(Scope::BACKEND, Instant::now());
             assert_eq!(snapshot[0].counts().broken, expected, "{coding:?}");
         }
     }

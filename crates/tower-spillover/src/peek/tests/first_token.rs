@@ -1,6 +1,7 @@
 //! A deadline for the first content.
 
 use spillover_core::Affinity;
+use spillover_core::layer::AttemptsProtocol;
 
 use super::*;
 
@@ -11,16 +12,16 @@ fn layer() -> StreamPeekLayer {
 }
 
 /// A request that was sent to the first of two backends.
-fn request(tried: &Tried) -> Request<()> {
+fn request(attempts: &Attempts) -> Request<()> {
     let backends = ["a", "b"].map(|label| {
         let backend = Backend::builder(label).url("http://a.example");
         backend.build().expect("a backend")
     });
     let selected = select(&Pool::new(backends).expect("a pool"));
-    tried.mark(selected.index());
+    attempts.mark(selected.index());
     let mut request = Request::new(());
     request.extensions_mut().insert(selected);
-    request.extensions_mut().insert(tried.clone());
+    request.extensions_mut().insert(attempts.clone());
     request
 }
 
@@ -66,7 +67,7 @@ async fn a_stream_without_content_by_then_is_given_up() {
         &["data: {\"choices\":[{\"delta\":{\"content\":\"H"],
     ];
     for chunks in streams {
-        let request = request(&Tried::new());
+        let request = request(&Attempts::new());
         let outcome = outcome(layer(), request, respond(SSE, stalled(chunks))).await;
         assert_eq!(outcome, (504, Some(Refusal::Failing), LIMIT), "{chunks:?}");
     }
@@ -82,7 +83,7 @@ async fn a_stream_of_any_form_is_given_up() {
         let body = ScriptedBody::new().data(begin).pause();
         let begun = Instant::now();
         let response = respond(content_type, body);
-        let response = peek_at(layer(), request(&Tried::new()), response).await;
+        let response = peek_at(layer(), request(&Attempts::new()), response).await;
         assert_eq!(Instant::now() - begun, LIMIT);
         assert_eq!(response.status(), status);
         assert_eq!(refusal(&response), Some(Refusal::Failing));
@@ -106,7 +107,7 @@ async fn content_in_time_is_passed_on() {
     let body = stalled(&[START]);
     let handle = body.handle();
     let response = respond(SSE, body);
-    let peeking = tokio::spawn(peek_at(layer(), request(&Tried::new()), response));
+    let peeking = tokio::spawn(peek_at(layer(), request(&Attempts::new()), response));
     tokio::time::sleep(LIMIT - Duration::from_millis(1)).await;
     handle.push_data(CONTENT);
     let response = peeking.await.expect("a response");
@@ -148,7 +149,7 @@ async fn the_time_begins_with_the_request() {
         });
         let begun = Instant::now();
         let service = layer().layer(probe);
-        let Ok(response) = service.oneshot(request(&Tried::new())).await;
+        let Ok(response) = service.oneshot(request(&Attempts::new())).await;
         assert_eq!(response.status(), status);
         assert_eq!((Instant::now() - begun).as_secs(), took);
     }
@@ -156,16 +157,16 @@ async fn the_time_begins_with_the_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_goes_on_where_no_other_backend_would_be_asked() {
-    let cases: [fn(&Tried); 4] = [
-        |tried| tried.mark(1),
-        Tried::set_last,
-        |tried| tried.set_body_held(true),
-        Tried::set_request_failed,
+    let cases: [fn(&Attempts); 4] = [
+        |attempts| attempts.mark(1),
+        Attempts::set_last,
+        |attempts| attempts.set_body_held(true),
+        Attempts::set_request_failed,
     ];
     for (number, prepare) in cases.into_iter().enumerate() {
-        let tried = Tried::new();
-        let request = request(&tried);
-        prepare(&tried);
+        let attempts = Attempts::new();
+        let request = request(&attempts);
+        prepare(&attempts);
         let body = stalled(&[START]);
         let handle = body.handle();
         let begun = Instant::now();
@@ -181,17 +182,17 @@ async fn a_stream_goes_on_where_no_other_backend_would_be_asked() {
 #[tokio::test(start_paused = true)]
 async fn a_pinned_request_stays_where_it_is() {
     let pool = pool();
-    let affinity = Affinity::to("a").pinned();
+    let affinity = Affinity::to_backend("a").pinned();
     let query = spillover_core::Query::new().affinity(affinity);
     let strategy = spillover_core::Weighted::default();
-    let selected = pool.select_by(&strategy, &query, Instant::now(), 0);
-    let tried = Tried::new();
-    tried.mark(0);
+    let selected = pool.select(&query.strategy(&strategy), Instant::now(), 0);
+    let attempts = Attempts::new();
+    attempts.mark(0);
     let mut request = Request::new(());
     request
         .extensions_mut()
         .insert(selected.expect("it is open"));
-    request.extensions_mut().insert(tried);
+    request.extensions_mut().insert(attempts);
     let outcome = outcome(layer(), request, respond(SSE, stalled(&[START]))).await;
     assert_eq!(outcome, (200, None, 5 * SECOND));
 }
@@ -207,17 +208,17 @@ async fn with_another_backend_a_stream_is_held_until_then_and_not_for_the_usual_
         let layer = StreamPeekLayer::new()
             .first_token(limit * SECOND)
             .max_wait(max_wait * SECOND);
-        let request = request(&Tried::new());
+        let request = request(&Attempts::new());
         let (status, _, took) = outcome(layer, request, respond(SSE, stalled(&[START]))).await;
         assert_eq!((status, took.as_secs() as u32), expected);
     }
     // The other backend closes while the stream is held: the stream goes on, too.
-    let tried = Tried::new();
+    let attempts = Attempts::new();
     let layer = StreamPeekLayer::new().first_token(20 * SECOND);
     let response = respond(SSE, stalled(&[START]));
-    let peeking = tokio::spawn(outcome(layer, request(&tried), response));
+    let peeking = tokio::spawn(outcome(layer, request(&attempts), response));
     tokio::time::sleep(SECOND).await;
-    tried.mark(1);
+    attempts.mark(1);
     assert_eq!(peeking.await.expect("a response"), (200, None, 20 * SECOND));
 }
 
@@ -227,8 +228,8 @@ async fn where_no_backend_was_chosen_the_deadline_always_counts() {
     assert_eq!(outcome, (504, Some(Refusal::Failing), LIMIT));
 
     // A backend was chosen, and no layer tries another: the stream is never given up.
-    let mut request = request(&Tried::new());
-    request.extensions_mut().remove::<Tried>();
+    let mut request = request(&Attempts::new());
+    request.extensions_mut().remove::<Attempts>();
     let outcome = self::outcome(layer(), request, respond(SSE, stalled(&[START]))).await;
     assert_eq!(outcome, (200, None, 5 * SECOND));
 }
@@ -236,11 +237,11 @@ async fn where_no_backend_was_chosen_the_deadline_always_counts() {
 #[tokio::test(start_paused = true)]
 async fn held_data_stays_bounded_and_errors_come_first() {
     let comments: &'static str = Box::leak(": keep-alive\n\n".repeat(6000).into_boxed_str());
-    let request_one = request(&Tried::new());
+    let request_one = request(&Attempts::new());
     let outcome_one = outcome(layer(), request_one, respond(SSE, stalled(&[comments]))).await;
     assert_eq!(outcome_one, (200, None, Duration::ZERO));
 
-    let request_two = request(&Tried::new());
+    let request_two = request(&Attempts::new());
     let response = respond(SSE, stalled(&[START, OVERLOADED]));
     let outcome_two = outcome(layer(), request_two, response).await;
     assert_eq!(outcome_two, (529, Some(Refusal::Capacity), Duration::ZERO));
@@ -250,7 +251,7 @@ async fn held_data_stays_bounded_and_errors_come_first() {
 async fn only_streams_are_given_up() {
     let body = ScriptedBody::new().pause();
     let response = respond("application/json", body);
-    let outcome = outcome(layer(), request(&Tried::new()), response).await;
+    let outcome = outcome(layer(), request(&Attempts::new()), response).await;
     assert_eq!(outcome, (200, None, Duration::ZERO));
 }
 
@@ -258,7 +259,11 @@ async fn only_streams_are_given_up() {
 async fn a_client_that_goes_away_drops_the_stream() {
     let body = stalled(&[START]);
     let handle = body.handle();
-    let peeking = tokio::spawn(peek_at(layer(), request(&Tried::new()), respond(SSE, body)));
+    let peeking = tokio::spawn(peek_at(
+        layer(),
+        request(&Attempts::new()),
+        respond(SSE, body),
+    ));
     tokio::task::yield_now().await;
     peeking.abort();
     assert!(peeking.await.expect_err("it was aborted").is_cancelled());

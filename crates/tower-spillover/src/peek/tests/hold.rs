@@ -1,6 +1,7 @@
 //! How long a stream is held, and what is passed on.
 
 use http::header::CONTENT_ENCODING;
+use spillover_core::layer::AttemptsProtocol;
 use tokio_test::{assert_pending, assert_ready, task};
 
 use super::*;
@@ -94,9 +95,9 @@ async fn the_time_counts_from_the_head() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_is_not_held_while_the_rest_of_the_request_is_to_come() {
     for content_type in [SSE, EVENT_STREAM, GRPC] {
-        let tried = Tried::new();
+        let attempts = Attempts::new();
         let mut request = Request::new(());
-        request.extensions_mut().insert(tried.clone());
+        request.extensions_mut().insert(attempts.clone());
         let body = ScriptedBody::new().data("").pause();
         let handle = body.handle();
         let response = respond(content_type, body);
@@ -104,7 +105,7 @@ async fn a_stream_is_not_held_while_the_rest_of_the_request_is_to_come() {
         assert_pending!(response.poll());
 
         // The client may wait for the head before it sends more.
-        tried.set_awaiting_body(true);
+        attempts.set_awaiting_body(true);
         handle.push_data("");
         let response = assert_ready!(response.poll());
         assert_eq!(

@@ -16,7 +16,7 @@ async fn broken(content_type: &'static str, body: ScriptedBody) -> u64 {
         }
     }
     drop(body);
-    pool.snapshot(Scope::WHOLE, Instant::now())[0]
+    pool.snapshot(Scope::BACKEND, Instant::now())[0]
         .counts()
         .broken
 }
@@ -122,7 +122,7 @@ async fn an_end_that_is_not_waited_for_is_one() {
     while !body.is_end_stream() {
         body.frame().await.expect("a frame").expect("data");
     }
-    let snapshot = pool.snapshot(Scope::WHOLE, Instant::now());
+    let snapshot = pool.snapshot(Scope::BACKEND, Instant::now());
     assert_eq!(snapshot[0].counts().broken, 1);
 }
 
@@ -133,10 +133,10 @@ async fn also_where_the_stream_was_let_go_for_its_length() {
     assert_eq!(broken(SSE, body).await, 1);
 }
 
-#[cfg(feature = "in-flight")]
+#[cfg(feature = "throttle")]
 #[tokio::test(start_paused = true)]
 async fn an_error_before_the_body_breaks_off_is_counted_once() {
-    use crate::in_flight::InFlightLayer;
+    use crate::throttle::ThrottleTrackerLayer;
 
     let pool = pool();
     let mut request = Request::new(());
@@ -147,10 +147,10 @@ async fn an_error_before_the_body_breaks_off_is_counted_once() {
         let response = response.take().expect("one request");
         std::future::ready(Ok::<_, Infallible>(response))
     });
-    let service = InFlightLayer::new().layer(StreamPeekLayer::new().layer(probe));
+    let service = ThrottleTrackerLayer::new().layer(StreamPeekLayer::new().layer(probe));
     let Ok(response) = service.oneshot(request).await;
     response.into_body().collect().await.expect_err("a reset");
-    let snapshot = pool.snapshot(Scope::WHOLE, Instant::now());
+    let snapshot = pool.snapshot(Scope::BACKEND, Instant::now());
     assert_eq!(snapshot[0].counts().broken, 1);
 }
 
@@ -163,6 +163,36 @@ async fn an_error_that_is_refused_is_not_counted() {
     let response = peek_at(StreamPeekLayer::new(), request, response).await;
     assert_eq!(response.status(), 529);
     bytes(response).await;
-    let snapshot = pool.snapshot(Scope::WHOLE, Instant::now());
+    let snapshot = pool.snapshot(Scope::BACKEND, Instant::now());
     assert_eq!(snapshot[0].counts().broken, 0);
+}
+
+/// Most chunks are not parsed: those that are whole events and have no word of an error.
+#[tokio::test(start_paused = true)]
+async fn error_is_found_among_chunks_that_are_not_parsed() {
+    let data = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+    for (error, expected) in [
+        ("data: {\"error\":{\"code\":\"server_error\"}}\n\n", 1),
+        (
+            "data: x\n\ndata: {\"error\":{\"code\":\"server_error\"}}\n\n",
+            1,
+        ),
+        (
+            "data: x\rdata: y\r\revent: internalServerException\ndata: {}\n\n",
+            1,
+        ),
+        (
+            "event: internalServerException\ndata: {\"message\":\"x\"}\n\n",
+            1,
+        ),
+        ("data: an error and an exception are words\n\n", 0),
+        ("data: {\"content\":\"\\\"error\\\"\"}\n\n", 0),
+    ] {
+        let body = chunks([START, CONTENT, data, data, error, data]);
+        assert_eq!(broken(SSE, body).await, expected, "{error}");
+        // The error may be split anywhere.
+        let (start, end) = error.split_at(error.len() / 2);
+        let body = chunks([START, CONTENT, data, start, end, data]);
+        assert_eq!(broken(SSE, body).await, expected, "{error}");
+    }
 }

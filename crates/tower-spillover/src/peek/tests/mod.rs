@@ -1,5 +1,6 @@
 //! The layer over an inner service that answers with a script.
 
+mod body;
 mod coded;
 mod event_stream;
 mod first_token;
@@ -17,7 +18,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
-use spillover_core::{Backend, Pool, Scope, Selected, Tried};
+use spillover_core::{Attempts, Backend, Pool, Query, Scope, Selected};
 use spillover_hint::{Refusal, Report};
 use spillover_testing::{Probe, ScriptedBody};
 use tokio::time::Instant;
@@ -87,7 +88,7 @@ fn refusal<B>(response: &Response<B>) -> Option<Refusal> {
     response.extensions().get::<Report>().map(Report::refusal)
 }
 
-async fn bytes(response: Response<PeekedBody<ScriptedBody>>) -> Bytes {
+async fn bytes<B: Body<Data = Bytes, Error: std::fmt::Debug>>(response: Response<B>) -> Bytes {
     let body = response.into_body().collect().await;
     body.expect("a whole body").to_bytes()
 }
@@ -98,7 +99,7 @@ fn pool() -> Pool {
 }
 
 fn select(pool: &Pool) -> Selected {
-    pool.select(&Tried::new(), Scope::WHOLE, Instant::now(), 0)
+    pool.select(&Query::new(), Instant::now(), 0)
         .expect("it is open")
 }
 

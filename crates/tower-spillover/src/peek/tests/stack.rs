@@ -7,10 +7,13 @@ use tower::ServiceBuilder;
 
 use super::*;
 use crate::{
+    body::GuardedBody,
     retry::{ReplayBody, RetryThrottledLayer},
     select::PrioritySelectLayer,
-    throttle::ThrottleTrackerLayer,
+    throttle::{Attempt, ThrottleTrackerLayer},
 };
+
+type Answered = GuardedBody<PeekedBody<ScriptedBody>, Attempt>;
 
 fn two() -> Pool {
     let backends = [("a", 1), ("b", 2)].map(|(label, priority)| {
@@ -25,7 +28,7 @@ async fn send(
     pool: &Pool,
     content_type: &'static str,
     answer: impl Fn(&str) -> ScriptedBody + Send + 'static,
-) -> Response<PeekedBody<ScriptedBody>> {
+) -> Response<Answered> {
     let (retry, peek) = (RetryThrottledLayer::new(), StreamPeekLayer::new());
     send_through(retry, peek, pool, content_type, answer).await
 }
@@ -36,7 +39,7 @@ async fn send_through(
     pool: &Pool,
     content_type: &'static str,
     answer: impl Fn(&str) -> ScriptedBody + Send + 'static,
-) -> Response<PeekedBody<ScriptedBody>> {
+) -> Response<Answered> {
     let probe = Probe::new(move |request: Request<ReplayBody<Full<Bytes>>>| {
         let selected = request.extensions().get::<Selected>();
         let body = answer(selected.expect("a backend").backend().label());
@@ -56,7 +59,7 @@ async fn send_through(
 }
 
 fn conditions(pool: &Pool) -> Vec<Condition> {
-    let snapshots = pool.snapshot(Scope::WHOLE, Instant::now());
+    let snapshots = pool.snapshot(Scope::BACKEND, Instant::now());
     snapshots.iter().map(|it| it.condition()).collect()
 }
 
@@ -160,7 +163,7 @@ async fn a_stream_that_stalls_before_its_content_goes_to_the_next() {
     assert_eq!(bytes(response).await, [PING, CONTENT].concat());
     let failing = Condition::Failing(10 * SECOND);
     assert_eq!(conditions(&pool), [failing, Condition::Open]);
-    let snapshots = pool.snapshot(Scope::WHOLE, Instant::now());
+    let snapshots = pool.snapshot(Scope::BACKEND, Instant::now());
     let cause = snapshots[0].cause().expect("it is closed");
     let message = "the upstream's response had no content within 3s";
     assert_eq!(cause.message(), Some(message));

@@ -3,15 +3,20 @@
 use std::sync::Mutex;
 
 use http_body_util::Full;
-use spillover_core::{Backend, Class, Condition, LateReport, Pool, Scope, StatusClassifier, Tried};
+use spillover_core::{
+    Attempts, Backend, Class, Condition, Pool, Query, Scope, StatusClassifier, layer::LateReport,
+};
 use spillover_testing::body::BodyHandle;
 
 use super::*;
 use crate::{
+    body::GuardedBody,
     retry::{ReplayBody, RetryThrottledLayer},
     select::PrioritySelectLayer,
-    throttle::ThrottleTrackerLayer,
+    throttle::{Attempt, ThrottleTrackerLayer},
 };
+
+type Answered = GuardedBody<PeekedBody<ScriptedBody>, Attempt>;
 
 const PATIENCE: Duration = Duration::from_millis(20);
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,7 +31,7 @@ fn pool(labels: &[&str]) -> Pool {
 }
 
 fn condition(pool: &Pool) -> Condition {
-    pool.snapshot(Scope::WHOLE, Instant::now())[0].condition()
+    pool.snapshot(Scope::BACKEND, Instant::now())[0].condition()
 }
 
 /// A refusal with this status and `retry-after`, of which the body may come late.
@@ -43,7 +48,7 @@ async fn send(
     pool: &Pool,
     refusal: Response<ScriptedBody>,
     serves_after: Duration,
-) -> Response<ResumedBody<ScriptedBody>> {
+) -> Response<Answered> {
     let layer = ThrottleTrackerLayer::new();
     send_through(layer, pool, [refusal], serves_after).await
 }
@@ -53,7 +58,7 @@ async fn send_through<C>(
     pool: &Pool,
     refusals: impl IntoIterator<Item = Response<ScriptedBody>>,
     serves_after: Duration,
-) -> Response<ResumedBody<ScriptedBody>>
+) -> Response<Answered>
 where
     C: spillover_core::Classify<Infallible> + Clone + Send + Sync + 'static,
 {
@@ -74,7 +79,7 @@ where
         .layer(RetryThrottledLayer::new())
         .layer(PrioritySelectLayer::new(pool.clone()))
         .layer(tracker)
-        .layer(RefusalBodyLayer::new())
+        .layer(ReadRefusalLayer::new())
         .service(probe);
     let response = service.oneshot(Request::new(Full::from("{}"))).await;
     response.unwrap_or_else(|error| match error {})
@@ -158,7 +163,7 @@ async fn body_that_is_read_beside_the_next_attempt_closes_for_longer() {
             expected,
             "{status} {rest}"
         );
-        let counts = pool.snapshot(Scope::WHOLE, Instant::now())[0].counts();
+        let counts = pool.snapshot(Scope::BACKEND, Instant::now())[0].counts();
         assert_eq!(counts.refused + counts.failed, 1, "it is counted once");
     }
 }
@@ -182,7 +187,7 @@ async fn cause_of_a_late_body_is_known_and_its_coding_is_decoded() {
         headers.insert("content-encoding", name.parse().expect("a value"));
         let (condition, pool) = closed_after(SECOND, pool(&["a", "b"]), refusal).await;
         assert!(matches!(condition, Condition::Throttled(wait) if wait > 299 * SECOND));
-        let snapshots = pool.snapshot(Scope::WHOLE, Instant::now());
+        let snapshots = pool.snapshot(Scope::BACKEND, Instant::now());
         let cause = snapshots[0].cause().expect("it is closed");
         assert_eq!(
             (cause.class(), cause.message()),
@@ -202,7 +207,7 @@ async fn each_of_several_refusals_is_read() {
     let tracker = ThrottleTrackerLayer::new();
     let response = send_through(tracker, &pool, refusals, 2 * SECOND).await;
     assert_eq!(text(response).await, "served");
-    for snapshot in &pool.snapshot(Scope::WHOLE, Instant::now())[..2] {
+    for snapshot in &pool.snapshot(Scope::BACKEND, Instant::now())[..2] {
         let condition = snapshot.condition();
         assert!(matches!(condition, Condition::Throttled(wait) if wait > 290 * SECOND));
     }
@@ -266,19 +271,19 @@ async fn body_that_may_be_no_refusal_is_read_before_the_request_moves_on() {
 async fn a_body_that_was_not_read_in_time_is_passed_on_where_nothing_moves_on() {
     // Another backend is left, but no layer asks it.
     let pool = pool(&["a", "b"]);
-    let tried = Tried::new();
-    let selected = pool.select(&tried, Scope::WHOLE, Instant::now(), 0);
-    tried.mark(0);
+    let attempts = Attempts::new();
+    let selected = pool.select(&Query::new().attempts(&attempts), Instant::now(), 0);
+    attempts.mark(0);
     let (body, handle) = stalled();
     let mut refusal = Some(refused(429, "", body));
-    let service = RefusalBodyLayer::new().layer(Probe::new(move |_: Request<()>| {
+    let service = ReadRefusalLayer::new().layer(Probe::new(move |_: Request<()>| {
         std::future::ready(Ok::<_, Infallible>(refusal.take().expect("one request")))
     }));
     let mut request = Request::new(());
     request
         .extensions_mut()
         .insert(selected.expect("it is open"));
-    request.extensions_mut().insert(tried);
+    request.extensions_mut().insert(attempts);
     let Ok(response) = service.oneshot(request).await;
     assert_eq!(super::refusal(&response), Some(Refusal::Throttled));
     let late = response.extensions().get::<LateReport>().cloned();

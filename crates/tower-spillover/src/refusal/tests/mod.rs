@@ -13,10 +13,10 @@ use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
 use tower_layer::Layer;
 
-use super::RefusalBodyLayer;
+use super::ReadRefusalLayer;
 use crate::{
-    body::ResumedBody,
     coding::{Coding, tests::encode},
+    peek::PeekedBody,
 };
 
 const QUOTA: &str = r#"{"error": {"message": "No credit.", "code": "insufficient_quota"}}"#;
@@ -26,7 +26,7 @@ async fn answer(
     status: u16,
     encoding: Option<&'static str>,
     body: ScriptedBody,
-) -> Response<ResumedBody<ScriptedBody>> {
+) -> Response<PeekedBody<ScriptedBody>> {
     let mut body = Some(body);
     let probe = Probe::new(move |_: Request<()>| {
         let mut response = Response::new(body.take().expect("one request"));
@@ -38,17 +38,17 @@ async fn answer(
         async { Ok::<_, Infallible>(response) }
     });
     let service = ServiceBuilder::new()
-        .layer(RefusalBodyLayer::new())
+        .layer(ReadRefusalLayer::new())
         .service(probe);
     let Ok(response) = service.oneshot(Request::new(())).await;
     response
 }
 
-fn refusal(response: &Response<ResumedBody<ScriptedBody>>) -> Option<Refusal> {
+fn refusal<B>(response: &Response<B>) -> Option<Refusal> {
     response.extensions().get::<Report>().map(Report::refusal)
 }
 
-async fn text(response: Response<ResumedBody<ScriptedBody>>) -> Bytes {
+async fn text<B: Body<Data = Bytes, Error: std::fmt::Debug>>(response: Response<B>) -> Bytes {
     let body = response.into_body().collect().await;
     body.expect("a whole body").to_bytes()
 }
@@ -165,7 +165,7 @@ async fn what_a_layer_inside_reports_is_left_as_it_is() {
     let handle = body.handle();
     let response = Response::builder().status(429).extension(report.clone());
     let mut response = Some(response.body(body).expect("a head"));
-    let service = RefusalBodyLayer::new().layer(Probe::new(move |_: Request<()>| {
+    let service = ReadRefusalLayer::new().layer(Probe::new(move |_: Request<()>| {
         std::future::ready(Ok::<_, Infallible>(response.take().expect("one request")))
     }));
     let Ok(response) = service.oneshot(Request::new(())).await;

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http::Request;
-use spillover_core::{Backend, Exhausted, Outcome, Pool, Scope, Selected, Tried};
+use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Attempts, Backend, Exhausted, Outcome, Pool, Query, Selected};
 use spillover_testing::Probe;
 use tokio::time::{Instant, advance};
 use tower::ServiceExt;
@@ -65,10 +66,12 @@ async fn kept_refusal_has_the_wait_of_the_pool_at_the_end() {
         let pool = pool.clone();
         async move {
             let attempt = mark_next(&request);
-            let tried_others = Tried::new();
-            tried_others.mark(1 - attempt);
+            let other_attempts = Attempts::new();
+            other_attempts.mark(1 - attempt);
             let now = Instant::now();
-            let selected = pool.select(&tried_others, Scope::WHOLE, now, 0).unwrap();
+            let selected = pool
+                .select(&Query::new().attempts(&other_attempts), now, 0)
+                .unwrap();
             if attempt == 0 {
                 let outcome = Outcome::throttled(Duration::from_secs(30));
                 selected.record(&outcome, now);
@@ -82,7 +85,7 @@ async fn kept_refusal_has_the_wait_of_the_pool_at_the_end() {
             advance(Duration::from_secs(20)).await;
             let outcome = Outcome::failing(Duration::from_secs(50));
             selected.record(&outcome, Instant::now());
-            tried(request.extensions()).set_exhausted(true);
+            attempts(request.extensions()).set_exhausted(true);
             Err("reset")
         }
     });
@@ -92,7 +95,7 @@ async fn kept_refusal_has_the_wait_of_the_pool_at_the_end() {
     let exhausted = response.extensions().get::<Exhausted>().unwrap();
     assert_eq!(exhausted.reopens_in(), Duration::from_secs(10));
     assert_eq!(response.extensions().get::<Selected>().unwrap().index(), 0);
-    assert_eq!(tried(response.extensions()).attempts(), 2);
+    assert_eq!(attempts(response.extensions()).count(), 2);
 }
 
 #[tokio::test(start_paused = true)]

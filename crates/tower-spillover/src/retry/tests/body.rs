@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use bytes::Buf;
 use http_body::SizeHint;
 use http_body_util::{BodyExt, Empty, Full};
-use spillover_core::Tried;
+use spillover_core::Attempts;
 use tokio_test::assert_pending;
 
 use super::*;
@@ -180,18 +180,19 @@ fn polls_after_the_end_do_not_reach_the_source() {
 
 #[test]
 fn an_error_of_the_source_ends_every_attempt() {
-    let tried = Tried::new();
+    let attempts = Attempts::new();
     let source = ScriptedBody::new().data("one").error("client went away");
-    let mut first = ReplayBody::with_tried(source, ReplayLimits::default(), Some(tried.clone()));
+    let mut first =
+        ReplayBody::with_attempts(source, ReplayLimits::default(), Some(attempts.clone()));
     let mut second = first.clone();
 
     read(&mut first);
-    assert!(second.is_replayable() && !tried.is_request_failed());
+    assert!(second.is_replayable() && !attempts.is_request_failed());
     let error = read_error(&mut first);
     assert!(error.is_source() && !error.is_superseded());
     let source = std::error::Error::source(&error).expect("a source");
     assert_eq!(source.to_string(), "client went away");
-    assert!(tried.is_request_failed());
+    assert!(attempts.is_request_failed());
     assert!(assert_ready!(poll(&mut first)).is_none());
 
     assert!(!second.is_replayable());

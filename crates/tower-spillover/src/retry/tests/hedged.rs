@@ -1,15 +1,16 @@
 //! What a layer inside needs that sends a request a second time while the first attempt is under way.
 
 use http_body_util::{Empty, Full};
-use spillover_core::Tried;
+use spillover_core::Attempts;
+use spillover_core::layer::AttemptsProtocol;
 use tokio_test::assert_pending;
 
 use super::*;
 
-fn noting<B: Body>(body: B, limits: ReplayLimits) -> (ReplayBody<B>, Tried) {
-    let tried = Tried::new();
-    let body = ReplayBody::with_tried(body, limits, Some(tried.clone()));
-    (body, tried)
+fn noting<B: Body>(body: B, limits: ReplayLimits) -> (ReplayBody<B>, Attempts) {
+    let attempts = Attempts::new();
+    let body = ReplayBody::with_attempts(body, limits, Some(attempts.clone()));
+    (body, attempts)
 }
 
 #[test]
@@ -65,17 +66,17 @@ fn the_one_that_is_waited_for_is_woken_when_another_takes_over() {
 
 #[test]
 fn what_the_earlier_one_waited_for_is_no_wait_of_the_one_that_takes_over() {
-    let (mut first, tried) = noting(ScriptedBody::new().pause(), ReplayLimits::default());
+    let (mut first, attempts) = noting(ScriptedBody::new().pause(), ReplayLimits::default());
     let mut kept = first.clone();
     assert_pending!(poll(&mut first));
-    assert!(tried.is_awaiting_body());
+    assert!(attempts.is_awaiting_body());
 
     // Its backend may not even be connected: that is no fault of the client.
     assert!(kept.take_over());
-    assert!(!tried.is_awaiting_body());
+    assert!(!attempts.is_awaiting_body());
     assert!(read_error(&mut first).is_superseded());
     assert_pending!(poll(&mut kept));
-    assert!(tried.is_awaiting_body());
+    assert!(attempts.is_awaiting_body());
 }
 
 #[test]
@@ -102,60 +103,60 @@ fn an_attempt_that_has_sent_the_body_is_not_disturbed() {
 fn the_body_is_held_until_it_was_read_to_its_end() {
     let source = ScriptedBody::new().data("one").pause();
     let handle = source.handle();
-    let (mut first, tried) = noting(source, ReplayLimits::default());
+    let (mut first, attempts) = noting(source, ReplayLimits::default());
     let _kept = first.clone();
-    assert!(tried.is_body_held());
+    assert!(attempts.is_body_held());
     read(&mut first);
-    assert!(tried.is_body_held());
+    assert!(attempts.is_body_held());
     assert_pending!(poll(&mut first));
-    assert!(tried.is_body_held());
+    assert!(attempts.is_body_held());
 
     handle.push_data("two");
     handle.resume();
     read(&mut first);
     read_all(&mut first);
-    assert!(!tried.is_body_held());
+    assert!(!attempts.is_body_held());
 }
 
 #[test]
 fn the_last_frame_ends_the_hold() {
     let with_trailers = ScriptedBody::new().data("one").trailers(trailers());
-    let (mut first, tried) = noting(with_trailers, ReplayLimits::default());
+    let (mut first, attempts) = noting(with_trailers, ReplayLimits::default());
     let _kept = first.clone();
     read(&mut first);
-    assert!(tried.is_body_held());
+    assert!(attempts.is_body_held());
     read_all(&mut first);
-    assert!(!tried.is_body_held());
+    assert!(!attempts.is_body_held());
 
     // Nobody asks for what comes after it when the body itself says that it is the last.
-    let (mut first, tried) = noting(Full::new(Bytes::from("one")), ReplayLimits::default());
+    let (mut first, attempts) = noting(Full::new(Bytes::from("one")), ReplayLimits::default());
     let _kept = first.clone();
     read(&mut first);
-    assert!(!tried.is_body_held());
+    assert!(!attempts.is_body_held());
 }
 
 #[test]
 fn an_empty_body_is_never_held() {
-    let (mut body, tried) = noting(Empty::<Bytes>::new(), ReplayLimits::default());
-    assert!(!tried.is_body_held());
+    let (mut body, attempts) = noting(Empty::<Bytes>::new(), ReplayLimits::default());
+    assert!(!attempts.is_body_held());
     assert!(body.take_over());
-    assert!(!tried.is_body_held());
+    assert!(!attempts.is_body_held());
 }
 
 #[test]
 fn each_attempt_holds_the_body_anew() {
-    let (mut first, tried) = noting(ScriptedBody::new().data("one"), ReplayLimits::default());
+    let (mut first, attempts) = noting(ScriptedBody::new().data("one"), ReplayLimits::default());
     let mut kept = first.clone();
     read_all(&mut first);
-    assert!(!tried.is_body_held());
+    assert!(!attempts.is_body_held());
 
     assert!(kept.take_over());
-    assert!(tried.is_body_held());
+    assert!(attempts.is_body_held());
     // What a late connection does changes nothing.
     assert!(assert_ready!(poll(&mut first)).is_none());
-    assert!(tried.is_body_held());
+    assert!(attempts.is_body_held());
     read_all(&mut kept);
-    assert!(!tried.is_body_held());
+    assert!(!attempts.is_body_held());
 }
 
 #[test]
@@ -168,19 +169,19 @@ fn a_body_that_was_not_kept_is_held_for_good() {
         } else {
             script
         };
-        let (mut first, tried) = noting(script, limits.clone());
+        let (mut first, attempts) = noting(script, limits.clone());
         let _kept = first.clone();
         read_all(&mut first);
-        assert!(tried.is_body_held());
+        assert!(attempts.is_body_held());
     }
 }
 
 #[test]
 fn a_body_that_broke_is_held() {
     let script = ScriptedBody::new().data("one").error("client went away");
-    let (mut first, tried) = noting(script, ReplayLimits::default());
+    let (mut first, attempts) = noting(script, ReplayLimits::default());
     let _kept = first.clone();
     read(&mut first);
     read_error(&mut first);
-    assert!(tried.is_body_held());
+    assert!(attempts.is_body_held());
 }

@@ -2,7 +2,8 @@
 
 use http::{Extensions, Request, Response};
 use http_body_util::BodyExt;
-use spillover_core::Tried;
+use spillover_core::Attempts;
+use spillover_core::layer::AttemptsProtocol;
 use spillover_testing::Probe;
 use tower::ServiceExt;
 use tower_service::Service;
@@ -35,24 +36,24 @@ pub(super) fn backends<const N: usize>(
     self::answers(answers).map_request(|request: Request<_>| {
         let attempt = mark_next(&request);
         if attempt + 1 == N {
-            tried(request.extensions()).set_exhausted(true);
+            attempts(request.extensions()).set_exhausted(true);
         }
         request
     })
 }
 
-pub(super) fn tried(extensions: &Extensions) -> &Tried {
-    extensions.get().expect("a Tried")
+pub(super) fn attempts(extensions: &Extensions) -> &Attempts {
+    extensions.get().expect("a Attempts")
 }
 
 /// Marks the backend with this index.
 pub(super) fn mark<B>(request: &Request<B>, index: usize) {
-    tried(request.extensions()).mark(index);
+    attempts(request.extensions()).mark(index);
 }
 
 /// Marks a backend that was not tried, and tells how many were.
 pub(super) fn mark_next<B>(request: &Request<B>) -> usize {
-    let attempt = tried(request.extensions()).attempts() as usize;
+    let attempt = attempts(request.extensions()).count() as usize;
     mark(request, attempt);
     attempt
 }

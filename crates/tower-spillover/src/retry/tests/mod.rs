@@ -1,4 +1,4 @@
-//! `ReplayBody` polled by hand, and the service over an inner one that marks `Tried` as `PrioritySelect` does.
+//! `ReplayBody` polled by hand, and the service over an inner one that marks `Attempts` as `PrioritySelect` does.
 
 mod best;
 mod body;
@@ -75,9 +75,9 @@ where
 /// Whether so much of the total budget is free.
 fn is_free(limits: &ReplayLimits, bytes: usize) -> bool {
     let limits = limits.clone().per_request(usize::MAX);
-    let is_free = limits.take(0, bytes);
+    let is_free = limits.reserve(0, bytes);
     if is_free {
-        limits.give_back(bytes);
+        limits.release(bytes);
     }
     is_free
 }

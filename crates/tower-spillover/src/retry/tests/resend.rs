@@ -16,13 +16,13 @@ fn lossy<const N: usize>(script: [(usize, bool, u16); N]) -> Inner {
     Probe::new(move |request: Request<ReplayBody<_>>| {
         let (attempt, (backend, is_processed, status)) =
             script.next().expect("one attempt too many");
-        let tried = tried(request.extensions()).clone();
+        let attempts = attempts(request.extensions()).clone();
         async move {
-            tried.mark(backend);
+            attempts.mark(backend);
             let body = request.into_body().collect().await;
             assert_eq!(body.unwrap().to_bytes(), "question", "{attempt}");
             if !is_processed {
-                tried.resend(backend);
+                attempts.resend(backend);
             }
             Ok(response(status, attempt))
         }
@@ -35,7 +35,7 @@ async fn lost_request_is_sent_again_whole() {
     let sent = request(ScriptedBody::new().data("ques").data("tion"));
     let response = service.oneshot(sent).await.unwrap();
     assert_eq!((response.status().as_u16(), response.body()), (200, &1));
-    assert_eq!(tried(response.extensions()).attempts(), 2);
+    assert_eq!(attempts(response.extensions()).count(), 2);
 }
 
 #[tokio::test(start_paused = true)]

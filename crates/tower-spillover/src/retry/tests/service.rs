@@ -4,6 +4,7 @@ use std::future;
 
 use http::Request;
 use http_body_util::BodyExt;
+use spillover_core::layer::AttemptsProtocol;
 use spillover_testing::{Probe, probe::ProbeHandle};
 use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok};
 use tower::ServiceExt;
@@ -190,8 +191,8 @@ async fn whoever_is_inside_can_tell_that_the_client_is_late() {
     let inner = {
         let seen = std::sync::Arc::clone(&seen);
         Probe::new(move |request: Request<ReplayBody<ScriptedBody>>| {
-            let tried = tried(request.extensions()).clone();
-            *seen.lock().unwrap() = Some(tried);
+            let attempts = attempts(request.extensions()).clone();
+            *seen.lock().unwrap() = Some(attempts);
             async move {
                 let body = request.into_body().collect().await;
                 body.map(|_| response(200, 1)).map_err(|_| "broken")
@@ -203,11 +204,11 @@ async fn whoever_is_inside_can_tell_that_the_client_is_late() {
     let service = RetryThrottledLayer::new().layer(inner);
     let mut call = task::spawn(service.oneshot(request(body)));
     assert_pending!(call.poll());
-    let tried = seen.lock().unwrap().clone().expect("a Tried");
-    assert!(tried.is_awaiting_body());
+    let attempts = seen.lock().unwrap().clone().expect("a Attempts");
+    assert!(attempts.is_awaiting_body());
 
     handle.push_data("and the rest");
     handle.resume();
     assert!(assert_ready!(call.poll()).is_ok());
-    assert!(!tried.is_awaiting_body());
+    assert!(!attempts.is_awaiting_body());
 }

@@ -6,8 +6,8 @@ use tokio_test::{assert_pending, assert_ready_ok, task};
 use super::*;
 
 /// Requests like any other, but for this value.
-fn belonging(affinity: Affinity, tried: &Tried) -> Request<()> {
-    let mut request = request(tried);
+fn belonging(affinity: Affinity, attempts: &Attempts) -> Request<()> {
+    let mut request = request(attempts);
     request.extensions_mut().insert(affinity);
     request
 }
@@ -15,7 +15,7 @@ fn belonging(affinity: Affinity, tried: &Tried) -> Request<()> {
 /// The label of the backend that answers, or how long it says to wait.
 async fn answer(pool: &Pool, when_exhausted: WhenExhausted, affinity: Affinity) -> String {
     let layer = PrioritySelectLayer::new(pool.clone()).when_exhausted(when_exhausted);
-    let request = belonging(affinity, &Tried::new());
+    let request = belonging(affinity, &Attempts::new());
     let response = layer.layer(labels()).oneshot(request).await.unwrap();
     match response.headers().get("retry-after-ms") {
         Some(ms) => ms.to_str().unwrap().to_owned(),
@@ -28,7 +28,7 @@ const REJECT: WhenExhausted = WhenExhausted::Reject;
 #[tokio::test(start_paused = true)]
 async fn a_session_stays_at_its_backend_and_comes_back_to_it() {
     let pool = pool([("a", 1), ("b", 1), ("c", 1), ("d", 2)]);
-    let session = Affinity::of("session 7");
+    let session = Affinity::by_key("session 7");
     let home = answer(&pool, REJECT, session).await;
     for _ in 0..50 {
         assert_eq!(answer(&pool, REJECT, session).await, home);
@@ -48,7 +48,7 @@ async fn sessions_are_shared_among_the_backends_of_the_tier() {
     let pool = pool([("a", 1), ("b", 1), ("c", 2)]);
     let mut seen = std::collections::HashSet::new();
     for session in 0..50_u8 {
-        seen.insert(answer(&pool, REJECT, Affinity::of([session])).await);
+        seen.insert(answer(&pool, REJECT, Affinity::by_key([session])).await);
     }
     assert_eq!(seen, ["a", "b"].map(Into::into).into());
 }
@@ -56,15 +56,15 @@ async fn sessions_are_shared_among_the_backends_of_the_tier() {
 #[tokio::test(start_paused = true)]
 async fn a_file_is_asked_for_where_it_is() {
     let pool = pool([("a", 1), ("b", 2)]);
-    assert_eq!(answer(&pool, REJECT, Affinity::to("b")).await, "b");
+    assert_eq!(answer(&pool, REJECT, Affinity::to_backend("b")).await, "b");
     assert_eq!(
-        answer(&pool, REJECT, Affinity::to("gone").pinned()).await,
+        answer(&pool, REJECT, Affinity::to_backend("gone").pinned()).await,
         "a"
     );
     throttle(&pool, 1, SECOND);
-    assert_eq!(answer(&pool, REJECT, Affinity::to("b")).await, "a");
+    assert_eq!(answer(&pool, REJECT, Affinity::to_backend("b")).await, "a");
     assert_eq!(
-        answer(&pool, REJECT, Affinity::to("b").pinned()).await,
+        answer(&pool, REJECT, Affinity::to_backend("b").pinned()).await,
         "1000"
     );
 }
@@ -74,7 +74,7 @@ async fn a_pinned_request_is_told_when_its_backend_opens_or_forwarded_there() {
     let pool = pool([("a", 1), ("b", 2), ("c", 3)]);
     throttle(&pool, 1, 5 * SECOND);
     throttle(&pool, 2, SECOND);
-    let pinned = Affinity::to("b").pinned();
+    let pinned = Affinity::to_backend("b").pinned();
     assert_eq!(answer(&pool, REJECT, pinned).await, "5000");
     assert_eq!(answer(&pool, WhenExhausted::Forward, pinned).await, "b");
     let too_short = WhenExhausted::Wait(4 * SECOND);
@@ -87,8 +87,8 @@ async fn a_pinned_request_waits_for_its_backend() {
     throttle(&pool, 1, 5 * SECOND);
     let layer = PrioritySelectLayer::new(pool.clone());
     let layer = layer.when_exhausted(WhenExhausted::Wait(9 * SECOND));
-    let tried = Tried::new();
-    let request = belonging(Affinity::to("b").pinned(), &tried);
+    let attempts = Attempts::new();
+    let request = belonging(Affinity::to_backend("b").pinned(), &attempts);
     let mut sent = task::spawn(layer.layer(labels()).oneshot(request));
     assert_pending!(sent.poll());
     advance(5 * SECOND - Duration::from_millis(1)).await;
@@ -96,7 +96,7 @@ async fn a_pinned_request_waits_for_its_backend() {
     advance(Duration::from_millis(1)).await;
     assert!(sent.is_woken());
     assert_eq!(assert_ready_ok!(sent.poll()).into_body(), "b");
-    assert_eq!(tried.attempts(), 1);
+    assert_eq!(attempts.count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,14 +107,14 @@ async fn a_pinned_request_waits_for_a_place_at_its_backend() {
         builder.build().unwrap()
     };
     let pool = Pool::new([backend("a", 1), backend("b", 2)]).unwrap();
-    let pinned = Affinity::to("b").pinned();
+    let pinned = Affinity::to_backend("b").pinned();
     let query = Query::new().affinity(pinned);
     let held = pool.first(&query, Instant::now()).unwrap();
     assert_eq!(answer(&pool, WhenExhausted::Forward, pinned).await, "1000");
 
     let layer = PrioritySelectLayer::new(pool.clone());
     let layer = layer.when_exhausted(WhenExhausted::Wait(9 * SECOND));
-    let request = belonging(pinned, &Tried::new());
+    let request = belonging(pinned, &Attempts::new());
     let mut sent = task::spawn(layer.layer(labels()).oneshot(request));
     assert_pending!(sent.poll());
     held.release();
@@ -133,8 +133,8 @@ async fn a_pinned_request_that_was_refused_is_not_moved_on() {
     });
     let handle = refusing.handle();
     let service = PrioritySelectLayer::new(pool).layer(refusing);
-    let tried = Tried::new();
-    let request = || belonging(Affinity::to("b").pinned(), &tried);
+    let attempts = Attempts::new();
+    let request = || belonging(Affinity::to_backend("b").pinned(), &attempts);
     let response = service.clone().oneshot(request()).await.unwrap();
     assert_eq!(
         (response.status().as_u16(), &**response.body()),
@@ -145,12 +145,12 @@ async fn a_pinned_request_that_was_refused_is_not_moved_on() {
     assert_eq!(response.headers()["retry-after-ms"], "7000");
     let exhausted: &Exhausted = response.extensions().get().unwrap();
     assert_eq!(exhausted.reopens_in(), 7 * SECOND);
-    assert!(tried.is_exhausted());
+    assert!(attempts.is_exhausted());
 
     // Whoever sends it once more all the same gets no further.
     let response = service.oneshot(request()).await.unwrap();
     assert_eq!(response.status(), 429);
-    assert_eq!((handle.calls(), tried.attempts()), (1, 1));
+    assert_eq!((handle.calls(), attempts.count()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,20 +161,20 @@ async fn whoever_is_outside_can_tell_that_a_pinned_request_has_no_second_backend
         Ok::<_, Infallible>(Response::new("served".to_owned()))
     });
     let service = PrioritySelectLayer::new(pool).layer(slow);
-    let pinned = Affinity::to("b").pinned();
+    let pinned = Affinity::to_backend("b").pinned();
     for (affinity, has_no_other) in [
         (pinned, true),
-        (Affinity::to("b"), false),
-        (Affinity::of("session 7"), false),
-        (Affinity::to("gone").pinned(), false),
+        (Affinity::to_backend("b"), false),
+        (Affinity::by_key("session 7"), false),
+        (Affinity::to_backend("gone").pinned(), false),
     ] {
-        let tried = Tried::new();
-        let request = belonging(affinity, &tried);
+        let attempts = Attempts::new();
+        let request = belonging(affinity, &attempts);
         let mut sent = task::spawn(service.clone().oneshot(request));
         assert_pending!(sent.poll());
-        assert_eq!(tried.is_exhausted(), has_no_other, "{affinity:?}");
+        assert_eq!(attempts.is_exhausted(), has_no_other, "{affinity:?}");
         advance(SECOND).await;
         assert_ready_ok!(sent.poll());
-        assert_eq!(tried.is_exhausted(), has_no_other, "{affinity:?}");
+        assert_eq!(attempts.is_exhausted(), has_no_other, "{affinity:?}");
     }
 }

@@ -30,56 +30,56 @@ fn hints<B>(response: &Response<B>) -> [&str; 2] {
 const UNTOUCHED: [&str; 2] = ["77", "77000"];
 
 /// The answer to a request that has been nowhere, or at the second backend.
-async fn answer(pool: &Pool, inner: Inner, is_last: bool) -> (Response<()>, Tried) {
-    let tried = Tried::new();
+async fn answer(pool: &Pool, inner: Inner, is_last: bool) -> (Response<()>, Attempts) {
+    let attempts = Attempts::new();
     if is_last {
-        tried.mark(1);
+        attempts.mark(1);
     }
     let service = PrioritySelectLayer::new(pool.clone()).layer(inner);
-    let response = service.oneshot(request(&tried)).await.unwrap();
+    let response = service.oneshot(request(&attempts)).await.unwrap();
     assert_eq!(selected(response.extensions()).index(), 0);
-    (response, tried)
+    (response, attempts)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_429_says_when_the_pool_opens() {
     let pool = pool([("a", 1), ("b", 2)]);
     throttle(&pool, 1, SECOND * 5 / 2);
-    let (response, tried) = answer(&pool, answers(429), false).await;
+    let (response, attempts) = answer(&pool, answers(429), false).await;
     assert_eq!(hints(&response), ["3", "2500"]);
     assert_eq!(response.headers()["x-upstream"], "1");
     let exhausted = response.extensions().get::<Exhausted>().unwrap();
     assert_eq!(exhausted.reopens_in(), SECOND * 5 / 2);
-    assert!(tried.is_exhausted());
+    assert!(attempts.is_exhausted());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_429_while_another_backend_is_left_is_not_the_last_word() {
     let pool = pool([("a", 1), ("b", 2)]);
-    let (response, tried) = answer(&pool, answers(429), false).await;
+    let (response, attempts) = answer(&pool, answers(429), false).await;
     assert_eq!(hints(&response), ["1", "1"]);
     assert!(response.extensions().get::<Exhausted>().is_none());
-    assert!(!tried.is_exhausted());
+    assert!(!attempts.is_exhausted());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_backend_that_was_tried_is_not_left() {
     let pool = pool([("a", 1), ("b", 2)]);
-    let (response, tried) = answer(&pool, answers(429), true).await;
+    let (response, attempts) = answer(&pool, answers(429), true).await;
     // It is open all the same, for a request that comes back.
     assert_eq!(hints(&response), ["1", "1"]);
     let exhausted = response.extensions().get::<Exhausted>().unwrap();
     assert_eq!(exhausted.reopens_in(), Duration::ZERO);
-    assert!(tried.is_exhausted());
+    assert!(attempts.is_exhausted());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_in_other_refusals_becomes_that_of_the_pool() {
     for status in [500, 503] {
         let pool = pool([("a", 1), ("b", 2)]);
-        let (response, tried) = answer(&pool, answers(status), false).await;
+        let (response, attempts) = answer(&pool, answers(status), false).await;
         assert_eq!(hints(&response), ["1", "1"]);
-        assert!(!tried.is_exhausted());
+        assert!(!attempts.is_exhausted());
 
         throttle(&pool, 1, 5 * SECOND);
         let inner = Probe::new(move |request: Request<()>| async move {
@@ -87,10 +87,10 @@ async fn a_wait_in_other_refusals_becomes_that_of_the_pool() {
             selected(request.extensions()).record(&outcome, Instant::now());
             Ok(hinting(status))
         });
-        let (response, tried) = answer(&pool, inner, true).await;
+        let (response, attempts) = answer(&pool, inner, true).await;
         assert_eq!(hints(&response), ["5", "5000"]);
         assert!(response.extensions().get::<Exhausted>().is_some());
-        assert!(tried.is_exhausted());
+        assert!(attempts.is_exhausted());
     }
 }
 
@@ -128,10 +128,10 @@ async fn a_refusal_that_no_time_cures_names_no_wait() {
 async fn an_answer_that_is_no_refusal_is_left_alone() {
     let pool = pool([("a", 1), ("b", 2)]);
     for status in [200, 304, 400, 401, 404] {
-        let (response, tried) = answer(&pool, answers(status), true).await;
+        let (response, attempts) = answer(&pool, answers(status), true).await;
         assert_eq!(hints(&response), UNTOUCHED);
         assert!(response.extensions().get::<Exhausted>().is_none());
-        assert!(!tried.is_exhausted());
+        assert!(!attempts.is_exhausted());
     }
 }
 
@@ -147,15 +147,15 @@ async fn the_outcome_of_a_layer_below_decides_what_is_a_refusal() {
     let pool = pool([("a", 1), ("b", 2)]);
 
     let not_meant_so = classified(429, Outcome::client_error());
-    let (response, tried) = answer(&pool, not_meant_so, true).await;
+    let (response, attempts) = answer(&pool, not_meant_so, true).await;
     assert_eq!(hints(&response), UNTOUCHED);
-    assert!(!tried.is_exhausted());
+    assert!(!attempts.is_exhausted());
 
     let refused = classified(403, Outcome::throttled(SECOND));
-    let (response, tried) = answer(&pool, refused, true).await;
+    let (response, attempts) = answer(&pool, refused, true).await;
     assert_eq!(hints(&response), ["1", "1"]);
     assert!(response.extensions().get::<Exhausted>().is_some());
-    assert!(tried.is_exhausted());
+    assert!(attempts.is_exhausted());
 }
 
 #[tokio::test(start_paused = true)]
@@ -163,13 +163,13 @@ async fn an_error_passes_and_tells_whether_another_backend_is_left() {
     for is_last in [false, true] {
         let inner: Inner = Probe::new(|_| async { Err("connection refused") });
         let service = PrioritySelectLayer::new(pool([("a", 1), ("b", 2)])).layer(inner);
-        let tried = Tried::new();
+        let attempts = Attempts::new();
         if is_last {
-            tried.mark(1);
+            attempts.mark(1);
         }
-        let error = service.oneshot(request(&tried)).await.unwrap_err();
+        let error = service.oneshot(request(&attempts)).await.unwrap_err();
         assert_eq!(error, "connection refused");
-        assert_eq!(tried.is_exhausted(), is_last);
+        assert_eq!(attempts.is_exhausted(), is_last);
     }
 }
 
@@ -178,9 +178,9 @@ async fn a_forwarded_request_whose_answer_is_a_429_is_not_tried_elsewhere() {
     let pool = pool([("a", 1), ("b", 2)]);
     throttle(&pool, 0, 9 * SECOND);
     throttle(&pool, 1, SECOND);
-    let (response, tried) = answer(&pool, answers(429), false).await;
+    let (response, attempts) = answer(&pool, answers(429), false).await;
     assert_eq!(hints(&response), ["1", "1000"]);
-    assert!(tried.is_exhausted());
+    assert!(attempts.is_exhausted());
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,9 +207,9 @@ async fn what_was_noted_before_the_attempt_is_not_said_of_its_answer() {
         let service = PrioritySelectLayer::new(pool.clone())
             .when_exhausted(WhenExhausted::Wait(2 * SECOND))
             .layer(answers(status));
-        let tried = Tried::new();
-        service.oneshot(request(&tried)).await.unwrap();
+        let attempts = Attempts::new();
+        service.oneshot(request(&attempts)).await.unwrap();
         // A layer outside may take it for a refusal: then the other backend is left.
-        assert!(!tried.is_exhausted());
+        assert!(!attempts.is_exhausted());
     }
 }

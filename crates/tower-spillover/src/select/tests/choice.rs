@@ -10,7 +10,7 @@ use super::*;
 async fn the_best_open_tier_serves() {
     let pool = pool([("c", 3), ("a", 1), ("b", 2)]);
     let service = PrioritySelectLayer::new(pool.clone()).layer(labels());
-    let send = async || send(service.clone(), &Tried::new()).await;
+    let send = async || send(service.clone(), &Attempts::new()).await;
 
     assert_eq!(send().await, "a");
     throttle(&pool, 1, 5 * SECOND);
@@ -41,11 +41,11 @@ async fn tried_backends_are_left_out_and_the_chosen_one_is_marked() {
     let service = PrioritySelectLayer::new(pool)
         .with_draw(|| 0)
         .layer(labels());
-    let tried = Tried::new();
-    for (attempts, label) in [(1, "a"), (2, "b"), (3, "c")] {
-        assert_eq!(send(service.clone(), &tried).await, label);
-        assert_eq!(tried.attempts(), attempts);
-        assert!(tried.contains(attempts as usize - 1));
+    let attempts = Attempts::new();
+    for (count, label) in [(1, "a"), (2, "b"), (3, "c")] {
+        assert_eq!(send(service.clone(), &attempts).await, label);
+        assert_eq!(attempts.count(), count);
+        assert!(attempts.contains(count as usize - 1));
     }
 }
 
@@ -64,7 +64,7 @@ async fn a_failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
     throttle(&pool, 0, SECOND);
     record(&pool, 1, Outcome::failing(10 * SECOND));
     let layer = PrioritySelectLayer::new(pool).when_exhausted(WhenExhausted::Reject);
-    assert_eq!(send(layer.layer(labels()), &Tried::new()).await, "b");
+    assert_eq!(send(layer.layer(labels()), &Attempts::new()).await, "b");
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,7 +77,7 @@ async fn one_request_probes_a_backend_that_failed() {
     let response = service.clone().oneshot(Request::new(())).await.unwrap();
     assert_eq!(response.body(), "a");
     assert!(selected(response.extensions()).is_probe());
-    assert_eq!(send(service, &Tried::new()).await, "b");
+    assert_eq!(send(service, &Attempts::new()).await, "b");
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,7 +85,7 @@ async fn the_draw_decides_within_a_tier() {
     let pool = pool([("a", 1), ("b", 1), ("c", 1), ("d", 2)]);
     for (draw, label) in [(0, "a"), (u64::MAX / 2, "b"), (u64::MAX, "c")] {
         let layer = PrioritySelectLayer::new(pool.clone()).with_draw(move || draw);
-        assert_eq!(send(layer.layer(labels()), &Tried::new()).await, label);
+        assert_eq!(send(layer.layer(labels()), &Attempts::new()).await, label);
     }
 }
 
@@ -95,7 +95,7 @@ async fn drawn<D: Draw + Clone>(draw: D, requests: u32) -> u32 {
     let service = layer.layer(labels());
     let mut first = 0;
     for _ in 0..requests {
-        first += u32::from(send(service.clone(), &Tried::new()).await == "a");
+        first += u32::from(send(service.clone(), &Attempts::new()).await == "a");
     }
     first
 }

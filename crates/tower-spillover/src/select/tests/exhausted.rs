@@ -21,13 +21,13 @@ async fn by_default_it_is_forwarded_to_the_first_of_the_list() {
     let inner = labels();
     let handle = inner.handle();
     let service = PrioritySelectLayer::new(throttled()).layer(inner);
-    let tried = Tried::new();
-    let response = service.oneshot(request(&tried)).await.unwrap();
+    let attempts = Attempts::new();
+    let response = service.oneshot(request(&attempts)).await.unwrap();
     assert_eq!(response.body(), "a");
     assert_eq!(selected(response.extensions()).index(), 0);
     assert_eq!(reopens_in(&response), None);
     assert!(response.headers().is_empty());
-    assert_eq!((tried.attempts(), handle.calls()), (1, 1));
+    assert_eq!((attempts.count(), handle.calls()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -35,16 +35,20 @@ async fn a_rejected_request_is_told_when_the_pool_opens() {
     let inner = labels();
     let handle = inner.handle();
     let layer = PrioritySelectLayer::new(throttled()).when_exhausted(WhenExhausted::Reject);
-    let tried = Tried::new();
-    let response = layer.layer(inner).oneshot(request(&tried)).await.unwrap();
+    let attempts = Attempts::new();
+    let response = layer
+        .layer(inner)
+        .oneshot(request(&attempts))
+        .await
+        .unwrap();
     assert_eq!(response.status(), 429);
     assert_eq!(response.headers()["retry-after"], "2");
     assert_eq!(response.headers()["retry-after-ms"], "1500");
     assert_eq!(response.body(), "");
     assert_eq!(reopens_in(&response), Some(SECOND * 3 / 2));
     assert!(response.extensions().get::<Selected>().is_none());
-    assert!(tried.is_exhausted());
-    assert_eq!((tried.attempts(), handle.calls()), (0, 0));
+    assert!(attempts.is_exhausted());
+    assert_eq!((attempts.count(), handle.calls()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,11 +58,15 @@ async fn a_request_that_has_been_at_all_backends_does_not_start_over() {
         let handle = inner.handle();
         let pool = throttled();
         let layer = PrioritySelectLayer::new(pool).when_exhausted(when_exhausted);
-        let tried = Tried::new();
-        tried.mark(0);
-        let response = layer.layer(inner).oneshot(request(&tried)).await.unwrap();
+        let attempts = Attempts::new();
+        attempts.mark(0);
+        let response = layer
+            .layer(inner)
+            .oneshot(request(&attempts))
+            .await
+            .unwrap();
         assert_eq!(response.headers()["retry-after-ms"], "1500");
-        assert!(tried.is_exhausted());
+        assert!(attempts.is_exhausted());
         assert_eq!((handle.calls(), response.status().as_u16()), (0, 429));
     }
 }
@@ -87,7 +95,7 @@ async fn the_answer_can_be_replaced() {
         .with_exhausted_response(respond);
     let response = layer
         .layer(inner)
-        .oneshot(request(&Tried::new()))
+        .oneshot(request(&Attempts::new()))
         .await
         .unwrap();
     assert_eq!(response.status(), 503);
@@ -105,14 +113,14 @@ async fn an_inner_service_that_was_ready_in_vain_stays_ready() {
     let layer = PrioritySelectLayer::new(pool).when_exhausted(WhenExhausted::Reject);
     let mut service = layer.layer(inner);
     service.ready().await.unwrap();
-    let response = service.call(request(&Tried::new())).await.unwrap();
+    let response = service.call(request(&Attempts::new())).await.unwrap();
     assert_eq!(response.status(), 429);
     assert_eq!(handle.reserved(), 1);
 
     tokio::time::advance(SECOND * 3 / 2).await;
     assert_eq!(
         service
-            .call(request(&Tried::new()))
+            .call(request(&Attempts::new()))
             .await
             .unwrap()
             .into_body(),
@@ -138,7 +146,7 @@ async fn the_last_refusal_of_grpc_is_pushed_back_until_the_pool_opens() {
         }
     };
     let service = PrioritySelectLayer::new(pool).layer(inner.map_response(refuse));
-    let response = service.oneshot(request(&Tried::new())).await.unwrap();
+    let response = service.oneshot(request(&Attempts::new())).await.unwrap();
     assert_eq!(response.headers()["grpc-retry-pushback-ms"], "1500");
     assert!(!response.headers().contains_key("retry-after"));
 }
@@ -146,7 +154,7 @@ async fn the_last_refusal_of_grpc_is_pushed_back_until_the_pool_opens() {
 #[tokio::test(start_paused = true)]
 async fn a_rejected_call_of_grpc_is_told_so_in_its_own_terms() {
     let layer = PrioritySelectLayer::new(throttled()).when_exhausted(WhenExhausted::Reject);
-    let mut request = request(&Tried::new());
+    let mut request = request(&Attempts::new());
     let kind = "application/grpc+proto".parse().unwrap();
     request.headers_mut().insert("content-type", kind);
     let response = layer.layer(labels()).oneshot(request).await.unwrap();

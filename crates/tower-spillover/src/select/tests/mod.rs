@@ -13,7 +13,7 @@ use std::{convert::Infallible, time::Duration};
 
 use http::{Request, Response};
 use spillover_core::{
-    Affinity, Backend, Class, Cooldown, Exhausted, Outcome, Pool, Query, Scope, Selected, Tried,
+    Affinity, Attempts, Backend, Class, Cooldown, Exhausted, Outcome, Pool, Query, Scope, Selected,
 };
 use spillover_testing::Probe;
 use tokio::time::Instant;
@@ -36,13 +36,13 @@ fn pool<const N: usize>(backends: [(&str, u32); N]) -> Pool {
 
 /// Records an outcome of the backend with this index, which must not be throttled.
 fn record(pool: &Pool, index: usize, outcome: Outcome) {
-    let others = Tried::new();
+    let others = Attempts::new();
     (0..pool.backends().len())
         .filter(|other| *other != index)
         .for_each(|other| others.mark(other));
     let now = Instant::now();
     let selected = pool
-        .select(&others, Scope::WHOLE, now, 0)
+        .select(&Query::new().attempts(&others), now, 0)
         .expect("it is not throttled");
     selected.record(&outcome, now);
 }
@@ -64,17 +64,21 @@ fn selected(extensions: &http::Extensions) -> &Selected {
 }
 
 /// A request as `RetryThrottled` sends it.
-fn request(tried: &Tried) -> Request<()> {
+fn request(attempts: &Attempts) -> Request<()> {
     let mut request = Request::get("/v1/models").body(()).unwrap();
-    request.extensions_mut().insert(tried.clone());
+    request.extensions_mut().insert(attempts.clone());
     request
 }
 
 /// The body of the answer: a label.
-async fn send<S, E>(service: S, tried: &Tried) -> String
+async fn send<S, E>(service: S, attempts: &Attempts) -> String
 where
     S: Service<Request<()>, Response = Response<String>, Error = E>,
     E: std::fmt::Debug,
 {
-    service.oneshot(request(tried)).await.unwrap().into_body()
+    service
+        .oneshot(request(attempts))
+        .await
+        .unwrap()
+        .into_body()
 }

@@ -47,13 +47,13 @@ type Sent = task::Spawn<Oneshot<PrioritySelect<Held, ThreadDraw, Reject>, Reques
 
 fn waiting(pool: &Pool, bound: Duration) -> Sent {
     let service = layer(pool, WhenExhausted::Wait(bound)).layer(held());
-    task::spawn(service.oneshot(request(&Tried::new())))
+    task::spawn(service.oneshot(request(&Attempts::new())))
 }
 
 /// One request at the first backend that is open.
 async fn occupy(pool: &Pool) -> Selected {
     let service = layer(pool, WhenExhausted::Reject).layer(held());
-    let response = service.oneshot(request(&Tried::new())).await.unwrap();
+    let response = service.oneshot(request(&Attempts::new())).await.unwrap();
     assert_eq!(response.status(), 200);
     response.into_body()
 }
@@ -74,13 +74,13 @@ async fn when_all_are_full_a_request_is_rejected_also_where_it_would_be_forwarde
     for when_exhausted in [WhenExhausted::Forward, WhenExhausted::Reject] {
         let inner = held();
         let handle = inner.handle();
-        let tried = Tried::new();
+        let attempts = Attempts::new();
         let service = layer(&pool, when_exhausted).layer(inner);
-        let response = service.oneshot(request(&tried)).await.unwrap();
+        let response = service.oneshot(request(&attempts)).await.unwrap();
         assert_eq!(response.status(), 429);
         assert_eq!(response.headers()["retry-after-ms"], "1000");
-        assert!(tried.is_exhausted());
-        assert_eq!((handle.calls(), tried.attempts()), (0, 0));
+        assert!(attempts.is_exhausted());
+        assert_eq!((handle.calls(), attempts.count()), (0, 0));
     }
 }
 
@@ -90,7 +90,7 @@ async fn one_is_forwarded_to_the_first_that_is_not_full() {
     let _one = occupy(&pool).await;
     throttle(&pool, 1, 9 * SECOND);
     let service = layer(&pool, WhenExhausted::Forward).layer(held());
-    let response = service.oneshot(request(&Tried::new())).await.unwrap();
+    let response = service.oneshot(request(&Attempts::new())).await.unwrap();
     assert_eq!(
         (response.status().as_u16(), response.body().index()),
         (200, 1)
@@ -117,7 +117,7 @@ async fn one_that_waits_in_vain_is_rejected_at_the_bound() {
     let _one = occupy(&pool).await;
     let start = Instant::now();
     let service = layer(&pool, WhenExhausted::Wait(SECOND * 5 / 2)).layer(held());
-    let response = service.oneshot(request(&Tried::new())).await.unwrap();
+    let response = service.oneshot(request(&Attempts::new())).await.unwrap();
     assert_eq!(response.status(), 429);
     assert_eq!(Instant::now() - start, SECOND * 5 / 2);
 }
@@ -152,12 +152,12 @@ async fn a_place_wakes_one_and_one_that_goes_away_leaves_it_to_the_next() {
 async fn a_place_that_is_closed_for_the_one_it_wakes_is_left_to_the_next() {
     let pool = pool([("a", 1)]);
     let one = occupy(&pool).await;
-    let throttled = Scope::of("throttled");
-    let mut sent: Vec<_> = [throttled, throttled, Scope::of("other")]
+    let throttled = Scope::named("throttled");
+    let mut sent: Vec<_> = [throttled, throttled, Scope::named("other")]
         .into_iter()
         .map(|scope| {
             let service = layer(&pool, WhenExhausted::Wait(9 * SECOND)).layer(held());
-            let mut request = request(&Tried::new());
+            let mut request = request(&Attempts::new());
             request.extensions_mut().insert(scope);
             let mut sent = task::spawn(service.oneshot(request));
             assert_pending!(sent.poll());
@@ -165,7 +165,7 @@ async fn a_place_that_is_closed_for_the_one_it_wakes_is_left_to_the_next() {
         })
         .collect();
     one.release();
-    let refused = pool.select(&Tried::new(), throttled, Instant::now(), 0);
+    let refused = pool.select(&Query::new().scope(throttled), Instant::now(), 0);
     let refused = refused.expect("it is not full");
     refused.record(&Outcome::throttled(5 * SECOND), Instant::now());
     refused.release();
@@ -200,7 +200,7 @@ async fn at_the_end_of_the_wait_one_that_fails_is_the_last_resort() {
     let _one = occupy(&pool).await;
     let start = Instant::now();
     let service = layer(&pool, WhenExhausted::Wait(SECOND)).layer(held());
-    let response = service.oneshot(request(&Tried::new())).await.unwrap();
+    let response = service.oneshot(request(&Attempts::new())).await.unwrap();
     assert_eq!(
         (response.status().as_u16(), response.body().index()),
         (200, 0)
@@ -223,7 +223,7 @@ async fn a_place_that_gets_free_before_the_first_poll_is_not_missed() {
     let one = occupy(&pool).await;
     let mut service = layer(&pool, WhenExhausted::Wait(9 * SECOND)).layer(held());
     service.ready().await.unwrap();
-    let mut sent = task::spawn(service.call(request(&Tried::new())));
+    let mut sent = task::spawn(service.call(request(&Attempts::new())));
     one.release();
     assert_eq!(assert_ready_ok!(sent.poll()).body().index(), 0);
 }
@@ -236,7 +236,7 @@ async fn two_places_that_get_free_before_the_first_polls_are_not_missed() {
     for _ in 0..2 {
         let mut service = layer(&pool, WhenExhausted::Wait(9 * SECOND)).layer(self::held());
         service.ready().await.unwrap();
-        sent.push(task::spawn(service.call(request(&Tried::new()))));
+        sent.push(task::spawn(service.call(request(&Attempts::new()))));
     }
     drop(held);
     let served = sent.iter_mut().map(|sent| assert_ready_ok!(sent.poll()));
@@ -276,8 +276,8 @@ async fn the_strategy_decides_within_a_tier() {
             last.map_or(0, |candidate| candidate.index())
         },
     );
-    let tried = Tried::new();
+    let attempts = Attempts::new();
     for label in ["b", "a", "c"] {
-        assert_eq!(send(layer.layer(labels()), &tried).await, label);
+        assert_eq!(send(layer.layer(labels()), &attempts).await, label);
     }
 }

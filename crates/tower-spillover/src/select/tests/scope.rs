@@ -5,7 +5,7 @@ use super::*;
 fn request(path: &str, scope: Option<&str>) -> Request<()> {
     let mut request = Request::post(path).body(()).unwrap();
     if let Some(scope) = scope {
-        request.extensions_mut().insert(Scope::of(scope));
+        request.extensions_mut().insert(Scope::named(scope));
     }
     request
 }
@@ -14,7 +14,7 @@ fn request(path: &str, scope: Option<&str>) -> Request<()> {
 async fn is_served(throttled: Scope, request: Request<()>) -> bool {
     let pool = pool([("a", 1)]);
     let now = Instant::now();
-    let selected = pool.select(&Tried::new(), throttled, now, 0).unwrap();
+    let selected = pool.select(&Query::new().scope(throttled), now, 0).unwrap();
     selected.record(&Outcome::throttled(SECOND), now);
     let layer = PrioritySelectLayer::new(pool).when_exhausted(WhenExhausted::Reject);
     let response = layer.layer(labels()).oneshot(request).await.unwrap();
@@ -23,7 +23,7 @@ async fn is_served(throttled: Scope, request: Request<()>) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn the_deployment_in_the_path_is_the_scope() {
-    let throttled = Scope::of("large");
+    let throttled = Scope::named("large");
     let path = |name: &str| format!("/openai/deployments/{name}/chat/completions?api-version=1");
     assert!(!is_served(throttled, request(&path("large"), None)).await);
     assert!(is_served(throttled, request(&path("small"), None)).await);
@@ -33,13 +33,13 @@ async fn the_deployment_in_the_path_is_the_scope() {
 #[tokio::test(start_paused = true)]
 async fn what_a_layer_above_says_comes_first() {
     let path = "/openai/deployments/large/chat/completions";
-    assert!(is_served(Scope::of("large"), request(path, Some("small"))).await);
-    assert!(!is_served(Scope::of("small"), request(path, Some("small"))).await);
+    assert!(is_served(Scope::named("large"), request(path, Some("small"))).await);
+    assert!(!is_served(Scope::named("small"), request(path, Some("small"))).await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_of_the_whole_backend_applies_to_all() {
     let path = "/openai/deployments/large/chat/completions";
-    assert!(!is_served(Scope::WHOLE, request(path, None)).await);
-    assert!(!is_served(Scope::WHOLE, request("/v1/models", Some("any"))).await);
+    assert!(!is_served(Scope::BACKEND, request(path, None)).await);
+    assert!(!is_served(Scope::BACKEND, request("/v1/models", Some("any"))).await);
 }

@@ -55,7 +55,7 @@ async fn a_dropped_future_cancels_the_attempt_and_closes_nothing() {
         drop(sent);
         assert_eq!((handle.in_flight(), handle.cancelled()), (0, polls + 1));
         assert_eq!(
-            pool.snapshot(Scope::WHOLE, Instant::now())[0].condition(),
+            pool.snapshot(Scope::BACKEND, Instant::now())[0].condition(),
             Condition::Open
         );
     }

@@ -24,7 +24,7 @@ fn throttled_for(wait: Duration) -> Pool {
 fn sent(
     service: PrioritySelect<Inner>,
 ) -> task::Spawn<Oneshot<PrioritySelect<Inner>, Request<()>>> {
-    task::spawn(service.oneshot(request(&Tried::new())))
+    task::spawn(service.oneshot(request(&Attempts::new())))
 }
 
 /// The first backend refuses another request, which extends its cooldown.
@@ -117,8 +117,8 @@ async fn a_request_that_waits_leaves_no_attempt_when_it_is_dropped() {
     let mut service = waiting(&pool, 10 * SECOND);
     let handle = service.get_ref().handle();
     service.ready().await.unwrap();
-    let tried = Tried::new();
-    let mut sent = task::spawn(service.call(request(&tried)));
+    let attempts = Attempts::new();
+    let mut sent = task::spawn(service.call(request(&attempts)));
     assert_pending!(sent.poll());
     // The service that is ready waits with the request.
     assert!(!service.get_ref().is_ready());
@@ -126,25 +126,25 @@ async fn a_request_that_waits_leaves_no_attempt_when_it_is_dropped() {
 
     drop(sent);
     assert_eq!((handle.reserved(), handle.instances()), (0, 1));
-    assert_eq!((handle.calls(), tried.attempts()), (0, 0));
+    assert_eq!((handle.calls(), attempts.count()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_is_outside_can_tell_that_none_would_take_it_now() {
-    let tried = Tried::new();
+    let attempts = Attempts::new();
     let service = waiting(&throttled_for(2 * SECOND), 10 * SECOND);
-    let mut sent = task::spawn(service.oneshot(request(&tried)));
+    let mut sent = task::spawn(service.oneshot(request(&attempts)));
     assert_pending!(sent.poll());
-    assert!(tried.is_exhausted());
+    assert!(attempts.is_exhausted());
 }
 
 #[tokio::test(start_paused = true)]
 async fn later_attempt_of_a_request_waits_for_another_backend() {
     let pool = throttled_for(2 * SECOND);
     let service = waiting(&pool, 10 * SECOND);
-    let tried = Tried::new();
-    let mut first = task::spawn(service.clone().oneshot(request(&tried)));
-    let mut second = task::spawn(service.oneshot(request(&tried)));
+    let attempts = Attempts::new();
+    let mut first = task::spawn(service.clone().oneshot(request(&attempts)));
+    let mut second = task::spawn(service.oneshot(request(&attempts)));
     assert_pending!(first.poll());
     assert_pending!(second.poll());
     advance(2 * SECOND).await;
@@ -156,9 +156,9 @@ async fn later_attempt_of_a_request_waits_for_another_backend() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_was_tried_elsewhere_waits_for_what_is_left() {
     let pool = throttled_for(2 * SECOND);
-    let tried = Tried::new();
-    tried.mark(0);
-    let mut sent = task::spawn(waiting(&pool, 10 * SECOND).oneshot(request(&tried)));
+    let attempts = Attempts::new();
+    attempts.mark(0);
+    let mut sent = task::spawn(waiting(&pool, 10 * SECOND).oneshot(request(&attempts)));
     assert_pending!(sent.poll());
     advance(4 * SECOND).await;
     assert_eq!(assert_ready_ok!(sent.poll()).into_body(), "b");
@@ -167,11 +167,11 @@ async fn a_request_that_was_tried_elsewhere_waits_for_what_is_left() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_failed_at_all_backends_has_nothing_to_wait_for() {
     let pool = throttled_for(2 * SECOND);
-    let tried = Tried::new();
-    (0..2).for_each(|index| tried.mark(index));
-    let mut sent = task::spawn(waiting(&pool, 10 * SECOND).oneshot(request(&tried)));
+    let attempts = Attempts::new();
+    (0..2).for_each(|index| attempts.mark(index));
+    let mut sent = task::spawn(waiting(&pool, 10 * SECOND).oneshot(request(&attempts)));
     assert_eq!(assert_ready_ok!(sent.poll()).status(), 429);
-    assert!(tried.is_exhausted());
+    assert!(attempts.is_exhausted());
 }
 
 /// Refuses every request for so long; what the tracker does, on a bare service.
@@ -195,15 +195,15 @@ async fn one_that_is_refused_waits_on_within_its_bound() {
     let pool = pool([("a", 1)]);
     throttle(&pool, 0, SECOND);
     let service = refusing(&pool, 5 * SECOND / 2, SECOND);
-    let tried = Tried::new();
+    let attempts = Attempts::new();
     let start = Instant::now();
     let mut refused_at = Vec::new();
     loop {
-        let response = service.clone().oneshot(request(&tried)).await.unwrap();
+        let response = service.clone().oneshot(request(&attempts)).await.unwrap();
         assert_eq!(response.status(), 429);
         refused_at.push((Instant::now() - start).as_millis());
         let is_last = response.extensions().get::<Exhausted>().is_some();
-        assert_eq!(tried.is_exhausted(), is_last);
+        assert_eq!(attempts.is_exhausted(), is_last);
         if is_last {
             break;
         }
@@ -216,15 +216,15 @@ async fn one_that_is_refused_waits_on_within_its_bound() {
 async fn one_that_was_refused_is_not_overtaken() {
     let pool = pool([("a", 1)]);
     throttle(&pool, 0, SECOND);
-    let tried = Tried::new();
-    let first = refusing(&pool, 9 * SECOND, SECOND).oneshot(request(&tried));
+    let attempts = Attempts::new();
+    let first = refusing(&pool, 9 * SECOND, SECOND).oneshot(request(&attempts));
     let mut first = task::spawn(first);
     let mut second = sent(waiting(&pool, 9 * SECOND));
     assert_pending!(first.poll());
     assert_pending!(second.poll());
     advance(SECOND).await;
     assert_eq!(assert_ready_ok!(first.poll()).status(), 429);
-    let mut again = task::spawn(waiting(&pool, 9 * SECOND).oneshot(request(&tried)));
+    let mut again = task::spawn(waiting(&pool, 9 * SECOND).oneshot(request(&attempts)));
     assert_pending!(again.poll());
     assert_pending!(second.poll());
 
@@ -245,8 +245,8 @@ async fn a_request_that_comes_later_waits_behind_those_of_its_scope_only() {
     // A backend is open, and the first was not polled yet.
     let mut second = sent(service.clone());
     assert_pending!(second.poll());
-    let mut other = request(&Tried::new());
-    other.extensions_mut().insert(Scope::of("other"));
+    let mut other = request(&Attempts::new());
+    other.extensions_mut().insert(Scope::named("other"));
     let mut other = task::spawn(service.oneshot(other));
     assert_eq!(assert_ready_ok!(other.poll()).into_body(), "a");
 

@@ -114,7 +114,7 @@ async fn the_time_counts_from_the_answer() {
     let slow: Inner = Probe::new(|_| async {
         tokio::time::sleep(7 * SECOND).await;
         let response = Response::builder().status(429).header("retry-after", "2");
-        Ok(response.body(()).unwrap())
+        Ok(response.body(Full::default()).unwrap())
     });
     ThrottleTrackerLayer::new()
         .layer(slow)

@@ -2,6 +2,7 @@
 
 mod cooldown;
 mod grpc;
+mod in_flight;
 mod outcome;
 mod report;
 mod service;
@@ -9,9 +10,12 @@ mod unprocessed;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::Full;
 use spillover_core::{
-    Backend, Class, Condition, Cooldowns, Credential, Outcome, Pool, Scope, Selected, Tried,
+    Attempts, Backend, Class, Condition, Cooldowns, Credential, Outcome, Pool, Query, Scope,
+    Selected,
 };
 use spillover_testing::Probe;
 use tokio::time::{Instant, advance};
@@ -21,7 +25,7 @@ use tower_service::Service;
 
 use super::*;
 
-type Inner = Probe<(), (), &'static str>;
+type Inner = Probe<(), Full<Bytes>, &'static str>;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -38,11 +42,11 @@ fn pool_with_credential() -> Pool {
 
 fn select(pool: &Pool) -> Selected {
     let now = Instant::now();
-    pool.select(&Tried::new(), Scope::WHOLE, now, 0)
+    pool.select(&Query::new(), now, 0)
         .expect("it is not throttled")
 }
 
-/// A request for the backend, as `PrioritySelect` makes it; without a `Tried`.
+/// A request for the backend, as `PrioritySelect` makes it; without a `Attempts`.
 fn request(pool: &Pool) -> Request<()> {
     let mut request = Request::new(());
     request.extensions_mut().insert(select(pool));
@@ -50,7 +54,7 @@ fn request(pool: &Pool) -> Request<()> {
 }
 
 fn condition(pool: &Pool) -> Condition {
-    pool.snapshot(Scope::WHOLE, Instant::now())[0].condition()
+    pool.snapshot(Scope::BACKEND, Instant::now())[0].condition()
 }
 
 /// Lets the backend fail, and time go by until it wants a probe.
@@ -64,7 +68,7 @@ fn answering(status: u16, headers: &[(&'static str, &'static str)]) -> Inner {
     for (name, value) in headers {
         response = response.header(*name, *value);
     }
-    let response = response.body(()).unwrap();
+    let response = response.body(Full::default()).unwrap();
     Probe::new(move |_| std::future::ready(Ok(response.clone())))
 }
 

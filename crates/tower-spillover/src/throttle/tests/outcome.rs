@@ -1,6 +1,7 @@
 //! What an answer means for the backend.
 
 use spillover_core::Answer;
+use spillover_core::layer::AttemptsProtocol;
 
 use super::*;
 
@@ -79,10 +80,10 @@ async fn a_request_that_broke_by_itself_says_nothing_about_the_backend() {
     ] {
         let pool = pool();
         fail_until_probe_is_due(&pool).await;
-        let tried = Tried::new();
-        tried.set_request_failed();
+        let attempts = Attempts::new();
+        attempts.set_request_failed();
         let mut request = request(&pool);
-        request.extensions_mut().insert(tried);
+        request.extensions_mut().insert(attempts);
         if let Ok(response) = ThrottleTrackerLayer::new()
             .layer(inner)
             .oneshot(request)
@@ -100,10 +101,10 @@ async fn a_request_that_broke_by_itself_says_nothing_about_the_backend() {
 async fn a_request_that_is_served_is_a_success_even_if_it_broke() {
     let pool = pool();
     fail_until_probe_is_due(&pool).await;
-    let tried = Tried::new();
-    tried.set_request_failed();
+    let attempts = Attempts::new();
+    attempts.set_request_failed();
     let mut request = request(&pool);
-    request.extensions_mut().insert(tried);
+    request.extensions_mut().insert(attempts);
     let service = ThrottleTrackerLayer::new().layer(answering(200, &[]));
     let response = service.oneshot(request).await.unwrap();
     assert_eq!(class(&response), Some(Class::Success));

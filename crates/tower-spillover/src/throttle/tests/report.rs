@@ -9,7 +9,10 @@ use super::*;
 /// Answers with what a layer inside has read.
 fn reporting(status: u16, body: &'static str) -> Inner {
     Probe::new(move |_: Request<()>| async move {
-        let mut response = Response::builder().status(status).body(()).unwrap();
+        let mut response = Response::builder()
+            .status(status)
+            .body(Full::default())
+            .unwrap();
         let report = Report::from_head(response.status(), &HeaderMap::new()).expect("a refusal");
         response
             .extensions_mut()
@@ -129,6 +132,6 @@ async fn a_client_that_goes_away_is_counted_and_costs_nothing() {
     let call = service.ready().await.unwrap().call(request(&pool));
     drop(call);
     assert_eq!(condition(&pool), Condition::Open);
-    let counts = pool.snapshot(Scope::WHOLE, Instant::now())[0].counts();
+    let counts = pool.snapshot(Scope::BACKEND, Instant::now())[0].counts();
     assert_eq!((counts.cancelled, counts.failed), (1, 0));
 }

@@ -3,6 +3,7 @@
 use std::{convert::Infallible, error::Error, io};
 
 use spillover_core::Answer;
+use spillover_core::layer::AttemptsProtocol;
 
 use super::*;
 use crate::connection::{StaleConnection, Unprocessed};
@@ -10,23 +11,23 @@ use crate::connection::{StaleConnection, Unprocessed};
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A request that the retry layer sends again, and what is known of its attempts.
-fn tried_request(pool: &Pool) -> (Request<()>, Tried) {
-    let tried = Tried::new();
-    let selected = pool.select(&tried, Scope::WHOLE, Instant::now(), 0);
+fn tried_request(pool: &Pool) -> (Request<()>, Attempts) {
+    let attempts = Attempts::new();
+    let selected = pool.select(&Query::new().attempts(&attempts), Instant::now(), 0);
     let selected = selected.expect("it is open");
-    tried.mark(selected.index());
+    attempts.mark(selected.index());
     let mut request = Request::new(());
     request.extensions_mut().insert(selected);
-    request.extensions_mut().insert(tried.clone());
-    (request, tried)
+    request.extensions_mut().insert(attempts.clone());
+    (request, attempts)
 }
 
-fn stale() -> Probe<(), (), BoxError> {
+fn stale() -> Probe<(), Full<Bytes>, BoxError> {
     Probe::new(|_| std::future::ready(Err(io::Error::from(StaleConnection::new()).into())))
 }
 
 fn counts(pool: &Pool) -> (u64, u64) {
-    let counts = pool.snapshot(Scope::WHOLE, Instant::now())[0].counts();
+    let counts = pool.snapshot(Scope::BACKEND, Instant::now())[0].counts();
     (counts.unprocessed, counts.failed)
 }
 
@@ -34,21 +35,21 @@ fn counts(pool: &Pool) -> (u64, u64) {
 async fn request_is_to_be_sent_to_the_same_backend_once_more() {
     let pool = pool();
     let service = ThrottleTrackerLayer::new().layer(stale());
-    let (request, tried) = tried_request(&pool);
+    let (request, attempts) = tried_request(&pool);
     service.clone().oneshot(request).await.unwrap_err();
     assert_eq!(condition(&pool), Condition::Open);
-    assert_eq!(tried.resend_to(), Some(0));
+    assert_eq!(attempts.resend_to(), Some(0));
     assert_eq!(counts(&pool), (1, 0));
 
     // The second time it is a failure.
     let mut request = Request::new(());
-    let selected = pool.select(&tried, Scope::WHOLE, Instant::now(), 0);
+    let selected = pool.select(&Query::new().attempts(&attempts), Instant::now(), 0);
     request.extensions_mut().insert(selected.unwrap());
-    request.extensions_mut().insert(tried.clone());
-    tried.mark(0);
+    request.extensions_mut().insert(attempts.clone());
+    attempts.mark(0);
     service.oneshot(request).await.unwrap_err();
     assert!(matches!(condition(&pool), Condition::Failing(_)));
-    assert_eq!(tried.resend_to(), None);
+    assert_eq!(attempts.resend_to(), None);
     assert_eq!(counts(&pool), (1, 1));
 }
 
@@ -64,19 +65,22 @@ async fn unprocessed_request_that_nothing_sends_again_is_a_failure() {
 async fn response_in_place_of_the_error_can_say_so() {
     for status in [502, 200] {
         let pool = pool();
-        let inner: Probe<(), (), Infallible> = Probe::new(move |_| {
+        let inner: Probe<(), Full<Bytes>, Infallible> = Probe::new(move |_| {
             let response = Response::builder().status(status);
             // A call of gRPC has its error in header fields.
-            let mut response = response.header("grpc-status", "14").body(()).unwrap();
+            let mut response = response
+                .header("grpc-status", "14")
+                .body(Full::default())
+                .unwrap();
             response.extensions_mut().insert(Unprocessed::new());
             std::future::ready(Ok(response))
         });
-        let (request, tried) = tried_request(&pool);
+        let (request, attempts) = tried_request(&pool);
         let service = ThrottleTrackerLayer::new().layer(inner);
         let response = service.oneshot(request).await.unwrap();
         assert_eq!(class(&response), Some(Class::Unprocessed), "{status}");
         assert_eq!(condition(&pool), Condition::Open);
-        assert_eq!(tried.resend_to(), Some(0));
+        assert_eq!(attempts.resend_to(), Some(0));
     }
 }
 
@@ -88,31 +92,31 @@ async fn classifier_has_the_last_word() {
         Class::Declined
     };
     let layer = ThrottleTrackerLayer::new().with_classify(classify);
-    let (request, tried) = tried_request(&pool);
+    let (request, attempts) = tried_request(&pool);
     layer.layer(stale()).oneshot(request).await.unwrap_err();
-    assert_eq!(tried.resend_to(), None);
+    assert_eq!(attempts.resend_to(), None);
     assert_eq!(condition(&pool), Condition::Open);
 }
 
 #[tokio::test(start_paused = true)]
 async fn request_that_broke_is_not_sent_again() {
     let pool = pool();
-    let (request, tried) = tried_request(&pool);
-    tried.set_request_failed();
+    let (request, attempts) = tried_request(&pool);
+    attempts.set_request_failed();
     let service = ThrottleTrackerLayer::new().layer(stale());
     service.oneshot(request).await.unwrap_err();
-    assert_eq!(tried.resend_to(), None);
+    assert_eq!(attempts.resend_to(), None);
     assert_eq!(condition(&pool), Condition::Open);
 }
 
 #[tokio::test(start_paused = true)]
 async fn error_that_says_something_else_is_a_failure() {
     let pool = pool();
-    let inner: Probe<(), (), BoxError> =
+    let inner: Probe<(), Full<Bytes>, BoxError> =
         Probe::new(|_| std::future::ready(Err(io::Error::from(io::ErrorKind::TimedOut).into())));
-    let (request, tried) = tried_request(&pool);
+    let (request, attempts) = tried_request(&pool);
     let service = ThrottleTrackerLayer::new().layer(inner);
     service.oneshot(request).await.unwrap_err();
-    assert_eq!(tried.resend_to(), None);
+    assert_eq!(attempts.resend_to(), None);
     assert!(matches!(condition(&pool), Condition::Failing(_)));
 }

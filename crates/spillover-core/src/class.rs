@@ -1,0 +1,75 @@
+/// What an answer means for the backend that gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Class {
+    /// The request was served.
+    Success,
+    /// The backend is at a rate limit: it will take requests again, and often says when.
+    Throttled,
+    /// A quota of a day or a month is used up, or a bill is not paid: it will take long.
+    Quota,
+    /// The request is larger than this backend ever takes. Another may; nothing is held against this one.
+    TooLarge,
+    /// The backend does not take this request for some other reason. Another may; nothing is held against this one.
+    Declined,
+    /// The backend began no answer within its share of the time that the client waits. Another may be quicker; nothing is held
+    /// against this one, but a run of such attempts makes it [suspect](crate::Condition::Suspect).
+    Late,
+    /// The backend has no capacity for anybody at the moment.
+    Capacity,
+    /// The backend does not work now: 5xx, a timeout, no connection.
+    Failing,
+    /// The backend refused the credential that is the pool's own.
+    Credential,
+    /// The request itself is at fault; no other backend would take it.
+    ClientError,
+    /// The connection ended before the backend looked at the request, as a kept connection may at any time. The request is
+    /// sent once more to the same backend, and nothing is held against that.
+    Unprocessed,
+}
+
+impl Class {
+    /// Whether another backend may serve the request that this one did not.
+    #[must_use]
+    pub fn is_refusal(self) -> bool {
+        !matches!(self, Self::Success | Self::ClientError)
+    }
+
+    /// Whether an answer of this class closes the backend for a time.
+    #[must_use]
+    pub fn is_cooling(self) -> bool {
+        let is_about_the_request = matches!(
+            self,
+            Self::TooLarge | Self::Declined | Self::Unprocessed | Self::Late
+        );
+        self.is_refusal() && !is_about_the_request
+    }
+
+    /// Returns whether the backend takes requests again by itself, within its cooldown: it is at a rate limit, or has no capacity
+    /// at the moment.
+    ///
+    /// A client that comes back later is served then. It is not after [`Quota`](Self::Quota) or [`Credential`](Self::Credential),
+    /// which the operator has to see to.
+    #[must_use]
+    pub fn is_temporary(self) -> bool {
+        matches!(self, Self::Throttled | Self::Capacity)
+    }
+
+    /// The class as a log field or a metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Throttled => "throttled",
+            Self::Quota => "quota",
+            Self::TooLarge => "too_large",
+            Self::Declined => "declined",
+            Self::Late => "late",
+            Self::Capacity => "capacity",
+            Self::Failing => "failing",
+            Self::Credential => "credential",
+            Self::ClientError => "client_error",
+            Self::Unprocessed => "unprocessed",
+        }
+    }
+}
