@@ -1,4 +1,4 @@
-/// Returns a message on one line, without control characters, cut to [`MAX_CHARS`] for the answer to a client.
+/// Returns a message on one line, without control characters, cut to 300 characters for the answer to a client.
 pub(crate) fn cause(message: &str) -> Option<Box<str>> {
     let mut cause = String::with_capacity(message.len().min(MAX_CHARS));
     let mut room = MAX_CHARS;

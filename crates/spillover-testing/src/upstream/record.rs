@@ -34,7 +34,7 @@ pub struct RecordedRequest {
     pub version: Version,
     /// The headers.
     pub headers: HeaderMap,
-    /// The whole body; empty if the answer came [before it](Behavior::early).
+    /// The whole body; empty if the answer came [before it](super::Behavior::early).
     pub body: Bytes,
     /// The time at which the head arrived.
     pub at: Instant,
