@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# ruzstd 0.9.1 gives out nothing of a zstd stream that is flushed and still open.
+# ruzstd 0.9.1 returns nothing of a zstd stream that is flushed and still open.
 #
-# A server that sends server-sent events in zstd flushes the encoder after each event (RFC 8878 section 3.1.1.2: every block can
-# be decoded when it is complete). zstd 0.14.0, the binding of the reference library, returns each event as it comes. The
-# StreamingDecoder of ruzstd 0.9.1 returns data only beyond the window of the frame, or at the end of the frame. For a stream
-# that is shorter than its window, as most answers of a model are, that is nothing before the end.
+# A server that sends server-sent events in zstd flushes the encoder after each event (RFC 8878 section 3.1.1.2: every complete
+# block can be decoded). zstd 0.14.0, the binding of the reference library, returns each event as it comes. The StreamingDecoder
+# of ruzstd 0.9.1 returns data only beyond the window of the frame, or at the end of the frame. A stream shorter than its
+# window, like most answers of a model, returns nothing before its end.
 #
-# Seen: of 1,540 bytes in 50 flushed events, zstd returns 1,540 and ruzstd 0.
+# Result: of 1,540 bytes in 50 flushed events, zstd returns 1,540 and ruzstd 0.
 #
-# Runs both decoders on the same valid bytes in a temporary folder. Exit code 0 as long as that holds.
+# Runs both decoders on the same valid bytes in a temporary folder. Exits with code 0 while the defect exists.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -28,7 +28,7 @@ TOML
 cat >"$folder/src/main.rs" <<'RUST'
 use std::io::{self, Read, Write};
 
-/// Yields the bytes that have come. The rest of the stream is still to come.
+/// Yields the bytes that have arrived. The rest of the stream is still to come.
 struct Open(io::Cursor<Vec<u8>>);
 
 impl Read for Open {

@@ -1,4 +1,4 @@
-//! What contenders are run on: the backends, and a directory.
+//! The environment of a run: the backends, and a directory.
 
 use std::{
     env, fs, io,
@@ -14,7 +14,7 @@ use crate::{
     tls,
 };
 
-/// Backends that run, and where configurations, certificates and logs are.
+/// Running backends, and the directory of configurations, certificates and logs.
 pub(crate) struct Stage {
     _backends: Process,
     temp: Temp,
@@ -35,7 +35,7 @@ impl Stage {
             .await
     }
 
-    /// Puts a contender that was started under the load of a scenario.
+    /// Puts a started contender under the load of a scenario.
     pub(crate) async fn load(
         &self,
         scenario: &Scenario,
@@ -82,5 +82,5 @@ impl Drop for Temp {
     }
 }
 
-/// Where `bench/run` puts this process, too.
+/// The core that `bench/run` uses for this process, too.
 const LOAD_CORE: &str = "1";

@@ -43,7 +43,7 @@ impl Args {
     }
 }
 
-/// Runs, and reports.
+/// Runs the scenarios and prints the report.
 pub(crate) async fn run(args: &Args) -> io::Result<()> {
     let stage = Stage::new().await?;
     let mut report = Report::begin(args.times(), args.repetitions);

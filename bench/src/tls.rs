@@ -1,4 +1,4 @@
-//! The certificate of all proxies and of the backends. It is their own authority, too.
+//! The certificate of all proxies and backends, which is its own authority.
 
 use std::{
     fs, io,
@@ -38,12 +38,12 @@ impl<'a> Files<'a> {
         self.directory.join("tls.pem")
     }
 
-    /// Where haproxy looks for it.
+    /// Returns the path at which haproxy looks for the key.
     pub(crate) fn key(&self) -> PathBuf {
         self.directory.join("tls.pem.key")
     }
 
-    /// For those who accept connections, and speak one of these protocols over them.
+    /// Returns an acceptor for servers that speak these protocols.
     pub(crate) fn acceptor(&self, protocols: &[&str]) -> io::Result<TlsAcceptor> {
         let certificate = self.read_certificate()?;
         let key = PrivateKeyDer::from_pem_file(self.key()).map_err(io::Error::other)?;
@@ -54,12 +54,12 @@ impl<'a> Files<'a> {
             .with_single_cert(vec![certificate], key)
             .map_err(io::Error::other)?;
         config.alpn_protocols = protocols.iter().map(|&name| name.into()).collect();
-        // As all the others do, by default.
+        // The other proxies resume sessions by default, too.
         config.ticketer = ring::Ticketer::new().map_err(io::Error::other)?;
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
-    /// For those who connect.
+    /// Returns the configuration of clients.
     pub(crate) fn client(&self) -> io::Result<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots
@@ -104,7 +104,7 @@ mod tests {
         let client = client.unwrap();
         let (_, session) = client.get_ref();
         assert_eq!(session.alpn_protocol(), Some(&b"http/1.1"[..]));
-        // What OpenSSL takes as well.
+        // OpenSSL uses the same suite.
         let suite = session.negotiated_cipher_suite().unwrap().suite();
         assert_eq!(suite, CipherSuite::TLS13_AES_256_GCM_SHA384);
     }

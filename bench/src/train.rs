@@ -1,6 +1,6 @@
-//! What the gateway does most, for a compiler that is told (profile-guided optimization).
+//! Generates a typical load for profile-guided optimization.
 //!
-//! A program that counts writes what it counted when it ends.
+//! An instrumented program writes its counts when it ends.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use crate::{
     stage::Stage,
 };
 
-/// Puts the gateway that counts under the load of each of these scenarios.
+/// Puts the instrumented gateway under the load of each scenario.
 pub(crate) async fn run() -> io::Result<()> {
     let stage = Stage::new().await?;
     for scenario in scenario::all() {
@@ -39,7 +39,7 @@ async fn train(scenario: &Scenario, stage: &Stage) -> io::Result<()> {
     Ok(())
 }
 
-/// One for each kind of traffic. What is here often is made fast at the cost of the rest.
+/// One scenario per kind of traffic. Frequent code is made fast at the cost of the rest.
 const SCENARIOS: [&str; 7] = [
     "pass-through",
     "body-1mib",

@@ -33,7 +33,7 @@ async fn taken() -> Taken {
 }
 
 #[tokio::test]
-async fn its_configuration_is_taken_and_fits() {
+async fn gateway_accepts_the_configuration_and_fits_the_limits() {
     let (service, taken) = (service(), taken().await);
     let (port, admin) = (taken.port(), taken.admin_port());
     let ports = [port, admin].map(|port| Value::from(format!("127.0.0.1:{port}:{port}")));
@@ -50,7 +50,7 @@ async fn its_configuration_is_taken_and_fits() {
 }
 
 #[test]
-fn the_healthcheck_runs_what_is_in_the_image() {
+fn healthcheck_runs_a_program_of_the_image() {
     let dockerfile = read("Dockerfile");
     let test = service()["healthcheck"]["test"].take();
     let program = test[1].text();
@@ -68,7 +68,7 @@ fn the_healthcheck_runs_what_is_in_the_image() {
 }
 
 #[test]
-fn it_may_do_nothing_that_it_need_not() {
+fn container_has_least_privileges() {
     let service = service();
     assert!(!service["user"].text().starts_with('0'));
     assert_eq!(service["read_only"], true);

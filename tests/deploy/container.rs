@@ -10,29 +10,29 @@ use std::{
 use serde_json::Value;
 use spillover_tests::gateway;
 
-/// What the gateway is started with somewhere: its environment, and the files that it finds.
+/// The environment and files that a gateway is started with.
 #[derive(Debug, Default)]
 pub(crate) struct Container {
     pub(crate) env: BTreeMap<String, String>,
-    /// By their absolute paths there.
+    /// Keys are the absolute paths in the container.
     pub(crate) files: BTreeMap<String, String>,
 }
 
-/// What the gateway made of it.
+/// The settings that the gateway read from them.
 #[derive(Debug)]
 pub(crate) struct Taken {
-    /// Where clients connect.
+    /// The address for clients.
     pub(crate) address: String,
-    /// Where operators ask.
+    /// The address for operators.
     pub(crate) admin: String,
-    /// For how long it may go on after it was told to stop.
+    /// The longest time from a stop signal to the end.
     pub(crate) stops_within: Duration,
-    /// The memory that bodies may take.
+    /// The memory that request bodies may take.
     pub(crate) replay_total: u64,
 }
 
 impl Container {
-    /// Has the gateway check its configuration.
+    /// Runs `spillover check` with this configuration.
     pub(crate) async fn check(&self) -> Taken {
         self.assert_known_variables().await;
         let root = Root::new();
@@ -50,7 +50,7 @@ impl Container {
         Taken::of(&exit.stdout)
     }
 
-    /// With the paths of its files as they are in this test.
+    /// Replaces the paths of the files by their paths in this test.
     fn placed(&self, text: &str, root: &Root) -> String {
         let mut placed = text.to_owned();
         for path in self.files.keys() {
@@ -63,7 +63,7 @@ impl Container {
         placed
     }
 
-    /// A misspelt variable would do nothing, and nobody would notice.
+    /// Without this check, a misspelt variable would have no effect and go unnoticed.
     async fn assert_known_variables(&self) {
         let help = gateway!().args(["--help"]).run().await.stdout;
         for name in self.env.keys() {
@@ -73,7 +73,7 @@ impl Container {
     }
 }
 
-/// What the libraries of the gateway read.
+/// Variables that the gateway's libraries read.
 const OTHERS: [&str; 4] = [
     "AZURE_CLIENT_ID",
     "RUST_LOG",
@@ -100,23 +100,23 @@ impl Taken {
         }
     }
 
-    /// The port for clients, of every interface.
+    /// Returns the port for clients, open on every interface.
     pub(crate) fn port(&self) -> u64 {
         port_of_all(&self.address)
     }
 
-    /// The port for operators, of every interface.
+    /// Returns the port for operators, open on every interface.
     pub(crate) fn admin_port(&self) -> u64 {
         port_of_all(&self.admin)
     }
 
-    /// It is killed after this time: it must have stopped long before, for it stops connections after requests.
+    /// Checks that the gateway stops well before it is killed: after its requests, it also ends connections.
     pub(crate) fn assert_stops_before(&self, killed_after: Duration) {
         let least = self.stops_within + Duration::from_secs(5);
         assert!(killed_after >= least, "{killed_after:?} < {least:?}");
     }
 
-    /// It is killed when it has more memory than this.
+    /// Checks that the gateway needs less memory than the limit at which it is killed.
     pub(crate) fn assert_fits(&self, memory: u64) {
         assert!(
             self.replay_total * 2 <= memory,
@@ -131,7 +131,7 @@ fn port_of_all(address: &str) -> u64 {
     port.parse().expect("a port")
 }
 
-/// A directory that stands for the root.
+/// A directory that stands for the root of the file system.
 struct Root(PathBuf);
 
 impl Root {

@@ -41,7 +41,7 @@ async fn taken() -> Taken {
 }
 
 #[tokio::test]
-async fn its_configuration_is_taken_and_fits() {
+async fn gateway_accepts_the_configuration_and_fits_the_limits() {
     let (app, taken) = (app(), taken().await);
     let gateway = &app["template"]["containers"][0];
     assert_eq!(app["configuration"]["ingress"]["targetPort"], taken.port());
@@ -53,7 +53,7 @@ async fn its_configuration_is_taken_and_fits() {
 }
 
 #[tokio::test]
-async fn what_is_probed_is_there() {
+async fn probed_paths_answer() {
     let (app, taken) = (app(), taken().await);
     let probes = app["template"]["containers"][0]["probes"].list();
     for probe in probes {
@@ -66,7 +66,7 @@ async fn what_is_probed_is_there() {
 }
 
 #[test]
-fn every_parameter_is_used_and_there() {
+fn every_parameter_is_used_and_defined() {
     let (template, text) = (template(), read("deploy/container-apps/template.json"));
     let parameters = template["parameters"].map();
     let used: Vec<_> = text

@@ -6,7 +6,7 @@ fn manifest(path: &str) -> Value {
     toml::from_str(&read(path)).expect("TOML")
 }
 
-/// What is copied from the repository.
+/// Returns the paths that are copied from the repository.
 fn copied() -> Vec<String> {
     let dockerfile = read("Dockerfile");
     let copies = dockerfile
@@ -22,7 +22,7 @@ fn copied() -> Vec<String> {
 }
 
 #[test]
-fn what_it_copies_is_there_and_in_its_context() {
+fn copied_paths_exist_and_are_in_the_build_context() {
     let context = read(".dockerignore");
     for path in copied() {
         assert!(repository().join(&path).exists(), "{path}");
@@ -34,7 +34,7 @@ fn what_it_copies_is_there_and_in_its_context() {
 }
 
 #[test]
-fn it_copies_every_member_of_the_workspace() {
+fn every_workspace_member_is_copied() {
     let workspace = manifest("Cargo.toml");
     for member in workspace["workspace"]["members"].list() {
         let directory = member.text().split('/').next().unwrap();
@@ -43,7 +43,7 @@ fn it_copies_every_member_of_the_workspace() {
 }
 
 #[test]
-fn it_builds_the_gateway_with_a_compiler_that_can() {
+fn compiler_is_new_enough_for_the_gateway() {
     let (dockerfile, gateway) = (
         read("Dockerfile"),
         manifest("crates/spillover-gateway/Cargo.toml"),
@@ -64,7 +64,7 @@ fn it_builds_the_gateway_with_a_compiler_that_can() {
 }
 
 #[test]
-fn the_image_runs_as_a_user_without_a_name() {
+fn image_runs_as_a_numeric_user() {
     let dockerfile = read("Dockerfile");
     let mut users = dockerfile
         .lines()

@@ -1,4 +1,4 @@
-//! `spillover health`, and what it and others ask for.
+//! Checks `spillover health` and the paths that probes request.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use spillover_tests::{
     gateway,
 };
 
-/// Asks a gateway for each path, on its admin port.
+/// Requests each path from a gateway's admin port.
 pub(crate) async fn paths_that_answer<'a>(paths: impl IntoIterator<Item = &'a str>) {
     let backend = healthy().await;
     let gateway = gateway!().backend("only", 1, backend.url());
@@ -33,7 +33,7 @@ async fn health(args: &[&str]) -> Exit {
 }
 
 #[tokio::test]
-async fn a_gateway_that_runs_is_healthy_and_ready() {
+async fn running_gateway_is_healthy_and_ready() {
     let backend = healthy().await;
     let gateway = gateway!().backend("only", 1, backend.url());
     let gateway = gateway.env("ADMIN_LISTEN", "127.0.0.1:0").start().await;
@@ -53,7 +53,7 @@ async fn a_gateway_that_runs_is_healthy_and_ready() {
 }
 
 #[tokio::test]
-async fn a_gateway_without_a_backend_is_up_but_not_ready() {
+async fn gateway_without_a_backend_is_healthy_but_not_ready() {
     let nobody = RefusingPort::bind();
     let gateway = gateway!().backend("only", 1, nobody.url()).start().await;
     gateway.get("/v1/models").await;
@@ -69,7 +69,7 @@ async fn a_gateway_without_a_backend_is_up_but_not_ready() {
 }
 
 #[tokio::test]
-async fn where_nobody_listens_nobody_is_healthy() {
+async fn health_fails_without_a_listener() {
     let nobody = RefusingPort::bind().url().replace("http://", "");
     let exit = health(&[&nobody]).await;
     assert_eq!((exit.code, &*exit.stdout), (Some(1), ""));
@@ -79,7 +79,7 @@ async fn where_nobody_listens_nobody_is_healthy() {
 }
 
 #[tokio::test]
-async fn the_schema_and_the_manual_are_there_to_be_installed() {
+async fn schema_and_manual_can_be_installed() {
     let run = async |args: &[&str]| {
         let exit = gateway!().args(args.iter().copied()).run().await;
         assert_eq!((exit.code, &*exit.stderr), (Some(0), ""), "{args:?}");

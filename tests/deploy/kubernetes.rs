@@ -43,7 +43,7 @@ async fn taken() -> Taken {
 }
 
 #[tokio::test]
-async fn its_configuration_is_taken_and_fits() {
+async fn gateway_accepts_the_configuration_and_fits_the_limits() {
     let (pod, taken) = (pod(), taken().await);
     let gateway = &pod["spec"]["containers"][0];
     for (name, port) in [("http", taken.port()), ("admin", taken.admin_port())] {
@@ -66,7 +66,7 @@ async fn its_configuration_is_taken_and_fits() {
 }
 
 #[tokio::test]
-async fn what_is_probed_and_scraped_is_there() {
+async fn probed_and_scraped_paths_answer() {
     let pod = pod();
     let gateway = &pod["spec"]["containers"][0];
     let mut paths = vec![pod["metadata"]["annotations"]["prometheus.io/path"].clone()];
@@ -79,7 +79,7 @@ async fn what_is_probed_and_scraped_is_there() {
 }
 
 #[test]
-fn pods_are_as_the_restricted_profile_wants_them() {
+fn pods_satisfy_the_restricted_profile() {
     // https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
     let pod = pod();
     let (whole, gateway) = (&pod["spec"], &pod["spec"]["containers"][0]);
@@ -94,7 +94,7 @@ fn pods_are_as_the_restricted_profile_wants_them() {
 }
 
 #[test]
-fn a_pod_goes_only_when_another_is_there() {
+fn rollout_keeps_one_pod_available() {
     let deployment = manifest("deployment");
     let update = &deployment["spec"]["strategy"]["rollingUpdate"];
     assert_eq!(update["maxUnavailable"], 0);
@@ -104,7 +104,7 @@ fn a_pod_goes_only_when_another_is_there() {
 }
 
 #[test]
-fn they_all_mean_the_same_pods() {
+fn all_selectors_match_the_pods() {
     let labels = &pod()["metadata"]["labels"];
     for (name, at) in [
         ("deployment", "/spec/selector/matchLabels"),
@@ -124,7 +124,7 @@ fn they_all_mean_the_same_pods() {
 }
 
 #[test]
-fn everything_but_the_example_is_applied() {
+fn kustomization_lists_everything_but_the_example() {
     let resources = manifest("kustomization")["resources"].take();
     let resources: Vec<_> = resources.list().to_vec();
     let files = fs::read_dir(repository().join("deploy/kubernetes")).unwrap();

@@ -1,5 +1,4 @@
-//! What is in deploy/ and the Dockerfile: that the gateway takes the configurations there, and that they agree with what
-//! stands around them.
+//! Checks deploy/ and the Dockerfile: the gateway accepts their configurations, and they agree with their surroundings.
 
 mod compose;
 mod container;
@@ -15,7 +14,7 @@ use std::{fs, path::PathBuf};
 
 use self::container::{Container, Taken};
 
-/// A file of the repository.
+/// Reads a file of the repository.
 fn read(path: &str) -> String {
     let path = repository().join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

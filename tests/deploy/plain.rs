@@ -1,6 +1,6 @@
 use serde_json::{Map, Value};
 
-/// What a value must be.
+/// Unwraps a value of an expected type.
 pub(crate) trait Plain {
     fn text(&self) -> &str;
     fn number(&self) -> u64;

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::{Container, read};
 
-/// The values of a key, which may come more than once.
+/// Returns the values of a key that may occur more than once.
 fn values(key: &str) -> Vec<String> {
     let unit = read("deploy/systemd/spillover.service");
     let lines = unit
@@ -12,7 +12,7 @@ fn values(key: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn its_configuration_is_taken_and_fits() {
+async fn gateway_accepts_the_configuration_and_fits_the_limits() {
     let mut container = Container::default();
     for variable in values("Environment") {
         let (name, value) = variable.split_once('=').unwrap();
@@ -38,14 +38,14 @@ async fn its_configuration_is_taken_and_fits() {
 }
 
 #[test]
-fn it_runs_as_nobody_in_particular() {
+fn unit_runs_as_a_dynamic_user() {
     assert_eq!(values("DynamicUser"), ["yes"]);
     assert_eq!(values("NoNewPrivileges"), ["yes"]);
     assert_eq!(values("CapabilityBoundingSet"), [""]);
 }
 
 #[test]
-fn it_is_told_by_the_signals_that_it_knows() {
+fn unit_sends_the_signals_of_the_gateway() {
     assert_eq!(values("ExecReload"), ["/bin/kill -HUP $MAINPID"]);
     assert!(values("KillSignal").is_empty(), "SIGTERM");
     assert_eq!(

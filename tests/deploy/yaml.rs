@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use crate::read;
 
-/// The only document in a file of the repository. Keys that come twice are refused.
+/// Reads a file of the repository that holds one document. Duplicate keys are rejected.
 pub(crate) fn yaml(path: &str) -> Value {
     let text = read(path);
     let documents = Yaml::load_from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));

@@ -1,4 +1,4 @@
-//! What operators are told, on a listener of their own.
+//! The admin listener as operators see it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,7 +16,7 @@ use spillover_tests::{
 const CHAT: &str = "/v1/chat/completions";
 const ADMIN: &str = "[admin]\naddress = \"127.0.0.1:0\"\n";
 
-/// A gateway with an admin listener, and a client of that.
+/// Starts a gateway with an admin listener, and returns a client of that listener.
 async fn gateway_with(pools: &str) -> (Gateway, Client) {
     let gateway = gateway!().config(&format!("{ADMIN}{pools}")).start().await;
     let admin = gateway.admin().await;
@@ -35,7 +35,7 @@ fn keys(object: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_status_of_an_idle_gateway_has_this_shape() {
+async fn status_of_an_idle_gateway_has_this_shape() {
     let mock = healthy().await;
     let pools = pool("chat", "") + &backend("only", &mock.url(), "weight = 3\npriority = 2");
     let (_gateway, admin) = gateway_with(&pools).await;
@@ -94,7 +94,7 @@ async fn the_status_of_an_idle_gateway_has_this_shape() {
 }
 
 #[tokio::test]
-async fn the_status_says_who_is_closed_and_why_and_no_secret() {
+async fn status_names_closed_backends_and_reasons_without_secrets() {
     let throttled = behaving(answer(429, &[("retry-after", "30")])).await;
     let failing = RefusingPort::bind();
     let good = healthy().await;
@@ -119,7 +119,7 @@ async fn the_status_says_who_is_closed_and_why_and_no_secret() {
     let [throttled, failing, good] = &status["pools"][0]["backends"].as_array().unwrap()[..] else {
         panic!("{status}");
     };
-    // Of the model only: other models may have another limit.
+    // Only the model is throttled: other models may have another limit.
     assert_eq!(throttled["condition"], "open");
     assert_eq!(throttled["throttled_scopes"], 1);
     let throttle = &throttled["longest_throttle"];
@@ -142,7 +142,7 @@ async fn the_status_says_who_is_closed_and_why_and_no_secret() {
     assert_eq!(status["clients"]["keys"][0]["requests"], 1);
 }
 
-/// The samples of a text of metrics, of which every line is what the format allows.
+/// Returns the samples of a metrics text, after a check of its format.
 async fn metrics(admin: &Client) -> BTreeMap<String, f64> {
     let answer = admin.get("/metrics").await;
     let kind = answer.header("content-type").expect("a type");
@@ -175,7 +175,7 @@ async fn metrics(admin: &Client) -> BTreeMap<String, f64> {
 }
 
 #[tokio::test]
-async fn the_metrics_count() {
+async fn metrics_count_requests() {
     let (first, second) = (healthy().await, healthy().await);
     let pools = pool("chat", "")
         + &backend("first", &first.url(), "")
@@ -221,7 +221,7 @@ async fn the_metrics_count() {
 }
 
 #[tokio::test]
-async fn it_is_not_ready_when_no_backend_was_ever_usable() {
+async fn gateway_without_a_usable_backend_is_not_ready() {
     let (refusing, other) = (RefusingPort::bind(), RefusingPort::bind());
     let pools = pool("chat", "")
         + &backend("1", &refusing.url(), "")
@@ -240,7 +240,7 @@ async fn it_is_not_ready_when_no_backend_was_ever_usable() {
 }
 
 #[tokio::test]
-async fn it_stays_ready_when_a_backend_fails_that_was_usable() {
+async fn gateway_stays_ready_when_a_usable_backend_fails() {
     let mock = healthy().await;
     let (gateway, admin) =
         gateway_with(&(pool("chat", "") + &backend("only", &mock.url(), ""))).await;
@@ -276,7 +276,7 @@ async fn probes_reach_no_backend() {
 }
 
 #[tokio::test]
-async fn operators_and_clients_have_doors_of_their_own() {
+async fn admin_and_client_paths_are_on_their_own_listeners() {
     let mock = healthy().await;
     let pools = pool("chat", "") + &backend("only", &mock.url(), "");
     let (gateway, admin) = gateway_with(&pools).await;
@@ -289,7 +289,7 @@ async fn operators_and_clients_have_doors_of_their_own() {
     assert_eq!(admin.post("/status", "").await.status, 405);
     assert_eq!(received(&mock), 2);
 
-    // Without an address there is none.
+    // Without an address there is no admin listener.
     let gateway = gateway!().config(&pools).start().await;
     soon(gateway.get("/healthz")).await;
     assert!(

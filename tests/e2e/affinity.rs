@@ -1,4 +1,4 @@
-//! What keeps requests together, as clients see it.
+//! Affinity as clients see it.
 
 use std::collections::BTreeSet;
 
@@ -53,7 +53,7 @@ async fn home_of(gateway: &Gateway, request: Request<Body>) -> String {
     answer.backend().to_owned()
 }
 
-/// Requests of one key go to one backend, those of many to all of them.
+/// Checks that requests of one key go to one backend, and those of many keys to all of them.
 async fn assert_keeps_together(gateway: &Gateway, by: impl Fn(&str) -> Request<Body>) {
     let mut homes = BTreeSet::new();
     for key in 0..12 {
@@ -72,14 +72,14 @@ fn by_header(key: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn a_header_keeps_together() {
+async fn header_keeps_requests_at_one_backend() {
     let shared = Shared::new(r#"{ keys = [{ header = "x-session" }] }"#).await;
     let gateway = shared.gateway().start().await;
     assert_keeps_together(&gateway, by_header).await;
 }
 
 #[tokio::test]
-async fn a_field_of_the_body_keeps_together() {
+async fn body_field_keeps_requests_at_one_backend() {
     let shared = Shared::new(r#"{ keys = [{ body = "user" }] }"#).await;
     let gateway = shared.gateway().start().await;
     assert_keeps_together(&gateway, |key| {
@@ -97,7 +97,7 @@ async fn a_field_of_the_body_keeps_together() {
 }
 
 #[tokio::test]
-async fn a_cookie_is_given_once_and_keeps_together() {
+async fn cookie_is_set_once_and_keeps_requests_at_one_backend() {
     let shared = Shared::new(r#"{ keys = [{ cookie = "home" }] }"#).await;
     let gateway = shared.gateway().start().await;
     let mut homes = BTreeSet::new();
@@ -122,7 +122,7 @@ async fn a_cookie_is_given_once_and_keeps_together() {
 }
 
 #[tokio::test]
-async fn the_first_key_that_is_there_counts() {
+async fn first_present_key_decides() {
     let keys = r#"{ keys = [{ header = "x-session" }, { body = "user" }] }"#;
     let shared = Shared::new(keys).await;
     let gateway = shared.gateway().start().await;
@@ -135,7 +135,7 @@ async fn the_first_key_that_is_there_counts() {
 }
 
 #[tokio::test]
-async fn while_its_backend_is_closed_a_key_spills_and_then_it_returns() {
+async fn key_spills_while_its_backend_is_closed_and_returns() {
     let shared = Shared::new(r#"{ keys = [{ header = "x-session" }] }"#).await;
     let gateway = shared.gateway().start().await;
     let home = home_of(&gateway, by_header("s")).await;
@@ -148,7 +148,7 @@ async fn while_its_backend_is_closed_a_key_spills_and_then_it_returns() {
 }
 
 #[tokio::test]
-async fn what_is_pinned_never_spills() {
+async fn pinned_request_never_spills() {
     let affinity = r#"{ keys = [{ header = "x-session" }], pinned = true }"#;
     let shared = Shared::new(affinity).await;
     let gateway = shared.gateway().start().await;
@@ -166,12 +166,12 @@ async fn what_is_pinned_never_spills() {
         assert_eq!(refused.header("retry-after"), Some("20"));
     }
     assert_eq!(received() - before, 1);
-    // Others have what is left.
+    // Other requests use the backends that are left.
     assert_ne!(home_of(&gateway, json(CHAT, "{}")).await, home);
 }
 
 #[tokio::test]
-async fn instances_agree_and_still_do_after_a_restart() {
+async fn instances_agree_also_after_a_restart() {
     let shared = Shared::new(r#"{ keys = [{ header = "x-session" }] }"#).await;
     let gateways = [
         shared.gateway().start().await,
@@ -185,14 +185,14 @@ async fn instances_agree_and_still_do_after_a_restart() {
 }
 
 #[tokio::test]
-async fn ids_lead_to_who_made_them() {
+async fn ids_lead_to_the_backend_that_made_them() {
     let shared = Shared::new(r#"{ keys = ["id"], pinned = true }"#).await;
     for (label, mock) in LABELS.iter().zip(&shared.backends) {
         let made = format!(r#"{{"object":"file","id":"file-{label}"}}"#);
         mock.handle().set_behavior(Response::new(made));
     }
     let gateway = shared.gateway().start().await;
-    // Until each has made one.
+    // Until each backend has made one.
     let mut made = BTreeSet::new();
     eventually(async || {
         let compressed = with(json("/v1/files", "{}"), "accept-encoding", "gzip");
@@ -242,7 +242,7 @@ async fn ids_are_read_from_streams_too() {
             assert_eq!(home_of(&gateway, json("/v1/responses", body)).await, label);
         }
     }
-    // An id that nobody made goes anywhere.
+    // An unknown id goes to any backend.
     let mut homes = BTreeSet::new();
     eventually(async || {
         let unknown = r#"{"previous_response_id":"resp_c"}"#;

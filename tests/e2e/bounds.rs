@@ -1,4 +1,4 @@
-//! How much a request may take, and how long, in the pool that it is in; what its answers mean there.
+//! Limits and timeouts of a pool, and the meaning of statuses in it.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 const CHAT: &str = "/v1/chat/completions";
 
-/// A gateway with one pool of these backends, the first before the second and so on.
+/// Starts a gateway with one pool of these backends in order of priority.
 async fn gateway_with(rest: &str, backends: &[(&str, &MockUpstream)]) -> Gateway {
     let mut text = pool("only", rest);
     for (priority, (name, mock)) in backends.iter().enumerate() {
@@ -30,7 +30,7 @@ fn received(mock: &MockUpstream) -> u64 {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_refused_announced_or_not() {
+async fn body_over_the_limit_is_refused_with_and_without_a_length() {
     let mock = healthy().await;
     let gateway = gateway_with("limits.body = \"1KiB\"", &[("only", &mock)]).await;
     let fits = "x".repeat(1024);
@@ -53,7 +53,7 @@ async fn a_body_over_the_limit_is_refused_announced_or_not() {
         let read_before = gateway.send(json(path, chunks())).await;
         assert_eq!(read_before.status, 413);
     }
-    // It was no fault of the backend.
+    // The backend does not count as failing.
     assert_eq!(
         gateway.wait_for_closed(6).await,
         [] as [serde_json::Value; 0]
@@ -62,7 +62,7 @@ async fn a_body_over_the_limit_is_refused_announced_or_not() {
 }
 
 #[tokio::test]
-async fn a_backend_that_does_not_answer_in_time_is_left_for_another() {
+async fn slow_backend_is_given_up_for_another() {
     let (stalled, other) = (behaving(Behavior::stall()).await, healthy().await);
     let rest = "timeouts.response_head = \"150ms\"";
     let gateway = gateway_with(rest, &[("stalled", &stalled), ("other", &other)]).await;
@@ -76,7 +76,7 @@ async fn a_backend_that_does_not_answer_in_time_is_left_for_another() {
 }
 
 #[tokio::test]
-async fn a_response_that_stands_still_is_broken_off() {
+async fn stalled_response_is_broken_off() {
     let mock = behaving(Behavior::slow_stream(2, Duration::from_secs(100))).await;
     let gateway = gateway_with("timeouts.idle = \"150ms\"", &[("only", &mock)]).await;
     let response = gateway.open(json(CHAT, "{}")).await;
@@ -86,7 +86,7 @@ async fn a_response_that_stands_still_is_broken_off() {
     assert!(soon(body.frame()).await.unwrap().is_err());
     assert_eq!(gateway.wait_for_requests(1).await[0]["end"], "broken");
 
-    // A stream that goes on does not.
+    // A stream that progresses is not broken off.
     mock.handle()
         .set_behavior(Behavior::slow_stream(8, Duration::from_millis(50)));
     let whole = gateway.send(json(CHAT, "{}")).await;
@@ -98,7 +98,7 @@ async fn a_response_that_stands_still_is_broken_off() {
 }
 
 #[tokio::test]
-async fn a_response_that_takes_too_long_in_total_is_broken_off() {
+async fn response_beyond_the_total_time_is_broken_off() {
     let mock = behaving(Behavior::slow_stream(10_000, Duration::from_millis(20))).await;
     let gateway = gateway_with("timeouts.total = \"400ms\"", &[("only", &mock)]).await;
     let begun = Instant::now();
@@ -115,7 +115,7 @@ async fn a_response_that_takes_too_long_in_total_is_broken_off() {
 }
 
 #[tokio::test]
-async fn who_is_asked_when_the_time_is_nearly_over_is_not_to_blame() {
+async fn backend_called_near_the_total_time_does_not_count_as_failing() {
     let first = behaving(Behavior::stall()).await;
     let second = behaving(Behavior::stall()).await;
     let third = healthy().await;
@@ -130,9 +130,9 @@ async fn who_is_asked_when_the_time_is_nearly_over_is_not_to_blame() {
     assert_eq!(received(&third), 0);
 }
 
-/// It has begun a stream, which is held for its first event.
+/// The backend has begun a stream, which is held for its first event.
 #[tokio::test]
-async fn nor_is_who_has_begun_to_answer_then() {
+async fn backend_that_began_to_answer_near_the_total_time_does_not_count_as_failing() {
     let (first, second) = (
         behaving(Behavior::stall()).await,
         WireUpstream::bind().await,
@@ -156,7 +156,7 @@ async fn nor_is_who_has_begun_to_answer_then() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_backend_longer_than_a_request_may_take() {
+async fn wait_for_a_backend_ends_with_the_total_time() {
     let mock = behaving(answer(429, &[("retry-after", "8")])).await;
     let rest = "when_exhausted = \"wait:30s\"\ntimeouts.total = \"1s\"";
     let gateway = gateway_with(rest, &[("only", &mock)]).await;
@@ -169,7 +169,7 @@ async fn nobody_waits_for_a_backend_longer_than_a_request_may_take() {
 }
 
 #[tokio::test]
-async fn a_stream_is_held_for_its_first_event_and_no_longer() {
+async fn stream_is_held_until_its_first_event() {
     let upstream = WireUpstream::bind().await;
     let rest = "timeouts.first_event = \"100ms\"";
     let text = pool("only", rest) + &backend("only", &upstream.url(), "");
@@ -180,7 +180,7 @@ async fn a_stream_is_held_for_its_first_event_and_no_longer() {
     backend.read_head().await;
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 20\r\n\r\n";
     backend.send(head).await;
-    // Without a bound it would wait for what is only sent after it.
+    // Without the bound, the gateway would wait for data that comes only after this.
     assert!(client.read_head().await.starts_with("HTTP/1.1 200"));
     backend.send("data: {\"late\": 1}\n\n\n").await;
     client.read_until("\n\n\n").await;
@@ -214,7 +214,7 @@ async fn attempts_are_counted() {
 }
 
 #[tokio::test]
-async fn a_status_means_what_the_table_says() {
+async fn status_table_sets_the_class() {
     let (odd, other) = (healthy().await, healthy().await);
     let rest = r#"statuses = { 404 = "declined", 418 = "failing", 503 = "client-error" }"#;
     let gateway = gateway_with(rest, &[("odd", &odd), ("other", &other)]).await;
@@ -238,7 +238,7 @@ async fn a_status_means_what_the_table_says() {
 }
 
 #[tokio::test]
-async fn a_cooldown_is_bounded_by_the_table() {
+async fn cooldown_is_bounded_by_the_table() {
     let (first, other) = (healthy().await, healthy().await);
     let rest = "cooldown = { default = \"700ms\", cap = \"900ms\" }";
     let gateway = gateway_with(rest, &[("first", &first), ("other", &other)]).await;
@@ -252,7 +252,7 @@ async fn a_cooldown_is_bounded_by_the_table() {
 }
 
 #[tokio::test]
-async fn what_is_over_the_concurrency_goes_elsewhere() {
+async fn requests_over_max_concurrency_go_to_other_backends() {
     let (busy, other) = (healthy().await, healthy().await);
     busy.handle()
         .push(Behavior::slow_stream(2, Duration::from_secs(100)));

@@ -1,4 +1,4 @@
-//! Many requests at once, while the best backend throttles: none of them fails.
+//! Many requests at once while the best backend throttles: none of them fails.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ for_both_gateways!(
     only_requests_already_on_their_way_reach_a_backend_that_throttles,
 );
 
-/// A gateway in front of three healthy backends: one in the best tier, two in the next.
+/// Starts a gateway in front of three healthy backends: one in the best tier, two in the next.
 async fn in_front_of_three(program: Program) -> (Gateway, [MockUpstream; 3]) {
     let backends = [healthy().await, healthy().await, healthy().await];
     let gateway = program
@@ -34,8 +34,7 @@ fn number(line: &Value, field: &str) -> u64 {
     line[field].as_u64().expect("a number")
 }
 
-/// The clients' 500 requests are all on their way at the same time. HTTP/2 carries them, so that no machine's limit of
-/// open files is in the way.
+/// All 500 requests are in flight at the same time. They use HTTP/2, so that the limit of open files does not matter.
 async fn five_hundred_concurrent_requests_succeed_while_the_best_backend_throttles(
     program: Program,
 ) {
@@ -57,14 +56,14 @@ async fn five_hundred_concurrent_requests_succeed_while_the_best_backend_throttl
     let served = a.handle().stats().served + b.handle().stats().served;
     assert_eq!(served + best.handle().stats().served, 500);
 
-    // Whoever was refused went elsewhere at once, and nobody was refused twice.
+    // Refused requests moved on at once, and none was refused twice.
     let refused = best.handle().stats().throttled;
     let requests = gateway.wait_for_requests(500).await;
     assert!(requests.iter().all(|line| number(line, "attempts") <= 2));
     let twice = requests.iter().filter(|line| number(line, "attempts") == 2);
     assert_eq!(twice.count() as u64, refused);
 
-    // It said for how long: then, and not before, it is used again.
+    // The backend is used again after its stated wait, and not before.
     soon(async {
         while ask(&clients[0]).await.backend() != "best" {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -84,7 +83,7 @@ async fn only_requests_already_on_their_way_reach_a_backend_that_throttles(progr
     best.handle()
         .set_behavior(answer(429, &[("retry-after", "50")]));
 
-    // Each client has one request on its way at a time.
+    // Each client has one request in flight at a time.
     let clients = (0..CLIENTS).map(|_| async {
         let client = Client::http1(gateway.address());
         for _ in 0..25 {

@@ -1,4 +1,4 @@
-//! Who may come in, by a configuration file.
+//! Client keys in a configuration file.
 
 use std::{env, fs, process};
 
@@ -40,7 +40,7 @@ async fn status(gateway: &Gateway, secret: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn a_key_may_be_told_in_each_of_these_ways() {
+async fn key_is_accepted_in_each_place() {
     let file = env::temp_dir().join(format!("spillover-key-{}", process::id()));
     fs::write(&file, "k-file\n").unwrap();
     let clients = key("hash", &format!("sha256 = \"{SHA256}\""))
@@ -76,7 +76,7 @@ async fn a_key_may_be_told_in_each_of_these_ways() {
 }
 
 #[tokio::test]
-async fn who_has_no_key_is_told_so_in_his_words() {
+async fn rejected_client_gets_error_in_its_api_format() {
     let (gateway, mock) = gateway_with(&key("alice", "secret = \"k1\"")).await;
     let gateway = gateway.start().await;
     let refused = gateway.send(json(CHAT, "{}")).await;
@@ -102,7 +102,7 @@ async fn who_has_no_key_is_told_so_in_his_words() {
 }
 
 #[tokio::test]
-async fn a_key_opens_its_pools() {
+async fn key_opens_only_its_pools() {
     let (cheap, dear) = (healthy().await, healthy().await);
     let text = key("all", "secret = \"k-all\"")
         + &key("cheap", "secret = \"k-cheap\"\npools = [\"cheap\"]")
@@ -122,10 +122,10 @@ async fn a_key_opens_its_pools() {
     let refused = ask("k-cheap", other).await;
     assert_eq!(refused.status, 403);
     assert_eq!(refused.error()["code"], "insufficient_permissions");
-    // Nor by a second model, which the backend might take for the first.
+    // A second model, which the backend might prefer, opens no pool either.
     let both = r#"{"model":"x-mini","model":"x"}"#;
     assert_eq!(ask("k-cheap", both).await.status, 400);
-    // Nor by a path that says something else to who decodes it.
+    // An escaped path, which a backend might decode, opens no pool either.
     let hidden = json("/openai/deploy%6dents/x/chat/completions", mini);
     let hidden = gateway.send(with(hidden, "api-key", "k-cheap")).await;
     assert_eq!(hidden.status, 400);
@@ -139,7 +139,7 @@ async fn a_key_opens_its_pools() {
 }
 
 #[tokio::test]
-async fn a_key_has_so_many_requests_a_minute() {
+async fn key_has_a_limit_of_requests_per_minute() {
     let clients =
         key("alice", "secret = \"k1\"\nrequests_per_minute = 2") + &key("bob", "secret = \"k2\"");
     let (gateway, mock) = gateway_with(&clients).await;
@@ -172,7 +172,7 @@ async fn a_key_has_so_many_requests_a_minute() {
 }
 
 #[tokio::test]
-async fn a_page_asks_first() {
+async fn preflight_is_answered() {
     let clients = "[clients]\ncors = [\"https://chat.example.com\"]\n".to_owned()
         + &key("alice", "secret = \"k1\"");
     let (gateway, mock) = gateway_with(&clients).await;

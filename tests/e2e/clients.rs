@@ -1,4 +1,4 @@
-//! What one client does, or is told, costs the others nothing.
+//! The behavior of one client does not affect the others.
 
 use axum::body::{Body, Bytes};
 use futures_util::{StreamExt, stream};
@@ -47,7 +47,7 @@ async fn a_client_without_credit_does_not_close_a_backend_for_the_others() {
 }
 
 #[tokio::test]
-async fn a_client_that_stalls_its_upload_closes_nothing() {
+async fn stalled_upload_closes_no_backend() {
     let (first, next) = (healthy().await, healthy().await);
     let gateway = gateway!()
         .backend("first", 1, first.url())
@@ -63,7 +63,7 @@ async fn a_client_that_stalls_its_upload_closes_nothing() {
     assert_eq!(next.handle().stats().received, 0);
     assert!(gateway.wait_for_closed(1).await.is_empty());
 
-    // A backend that is slow by itself is closed, by a request that was sent whole.
+    // A backend that is slow by itself is closed if the request was sent completely.
     first.handle().push(Behavior::stall());
     let answer = gateway
         .post("/openai/deployments/d/chat/completions?api-version=1", "{}")
@@ -72,7 +72,7 @@ async fn a_client_that_stalls_its_upload_closes_nothing() {
 }
 
 #[tokio::test]
-async fn a_model_that_an_account_may_not_use_closes_nothing() {
+async fn forbidden_model_closes_no_backend() {
     let body = json!({ "error": { "type": "invalid_request_error", "code": "model_not_found", "message": "No access." } });
     let backend = behaving(refusal(403, &body)).await;
     let gateway = gateway!().backend("only", 1, backend.url());
@@ -82,7 +82,7 @@ async fn a_model_that_an_account_may_not_use_closes_nothing() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_too_large_for_all_is_not_told_to_come_back() {
+async fn request_too_large_for_all_gets_no_retry_after() {
     let body = json!({ "error": { "type": "tokens", "code": "rate_limit_exceeded",
         "message": "Request too large for gpt-4o on tokens per min (TPM): Limit 10000, Requested 90000." } });
     let backend = behaving(refusal(429, &body)).await;
@@ -100,7 +100,7 @@ async fn a_request_that_is_too_large_for_all_is_not_told_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_grpc_call_moves_on_when_a_backend_cannot_be_reached_or_refuses() {
+async fn grpc_call_fails_over_after_a_refusal_or_without_a_connection() {
     let refuses = Response::builder()
         .header(CONTENT_TYPE, "application/grpc")
         .header("grpc-status", "8")
@@ -126,7 +126,7 @@ async fn a_grpc_call_moves_on_when_a_backend_cannot_be_reached_or_refuses() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_given_up_says_where_it_was() {
+async fn cancelled_request_logs_its_backend() {
     let backend = behaving(Behavior::stall()).await;
     let gateway = gateway!().backend("slow", 1, backend.url()).start().await;
     let request = gateway.open(chat("client"));
@@ -143,7 +143,7 @@ async fn a_request_that_is_given_up_says_where_it_was() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_limited_leaves_the_chats_open() {
+async fn throttled_upload_leaves_chats_open() {
     let backend = healthy().await;
     backend.handle().push(refusal(
         429,

@@ -1,4 +1,4 @@
-//! What the gateway is told by its environment and its flags, and what it says when it is told nonsense.
+//! Settings by environment variables and flags, and the messages for bad ones.
 
 use spillover_testing::upstream::Behavior;
 use spillover_tests::{
@@ -20,8 +20,8 @@ for_both_gateways!(
 const URL: &str = "https://name.openai.azure.com";
 const SECRET: &str = "s3cret-value";
 
-/// Asserts that a gateway with this configuration does not start, and says why in a line for each place. The example gateway says it
-/// for the first place only.
+/// Asserts that a gateway with this configuration does not start and prints a line for each place. The example gateway
+/// prints the first one only.
 async fn assert_refused(program: Program, gateway: GatewayBuilder, places: &[(&str, &str)]) {
     let exit = gateway.env("UNRELATED", SECRET).run().await;
     assert_eq!(exit.code, Some(2), "{exit:?}");
@@ -156,7 +156,7 @@ async fn a_bad_value(program: Program) {
 }
 
 #[tokio::test]
-async fn bad_settings_of_the_gateway_are_reported_all_at_once() {
+async fn bad_settings_are_reported_all_at_once() {
     let gateway = gateway!().backend("1", 1, URL).envs([
         ("HTTP_TIMEOUT_SECONDS", "soon"),
         ("WHEN_EXHAUSTED", "wait"),
@@ -180,7 +180,7 @@ async fn bad_settings_of_the_gateway_are_reported_all_at_once() {
 }
 
 #[tokio::test]
-async fn a_key_as_a_flag() {
+async fn key_as_a_flag_is_refused() {
     let flag = format!("1,url={URL},priority=1,apikey={SECRET}");
     let gateway = gateway!().args(["--backend", &flag]);
     assert_refused(

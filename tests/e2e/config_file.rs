@@ -1,4 +1,4 @@
-//! What the gateway is told by a file, and the commands about it.
+//! Settings by a file, and the commands for files.
 
 use std::{
     fs,
@@ -66,7 +66,7 @@ async fn a_file_is_served() {
 }
 
 #[tokio::test]
-async fn a_bad_file_is_refused_with_all_that_is_wrong() {
+async fn bad_file_is_refused_with_all_errors() {
     let text = "[[pools]]\nnme = \"s3cret-value\"\n".to_owned() + &backend("a", 1, "s3cret-value");
     let path = file("bad.toml", &text);
     for args in [&["--config", &path][..], &["check", "--config", &path]] {
@@ -87,7 +87,7 @@ async fn a_bad_file_is_refused_with_all_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_there() {
+async fn missing_file_is_reported() {
     let exit = run(["--config", "/not/there.toml"]).await;
     assert_eq!(exit.code, Some(2));
     assert!(
@@ -98,7 +98,7 @@ async fn a_file_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn certificates_that_are_none_are_refused_by_check_as_at_the_start() {
+async fn invalid_certificates_are_refused_by_check_and_at_the_start() {
     let none = file("none.pem", "no certificate");
     let pool = "[[pools]]\n".to_owned() + &backend("a", 1, "https://a.example");
     let tls = format!("[[listeners]]\ntls = {{ certificate = {none:?}, key = {none:?} }}\n");

@@ -1,5 +1,5 @@
-//! Connections to backends that end: what was not processed goes to the same backend once more, and nothing is held against
-//! that.
+//! Connections to backends that end: an unprocessed request is sent to the same backend once more, and the backend does
+//! not count as failing.
 
 use futures_util::future::join_all;
 use http::Version;
@@ -20,7 +20,7 @@ fn second(end: Reaction) -> impl Fn(Arrived) -> Reaction + Clone + Send + 'stati
     }
 }
 
-/// A gateway in front of one backend, or of this one and a healthy one in the next tier.
+/// A gateway in front of one backend, with an optional healthy one in the next tier.
 struct Setup {
     gateway: Gateway,
     admin: Client,
@@ -46,7 +46,7 @@ async fn in_front_of(upstream: &EndingUpstream, rest: &str, has_spill: bool) -> 
 }
 
 impl Setup {
-    /// Sends so many requests, one after the other: status and backend of each.
+    /// Sends requests one after the other. Returns status and backend of each.
     async fn ask(&self, method: &str, count: usize) -> Vec<(u16, String)> {
         let mut answers = Vec::new();
         for _ in 0..count {
@@ -68,7 +68,7 @@ impl Setup {
 }
 
 #[tokio::test]
-async fn race_of_keep_alive_is_lost_by_no_request() {
+async fn keep_alive_race_loses_no_request() {
     for end in [Reaction::Close, Reaction::Reset] {
         for (method, has_spill) in [
             ("GET", false),
@@ -82,7 +82,7 @@ async fn race_of_keep_alive_is_lost_by_no_request() {
             assert_eq!(answers, vec![(200, "first".into()); 8], "{end:?} {method}");
             assert_eq!(setup.closed(8).await, 0);
 
-            // Each connection that was kept lost one request.
+            // Each kept connection lost one request.
             let attempts = setup.attempts(0).await;
             assert_eq!(attempts["answered"], 8);
             assert_eq!(attempts["failed"], 0);
@@ -96,9 +96,9 @@ async fn race_of_keep_alive_is_lost_by_no_request() {
     }
 }
 
-/// The place at the backend is given back before it is taken again.
+/// The permit is released before it is acquired again.
 #[tokio::test]
-async fn backend_with_one_place_gets_the_request_once_more() {
+async fn backend_with_one_permit_gets_the_request_once_more() {
     for has_spill in [false, true] {
         let upstream = EndingUpstream::http1(second(Reaction::Close)).await;
         let setup = in_front_of(&upstream, "max_concurrency = 1", has_spill).await;
@@ -108,7 +108,7 @@ async fn backend_with_one_place_gets_the_request_once_more() {
 }
 
 #[tokio::test]
-async fn metrics_count_what_was_not_processed() {
+async fn metrics_count_unprocessed_attempts() {
     let upstream = EndingUpstream::http1(second(Reaction::Close)).await;
     let setup = in_front_of(&upstream, "", false).await;
     setup.ask("POST", 2).await;
@@ -135,7 +135,7 @@ async fn end_of_a_new_connection_is_a_failure_at_once() {
 }
 
 #[tokio::test]
-async fn answer_that_broke_off_is_a_failure() {
+async fn truncated_answer_is_a_failure() {
     let upstream = EndingUpstream::http1(second(Reaction::Torn)).await;
     let setup = in_front_of(&upstream, "", true).await;
     let answers = setup.ask("POST", 2).await;
@@ -168,7 +168,7 @@ async fn second_end_of_a_request_is_a_failure() {
 }
 
 #[tokio::test]
-async fn upload_that_was_not_kept_is_lost_without_closing_the_backend() {
+async fn upload_that_was_not_kept_fails_without_closing_the_backend() {
     let upstream = EndingUpstream::http1(second(Reaction::Close)).await;
     let text = format!(
         "[[listeners]]\naddress = \"127.0.0.1:0\"\n{}{}",
@@ -183,7 +183,7 @@ async fn upload_that_was_not_kept_is_lost_without_closing_the_backend() {
 }
 
 #[tokio::test]
-async fn streams_that_were_not_processed_go_to_the_same_backend() {
+async fn unprocessed_streams_go_to_the_same_backend() {
     for end in [Reaction::GoAway, Reaction::Refuse] {
         for has_spill in [false, true] {
             let upstream = EndingUpstream::http2(move |arrived| match arrived.request % 10 {
@@ -216,7 +216,7 @@ async fn kept_http_2_connection_that_ends_loses_no_request() {
 }
 
 #[tokio::test]
-async fn server_that_refuses_every_stream_is_asked_twice() {
+async fn server_that_refuses_every_stream_is_called_twice() {
     for end in [Reaction::GoAway, Reaction::Refuse] {
         for (has_spill, expected) in [(true, (200, "spill")), (false, (502, "first"))] {
             let upstream = EndingUpstream::http2(move |_| end).await;
@@ -229,9 +229,9 @@ async fn server_that_refuses_every_stream_is_asked_twice() {
     }
 }
 
-/// The first sixty would be sent before the server has said how many it takes.
+/// Otherwise the first sixty would be sent before the server states its limit.
 #[tokio::test]
-async fn burst_at_the_start_is_refused_by_no_server() {
+async fn burst_at_the_start_is_not_refused() {
     let upstream = EndingUpstream::http2(|_| Reaction::Answer).await;
     let setup = in_front_of(&upstream, "protocol = \"http2\"", false).await;
     let client = setup.gateway.http2();
@@ -242,7 +242,7 @@ async fn burst_at_the_start_is_refused_by_no_server() {
 }
 
 #[tokio::test]
-async fn websocket_is_on_a_connection_of_its_own() {
+async fn websocket_has_its_own_connection() {
     let echo = WebSocketUpstream::start().await;
     let gateway = gateway!().backend("only", 1, echo.url()).start().await;
     let answer = gateway.get("/v1/models").await;

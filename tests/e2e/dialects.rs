@@ -1,4 +1,4 @@
-//! What a refusal means reaches the client as what it is, in the format that it reads.
+//! A refusal keeps its meaning for the client, in the client's format.
 
 use axum::body::Body;
 use http::{Request, Response, header::CONTENT_TYPE};
@@ -35,7 +35,7 @@ fn limit(seconds: &str) -> Behavior {
     refusal(429, &[], &json!({ "error": error }))
 }
 
-/// A gateway that answers by itself when the backend is closed.
+/// Starts a gateway that answers by itself when the backend is closed.
 async fn rejecting(backend: &MockUpstream) -> Gateway {
     let gateway = gateway!().backend("only", 1, backend.url());
     gateway.env("WHEN_EXHAUSTED", "reject").start().await
@@ -55,7 +55,7 @@ fn wait_ms(answer: &Answer) -> u64 {
 }
 
 #[tokio::test]
-async fn a_wait_that_stands_in_the_body_only_is_obeyed_and_told() {
+async fn wait_in_the_body_is_obeyed_and_reaches_the_client() {
     let backend = behaving(limit("17")).await;
     let gateway = rejecting(&backend).await;
     let first = gateway.send(chat("/v1/chat/completions", "gpt-4o")).await;
@@ -77,7 +77,7 @@ async fn a_wait_that_stands_in_the_body_only_is_obeyed_and_told() {
 }
 
 #[tokio::test]
-async fn a_quota_that_is_used_up_is_not_reported_as_try_again_soon() {
+async fn exhausted_quota_states_no_short_wait() {
     let backend = behaving(quota()).await;
     let gateway = rejecting(&backend).await;
     for answer in [
@@ -95,7 +95,7 @@ async fn a_quota_that_is_used_up_is_not_reported_as_try_again_soon() {
 }
 
 #[tokio::test]
-async fn a_limit_of_one_model_leaves_the_others_open() {
+async fn limit_of_one_model_leaves_others_open() {
     let backend = healthy().await;
     backend.handle().push(limit("30"));
     let gateway = rejecting(&backend).await;
@@ -113,7 +113,7 @@ async fn a_limit_of_one_model_leaves_the_others_open() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_too_large_for_one_goes_to_the_next_and_closes_nothing() {
+async fn request_too_large_for_one_backend_moves_on_and_closes_nothing() {
     let error = json!({ "message": "Request too large for gpt-4o: Limit 30000, Requested 34307.", "type": "tokens", "code": "rate_limit_exceeded" });
     let small = healthy().await;
     small.handle().push(refusal(
@@ -138,7 +138,7 @@ async fn a_request_that_is_too_large_for_one_goes_to_the_next_and_closes_nothing
 }
 
 #[tokio::test]
-async fn each_client_reads_its_own_format() {
+async fn refusals_have_the_clients_format() {
     let backend = behaving(limit("30")).await;
     let gateway = rejecting(&backend).await;
     let mut messages = chat("/v1/messages", "claude");
@@ -170,7 +170,7 @@ async fn each_client_reads_its_own_format() {
 }
 
 #[tokio::test]
-async fn what_no_backend_cures_is_in_the_clients_format_too() {
+async fn errors_of_the_request_have_the_clients_format_too() {
     let gateway = gateway!()
         .backend("gone", 1, "http://127.0.0.1:1")
         .start()

@@ -1,4 +1,4 @@
-//! On its way out the gateway finishes what is under way, and waits for nothing else.
+//! During shutdown the gateway finishes requests in flight, and waits for nothing else.
 
 use std::{io, time::Duration};
 
@@ -26,7 +26,7 @@ use tokio::{
 const GET: &str = "GET /v1/models HTTP/1.1\r\nhost: gateway\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\n";
 
-/// For what is not to be waited for.
+/// A long delay, for events that must not be waited for.
 const NEVER: Shutdown = Shutdown {
     delay: Duration::ZERO,
     deadline: Duration::from_secs(600),
@@ -40,7 +40,7 @@ async fn serving(shutdown: Shutdown) -> Serving {
     Serving::start_with(&[None], Connections::default(), shutdown, answer).await
 }
 
-/// One that answers with what the test sends, chunk by chunk.
+/// Starts a server that answers with the test's chunks.
 async fn streaming(shutdown: Shutdown) -> (Serving, mpsc::Sender<&'static str>) {
     let (send, chunks) = mpsc::channel(1);
     let chunks = std::sync::Arc::new(std::sync::Mutex::new(Some(chunks)));
@@ -71,7 +71,7 @@ async fn closed(serving: &Serving) {
 }
 
 #[tokio::test]
-async fn a_stream_under_way_comes_to_its_end() {
+async fn stream_in_flight_finishes() {
     for is_http2 in [false, true] {
         let (serving, send) = streaming(NEVER).await;
         let client = match is_http2 {
@@ -79,12 +79,12 @@ async fn a_stream_under_way_comes_to_its_end() {
             false => Client::http1(serving.address()),
         };
         let answer = tokio::spawn(async move { client.get("/").await });
-        // There is room for one: the second is taken when the first has been asked for.
+        // The channel has one slot: the second chunk is taken after the first was requested.
         send.send("one ").await.unwrap();
         send.send("and ").await.unwrap();
         serving.stop().await;
         closed(&serving).await;
-        // Longer than a client has that does not take leave.
+        // Longer than a client that ignores the goodbye may stay.
         sleep(Duration::from_millis(1_500)).await;
         send.send("two").await.unwrap();
         drop(send);
@@ -93,11 +93,11 @@ async fn a_stream_under_way_comes_to_its_end() {
     }
 }
 
-/// More than a socket takes at once, in one piece: the server has no more to ask its service for.
+/// More than a socket takes at once, in one piece, so the server needs nothing more from its service.
 const LONG: usize = 32 << 20;
 
 #[tokio::test]
-async fn what_a_client_has_not_read_yet_comes_to_its_end() {
+async fn unread_answer_finishes() {
     for is_http2 in [false, true] {
         let long = async |_| Response::new(Body::from(vec![b'a'; LONG]));
         let serving = Serving::start_with(&[None], Connections::default(), NEVER, long).await;
@@ -112,7 +112,7 @@ async fn what_a_client_has_not_read_yet_comes_to_its_end() {
         closed(&serving).await;
         let mut body = response.into_body();
         let mut len = 0;
-        // It takes longer than a client has that does not take leave.
+        // Reading takes longer than a client that ignores the goodbye may stay.
         while len < LONG {
             let frame = soon(body.frame()).await.expect("there is more").unwrap();
             len += frame.into_data().unwrap().len();
@@ -124,7 +124,7 @@ async fn what_a_client_has_not_read_yet_comes_to_its_end() {
 }
 
 #[tokio::test]
-async fn what_has_no_request_is_not_waited_for() {
+async fn idle_connections_do_not_delay_the_shutdown() {
     let serving = serving(NEVER).await;
     let mut clients = Vec::new();
     for begun in ["", "G", "PRI * HT", "GET / HTTP/1.1\r\nhost:"] {
@@ -137,7 +137,7 @@ async fn what_has_no_request_is_not_waited_for() {
         client.send(begun).await;
         clients.push(client);
     }
-    // By HTTP/2, and it does not take leave.
+    // An HTTP/2 client that ignores the goodbye.
     let mut client = Wire::connect(serving.address()).await;
     let begun = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     client.send(begun).await;
@@ -149,7 +149,7 @@ async fn what_has_no_request_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn for_a_while_it_is_not_ready_and_serves() {
+async fn delay_keeps_serving_while_not_ready() {
     let delay = Duration::from_secs(2);
     let serving = serving(Shutdown { delay, ..NEVER }).await;
     assert!(serving.phases().is_ready());
@@ -175,7 +175,7 @@ async fn for_a_while_it_is_not_ready_and_serves() {
 }
 
 #[tokio::test]
-async fn told_again_it_waits_no_longer() {
+async fn second_stop_ends_the_delay() {
     for delay in [Duration::ZERO, Duration::from_secs(600)] {
         let (serving, send) = streaming(Shutdown { delay, ..NEVER }).await;
         let mut client = Wire::connect(serving.address()).await;
@@ -191,7 +191,7 @@ async fn told_again_it_waits_no_longer() {
 }
 
 #[tokio::test]
-async fn a_deadline_ends_what_has_no_end() {
+async fn deadline_ends_endless_requests() {
     let deadline = Duration::from_millis(300);
     let delay = Duration::ZERO;
     let (serving, send) = streaming(Shutdown { delay, deadline }).await;
@@ -203,7 +203,7 @@ async fn a_deadline_ends_what_has_no_end() {
     serving.end().await;
 }
 
-/// Answers in the protocol that the client asks for, which is to say everything twice.
+/// Switches to the client's protocol and repeats everything twice.
 async fn tunnel(mut request: Request<RequestBody>) -> Response<Body> {
     let tunnels = request.extensions().get::<TaskSpawner>().unwrap().clone();
     let upgraded = upgrade::on(&mut request);
@@ -219,7 +219,7 @@ async fn tunnel(mut request: Request<RequestBody>) -> Response<Body> {
 }
 
 #[tokio::test]
-async fn a_tunnel_is_under_way_and_has_a_place() {
+async fn tunnel_counts_as_a_request_in_flight() {
     let connections = Connections {
         max: 1,
         ..Connections::default()
@@ -265,7 +265,7 @@ async fn a_second_signal_ends_the_process_at_once() {
 }
 
 #[tokio::test]
-async fn half_a_head_does_not_hold_the_process() {
+async fn incomplete_head_does_not_delay_the_shutdown() {
     let backend = behaving(Behavior::echo()).await;
     let gateway = gateway!().backend("only", 1, backend.url()).start().await;
     let mut client = Wire::connect(gateway.address()).await;
@@ -274,6 +274,6 @@ async fn half_a_head_does_not_hold_the_process() {
 
     let begun = Instant::now();
     assert_eq!(gateway.stop().await.code, Some(0));
-    // Less than a head has.
+    // Less than the timeout of a head.
     assert!(Instant::now() - begun < Duration::from_secs(10));
 }

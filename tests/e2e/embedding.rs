@@ -79,7 +79,7 @@ async fn a_limit_goes_anywhere_in_a_router() {
 }
 
 #[tokio::test]
-async fn what_reads_responses_goes_around_routes() {
+async fn response_layers_go_around_routes() {
     let router = refusing(1).layer(ReadRefusalLayer::new());
     let response = send(&router, "").await;
     let report = response.extensions().get::<Report>().unwrap();
@@ -93,7 +93,7 @@ async fn what_reads_responses_goes_around_routes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_sends_requests_again_goes_around_routes() {
+async fn retry_layers_go_around_routes() {
     let retry = ServiceBuilder::new()
         .layer(RetryThrottledLayer::new().max_attempts(3))
         .map_request(to_axum);
@@ -174,7 +174,7 @@ async fn the_layers_are_methods_of_the_builder() {
     assert_eq!(chosen(&response), "b");
 }
 
-/// Each of these makes of `Incoming` a body that can be empty, as that of an answer without a backend is.
+/// Each of these layers turns `Incoming` into a body that can be empty, as an answer without a backend needs.
 #[tokio::test]
 async fn a_layer_with_a_body_of_its_own_lets_one_choose_over_hyper() {
     async fn check<S, B>(service: S)
@@ -312,7 +312,7 @@ async fn a_limit_goes_around_a_channel_and_a_server_of_tonic() {
     }
 }
 
-/// Two backends that nobody connects to: the service at the bottom is one of this process.
+/// Returns a pool of two backends that are never connected to: the innermost service is local.
 fn unreachable() -> Pool {
     let backend = |label, priority| {
         let backend = Backend::builder(label).url("http://any.invalid");
@@ -321,7 +321,7 @@ fn unreachable() -> Pool {
     Pool::new([backend("a", 1), backend("b", 2)]).unwrap()
 }
 
-/// Two servers as backends, of which the first refuses.
+/// Starts two servers as backends; the first refuses.
 async fn upstreams() -> (Pool, [MockUpstream; 2]) {
     let busy = MockUpstream::builder().behavior(Behavior::status(429));
     let a = busy.start().await.unwrap();
@@ -334,7 +334,7 @@ async fn upstreams() -> (Pool, [MockUpstream; 2]) {
     (pool, [a, b])
 }
 
-/// A router that refuses so many requests, and returns the bodies of the next.
+/// Returns a router that refuses some requests, then echoes the bodies of the next.
 fn refusing(times: usize) -> Router {
     let seen = Arc::new(AtomicUsize::new(0));
     let handler = move |body: String| {
@@ -362,7 +362,7 @@ fn connect(url: &str) -> Channel {
         .connect_lazy()
 }
 
-/// What is to be sent again has a body of its own, and a router takes axum's.
+/// A request that may be retried has a body type of its own, and a router takes axum's.
 fn to_axum(request: Request<ReplayBody<Body>>) -> Request<Body> {
     request.map(Body::new)
 }
@@ -384,7 +384,7 @@ async fn text(response: Response<Body>) -> String {
     String::from_utf8(body.into()).unwrap()
 }
 
-/// The label of the backend that was chosen.
+/// Returns the label of the chosen backend.
 fn chosen<B>(response: &Response<B>) -> String {
     let selected = response.extensions().get::<Selected>().unwrap();
     selected.backend().label().to_owned()

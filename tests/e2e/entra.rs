@@ -1,5 +1,5 @@
-//! A gateway that is somebody: its backends get tokens of Entra ID, from an identity endpoint as App Service and Container
-//! Apps have it (<https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>).
+//! A gateway with an Entra ID identity: its backends get tokens from an identity endpoint like that of App Service and
+//! Container Apps (<https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>).
 
 use std::{
     sync::{
@@ -19,7 +19,7 @@ use spillover_tests::{
 };
 use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 
-/// Gives `token-1`, `token-2` and so on to whom knows its secret.
+/// Gives `token-1`, `token-2` and so on to callers with its secret.
 struct Endpoint {
     url: String,
     desk: Arc<Desk>,
@@ -35,7 +35,7 @@ struct Desk {
 const SECRET: &str = "853b9a84-5bfa-4b22-a3f3-0b9a43d9ad8a";
 
 impl Endpoint {
-    /// One whose tokens live for this long.
+    /// Starts an endpoint whose tokens live for this long.
     async fn start(valid_for: Duration) -> Self {
         let desk = Arc::new(Desk {
             is_down: AtomicBool::new(false),
@@ -62,7 +62,7 @@ impl Endpoint {
         self.desk.is_down.store(is_down, Relaxed);
     }
 
-    /// A gateway on a platform that has this endpoint, with operators who can ask it.
+    /// Returns a gateway on a platform with this endpoint, with an admin listener.
     fn gateway(&self) -> GatewayBuilder {
         gateway!().envs([
             ("IDENTITY_ENDPOINT", &*self.url),
@@ -71,7 +71,7 @@ impl Endpoint {
         ])
     }
 
-    /// One in front of this backend.
+    /// Starts a gateway in front of this backend.
     async fn gateway_of(&self, backend: &MockUpstream) -> Gateway {
         let gateway = self.gateway().env("BACKEND_ours_AUTH", "entra");
         gateway.backend("ours", 1, backend.url()).start().await
@@ -121,7 +121,7 @@ async fn status(gateway: &Gateway) -> Value {
     Client::http1(address).get("/status").await.json()
 }
 
-/// What the last request of the backend had as its credential.
+/// Returns the credential of the backend's last request.
 fn credential(backend: &MockUpstream) -> HeaderValue {
     let request = backend.handle().last_request().expect("a request");
     let mut values = request.headers.get_all("authorization").iter();
@@ -130,7 +130,7 @@ fn credential(backend: &MockUpstream) -> HeaderValue {
     value.clone()
 }
 
-/// Nothing that it wrote or told names a credential.
+/// Checks that neither log nor answers hold a credential.
 async fn assert_discreet(gateway: Gateway) {
     let told = status(&gateway).await.to_string();
     let exit = gateway.stop().await;
@@ -142,7 +142,7 @@ async fn assert_discreet(gateway: Gateway) {
 }
 
 #[tokio::test]
-async fn the_backend_gets_a_token_and_no_credential_of_the_client() {
+async fn backend_gets_a_token_and_no_client_credential() {
     let (endpoint, backend) = (Endpoint::start(HOUR).await, healthy().await);
     let gateway = endpoint.gateway_of(&backend).await;
 
@@ -167,7 +167,7 @@ async fn the_backend_gets_a_token_and_no_credential_of_the_client() {
 }
 
 #[tokio::test]
-async fn while_no_token_comes_others_serve_and_afterwards_it_is_first_again() {
+async fn backend_without_a_token_is_skipped_until_one_comes() {
     let endpoint = Endpoint::start(HOUR).await;
     endpoint.set_down(true);
     let (first, second) = (healthy().await, healthy().await);
@@ -233,7 +233,7 @@ async fn a_token_is_replaced_before_it_expires() {
 }
 
 #[tokio::test]
-async fn half_an_identity_is_a_bad_configuration() {
+async fn incomplete_identity_is_a_bad_configuration() {
     let file = "AZURE_FEDERATED_TOKEN_FILE";
     for (set, missing) in [
         ("AZURE_CLIENT_SECRET", "AZURE_TENANT_ID"),
@@ -254,7 +254,7 @@ async fn half_an_identity_is_a_bad_configuration() {
 }
 
 #[tokio::test]
-async fn who_needs_no_token_needs_no_identity() {
+async fn gateway_without_entra_backends_needs_no_identity() {
     let backend = healthy().await;
     let gateway = gateway!()
         .backend("theirs", 1, backend.url())

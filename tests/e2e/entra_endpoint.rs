@@ -1,4 +1,4 @@
-//! The endpoint that App Service and Container Apps have for managed identities.
+//! The managed identity endpoint of App Service and Container Apps.
 //! <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
 
 use std::{
@@ -11,7 +11,7 @@ use http::Response;
 use spillover_testing::{MockUpstream, upstream::Behavior};
 use spillover_tests::{e2e::healthy, entra::PATIENCE, first_token};
 
-/// An endpoint that gives each answer once, and the last one ever after.
+/// Starts an endpoint that gives each answer once, and then repeats the last one.
 async fn endpoint(answers: impl IntoIterator<Item = (u16, String)>) -> MockUpstream {
     let endpoint = healthy().await;
     for (status, body) in answers {
@@ -23,7 +23,7 @@ async fn endpoint(answers: impl IntoIterator<Item = (u16, String)>) -> MockUpstr
     endpoint
 }
 
-/// As endpoints of managed identities answer.
+/// Returns an answer in the format of managed identity endpoints.
 #[expect(clippy::disallowed_methods, reason = "the protocol has dates")]
 fn managed_token(token: &str, seconds: i64) -> (u16, String) {
     let now = SystemTime::now()
@@ -47,7 +47,7 @@ async fn token_at(endpoint: &MockUpstream, more: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn the_identity_of_the_app_gives_tokens() {
+async fn app_identity_gives_tokens() {
     let server = endpoint([managed_token("managed", 86_400)]).await;
     assert_eq!(token_at(&server, &[]).await, "Bearer managed");
 
@@ -75,7 +75,7 @@ async fn a_user_assigned_identity_is_chosen_by_its_client_id() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_down_for_a_moment_is_asked_again() {
+async fn failed_endpoint_is_retried() {
     let answers = [
         (503, "no".to_owned()),
         (429, "slower".to_owned()),
@@ -87,7 +87,7 @@ async fn an_endpoint_that_is_down_for_a_moment_is_asked_again() {
 }
 
 #[tokio::test]
-async fn the_reason_of_the_endpoint_is_told() {
+async fn error_has_the_endpoints_reason() {
     let token = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2NvZ25pdGl2ZXNlcnZpY2VzIn0.c2ln";
     for (answer, reason) in [
         (
@@ -126,7 +126,7 @@ async fn the_reason_of_the_endpoint_is_told() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_gone_is_named() {
+async fn error_names_a_missing_endpoint() {
     let said = first_token!(&[
         ("IDENTITY_ENDPOINT", "http://127.0.0.1:1/msi/token?key=hush"),
         ("IDENTITY_HEADER", "whisper"),
@@ -144,7 +144,7 @@ async fn an_endpoint_that_is_gone_is_named() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn who_is_signed_in_with_the_tools_gives_tokens() {
+async fn signed_in_user_gives_tokens() {
     use std::os::unix::fs::PermissionsExt;
 
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The examples of README and documentation, run as they stand, in front of mocks that have the paths of their provider only.
+//! Runs the examples of README and documentation unchanged, in front of mocks with only their provider's paths.
 
 use std::{net::SocketAddr, process::Stdio};
 
@@ -18,11 +18,11 @@ use tokio::{
 
 const REPLY: &str = "Hello from a mock.";
 
-/// Mocks in the place of the backends of an example.
+/// Mocks that replace the backends of an example.
 struct Mocks(Vec<(String, MockUpstream)>);
 
 impl Mocks {
-    /// A mock for a URL; the kind of the backend declares what its host would tell.
+    /// Adds a mock for a URL. The backend's kind is declared, because the mock's host does not tell it.
     async fn add(&mut self, label: &str, url: &str, key: &str) -> Option<(String, &'static str)> {
         let (provider, kind) = match url {
             _ if url.ends_with(".openai.azure.com") => (Provider::Azure, "azure"),
@@ -36,7 +36,7 @@ impl Mocks {
         Some((url, kind))
     }
 
-    /// A gateway with the variables of a shell example.
+    /// Starts mocks for the variables of a shell example, and returns a gateway with them.
     async fn in_exports(block: &str) -> (Self, GatewayBuilder) {
         let mut mocks = Self(Vec::new());
         let mut gateway = gateway!();
@@ -55,7 +55,7 @@ impl Mocks {
         (mocks, gateway)
     }
 
-    /// A configuration file of an example, whose backends take the key `k`.
+    /// Starts mocks for a configuration file whose backends take the key `k`.
     async fn in_file(example: &str) -> (Self, String) {
         let mut mocks = Self(Vec::new());
         let mut text = String::new();
@@ -81,7 +81,7 @@ impl Mocks {
         &self.0[0].1
     }
 
-    /// No mock was asked for what it does not have, and no client had to try again.
+    /// Checks that no mock got a path that it does not have, and that no client had to retry.
     fn assert_all_is_well(&self) {
         for (label, mock) in &self.0 {
             assert_eq!(mock.handle().stats().failed, 0, "at {label}");
@@ -98,7 +98,8 @@ fn throttle(mock: &MockUpstream) {
     mock.handle().set_behavior(answer(429, &fields));
 }
 
-/// Serves the example before, during and after a throttle of the first backend, each time at the first try.
+/// Runs the example before, during and after a throttle of the first backend. Each time it must succeed at the first
+/// try.
 async fn serves_in_every_phase(
     mocks: &Mocks,
     gateway: &Gateway,
@@ -127,7 +128,7 @@ async fn serves_in_every_phase(
     mocks.assert_all_is_well();
 }
 
-/// README's backends, which are three of Azure OpenAI.
+/// Starts the README's backends, three of Azure OpenAI.
 async fn newcomer() -> (Mocks, Gateway) {
     let mut blocks = blocks(&page("README.md"), "sh");
     blocks.retain(|block| block.contains("BACKEND_PTU_URL"));
@@ -136,7 +137,7 @@ async fn newcomer() -> (Mocks, Gateway) {
     (mocks, gateway.start().await)
 }
 
-/// The only block of README in this language that talks to the gateway.
+/// Returns the only block of README in this language that calls the gateway.
 fn readme_example(language: &str) -> String {
     let mut blocks = blocks(&page("README.md"), language);
     blocks.retain(|block| block.contains("http://127.0.0.1:8080"));
@@ -160,7 +161,7 @@ async fn curl_of_readme_is_served_before_during_and_after_a_throttle() {
     .await;
 }
 
-/// One plain answer and one stream, by the SDK's two classes.
+/// Sends one plain request and one stream, by the SDK's two classes.
 async fn sdk_is_served_in_every_phase(program: Option<Program>, language: &str) {
     let Some(program) = program else {
         return;
@@ -233,7 +234,7 @@ async fn file_of_readme_serves_azure_and_openai_alike() {
     let mut blocks = blocks(&page("README.md"), "toml");
     blocks.retain(|block| block.contains("[[pools]]"));
     let (mocks, text) = Mocks::in_file(&blocks[0]).await;
-    // The admin listener of the example has a port of its own.
+    // The example's admin listener gets a free port.
     let text = text.replace("127.0.0.1:9090", "127.0.0.1:0");
     let gateway = gateway!().config(&text).env("TEAM_A_KEY", "of-team-a");
     let gateway = gateway.env("PTU_KEY", "k").env("OPENAI_KEY", "k");
@@ -272,7 +273,7 @@ const ELSEWHERE: [(&str, &str); 4] = [
     ("--request-target '*'", "e2e http"),
 ];
 
-/// The examples of curl on a page of the documentation.
+/// Returns the curl examples on a page of the documentation.
 fn curls(name: &str) -> Vec<String> {
     let blocks = blocks(&page(name), "sh");
     let commands = blocks.iter().flat_map(|block| commands(block));

@@ -1,4 +1,4 @@
-//! When every backend is throttled: what the client is told, and what `WHEN_EXHAUSTED` makes of the next request.
+//! Every backend is throttled: the client's answer, and the effect of `WHEN_EXHAUSTED` on the next request.
 
 use axum::body::Body;
 use serde_json::Value;
@@ -13,7 +13,7 @@ for_both_gateways!(
     a_request_that_finds_all_closed_is_forwarded_to_the_first_backend,
 );
 
-/// Backends of which each throttles for as long as it is said here.
+/// Starts backends that throttle with these header fields.
 async fn throttling<const N: usize>(fields: [(&str, &str); N]) -> Vec<MockUpstream> {
     let mut backends = Vec::new();
     for field in fields {
@@ -22,7 +22,7 @@ async fn throttling<const N: usize>(fields: [(&str, &str); N]) -> Vec<MockUpstre
     backends
 }
 
-/// A gateway in front of them, in tiers of one.
+/// Returns a gateway in front of these backends, one per tier.
 fn in_front_of(program: Program, backends: &[MockUpstream]) -> GatewayBuilder {
     let labels = ["first", "second", "third"];
     let tiers = labels.into_iter().zip(1..).zip(backends);
@@ -36,7 +36,7 @@ async fn ask(gateway: &Gateway) -> Answer {
     gateway.post("/v1/chat/completions", "question").await
 }
 
-/// The wait that a 429 asks for, in milliseconds: `retry-after` is the same, rounded up.
+/// Returns the wait of a 429 in milliseconds, and checks that `retry-after` is the same, rounded up.
 fn wait_of(answer: &Answer) -> u64 {
     assert_eq!(answer.status, 429);
     let number = |name| answer.header(name)?.parse::<u64>().ok();
@@ -66,13 +66,13 @@ async fn a_request_that_finds_all_closed_is_forwarded_to_the_first_backend(progr
     let gateway = in_front_of(program, &backends).start().await;
     ask(&gateway).await;
 
-    // Its refusal is the client's, but for the time: that is the pool's.
+    // The backend's refusal reaches the client, except that the wait is the pool's.
     let refused = ask(&gateway).await;
     assert_eq!(refused.backend(), "first");
     assert!(refused.text().contains("of the backend"));
     assert!(wait_of(&refused) <= 20_000, "{refused:?}");
 
-    // So is its success.
+    // The backend's success reaches the client too.
     backends[0].handle().set_behavior(Behavior::echo());
     let served = ask(&gateway).await;
     assert_eq!((served.status, served.backend()), (200, "first"));
@@ -103,7 +103,7 @@ async fn reject_answers_at_once_in_the_clients_format() {
         "{message}"
     );
 
-    // Nobody was asked, and nobody is named.
+    // No backend was called, and none is named.
     assert_eq!(rejected.backend(), "");
     assert!(
         backends
@@ -126,7 +126,7 @@ async fn reject_still_asks_a_backend_that_only_fails() {
         .env("WHEN_EXHAUSTED", "reject")
         .start()
         .await;
-    // The first request was refused by both: the one at its limit opens again.
+    // Both refused the first request: the one at its limit opens again.
     assert!(wait_of(&ask(&gateway).await) <= 40_000);
 
     failing.handle().set_behavior(Behavior::echo());
@@ -153,7 +153,7 @@ async fn wait_holds_a_request_until_the_first_backend_opens() {
     let requests = second.requests();
     assert_eq!(requests.len(), 2);
     assert!((requests[1].at - requests[0].at).as_millis() >= 800);
-    // It did not go there before it was time, to be sent again.
+    // The request was not sent again before the wait was over.
     gateway.wait_for_line(|line| line["attempts"] == 3).await;
 }
 

@@ -1,5 +1,5 @@
-//! A backend that refuses, fails or cannot be reached: the same request goes to the next one, and the client sees no
-//! more of it than the name of who answered.
+//! A backend refuses, fails or cannot be reached: the same request goes to the next one. The client sees only the name
+//! of the backend that answered.
 
 use std::time::Duration;
 
@@ -38,14 +38,14 @@ for_both_gateways!(
     backends_of_one_priority_share_the_requests,
 );
 
-/// A gateway in front of `url` and, below it, of `next`.
+/// Starts a gateway in front of `url` and, below it, of `next`.
 async fn in_front_of(program: Program, url: String, next: &MockUpstream) -> Gateway {
     let gateway = program.gateway().backend("first", 1, url);
     gateway.backend("next", 2, next.url()).start().await
 }
 
-/// The first backend misbehaves: the next one answers, and the first is left alone from then on. Returns the line of the
-/// log that says why.
+/// Checks that the next backend answers when the first misbehaves, and that the first is then not called. Returns the
+/// log line with the reason.
 async fn assert_failover(program: Program, behavior: impl Into<Behavior>) -> Value {
     let (first, next) = (behaving(behavior).await, healthy().await);
     let gateway = in_front_of(program, first.url(), &next).await;
@@ -136,7 +136,7 @@ async fn a_backend_that_does_not_answer_in_time_moves_on(program: Program) {
         let failed = gateway.wait_for_line(|line| line["message"] == "attempt failed");
         assert_eq!(failed.await["error"], "no response head within 0.3 s");
     }
-    // The attempt that was given up does not go on behind the client's back.
+    // The dropped attempt does not continue in the background.
     soon(stalled.handle().wait_for(|stats| stats.cancelled == 1)).await;
 }
 
@@ -239,7 +239,7 @@ async fn a_refusal_whose_body_never_comes_holds_nothing_up(program: Program) {
         server
     });
     assert_eq!((answer.status, answer.backend()), (200, "next"));
-    // And it is not waited for later, either.
+    // Later requests do not wait for it either.
     server.send("half").await;
     assert_eq!(server.read_to_end().await, "");
 }
@@ -272,12 +272,13 @@ async fn a_connection_that_carried_a_refusal_is_used_again(program: Program) {
         }
     };
     soon(asked_often).await;
-    // Now and then one is not back in the pool when the next request comes.
+    // A connection may not be back in the pool yet when the next request comes.
     let connections = first.handle().stats().connections;
     assert!(connections < 5, "{connections} connections");
 }
 
-/// Asserts that the gateway answers itself, without a word about addresses; the production gateway in the format of the OpenAI API.
+/// Asserts that the gateway answers by itself, without addresses. The production gateway uses the format of the OpenAI
+/// API.
 fn assert_local_error(program: Program, answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status, status);
     if program.is_production() {
@@ -361,7 +362,7 @@ async fn a_backend_that_recovers_regains_its_priority(program: Program) {
 
     let requests = first.handle().requests();
     assert!(requests[1].at - requests[0].at >= Duration::from_millis(500));
-    // And keeps it.
+    // The client keeps its connection.
     assert_eq!(gateway.get("/v1/models").await.backend(), "first");
 }
 
@@ -371,7 +372,7 @@ async fn a_failing_backend_is_tried_again_and_serves_again(program: Program) {
     let gateway = in_front_of(program, first.url(), &next).await;
     assert_eq!(gateway.get("/v1/models").await.backend(), "next");
 
-    // Nothing else is left: what only fails is better than nothing.
+    // No other backend is left, so the failing one is tried.
     first.restart().await.unwrap();
     next.handle().push(answer(429, &[("retry-after", "30")]));
     let answer = gateway.get("/v1/models").await;
@@ -393,7 +394,7 @@ async fn backends_of_one_priority_share_the_requests(program: Program) {
     for _ in 0..40 {
         gateway.get("/v1/models").await;
     }
-    // That a fair draw leaves one of them out happens once in 2^39 runs.
+    // A fair draw leaves one of them out once in 2^39 runs.
     let served = [a.handle().stats().served, b.handle().stats().served];
     assert_eq!(served.iter().sum::<u64>(), 40);
     assert!(served.iter().all(|&served| served > 0), "{served:?}");

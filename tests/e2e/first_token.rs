@@ -1,4 +1,4 @@
-//! A deadline for the first token: of a stream that stalls before its content nothing is sent, and the request moves on.
+//! A deadline for the first token: a stream that stalls before its content is not passed on, and the request moves on.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const CHAT: &str = "/v1/chat/completions";
 
 const ROLE: &str = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n: keep-alive\n\n";
 
-/// A gateway that gives up streams without content after 300 ms.
+/// Starts a gateway that gives up streams without content after 300 ms.
 async fn in_front_of(backends: &[(&str, String)]) -> Gateway {
     let mut text = "[admin]\naddress = \"127.0.0.1:0\"\n".to_owned();
     text += &pool("only", "timeouts.first_token = \"300ms\"");
@@ -23,7 +23,7 @@ async fn in_front_of(backends: &[(&str, String)]) -> Gateway {
     gateway!().config(&text).start().await
 }
 
-/// Answers a request with the beginning of a stream, and leaves it so.
+/// Answers a request with the beginning of a stream, and then stalls.
 async fn stall(upstream: &WireUpstream) -> Wire {
     let mut wire = upstream.accept().await;
     wire.read_head().await;

@@ -40,7 +40,7 @@ impl Hanging {
         }
     }
 
-    /// Sends the request for a client that waits for so long.
+    /// Sends the request for a client with this timeout.
     async fn ask(&self, request: Request<Body>, patience: Duration) -> Option<Answer> {
         timeout(patience, self.gateway.http2().send(request))
             .await
@@ -59,7 +59,7 @@ fn chat() -> Request<Body> {
 }
 
 #[tokio::test]
-async fn a_client_that_tells_its_patience_is_answered_in_time_at_the_first_request() {
+async fn client_timeout_is_met_at_the_first_request() {
     let fields = [
         ("x-stainless-read-timeout", "1"),
         ("x-stainless-timeout", "1.0"),
@@ -75,7 +75,7 @@ async fn a_client_that_tells_its_patience_is_answered_in_time_at_the_first_reque
         assert!(Instant::now() - begun >= SECOND / 2);
         assert_eq!(pool.received(), [nth, nth]);
     }
-    // Three in a row: the next is not asked in vain.
+    // After three in a row the backend is not called in vain again.
     let suspect = pool
         .gateway
         .wait_for_line(|line| line["message"] == "backend suspect")
@@ -94,7 +94,7 @@ async fn a_client_that_tells_its_patience_is_answered_in_time_at_the_first_reque
 }
 
 #[tokio::test]
-async fn clients_that_go_away_reach_the_second_backend_from_the_fourth_on() {
+async fn impatient_clients_reach_the_second_backend_from_the_fourth_request_on() {
     let pool = Hanging::start(production!()).await;
     for _ in 0..3 {
         assert!(pool.ask(chat(), SECOND).await.is_none());
@@ -135,7 +135,7 @@ async fn a_client_that_says_it_tries_again_goes_to_the_second_backend(program: P
 
 async fn a_backend_that_answers_again_is_first_again(program: Program) {
     let pool = Hanging::start(program).await;
-    // One that waits longer gets its answer, and ends the silence.
+    // A more patient client gets its answer, which ends the silence.
     let client = pool.gateway.http2();
     for _ in 0..3 {
         assert!(pool.ask(chat(), SECOND).await.is_none());

@@ -1,5 +1,4 @@
-//! Which fields a backend sees of a request, and a client of an answer: all, but for those of one connection and the
-//! credentials of others.
+//! Header fields that backends and clients see: all, except those of one connection and foreign credentials.
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Request};
@@ -47,7 +46,7 @@ const CLIENT_CREDENTIALS: [(&str, &str); 5] = [
     ("x-goog-api-key", "of-the-client"),
 ];
 
-/// A request with every credential that a client may have.
+/// Returns a request with every credential that a client may have.
 fn with_credentials() -> Request<Body> {
     let mut request = request("GET", "/v1/models", Body::empty());
     for (name, value) in CLIENT_CREDENTIALS {
@@ -71,7 +70,7 @@ async fn fields_of_one_connection_do_not_reach_the_backend(program: Program) {
 
     let arrived = last(&backend);
     assert_eq!(arrived.body, "question");
-    // The body has no length: it goes on in chunks, of the gateway's own making.
+    // The body has no length, so the gateway sends it in chunks of its own.
     assert_eq!(names(&arrived.headers), ["transfer-encoding", "x-kept"]);
     let kept: Vec<_> = arrived.headers.get_all("x-kept").iter().collect();
     assert_eq!(kept, ["3", "4"]);
@@ -154,7 +153,7 @@ async fn the_clients_credentials_pass_to_a_backend_without_a_key(program: Progra
 }
 
 #[tokio::test]
-async fn the_url_of_the_backend_is_named_only_on_demand() {
+async fn backend_url_is_exposed_only_if_configured() {
     let backend = healthy().await;
     let silent = in_front_of(production!(), &backend)
         .await

@@ -1,4 +1,4 @@
-//! Hedges over real connections: the loser's has sent the whole body, is not disturbed by the second attempt, and is
+//! Hedging over real connections. The loser has sent the whole body, is not disturbed by the second attempt, and is
 //! cancelled.
 
 use std::{convert::Infallible, time::Duration};
@@ -21,7 +21,7 @@ use tower_spillover::{
     throttle::ThrottleTrackerLayer,
 };
 
-/// Long enough for a mebibyte to be sent on a busy machine.
+/// Long enough to send a mebibyte on a busy machine.
 const DELAY: Duration = Duration::from_secs(1);
 
 const CHUNK: usize = 1 << 16;
@@ -58,7 +58,8 @@ async fn send(pool: &Pool, is_http2: bool, body: Body) -> Response<Bytes> {
     Response::from_parts(head, body)
 }
 
-/// The first backend never answers, and the second serves; or both refuse after the delay, and the third serves.
+/// Checks that the second backend serves when the first never answers, or that the third serves when both refuse after
+/// the delay.
 async fn assert_served(is_http2: bool, is_refused: bool, sent: Body) {
     let (slow, quick) = (behaving(Behavior::stall()).await, healthy().await);
     let third = healthy().await;
@@ -93,7 +94,7 @@ fn sized() -> Body {
     Body::from(body())
 }
 
-/// Its end does not show before it is asked for more.
+/// Returns a body whose end shows only when more is requested.
 fn in_chunks() -> Body {
     let chunks: Vec<_> = body().chunks(CHUNK).map(Bytes::copy_from_slice).collect();
     Body::from_stream(stream::iter(chunks.into_iter().map(Ok::<_, Infallible>)))

@@ -1,5 +1,5 @@
-//! What HTTP has beside requests and answers with a body: expectations, answers without one, trailers, streams that are
-//! reset, and uploads of any size.
+//! HTTP beyond requests and answers with a body: expectations, empty answers, trailers, stream resets, and uploads of
+//! any size.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -80,7 +80,7 @@ async fn a_client_that_does_not_wait_is_answered_as_well(program: Program) {
 }
 
 #[tokio::test]
-async fn a_refusal_that_needs_no_body_comes_without_a_continue() {
+async fn early_refusal_comes_without_100_continue() {
     let refusing = RefusingPort::bind();
     let gateway = gateway!().backend("only", 1, refusing.url()).start().await;
     for (head, status) in [
@@ -91,7 +91,7 @@ async fn a_refusal_that_needs_no_body_comes_without_a_continue() {
         client.send(head).await;
         let head = client.read_head().await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
-        // The body, which was not sent, is not taken for another request, nor the other way round.
+        // The unsent body is not taken for a request, and the next request not for the body.
         assert!(client.read_to_end().await.contains("error"));
     }
 }
@@ -114,7 +114,7 @@ async fn a_refusal_of_the_backend_does_not_wait_for_the_body(program: Program) {
                 "HTTP/1.1 {status} No\r\ncontent-length: 2\r\n\r\nno"
             ))
             .await;
-        // The gateway reads what the backend is to get as soon as there is a backend.
+        // The gateway reads the body as soon as there is a backend for it.
         assert_eq!(client.read_head().await, "HTTP/1.1 100 Continue\r\n\r\n");
         let head = client.read_head().await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
@@ -122,7 +122,7 @@ async fn a_refusal_of_the_backend_does_not_wait_for_the_body(program: Program) {
     }
 }
 
-/// What a client sees of the answer to HEAD, and whether the connection serves on.
+/// Returns the answer to HEAD, and checks that the connection still serves.
 async fn head_of(gateway: &Gateway) -> String {
     let mut client = Wire::connect(gateway.address()).await;
     client
@@ -167,7 +167,7 @@ async fn head_has_the_length_of_the_backend_and_no_other() {
     }
 }
 
-/// Answers with a body of known and of unknown length, by the path; and to HEAD as to GET.
+/// Answers with a body of known or unknown length, by the path. HEAD gets the same head as GET.
 async fn models(request: Request<Incoming>) -> Response<Body> {
     let is_head = request.method() == "HEAD";
     let body = match (request.uri().path(), is_head) {
@@ -221,7 +221,7 @@ async fn options_are_the_backends_to_answer(program: Program) {
     assert_eq!(asked.headers["origin"], "https://app.example");
 }
 
-/// Sends the body and the trailers of the request back, and says whether these were welcome.
+/// Returns the request's body and trailers, and tells if trailers were welcome.
 async fn echo_trailers(request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.expect("the whole body");
@@ -260,7 +260,7 @@ async fn trailers_pass_both_ways_over_http_2() {
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_without_tls_to_a_backend_that_is_known_to_speak_it() {
+async fn protocol_http2_is_used_without_tls() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -310,7 +310,7 @@ async fn trailers_pass_both_ways_after_a_refusal(program: Program) {
 }
 
 #[tokio::test]
-async fn trailers_pass_to_a_client_of_http_1_that_takes_them() {
+async fn trailers_pass_to_an_http_1_client_that_accepts_them() {
     let backend = WireUpstream::bind().await;
     let gateway = gateway!().backend("only", 1, backend.url()).start().await;
     let mut client = Wire::connect(gateway.address()).await;
@@ -336,13 +336,13 @@ fn backend(name: &str, priority: u32, url: String) -> String {
     )
 }
 
-/// A body that goes on until it is told otherwise, and tells when nobody wants it any more.
+/// A body that continues until it is stopped, and reports when it is dropped.
 struct Endless {
     frames: mpsc::Sender<Result<Frame<Bytes>, &'static str>>,
     is_unwanted: Arc<Notify>,
 }
 
-/// A gateway in front of a backend, of HTTP/2, that answers with such a body.
+/// Starts a gateway in front of an HTTP/2 backend that answers with such a body.
 async fn endless(
     program: Program,
     authority: &Authority,
@@ -415,7 +415,7 @@ async fn a_stream_that_the_backend_resets_before_its_answer_moves_on() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            // An error of the service is a reset of its stream.
+            // An error of the service resets its stream.
             let service = service_fn(async |_| Err::<Response<Body>, _>("not me"));
             let server = http2::Builder::new(TokioExecutor::new());
             tokio::spawn(server.serve_connection(TokioIo::new(stream), service));

@@ -1,4 +1,4 @@
-//! Backends of several kinds in one pool: each gets the paths that it has.
+//! Backends of several kinds in one pool: each gets its own paths.
 
 use spillover_testing::{
     MockUpstream,
@@ -48,7 +48,7 @@ async fn request_of_either_form_moves_between_azure_and_openai() {
         .start()
         .await;
     for path in ["/v1/chat/completions", "/openai/v1/chat/completions", DATED] {
-        // A refusal that closes nothing: the first backend is asked first each time.
+        // A refusal that closes nothing: the first backend is called first each time.
         azure.handle().push(answer(413, &[]));
         let answered = chat(&gateway, path).await;
         assert_eq!(answered.status, 200, "{path}: {}", answered.text());
@@ -108,7 +108,7 @@ async fn throttle_of_a_backends_own_deployment_counts_for_every_name_of_it() {
 }
 
 #[tokio::test]
-async fn path_that_openai_has_not_moves_on_to_azure() {
+async fn path_unknown_to_openai_moves_on_to_azure() {
     let (openai, azure) = (mock(Provider::OpenAi).await, mock(Provider::Azure).await);
     let gateway = gateway!()
         .declared("openai", 1, "openai", &openai)
@@ -121,7 +121,7 @@ async fn path_that_openai_has_not_moves_on_to_azure() {
     assert_eq!((answered.status, answered.backend()), (200, "azure"));
     assert_eq!(last(&azure).path_and_query(), only_azure);
     assert_eq!(openai.handle().stats().received, 0);
-    // Nothing is held against it.
+    // The backend does not count as failing.
     assert_eq!(
         chat(&gateway, "/v1/chat/completions").await.backend(),
         "openai"
@@ -129,7 +129,7 @@ async fn path_that_openai_has_not_moves_on_to_azure() {
 }
 
 #[tokio::test]
-async fn path_that_no_backend_has_is_told_in_the_format_of_the_client() {
+async fn path_of_no_backend_gets_404_in_the_clients_format() {
     let openai = mock(Provider::OpenAi).await;
     let gateway = gateway!().declared("openai", 1, "openai", &openai);
     let gateway = gateway.start().await;

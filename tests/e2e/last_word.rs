@@ -1,4 +1,4 @@
-//! The refusal that the client gets when several backends refuse a request, and the wait in it.
+//! The client's refusal when several backends refuse a request, and the wait in it.
 
 use spillover_testing::MockUpstream;
 use spillover_tests::{
@@ -12,7 +12,7 @@ for_both_gateways!(
     wait_of_more_than_a_minute_is_not_told,
 );
 
-/// A gateway in front of backends that each refuse with this status and these fields.
+/// Starts a gateway in front of backends that each refuse with this status and these fields.
 async fn refusing(
     program: Program,
     refusals: &[(u16, &[(&str, &str)])],
@@ -103,7 +103,7 @@ async fn wait_of_more_than_a_minute_is_not_told(program: Program) {
 }
 
 #[tokio::test]
-async fn refusal_about_the_gateways_account_is_told_in_its_own_words() {
+async fn refusal_of_the_gateways_account_hides_the_backends_words() {
     let cases = [
         (401, "upstream_credential"),
         (403, "upstream_credential"),

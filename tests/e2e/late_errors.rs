@@ -1,4 +1,4 @@
-//! Streams that begin with status 200 and fail: before their first content, and after it.
+//! Streams that begin with status 200 and fail, before or after their first content.
 
 use std::{io::Write, time::Duration};
 
@@ -24,7 +24,7 @@ const DELTA: &str =
     "event: content_block_delta\ndata: {\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n";
 const ERROR: &str = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
 
-/// A backend whose answer is this stream.
+/// Starts a backend that answers with this stream.
 async fn streaming(events: &[&str]) -> MockUpstream {
     let response = Response::builder().header("content-type", "text/event-stream");
     let response = response.body(Bytes::from(events.concat()));
@@ -92,7 +92,7 @@ async fn an_error_after_the_first_content_is_the_clients_and_is_logged(program: 
     assert_eq!(line["backend"], "first");
 }
 
-/// A backend whose answer is this stream, in gzip: each event can be decoded when it has come.
+/// Starts a backend that answers with this stream in gzip, flushed after each event.
 async fn streaming_in_gzip(events: &[&str]) -> (MockUpstream, Bytes) {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     for event in events {
@@ -118,7 +118,7 @@ async fn a_stream_in_gzip_that_fails_before_its_first_content_moves_on(program: 
     assert_eq!(answer.header("content-encoding"), Some("gzip"));
     assert_eq!(answer.body, coded);
 
-    // A coding that cannot be looked into is not offered.
+    // Codings that the gateway cannot read are not offered.
     for upstream in [&first, &next] {
         let requests = upstream.handle().requests();
         assert_eq!(requests[0].headers["accept-encoding"], "gzip, br;q=0.5");
@@ -145,7 +145,7 @@ async fn a_refusal_whose_body_stalls_moves_on_and_is_read_beside_the_next_attemp
         let length = body.len();
         let head = format!("HTTP/1.1 429 Too Many Requests\r\ncontent-length: {length}\r\n\r\n");
         wire.send(head).await;
-        // The next backend is asked before the body comes.
+        // The next backend is called before the body comes.
         eventually(async || next.handle().stats().received == 1).await;
         wire.send(body).await;
         wire

@@ -1,4 +1,4 @@
-//! The gateway starts, stops when it is told to, and finishes what is under way.
+//! The gateway starts, stops when asked, and finishes requests in flight.
 
 use std::{io, time::Duration};
 
@@ -19,7 +19,7 @@ for_both_gateways!(
     a_client_that_is_gone_does_not_hold_the_end_up,
 );
 
-/// Waits until the gateway takes no new connections.
+/// Waits until the gateway accepts no new connections.
 async fn closed(gateway: &Gateway) {
     let refused = async {
         loop {
@@ -32,7 +32,7 @@ async fn closed(gateway: &Gateway) {
     soon(refused).await;
 }
 
-/// Tells the gateway to stop while a backend has a request, which is then answered.
+/// Stops the gateway while a backend has a request, which is then answered.
 async fn assert_request_finished(program: Program, signal: Signal) {
     let backend = WireUpstream::bind().await;
     let gateway = program
@@ -49,7 +49,7 @@ async fn assert_request_finished(program: Program, signal: Signal) {
         .await;
 
     assert!(client.read_head().await.starts_with("HTTP/1.1 200 "));
-    // The connection is not kept for another request.
+    // The connection is closed after this request.
     assert_eq!(client.read_to_end().await, "answer");
     let exit = gateway.exit().await;
     assert_eq!(exit.code, Some(0), "{exit:?}");
@@ -117,7 +117,7 @@ async fn an_idle_gateway_stops_at_once_and_says_so(program: Program) {
         .backend("only", 1, backend.url())
         .start()
         .await;
-    // Connections that are kept for the next request do not hold it up, nor does one without any.
+    // Kept connections, and one without any request, do not delay the shutdown.
     let http2 = gateway.http2();
     assert_eq!(gateway.get("/v1/models").await.status, 200);
     assert_eq!(http2.get("/v1/models").await.status, 200);
@@ -151,7 +151,7 @@ async fn a_client_that_is_gone_does_not_hold_the_end_up(program: Program) {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_reported() {
+async fn port_in_use_is_reported() {
     let taken = WireUpstream::bind().await;
     let address = taken.url().replace("http://", "");
     let exit = gateway!()
@@ -173,7 +173,7 @@ async fn the_demo_shows_traffic_without_an_error() {
         account.contains(" requests answered, 0 errors."),
         "{account}"
     );
-    // Each backend had its part, and the best one was at its limit.
+    // Each backend got a share, and the best one was at its limit.
     for label in ["ptu", "sweden", "france"] {
         let said = |line: &&str| line.trim_start().starts_with(label) && line.contains(" served ");
         let line = account.lines().find(said).expect(account);

@@ -1,4 +1,4 @@
-//! What the gateway logs: one line for each request, all that happens to backends, and never a secret.
+//! The gateway's log: one line per request, all events of backends, and no secret.
 
 use http::HeaderValue;
 use serde_json::Value;
@@ -79,7 +79,7 @@ async fn a_request_is_one_line_of_the_log() {
 }
 
 #[tokio::test]
-async fn rust_log_says_what_is_logged() {
+async fn rust_log_filters_the_log() {
     let backend = healthy().await;
     let gateway = gateway!()
         .backend("only", 1, backend.url())
@@ -119,8 +119,8 @@ async fn the_log_is_json_off_the_terminal_and_text_on_demand() {
     }
 }
 
-/// Sends requests with credentials of the client's own to a backend that answers in all kinds of ways, while everything is
-/// logged. No secret shows, neither in an answer nor in the log.
+/// Sends requests with the client's own credentials to a backend with all kinds of answers, at the most verbose log
+/// level. No secret appears in an answer or in the log.
 async fn assert_secrets_kept(gateway: GatewayBuilder) {
     let mut backend = healthy().await;
     let gateway = gateway
@@ -159,7 +159,7 @@ async fn assert_secrets_kept(gateway: GatewayBuilder) {
             assert!(!shown.contains("s3cret-value-of-the"), "{shown}");
         }
     }
-    // The request is sent once more if the connection that was reset had been kept.
+    // The request is sent once more if the reset connection was a reused one.
     let received = backend.handle().stats().received as usize;
     assert!(
         (asked..=asked + clients.len()).contains(&received),

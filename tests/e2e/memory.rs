@@ -1,4 +1,4 @@
-//! However much passes through, the gateway keeps none of it: its memory stays flat.
+//! The gateway's memory stays flat, however much passes through.
 
 #![cfg(target_os = "linux")]
 
@@ -40,9 +40,9 @@ async fn read_through(gateway: &Gateway) -> usize {
     size
 }
 
-/// By how many bytes the peak of the gateway's memory has risen since it was `before`.
+/// Returns the rise of the gateway's peak memory since `before`, in bytes.
 fn risen(gateway: &Gateway, before: u64) -> usize {
-    // The kernel counts roughly: what is the peak later can be a little less.
+    // The kernel counts roughly: a later peak can be a little lower.
     let kib = gateway.peak_memory().saturating_sub(before);
     usize::try_from(kib).expect("a number of KiB") * 1_024
 }
@@ -80,7 +80,7 @@ async fn a_long_stream_of_events_leaves_it_flat(program: Program) {
     assert!(risen < size / 4, "{risen} bytes more, for {size}");
 }
 
-/// Answers the next request with so many events, each sent by itself.
+/// Answers the next request with this many events, each sent by itself.
 async fn stream(backend: &WireUpstream, events: usize) {
     let mut server = backend.accept().await;
     server.read_head().await;
@@ -107,7 +107,7 @@ async fn a_client_that_does_not_read_holds_the_backend_back(program: Program) {
     let mut unread = gateway
         .open(request("POST", "/v1/chat/completions", "{}"))
         .await;
-    // While as much passes through for other clients, the gateway could have taken all of it in.
+    // Traffic of other clients gives the gateway time to buffer all of it.
     for _ in 0..10 {
         read_through(&gateway).await;
     }

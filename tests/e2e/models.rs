@@ -1,4 +1,4 @@
-//! The model of a request is found in bodies of all codings and types, and each backend gets its own.
+//! The model is found in bodies of all codings and types, and each backend gets its own.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -19,7 +19,7 @@ use spillover_tests::{
 const CHAT: &str = "/v1/chat/completions";
 const TRANSCRIPTIONS: &str = "/v1/audio/transcriptions";
 
-/// A chat for this model in a coding.
+/// Returns a chat for this model in a coding.
 fn coded(coding: &str, body: impl AsRef<[u8]>) -> Request<Body> {
     with(
         json(CHAT, encoded(coding, body)),
@@ -32,7 +32,7 @@ fn chat(model: &str) -> String {
     format!(r#"{{"messages":[],"model":"{model}","stream":false}}"#)
 }
 
-/// A form with this model behind a file of so many bytes.
+/// Returns a form with this model behind a file of this size.
 fn form(model: &str, size: usize) -> String {
     let file = "0123456789abcde\n".repeat(size / 16);
     format!(
@@ -50,7 +50,7 @@ fn sent_to(mock: &MockUpstream) -> RecordedRequest {
     mock.handle().last_request().expect("it was asked")
 }
 
-/// A pool for `gpt*` and another for `o*`, and nothing for others.
+/// Starts a gateway with a pool for `gpt*`, another for `o*`, and none for other models.
 async fn routed() -> (Gateway, [MockUpstream; 2]) {
     let (gpt, o) = (healthy().await, healthy().await);
     let text = pool("gpt", "routes = [{ model = \"gpt*\" }]")
@@ -85,7 +85,7 @@ async fn routes_by_model_see_through_codings_and_the_body_passes_as_it_came() {
 }
 
 #[tokio::test]
-async fn model_that_cannot_be_read_is_refused_only_where_the_pool_depends_on_it() {
+async fn unreadable_model_is_refused_only_if_the_pool_depends_on_it() {
     let (gateway, [gpt, o]) = routed().await;
     let compressed = |path: &str| with(json(path, "\x1f\x1d"), "content-encoding", "compress");
     let refused = gateway.send(compressed(CHAT)).await;
@@ -129,7 +129,7 @@ async fn model_that_cannot_be_read_is_refused_only_where_the_pool_depends_on_it(
         0
     );
 
-    // A deployment in the path settles the pool, whatever the model in the body is.
+    // A deployment in the path decides the pool, whatever the model in the body is.
     let deployment = "/openai/deployments/gpt/chat/completions";
     assert_eq!(gateway.send(compressed(deployment)).await.backend(), "gpt");
 }
@@ -203,7 +203,7 @@ async fn model_of_a_form_routes_it_behind_a_file_of_25_mib() {
     let answer = gateway.send(upload(TRANSCRIPTIONS, body.clone())).await;
     assert_eq!((answer.status, answer.backend()), (200, "gpt"));
     assert!(sent_to(&gpt).body == body);
-    // A form without a model is one for a pool that does not ask for it.
+    // A form without a model goes to a pool that does not need one.
     let answer = gateway.send(upload("/v1/files", "--xx--\r\n")).await;
     assert_eq!((answer.status, answer.backend()), (200, "o"));
     assert_eq!(o.handle().stats().received, 1);
@@ -249,7 +249,7 @@ async fn deployment_name_replaces_the_model_wherever_it_is() {
         gateway.get(target).await;
         assert_eq!(sent_to(&mock).path_and_query(), expected);
     }
-    // Azure reads the deployment in the path, and no model beside it.
+    // Azure reads the deployment in the path and ignores the model in the body.
     let beside = "/openai/deployments/yours/chat/completions";
     gateway.send(json(beside, chat("yours"))).await;
     let sent = sent_to(&mock);
@@ -315,7 +315,7 @@ async fn deployment_in_the_path_becomes_the_model_of_a_backend_that_has_no_such_
 }
 
 #[tokio::test]
-async fn body_without_a_place_for_the_model_goes_to_a_backend_that_has_the_path() {
+async fn body_that_cannot_hold_a_model_goes_to_a_backend_with_the_path() {
     let (openai, azure) = (healthy().await, healthy().await);
     let first = pool("only", "") + &backend("openai", &openai.url(), "kind = \"openai\"");
     let both = first.clone() + &backend("azure", &azure.url(), "priority = 2\nkind = \"azure\"");
@@ -327,7 +327,7 @@ async fn body_without_a_place_for_the_model_goes_to_a_backend_that_has_the_path(
         let answer = gateway.send(request).await;
         assert_eq!((answer.status, answer.backend()), (200, "azure"));
     }
-    // The first one is not closed for it.
+    // The first backend is not closed by this.
     assert_eq!(gateway.send(json(path, "{}")).await.backend(), "openai");
 
     let gateway = gateway!().config(&first).start().await;
@@ -340,7 +340,7 @@ async fn body_without_a_place_for_the_model_goes_to_a_backend_that_has_the_path(
 }
 
 #[tokio::test]
-async fn coding_that_one_backend_does_not_take_is_tried_at_the_next() {
+async fn rejected_coding_moves_on() {
     let (first, second) = (
         behaving(answer(415, &[("accept-encoding", "gzip")])).await,
         healthy().await,

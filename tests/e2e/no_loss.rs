@@ -1,8 +1,8 @@
 //! Two gateways behind a load balancer, under load: reloads and restarts lose no request that a backend can serve.
 //!
-//! The load balancer is as simple as can be: it asks `/readyz` every 50 ms, sends to whoever was ready then, in turn, and
-//! tries nothing a second time. Its HTTP client may send a request again of which nothing was written, because the connection
-//! that was kept for it has ended: all clients do.
+//! The load balancer is as simple as possible: it requests `/readyz` every 50 ms, sends to the ready gateways in turn,
+//! and never retries. Its HTTP client may repeat a request of which nothing was written because a kept connection had
+//! ended, as all clients do.
 
 use std::{
     fmt,
@@ -35,11 +35,11 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
-/// Requests a second.
+/// Requests per second.
 const RATE: u64 = 1_000;
 
-/// A machine that has others to serve may not bring about that rate: it is not to be measured here how it fails then. Fewer
-/// than so many are under way at one time.
+/// A busy machine may not reach the rate, and its failures are not measured here. Fewer requests than this are in
+/// flight at one time.
 const MOST_UNDER_WAY: usize = 500;
 
 const REPLY: &str = "None of these words is lost.";
@@ -66,8 +66,8 @@ impl Backends {
         }
     }
 
-    /// The configuration of this number. Each has other priorities, weights and keys than the one before, and only every
-    /// second has the first backend.
+    /// Returns the configuration of this number. Priorities, weights and keys differ from the previous one, and only
+    /// every second one has the first backend.
     fn config(&self, number: u32) -> String {
         let mut text = format!(
             "[shutdown]\ndelay = \"3s\"\n[[clients.keys]]\nname = \"load\"\nsecret = \"load\"\n\
@@ -86,7 +86,7 @@ impl Backends {
         text
     }
 
-    /// Some fail, each in another way, until this is dropped.
+    /// Makes some backends fail, each in another way, until the result is dropped.
     fn trouble(&self) -> Trouble {
         let [throttling, failing, _] = &self.all;
         let (throttling, failing) = (throttling.handle().clone(), failing.handle().clone());
@@ -105,7 +105,8 @@ impl Backends {
         }))
     }
 
-    /// The second one cannot be reached for a while. No response of it is cut off: nobody could serve the rest of it.
+    /// Makes the second backend unreachable for a while. No response is cut off, because the rest of it could not be
+    /// served.
     async fn take_down(&mut self) {
         let mock = &mut self.all[1];
         mock.handle().set_behavior(Behavior::status(503));
@@ -125,13 +126,13 @@ impl Drop for Trouble {
     }
 }
 
-/// A gateway on this address, or on a free one, with the configuration in `files`.
+/// Starts a gateway on this address, or on a free one, with the configuration in `files`.
 async fn start(files: &Files, address: Option<SocketAddr>) -> Gateway {
     let address = address.map_or("127.0.0.1:0".into(), |address| address.to_string());
     gateway!()
         .env("SPILLOVER_CONFIG", files.path(Files::CONFIG))
         .env("LISTEN", address)
-        // What becomes of each request is counted here.
+        // The test counts the results of requests itself.
         .env("RUST_LOG", "info,spillover_gateway::access_log=warn")
         .start()
         .await
@@ -145,7 +146,7 @@ fn reloads(gateway: &Gateway) -> usize {
     reloads.count()
 }
 
-/// What the load balancer knows of a gateway.
+/// The load balancer's view of a gateway.
 struct Instance {
     address: SocketAddr,
     is_ready: AtomicBool,
@@ -194,7 +195,7 @@ impl Instance {
     }
 }
 
-/// A request that was not served as it should.
+/// A request that was not served correctly.
 #[derive(Debug)]
 struct Failure {
     number: u64,
@@ -209,7 +210,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Requests that come at their times, however long others take.
+/// Requests at fixed times, independent of the answers.
 struct Load {
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU64>,
@@ -239,14 +240,14 @@ impl Load {
         }
     }
 
-    /// Waits until so many were sent.
+    /// Waits until this many requests were sent.
     async fn reach(&self, count: u64) {
         while self.sent.load(Relaxed) < count {
             sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// Sends no more. How many were sent, and what failed of them.
+    /// Stops sending. Returns the number of sent requests, and the failures.
     async fn end(self) -> (u64, Vec<Failure>) {
         self.stop.store(true, Relaxed);
         let took = Instant::now() - self.begun;
@@ -275,7 +276,7 @@ async fn send(
         if stop.load(Relaxed) {
             break;
         }
-        // Before it is decided where to: whoever was seen to be gone by then gets nothing.
+        // Taken before the choice: a gateway that was seen to be gone by then gets nothing.
         let now = Instant::now();
         let count = instances.len();
         let mut in_turn = (0..count).map(|at| &instances[(number as usize + at) % count]);
@@ -346,7 +347,7 @@ async fn ask(instance: &Instance, number: u64) -> Result<(), String> {
     }
 }
 
-/// What the assistant has said in a stream.
+/// Returns the assistant's text in a stream.
 fn said(events: &str) -> String {
     let events = events
         .lines()
@@ -382,7 +383,7 @@ async fn ten_reloads_and_two_restarts_lose_nothing() {
     for number in 1..=10 {
         let before: Vec<_> = gateways.iter().map(reloads).collect();
         files.write(Files::CONFIG, &backends.config(number));
-        // By turns it is asked for, and found.
+        // Alternately requested by a signal and noticed by the watch.
         for (gateway, before) in gateways.iter().zip(before) {
             if number % 2 == 0 {
                 gateway.signal(Signal::HUP);
@@ -419,10 +420,9 @@ async fn ten_reloads_and_two_restarts_lose_nothing() {
     assert_none(&failures);
 }
 
-/// A gateway that is killed takes with it what is under way on it, and what is sent to it before that is seen. The other
-/// loses nothing.
+/// A killed gateway loses its requests in flight and those sent before it is noticed. The other loses nothing.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_that_is_killed_loses_no_more_than_it_has() {
+async fn killed_gateway_loses_only_its_requests_in_flight() {
     let _alone = ALONE.lock().await;
     let backends = Backends::start().await;
     let files = Files::new();

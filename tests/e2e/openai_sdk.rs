@@ -1,5 +1,4 @@
-//! A client library that people use, against the gateway in place of OpenAI or Azure OpenAI: nothing but the base URL
-//! tells it so.
+//! A common client library, with only its base URL changed to the gateway's instead of OpenAI's or Azure OpenAI's.
 
 use async_openai::{
     Client,
@@ -28,8 +27,8 @@ for_both_gateways!(
 
 const REPLY: &str = "It is a gateway, and nobody noticed.";
 
-/// Starts a mock that wants this key, and says [`REPLY`]. For the production gateway it has the paths of Azure OpenAI only; the example
-/// gateway cannot be told the kind of a backend on this machine.
+/// Starts a mock that requires this key and answers [`REPLY`]. For the production gateway it has only Azure OpenAI's
+/// paths; the example gateway cannot be told a local backend's kind.
 async fn backend(program: Program, key: &str) -> MockUpstream {
     let mut mock = MockUpstream::builder().api_key(key).reply(REPLY);
     if program.is_production() {
@@ -65,17 +64,17 @@ fn azure(gateway: &Gateway) -> AzureConfig {
         .with_api_key("of-the-client")
 }
 
-/// A client as people have it: it retries 429 and 5xx by itself.
+/// Returns a client with default settings: it retries 429 and 5xx by itself.
 fn client<C: Config>(config: C) -> Client<C> {
     Client::build(http_client(), config)
 }
 
-/// A client that shows every answer.
+/// Returns a client that shows every answer.
 fn client_without_retries<C: Config>(config: C) -> Client<C> {
     Client::build(http_client(), config).with_http_service(ReqwestService::new(http_client()))
 }
 
-/// Whatever proxy this machine goes through, not to here.
+/// Returns an HTTP client that ignores the machine's proxy settings.
 fn http_client() -> reqwest::Client {
     let client = reqwest::Client::builder().no_proxy();
     client.build().expect("a client")
@@ -101,7 +100,7 @@ async fn chat<C: Config>(client: &Client<C>) -> Result<String, OpenAIError> {
         .unwrap_or_default())
 }
 
-/// The reply, and in how many pieces it came.
+/// Returns the reply, and the number of its pieces.
 async fn chat_stream<C: Config>(client: &Client<C>) -> Result<(String, usize), OpenAIError> {
     let stream = soon(client.chat().create_stream(question())).await?;
     let events: Vec<_> = soon(stream.try_collect()).await?;
@@ -163,7 +162,7 @@ async fn a_throttled_backend_goes_unnoticed(program: Program) {
         backend(program, "first").await,
         backend(program, "next").await,
     );
-    // Room for one request a minute.
+    // Room for one request per minute.
     first.handle().set_limit(Payg::new(60));
     let gateway = in_front_of(program, &[&first, &next], &["first", "next"])
         .start()
@@ -217,7 +216,7 @@ async fn the_client_learns_that_all_are_throttled() {
 
 async fn a_client_that_retries_comes_back_when_the_pool_opens(program: Program) {
     let mocks = [backend(program, "a").await, backend(program, "b").await];
-    // The second one says of itself that it takes longer; the client is told of the first.
+    // The second backend states a longer wait; the client gets the first one's.
     for (mock, seconds) in mocks.iter().zip(["1", "30"]) {
         mock.handle().push(answer(429, &[("retry-after", seconds)]));
     }
@@ -240,7 +239,7 @@ async fn the_client_learns_that_no_backend_can_be_reached() {
     let client = client_without_retries(openai(&gateway));
     let error = api_error(chat(&client).await.unwrap_err());
     assert_eq!(error.status_code.as_u16(), 502);
-    // The library shows the body of a 5xx as it is.
+    // The library shows the body of a 5xx unchanged.
     let message = error.api_error.message;
     assert!(
         message.contains("The backend could not be reached."),

@@ -1,4 +1,4 @@
-//! Which pool gets a request, and what becomes of it on the way there and back.
+//! The choice of a pool, and changes to requests and responses in it.
 
 use spillover_testing::{MockUpstream, upstream::Behavior};
 use spillover_tests::{
@@ -8,7 +8,7 @@ use spillover_tests::{
 
 const CHAT: &str = "/v1/chat/completions";
 
-/// A gateway with a pool and its only backend for each of these, by name and by what else there is to say of the pool.
+/// Starts a gateway with one pool per name, each with further keys and one backend.
 async fn gateway_with(pools: &[(&str, &str)]) -> (Gateway, Vec<MockUpstream>) {
     let (mut text, mut backends) = (String::new(), Vec::new());
     for (name, rest) in pools {
@@ -20,7 +20,7 @@ async fn gateway_with(pools: &[(&str, &str)]) -> (Gateway, Vec<MockUpstream>) {
     (gateway!().config(&text).start().await, backends)
 }
 
-/// A gateway in front of this backend, with what else there is to say of that.
+/// Starts a gateway in front of this backend, with further keys.
 async fn gateway_to(mock: &MockUpstream, rest: &str) -> Gateway {
     let text = pool("only", "") + &backend("only", &mock.url(), rest);
     gateway!().config(&text).start().await
@@ -162,7 +162,7 @@ async fn each_attempt_has_the_model_of_its_backend() {
 }
 
 #[tokio::test]
-async fn what_has_no_model_is_left_alone() {
+async fn request_without_a_model_is_unchanged() {
     let mock = healthy().await;
     let gateway = gateway_to(&mock, "model = \"other\"").await;
     for body in [
@@ -177,7 +177,7 @@ async fn what_has_no_model_is_left_alone() {
         assert_eq!((answer.status, answer.text()), (200, body));
     }
     let body = r#"{"model":"a"}"#;
-    // The head names a coding, and the body is not in it.
+    // The head names a coding that the body does not have.
     let compressed = with(json(CHAT, body), "content-encoding", "br");
     assert_eq!(gateway.send(compressed).await.status, 400);
     assert_eq!(gateway.post(CHAT, body).await.text(), body);
@@ -190,7 +190,7 @@ async fn what_has_no_model_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_second_model_gets_nowhere() {
+async fn second_model_is_refused() {
     let mock = healthy().await;
     let gateway = gateway_to(&mock, "model = \"other\"").await;
     let twice = r#"{"model":"cheap","messages":[],"model":"dear"}"#;
@@ -260,7 +260,7 @@ async fn header_fields_are_set_and_removed_both_ways() {
     ] {
         assert_eq!(answer.header(name), expected, "{name}");
     }
-    // A response of the gateway's own is one of the pool.
+    // The gateway's own responses belong to the pool, too.
     let refused = gateway.post(CHAT, "0123456789").await;
     assert_eq!(
         (refused.status, refused.header("x-pool")),

@@ -1,5 +1,5 @@
-//! Every request but those for the gateway itself reaches the backend as it came, and the answer the client: whatever the
-//! target, the method and the version of HTTP.
+//! Requests reach the backend unchanged, and answers the client, for all targets, methods and versions of HTTP. Only
+//! the gateway's own paths are exceptions.
 
 use axum::body::Body;
 use http::{Method, Version};
@@ -250,7 +250,7 @@ async fn answers_without_a_body_have_none(program: Program) {
     let mut client = Wire::connect(gateway.address()).await;
     let mut server = None;
 
-    // On one connection: a byte too much would be in the way of the next answer.
+    // All on one connection: a surplus byte would break the next answer.
     for (method, answer, length) in [
         ("GET", "204 No Content\r\n", None),
         ("GET", "304 Not Modified\r\netag: \"42\"\r\n", None),
@@ -309,7 +309,7 @@ async fn an_interim_answer_is_not_taken_for_the_answer(program: Program) {
 async fn http_1_0_clients_are_served(program: Program) {
     let backend = healthy().await;
     let gateway = in_front_of(program, &backend).await;
-    // Its length is not known, and HTTP/1.0 has no chunks.
+    // The length is unknown, and HTTP/1.0 has no chunks.
     backend.handle().push(Behavior::large(100_000));
     let response = Wire::exchange(gateway.address(), "GET /x HTTP/1.0\r\n\r\n").await;
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
@@ -360,7 +360,7 @@ async fn connections_to_the_backend_are_used_again(program: Program) {
             200
         );
     }
-    // A connection that is not back in the pool when the next request comes is worth another one, now and then.
+    // A connection may not be back in the pool yet when the next request comes, which then opens another one.
     let connections = backend.handle().stats().connections;
     assert!(connections < 10, "{connections} connections");
 }

@@ -1,4 +1,4 @@
-//! nginx and Node as backends, which say GOAWAY and read `Host` in ways of their own.
+//! nginx and Node as backends, which send GOAWAY and read `Host` in their own ways.
 
 use std::{net::TcpListener as StdListener, path::Path, process::Stdio};
 
@@ -20,7 +20,7 @@ use tokio::{
 use tower::{BoxError, ServiceBuilder, ServiceExt, timeout::TimeoutLayer};
 use tower_spillover::{Backend, Pool, ServiceBuilderExt};
 
-/// A server on a port of this machine. It is killed when this is dropped.
+/// A server on a local port. Dropping it kills it.
 struct Program {
     _child: Child,
     port: u16,
@@ -47,7 +47,7 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
-/// nginx with this in its `server`, which answers with its version of the protocol, and with the `Host` that it read.
+/// Starts nginx with this in its `server`. It answers with the protocol version and the `Host` that it read.
 async fn nginx(nginx: &Path, files: &Files, server: &str) -> Program {
     let port = free_port();
     let folder = files.path("");
@@ -84,7 +84,7 @@ async fn in_front_of(url: &str, rest: &str) -> Gateway {
     gateway!().without("LISTEN").config(&text).start().await
 }
 
-/// Sends requests over HTTP/1.1 and HTTP/2, with a body and without.
+/// Sends requests over HTTP/1.1 and HTTP/2, with and without a body.
 async fn ask(gateway: &Gateway) -> [Answer; 3] {
     [
         gateway.get("/v1/models").await,
@@ -177,7 +177,7 @@ async fn nginx_that_ends_connections_loses_no_request() {
     }
 }
 
-/// Twelve clients send forty requests each.
+/// Checks that no request is lost when twelve clients send forty requests each.
 async fn assert_none_is_lost(gateway: &Gateway) {
     let client = async || {
         let client = gateway.http2();
@@ -212,7 +212,7 @@ const ENDS_SESSIONS: &str = "
     });
     server.listen(+process.argv[2], '127.0.0.1');";
 
-/// Takes five streams at a time.
+/// Accepts five streams at a time.
 const FEW_STREAMS: &str = "
     const server = require('http2').createServer({settings: {maxConcurrentStreams: 5}});
     server.on('stream', (stream) => {
@@ -254,7 +254,7 @@ fn pool_at(port: u16) -> Pool {
     Pool::new([backend.build().expect("it is valid")]).expect("it is valid")
 }
 
-/// The layers over hyper's client and reqwest, which know the version when they have a connection.
+/// The layers over hyper's client and reqwest, which learn the version only from the connection.
 #[tokio::test]
 async fn layers_over_other_clients_name_the_host_once() {
     let Some(program) = tools::nginx() else {

@@ -1,4 +1,4 @@
-//! The configuration changes while the gateway serves: nothing is lost by that but what was taken out.
+//! The configuration changes while the gateway serves: only removed parts are lost.
 
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -82,7 +82,7 @@ async fn a_stream_goes_on_while_its_backend_is_taken_out() {
     server.send("0\r\n\r\n").await;
     client.read_until("0\r\n\r\n").await;
 
-    // The connection of the client is kept, and goes by the new configuration.
+    // The client's connection is kept, and uses the new configuration.
     client.send(ASK).await;
     let head = client.read_head().await;
     assert!(head.contains("x-spillover-backend: b\r\n"), "{head}");
@@ -156,7 +156,7 @@ async fn a_bad_file_is_refused_and_the_old_one_stays() {
     );
     assert_eq!(ask(&gateway).await.backend(), "a");
 
-    // Asked again it refuses again, and a file that is gone is none better.
+    // Another SIGHUP refuses the file again, and so does one after the file is gone.
     gateway.signal(Signal::HUP);
     refused(&gateway, 2).await;
     fs::remove_file(gateway.files().path(Files::CONFIG)).unwrap();
@@ -251,7 +251,7 @@ async fn a_certificate_is_replaced_together_with_the_rest_or_not_at_all() {
     assert_eq!(certificate(&new), second.certificate());
     ask_kept().await;
 
-    // The certificate is good, and something else is not.
+    // The certificate is good, but another setting is bad.
     let before = gateway.lines().len();
     authority.issue("localhost").write(&directory);
     gateway.files().write(Files::CONFIG, "no TOML");
@@ -283,7 +283,7 @@ async fn a_certificate_is_replaced_together_with_the_rest_or_not_at_all() {
     assert!(ask_kept().await.contains("x-spillover-backend: b\r\n"));
     assert!(gateway.lines().len() > before);
 
-    // Other files than at the start: that is said, and the old ones may be gone.
+    // Other paths than at the start are reported, and the old files may be gone.
     let moved = text("c").replace("cert.pem", "other.pem");
     fs::rename(directory.join("cert.pem"), directory.join("other.pem")).unwrap();
     gateway.files().write(Files::CONFIG, &moved);
@@ -296,7 +296,7 @@ async fn a_certificate_is_replaced_together_with_the_rest_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn who_a_backend_must_be_is_another_when_that_file_changes() {
+async fn changed_ca_file_applies_to_backends() {
     let (old, new) = (Authority::new(), Authority::new());
     let answer = |_| async { Response::new(Body::from("answer")) };
     let upstream = TlsUpstream::start(&new, &["http/1.1"], answer).await;
@@ -311,7 +311,7 @@ async fn who_a_backend_must_be_is_another_when_that_file_changes() {
     assert_eq!(ask(&gateway).await.status, 200);
     let connections = upstream.connections();
 
-    // Who is trusted no more is asked no more, also over a connection that is there.
+    // A CA that is no longer trusted is rejected at once, even on an open connection.
     fs::copy(old.file(), gateway.files().path("ca.pem")).unwrap();
     in_service(&gateway, 3).await;
     assert_eq!(ask(&gateway).await.status, 502);
@@ -376,7 +376,7 @@ async fn pools_and_priorities_change() {
 }
 
 #[tokio::test]
-async fn what_needs_a_restart_is_said_for_as_long_as_it_does() {
+async fn pending_restart_is_logged_at_each_reload() {
     let upstream = healthy().await;
     let text = pool(&[backend("a", 1, &upstream.url())]);
     let gateway = gateway!().config(&text).start().await;
@@ -396,7 +396,7 @@ async fn what_needs_a_restart_is_said_for_as_long_as_it_does() {
     hang_up(&gateway, 3).await;
     hang_up(&gateway, 4).await;
     assert!(said() >= 2);
-    // As it was at the start: nothing is to be said.
+    // As at the start: nothing to report.
     change(&gateway, &text, 5).await;
     let before = said();
     hang_up(&gateway, 6).await;

@@ -22,20 +22,21 @@ async fn a_secret_that_comes_after_the_file_that_names_it_is_seen() {
     let text = pool(&[backend_with("b", 1, &upstream.url(), more)]);
     gateway.files().write(Files::CONFIG, &text);
     refused(&gateway, 1).await;
-    // Neither is there yet.
+    // Neither file exists yet.
     fs::create_dir(gateway.files().path("keys")).unwrap();
     gateway.files().write("keys/of-b", "key");
     in_service(&gateway, 2).await;
     assert_eq!(ask(&gateway).await.backend(), "b");
 }
 
-/// As the kubelet updates the volume of a `ConfigMap` or a secret: another directory, and one link to it exchanged.
+/// Updates files as the kubelet updates the volume of a `ConfigMap` or a secret: by another directory and one replaced
+/// link to it.
 fn publish(mount: &Path, number: u32, files: &[(&str, &str)]) {
     let directory = format!("..{number}");
     fs::create_dir(mount.join(&directory)).unwrap();
     for (name, text) in files {
         fs::write(mount.join(&directory).join(name), text).unwrap();
-        // They stay as they are.
+        // Existing links stay.
         let _ = symlink(Path::new("..data").join(name), mount.join(name));
     }
     symlink(&directory, mount.join("..data_tmp")).unwrap();
@@ -57,7 +58,7 @@ async fn volumes_of_kubernetes_are_seen_to_change() {
     let text = |name| pool(&[backend_with(name, 1, &upstream.url(), &more)]);
     publish(&keys, 1, &[("key", "one")]);
     publish(&config, 1, &[("spillover.toml", &text("a"))]);
-    // As an image has it that wants its file in another place.
+    // A link, as in an image that needs its file in another place.
     symlink(config.join("spillover.toml"), files.path("link.toml")).unwrap();
     let path = files.path("link.toml");
     let gateway = gateway!().env("SPILLOVER_CONFIG", path).start().await;
@@ -74,7 +75,7 @@ async fn volumes_of_kubernetes_are_seen_to_change() {
     publish(&keys, 2, &[("key", "two")]);
     in_service(&gateway, 3).await;
     assert_eq!(used().await, ("b".into(), "two".into()));
-    // The same in another directory is no change, and the one after that is seen.
+    // The same content in another directory is no change; the next one is noticed.
     publish(&keys, 3, &[("key", "two")]);
     sleep(Duration::from_millis(600)).await;
     publish(&keys, 4, &[("key", "three")]);
@@ -124,7 +125,7 @@ async fn files_that_go_and_come_back_are_no_change_and_still_watched() {
     assert_eq!(status(&gateway).await["configuration"]["generation"], 1);
     write("b");
     in_service(&gateway, 2).await;
-    // For longer now.
+    // This time for longer.
     fs::remove_dir_all(&directory).unwrap();
     refused(&gateway, 1).await;
     assert_eq!(ask(&gateway).await.backend(), "b");
@@ -151,7 +152,7 @@ async fn a_relative_path_is_watched() {
 
 #[tokio::test]
 async fn a_change_while_the_gateway_starts_is_seen() {
-    // It waits for a first token, which does not come.
+    // The start waits for a first token, which does not come.
     let identity = behaving(Behavior::stall()).await;
     let (upstream, files) = (healthy().await, Files::new());
     let b = backend("b", 1, &upstream.url());
@@ -173,7 +174,7 @@ async fn a_change_while_the_gateway_starts_is_seen() {
 }
 
 #[tokio::test]
-async fn a_secret_that_nobody_writes_holds_no_request_up() {
+async fn unwritten_pipe_does_not_block_requests() {
     let upstream = healthy().await;
     let text = pool(&[backend("a", 1, &upstream.url())]);
     let gateway = gateway!().config(&text).start().await;

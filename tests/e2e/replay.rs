@@ -1,5 +1,4 @@
-//! The request body goes to the next backend as it came from the client, byte for byte, however much of it the first one
-//! had read.
+//! The next backend gets the request body byte for byte, however much of it the first one has read.
 
 use std::convert::Infallible;
 
@@ -32,7 +31,7 @@ for_both_gateways!(
 
 const MIB: usize = 1 << 20;
 
-/// Bytes that repeat nowhere: a part that is lost, doubled or out of place shows.
+/// Returns bytes that never repeat: a lost, doubled or misplaced part shows.
 fn noise(len: usize) -> Bytes {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let mut bytes = Vec::with_capacity(len + 8);
@@ -51,7 +50,7 @@ async fn in_front_of(program: Program, backends: [&MockUpstream; 2]) -> Gateway 
     gateway.backend("next", 2, backends[1].url()).start().await
 }
 
-/// Whether `body` is what this backend got last. Says where it is not, rather than print megabytes.
+/// Asserts that the backend's last body is `body`. Prints the first difference instead of megabytes.
 fn assert_received(backend: &MockUpstream, body: &Bytes) {
     let received = backend.handle().last_request().expect("a request").body;
     assert_eq!(received.len(), body.len());
@@ -61,7 +60,7 @@ fn assert_received(backend: &MockUpstream, body: &Bytes) {
     }
 }
 
-/// The first backend refuses the body when it has read all of it.
+/// Checks replay after the first backend has read and refused the whole body.
 async fn assert_replayed(program: Program, len: usize, refusal: Behavior) {
     let (first, next) = (behaving(refusal).await, healthy().await);
     let gateway = in_front_of(program, [&first, &next]).await;
@@ -105,7 +104,7 @@ async fn nothing_is_still_nothing(program: Program) {
     let answer = gateway.send(request).await;
 
     assert_eq!((answer.status, answer.backend()), (200, "next"));
-    // Servers may insist on a length (RFC 9110 section 15.5.12).
+    // Servers may require a length (RFC 9110 section 15.5.12).
     for backend in [first, next] {
         let received = backend.handle().last_request().unwrap();
         assert_eq!(received.headers["content-length"], "0");
@@ -150,7 +149,7 @@ async fn twenty_mebibytes_of_which_the_first_backend_took_a_part(program: Progra
     let body = noise(20 * MIB);
 
     let asking = gateway.post("/v1/audio/transcriptions", body.clone());
-    // It reads the head, and no more than the kernel takes by itself.
+    // The backend reads the head, and no more than the kernel buffers.
     let (answer, _stuck) = tokio::join!(asking, async {
         let mut server = stuck.accept().await;
         server.read_head().await;

@@ -1,4 +1,4 @@
-//! Clients that send slowly, read slowly, or do nothing at all hold nothing for long.
+//! Clients that send slowly, read slowly, or do nothing hold no resources for long.
 
 use std::{
     io,
@@ -27,13 +27,13 @@ use tokio::{
 };
 use tower_spillover::{Backend, Pool, select::WhenExhausted};
 
-/// Short, and longer than a busy machine holds a test up.
+/// A short timeout that is still longer than the pauses of a busy machine.
 const SHORT: Duration = Duration::from_millis(400);
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: gateway\r\n\r\n";
 const OK: &str = "HTTP/1.1 200 OK\r\n";
 
-/// Answers with the body of the request, or says why it could not be read.
+/// Answers with the request's body, or with the error of reading it.
 async fn echo(request: Request<RequestBody>) -> Response<Body> {
     match request.into_body().collect().await {
         Ok(body) => Response::new(Body::from(body.to_bytes())),
@@ -61,7 +61,7 @@ async fn ask(client: &mut Wire) {
 }
 
 #[tokio::test]
-async fn half_a_head_is_told_to_come_in_time() {
+async fn incomplete_head_gets_408() {
     let serving = serving(with(|set| set.head_timeout = SHORT)).await;
     let half = "GET / HTTP/1.1\r\nhost:";
 
@@ -85,9 +85,9 @@ async fn half_a_head_is_told_to_come_in_time() {
     assert!(said.contains("HTTP/1.1 408 "), "{said}");
 }
 
-/// It came with its head, so that the connection goes on.
+/// The body came with its head, so the connection continues.
 #[tokio::test]
-async fn half_a_head_is_told_so_after_a_body_that_nobody_read() {
+async fn incomplete_head_after_an_unread_body_gets_408() {
     let unread = async |_| Response::new(Body::from("answer"));
     let serving = Serving::start(with(|set| set.head_timeout = SHORT), unread).await;
     let mut client = Wire::connect(serving.address()).await;
@@ -101,7 +101,7 @@ async fn half_a_head_is_told_so_after_a_body_that_nobody_read() {
 }
 
 #[tokio::test]
-async fn the_rest_of_a_body_that_nobody_read_is_no_request() {
+async fn rest_of_an_unread_body_is_no_request() {
     let unread = async |_| Response::new(Body::from("answer"));
     let serving = Serving::start(Connections::default(), unread).await;
     for pause in [Duration::ZERO, 4 * SHORT] {
@@ -117,7 +117,7 @@ async fn the_rest_of_a_body_that_nobody_read_is_no_request() {
 }
 
 #[tokio::test]
-async fn a_head_that_comes_byte_by_byte_is_told_so_too() {
+async fn head_that_comes_byte_by_byte_gets_408() {
     let serving = serving(with(|set| set.head_timeout = SHORT)).await;
     let mut client = Wire::connect(serving.address()).await;
     let told = async {
@@ -130,7 +130,7 @@ async fn a_head_that_comes_byte_by_byte_is_told_so_too() {
             }
         }
     };
-    // Whole heads of nonsense end it as well, but not before the time is over: there are 34 bytes of the first.
+    // A complete invalid head would end the connection too, but its 34 bytes take longer than the timeout.
     let said = soon(told).await;
     assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
 }
@@ -149,7 +149,7 @@ async fn a_head_in_pieces_is_served() {
             "e",
         ] {
             client.send(piece).await;
-            // Longer than what makes a connection that waits one that is asleep.
+            // Longer than it takes for an idle connection to release its buffers.
             sleep(SHORT).await;
         }
         assert!(client.read_head().await.starts_with(OK));
@@ -193,9 +193,9 @@ async fn a_body_that_stops_coming_is_given_up() {
     assert_eq!(answer.status, 408);
 }
 
-/// The whole gateway: that the client is slow is no fault of the backend.
+/// The whole gateway: a slow client does not make the backend fail.
 #[tokio::test]
-async fn a_body_that_stops_coming_is_no_fault_of_the_backend() {
+async fn stalled_body_does_not_close_the_backend() {
     let backend = healthy().await;
     let built = Backend::builder("only").url(backend.url()).priority(1);
     let app = App::new(Settings {
@@ -225,7 +225,7 @@ async fn a_body_that_stops_coming_is_no_fault_of_the_backend() {
     let address = soon(address).await.unwrap();
 
     let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 10\r\n";
-    // One that is JSON is read before there is a backend for it.
+    // A JSON body is read before a backend is chosen.
     for rest in ["\r\nhalf", "content-type: application/json\r\n\r\n{"] {
         let said = Wire::exchange(address, &format!("{head}{rest}")).await;
         assert!(said.starts_with("HTTP/1.1 408 "), "{said}");
@@ -255,7 +255,7 @@ async fn a_body_that_comes_slowly_is_waited_for() {
     }
 }
 
-/// Says when it is gone.
+/// Reports when it is dropped.
 struct Held(Arc<AtomicUsize>);
 
 impl Drop for Held {
@@ -297,8 +297,8 @@ async fn a_client_that_does_not_read_loses_its_connection() {
     until(&held, 1).await;
     until(&held, 0).await;
 
-    // By HTTP/2: settings with the largest window, the same for the connection, and a request. And with a window that is
-    // never opened again, on a socket that takes all that fits in.
+    // HTTP/2: settings with the largest window, the same for the connection, and a request. Then a window that never
+    // opens again, on a socket that takes all that fits.
     let settings: [&[u8]; 2] = [
         b"\0\0\x06\x04\0\0\0\0\0\0\x04\x7f\xff\xff\xff\0\0\x04\x08\0\0\0\0\0\x7f\0\0\0",
         b"\0\0\0\x04\0\0\0\0\0",
@@ -355,7 +355,7 @@ async fn a_connection_that_was_asleep_serves_on() {
     for _ in 0..3 {
         ask(&mut client).await;
         sleep(2 * SHORT).await;
-        // Two at a time.
+        // Two requests at a time.
         client.send(format!("{GET}{GET}")).await;
         for _ in 0..2 {
             assert!(client.read_head().await.starts_with(OK));
@@ -369,9 +369,9 @@ async fn a_connection_that_was_asleep_serves_on() {
     }
 }
 
-/// What is left of a body is never taken for a request, whatever becomes of the body.
+/// The rest of a body is never taken for a request, however the body ended.
 #[tokio::test]
-async fn what_is_left_of_a_body_is_no_request() {
+async fn rest_of_a_body_is_no_request() {
     for is_kept in [false, true] {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let requests = Arc::clone(&seen);
@@ -393,7 +393,7 @@ async fn what_is_left_of_a_body_is_no_request() {
     }
 }
 
-/// Closed with bytes of the request unread, the connection would be reset.
+/// Closing with unread bytes of the request would reset the connection.
 #[tokio::test]
 async fn an_answer_before_the_end_of_the_body_arrives() {
     let answer = |request: Request<RequestBody>| async {
@@ -416,7 +416,7 @@ async fn an_answer_before_the_end_of_the_body_arrives() {
 }
 
 #[tokio::test]
-async fn there_are_so_many_connections_and_no_more() {
+async fn connections_are_limited() {
     let serving = serving(with(|set| set.max = 2)).await;
     let mut first = Wire::connect(serving.address()).await;
     let mut second = Wire::connect(serving.address()).await;

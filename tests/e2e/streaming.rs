@@ -1,4 +1,4 @@
-//! Bodies stream: each piece goes on when it comes, and whoever goes away ends the other side.
+//! Bodies stream: each piece is passed on when it comes, and a side that goes away ends the other side.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn in_front_of(program: Program, first: &MockUpstream, next: &MockUpstream
     gateway.backend("next", 2, next.url()).start().await
 }
 
-/// What came of a body, and whether it came to a regular end.
+/// Reads a body. Returns the data, and true if the body ended regularly.
 async fn read(mut body: Incoming) -> (Vec<u8>, bool) {
     let mut data = Vec::new();
     loop {
@@ -132,7 +132,7 @@ async fn a_stream_reaches_an_http_2_client_event_by_event(program: Program) {
         event.starts_with(b"data: {") && event.ends_with(b"\n\n"),
         "{event:?}"
     );
-    // The second one comes in an hour.
+    // The second piece comes in an hour.
     assert_eq!(first.handle().stats().in_flight, 1);
 }
 
@@ -184,8 +184,8 @@ async fn an_answer_that_ends_before_its_length_breaks_off(program: Program) {
     assert_end(program, &gateway, "broken", 200).await;
 }
 
-/// Asserts how the first request ended, and with what status, as the production gateway logs it. The example gateway logs a request
-/// when its answer begins.
+/// Asserts how the first request ended and its status, as the production gateway logs it. The example gateway logs a
+/// request when its answer begins.
 async fn assert_end(program: Program, gateway: &Gateway, end: &str, status: impl Into<Value>) {
     if program.is_production() {
         let line = gateway.wait_for_requests(1).await.remove(0);
@@ -196,7 +196,7 @@ async fn assert_end(program: Program, gateway: &Gateway, end: &str, status: impl
     }
 }
 
-/// Sends a request, gives it up when the backend has it, and waits until the backend knows.
+/// Sends a request, drops it when the backend has it, and waits until the backend notices.
 async fn give_up(client: Client, backend: &MockUpstream) {
     let asking = tokio::spawn(async move {
         client
@@ -208,7 +208,7 @@ async fn give_up(client: Client, backend: &MockUpstream) {
     soon(backend.handle().wait_for(|stats| stats.cancelled == 1)).await;
 }
 
-/// Asserts that the first backend serves the next request: a client that went away says nothing about the backend.
+/// Asserts that the first backend serves the next request: a client that went away does not close it.
 async fn assert_not_cooled(
     program: Program,
     gateway: &Gateway,
@@ -241,7 +241,7 @@ async fn a_stream_that_an_http_2_client_resets_ends_the_call_to_the_backend(prog
     give_up(client.clone(), &first).await;
     assert_end(program, &gateway, "cancelled", Value::Null).await;
     assert_not_cooled(program, &gateway, &first, &next).await;
-    // The connection, and what else it carries, is not affected.
+    // The connection and its other streams are not affected.
     assert_eq!(client.get("/v1/models").await.status, 200);
 }
 
@@ -310,7 +310,7 @@ async fn an_answer_before_the_request_is_complete_reaches_the_client(program: Pr
 }
 
 async fn the_gateway_waits_for_a_body_as_long_as_it_takes(program: Program) {
-    // The timeout is for the head: pieces may come later than that.
+    // The timeout covers the head only: pieces may come later.
     let backend = behaving(Behavior::slow_stream(4, Duration::from_millis(300))).await;
     let gateway = program
         .gateway()

@@ -1,5 +1,4 @@
-//! Backends over TLS: HTTP/2 where they speak it, HTTP/1.1 where they do not, and nothing at all where their certificate
-//! is not to be trusted.
+//! Backends over TLS: HTTP/2 if they offer it, else HTTP/1.1, and no connection without a trusted certificate.
 
 use std::future::pending;
 
@@ -26,7 +25,7 @@ for_both_gateways!(
     no_key_is_in_the_log_of_a_connection_over_tls,
 );
 
-/// Answers with the body of the request, and says what it saw of it.
+/// Answers with the request's body, and describes the request.
 async fn echo(request: Request<Incoming>) -> Response<Body> {
     let (head, body) = request.into_parts();
     let seen = format!("{:?} {} {}", head.version, head.method, head.uri.path());
@@ -39,13 +38,13 @@ async fn echo(request: Request<Incoming>) -> Response<Body> {
         .expect("a valid response")
 }
 
-/// A gateway that trusts the authority, in front of this backend.
+/// Returns a gateway that trusts the authority, in front of this backend.
 fn in_front_of(program: Program, authority: &Authority, backend: &TlsUpstream) -> GatewayBuilder {
     let gateway = program.gateway().backend("only", 1, backend.url());
     gateway.env("SSL_CERT_FILE", authority.file())
 }
 
-/// The backend speaks these protocols: it is spoken to by `version`.
+/// Checks the HTTP version that is used with a backend of these protocols.
 async fn assert_spoken(program: Program, protocols: &[&str], version: &str) {
     let authority = Authority::new();
     let backend = TlsUpstream::start(&authority, protocols, echo).await;
@@ -98,7 +97,7 @@ async fn a_request_by_http_1_becomes_a_valid_one_by_http_2(program: Program) {
     assert_eq!(fields, ["x-kept"]);
 }
 
-/// Nobody should trust this backend: a request goes to the next one, and fails where there is none.
+/// Checks that an untrusted backend is skipped, and that a request fails without another one.
 async fn assert_not_trusted(program: Program, authority: &Authority, backend: TlsUpstream) {
     let next = healthy().await;
     let gateway = in_front_of(program, authority, &backend).backend("next", 2, next.url());
@@ -117,7 +116,7 @@ async fn assert_not_trusted(program: Program, authority: &Authority, backend: Tl
     assert_eq!(answer.status, 502);
     assert!(!program.is_production() || answer.error()["code"] == "bad_gateway");
     assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
-    // The log, which only the operator reads, does say why.
+    // Only the log, for the operator, has the reason.
     let failed = alone
         .wait_for_line(|line| {
             let message = line["message"].as_str().unwrap_or_default();

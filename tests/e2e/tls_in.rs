@@ -1,4 +1,4 @@
-//! Clients over TLS: what they speak, who may come in, and certificates that change.
+//! Clients over TLS: protocols, client certificates, and certificates that change.
 
 use std::{env, fs, io, net::SocketAddr, path::PathBuf, process, sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ use tokio_rustls::{
     },
 };
 
-/// A directory for certificates, that goes with it.
+/// A temporary directory for certificates.
 struct Directory(PathBuf);
 
 impl Directory {
@@ -48,7 +48,7 @@ impl Drop for Directory {
     }
 }
 
-/// Says who the client is, by its certificate.
+/// Answers with the client's identity by its certificate.
 async fn answer(request: Request<RequestBody>) -> Response<Body> {
     let who = request.extensions().get::<ClientFingerprint>();
     let who = who.map_or("nobody".to_owned(), |who| who.digits().to_string());
@@ -69,7 +69,7 @@ async fn connect(
     soon(TlsConnector::from(Arc::clone(config)).connect(host, stream)).await
 }
 
-/// Asks over a connection of its own, by the protocol that was agreed on.
+/// Sends a request over its own connection, by the negotiated protocol.
 async fn ask(address: SocketAddr, config: ClientConfig) -> io::Result<String> {
     let stream = connect(address, &Arc::new(config)).await?;
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -112,7 +112,7 @@ async fn clients_speak_what_they_prefer() {
 }
 
 #[tokio::test]
-async fn the_versions_are_1_3_and_1_2() {
+async fn tls_versions_are_1_3_and_1_2() {
     let (authority, directory) = (Authority::new(), Directory::new("versions"));
     let serving = serving(authority.issue("localhost").write(&directory.0)).await;
     let config = Arc::new(authority.client_config(None, &[]));
@@ -134,7 +134,7 @@ async fn the_versions_are_1_3_and_1_2() {
     let version = stream.get_ref().1.protocol_version();
     assert_eq!(version, Some(ProtocolVersion::TLSv1_2));
 
-    // A client hello as TLS 1.1 has it (RFC 4346 section 7.4.1.2), with one cipher suite, and one signature algorithm.
+    // A client hello of TLS 1.1 (RFC 4346 section 7.4.1.2), with one cipher suite and one signature algorithm.
     let mut hello = vec![0x16, 3, 1, 0, 55, 1, 0, 0, 51, 3, 2];
     hello.extend([7; 32]);
     hello.extend([0, 0, 2, 0xc0, 0x13, 1, 0]);
@@ -231,7 +231,7 @@ async fn a_new_certificate_counts_for_new_connections() {
     ask_kept().await;
 }
 
-/// The whole gateway, by a file, on all addresses of this machine.
+/// Starts the whole gateway by a file, on all addresses of this machine.
 async fn asking(authority: &Authority, certificate_of_client: &str) -> (Gateway, MockUpstream) {
     let files = Files::new();
     let Tls {
@@ -250,7 +250,7 @@ async fn asking(authority: &Authority, certificate_of_client: &str) -> (Gateway,
 }
 
 #[tokio::test]
-async fn who_asks_for_certificates_is_not_open_to_everybody() {
+async fn listener_with_client_certificates_is_not_open() {
     let authority = Authority::new();
     for (certificate, is_open) in [("required", false), ("optional", true)] {
         let (gateway, _backend) = asking(&authority, certificate).await;
@@ -291,7 +291,7 @@ async fn a_handshake_has_its_time() {
         client.send(begun).await;
         assert_eq!(client.read_to_end().await, "");
     }
-    // What is no TLS at all, and what waits with its handshake while the gateway stops.
+    // One client that does not speak TLS, and one whose handshake waits while the gateway stops.
     let mut client = Wire::connect(serving.address()).await;
     client.send("GET / HTTP/1.1\r\n\r\n").await;
     client.read_bytes_to_end().await;

@@ -1,5 +1,5 @@
-//! Uploads of any size pass through as they come: the gateway keeps no more of them than another attempt may need, and a
-//! backend that reads slowly holds the client back.
+//! Uploads of any size stream: the gateway keeps only what another attempt may need, and a slow backend slows the
+//! client down.
 
 #![cfg(target_os = "linux")]
 
@@ -27,12 +27,12 @@ use tokio::{net::TcpListener, task::JoinSet, time::sleep};
 const MIB: usize = 1 << 20;
 const PARTS: usize = 200;
 
-/// How the body of an upload begins and ends that a browser or an SDK sends (RFC 7578).
+/// The beginning and end of an upload by a browser or an SDK (RFC 7578).
 const START: &str = "--xx\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--xx\r\n\
     content-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\ncontent-type: audio/wav\r\n\r\n";
 const END: &str = "\r\n--xx--\r\n";
 
-/// The pieces of the upload, made one by one: START, 200 MiB of which none is like another, END.
+/// Returns the pieces of the upload, made one by one: START, 200 MiB without repetition, END.
 fn pieces() -> impl Iterator<Item = Bytes> {
     let file = (0..PARTS).map(|number| {
         let mut part = NOISE.clone();
@@ -61,7 +61,7 @@ static CHECKSUM: LazyLock<String> = LazyLock::new(|| {
     hasher.finalize().to_string()
 });
 
-/// A backend that answers with the checksum of what it got, and takes this long for each MiB.
+/// A backend that answers with the checksum of the upload, and takes this long for each MiB.
 struct Receiver {
     url: String,
     _serving: JoinSet<()>,
@@ -95,14 +95,14 @@ impl Receiver {
         }
     }
 
-    /// A gateway in front of it, that would have another backend for a refused request.
+    /// Returns a gateway in front of it, with another backend for refused requests.
     fn with_next(&self, next: &str) -> GatewayBuilder {
         let gateway = gateway!().backend("first", 1, &self.url);
         gateway.backend("next", 2, next)
     }
 }
 
-/// Uploads, and returns by how many bytes the gateway's memory rose. Counts the pieces as they are taken.
+/// Uploads, and returns the rise of the gateway's memory in bytes. Counts the pieces as they are taken.
 async fn upload(gateway: &Gateway, is_sized: bool, taken: &Arc<AtomicUsize>) -> usize {
     assert_eq!(gateway.get("/").await.status, 200);
     let before = gateway.peak_memory();
@@ -131,7 +131,7 @@ async fn upload(gateway: &Gateway, is_sized: bool, taken: &Arc<AtomicUsize>) -> 
 }
 
 #[tokio::test]
-async fn one_that_says_that_it_is_too_large_to_be_kept_is_not_kept() {
+async fn upload_announced_as_too_large_is_not_kept() {
     let (receiver, next) = (Receiver::start(Duration::ZERO).await, healthy().await);
     let gateway = receiver.with_next(&next.url()).start().await;
     let risen = upload(&gateway, true, &Arc::default()).await;
@@ -139,11 +139,11 @@ async fn one_that_says_that_it_is_too_large_to_be_kept_is_not_kept() {
 }
 
 #[tokio::test]
-async fn one_of_unknown_size_is_kept_up_to_the_limit() {
+async fn upload_of_unknown_size_is_kept_up_to_the_limit() {
     let (receiver, next) = (Receiver::start(Duration::ZERO).await, healthy().await);
     let gateway = receiver.with_next(&next.url()).start().await;
     let risen = upload(&gateway, false, &Arc::default()).await;
-    // What another attempt would need, 32 MiB at most, and then nothing more.
+    // Another attempt would need 32 MiB at most, and nothing more.
     assert!(risen < 64 * MIB, "{risen} bytes more");
 }
 
@@ -153,7 +153,7 @@ async fn a_backend_that_reads_slowly_holds_the_client_back() {
     let gateway = gateway!().backend("first", 1, &receiver.url).start().await;
     let taken: Arc<AtomicUsize> = Arc::default();
     let watch = async {
-        // By now the backend has read a few MiB, of 200 that take it two seconds.
+        // By now the backend has read a few of 200 MiB, which take it two seconds.
         sleep(Duration::from_millis(100)).await;
         taken.load(Relaxed)
     };

@@ -1,4 +1,4 @@
-//! A WebSocket through the gateway: bytes pass both ways as they come, and each side learns of the end of the other.
+//! A WebSocket through the gateway: bytes pass both ways unchanged, and each side sees the other's end.
 
 use std::net::SocketAddr;
 
@@ -33,7 +33,7 @@ async fn in_front_of(backend: &WebSocketUpstream) -> Gateway {
     gateway!().backend("only", 1, backend.url()).start().await
 }
 
-/// A tunnel between these two.
+/// Opens a tunnel and returns both ends.
 async fn wires(gateway: &Gateway, backend: &WireUpstream) -> (Wire, Wire) {
     let mut client = Wire::connect(gateway.address()).await;
     client.send(ASK).await;
@@ -91,7 +91,7 @@ async fn messages_of_all_kinds_pass_both_ways() {
 }
 
 #[tokio::test]
-async fn the_request_arrives_with_what_makes_it_one_for_a_websocket() {
+async fn handshake_fields_reach_the_backend() {
     let backend = WebSocketUpstream::start().await;
     let gateway = in_front_of(&backend).await;
     let fields = [
@@ -122,7 +122,7 @@ async fn the_request_arrives_with_what_makes_it_one_for_a_websocket() {
 }
 
 #[tokio::test]
-async fn a_switch_to_anything_else_is_not_passed_on() {
+async fn other_upgrades_are_not_passed_on() {
     let backend = healthy().await;
     let gateway = gateway!().backend("only", 1, backend.url()).start().await;
     for (protocol, version) in [("h2c", "1.1"), ("websocket", "1.0")] {
@@ -158,7 +158,7 @@ async fn a_connection_serves_on_after_a_switch_that_did_not_come() {
 }
 
 #[tokio::test]
-async fn what_comes_with_the_handshake_is_not_lost() {
+async fn data_sent_with_the_handshake_is_not_lost() {
     let backend = WireUpstream::bind().await;
     let gateway = gateway!().backend("only", 1, backend.url()).start().await;
     let mut client = Wire::connect(gateway.address()).await;
@@ -185,7 +185,7 @@ async fn one_side_may_end_before_the_other() {
     client.shutdown().await.unwrap();
     server.read_until("the last word").await;
     server.send("but one").await;
-    // It sees the end of the client.
+    // The backend sees the client's end.
     assert_eq!(server.read_to_end().await, "");
     let mut rest = Vec::new();
     soon(client.read_to_end(&mut rest)).await.unwrap();
@@ -220,7 +220,7 @@ async fn a_backend_that_leaves_is_seen_by_the_client() {
 }
 
 #[tokio::test]
-async fn the_log_says_which_side_broke_off() {
+async fn log_names_the_side_that_broke_off() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let gateway = gateway!().backend("only", 1, url).start().await;
@@ -251,7 +251,7 @@ async fn the_log_says_which_side_broke_off() {
 }
 
 #[tokio::test]
-async fn a_hundred_at_once() {
+async fn hundred_websockets_at_once() {
     let backend = WebSocketUpstream::start().await;
     let gateway = in_front_of(&backend).await;
     let mut sockets = Vec::new();
@@ -266,7 +266,7 @@ async fn a_hundred_at_once() {
         let echo = Message::text(format!("message {number}"));
         assert_eq!(socket.next().await, Some(echo));
     }
-    // Other requests have their own connections.
+    // Other requests use their own connections.
     assert_eq!(gateway.get("/v1/models").await.text(), "/v1/models");
     drop(sockets);
     backend.echo().wait_for_open(0).await;

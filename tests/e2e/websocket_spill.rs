@@ -1,4 +1,4 @@
-//! Until a WebSocket is open it is a request like any other: refusals move it on, and close what refused.
+//! A WebSocket handshake is a request like any other: refusals move it on, and close the backend.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use spillover_tests::{
 const REALTIME: &str = "/v1/realtime?model=gpt-realtime";
 
 #[tokio::test]
-async fn it_moves_on_until_a_backend_takes_it() {
+async fn handshake_moves_on_until_a_backend_accepts_it() {
     let (throttling, busy) = (
         behaving(Behavior::status(429)).await,
         behaving(Behavior::status(503)).await,
@@ -47,7 +47,7 @@ async fn it_moves_on_until_a_backend_takes_it() {
         let asked = mock.handle().last_request().unwrap().headers;
         assert_eq!(asked["upgrade"], "websocket");
     }
-    // They are closed: the next one goes where it is taken.
+    // The refusing backends are closed: the next handshake goes to the accepting one.
     assert_eq!(
         WebSocket::open(&gateway, REALTIME).await.backend(),
         "taking"
@@ -94,7 +94,7 @@ async fn a_throttled_backend_comes_back() {
         let head = server.read_head().await;
         assert!(head.contains("upgrade: websocket\r\n"), "{head}");
     };
-    // It is asked again once its time is over.
+    // The backend is called again after its cooldown.
     let ask = async {
         loop {
             let mut client = Wire::connect(gateway.address()).await;
@@ -112,7 +112,7 @@ const HANDSHAKE: &str = "GET /v1/realtime?model=gpt-realtime HTTP/1.1\r\nhost: g
     connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-/// The first backend throttles one WebSocket; the next one takes everything.
+/// Starts a gateway whose first backend throttles one WebSocket; the next one accepts everything.
 async fn throttled_at(path: &str) -> Gateway {
     let first = healthy().await;
     first.handle().push(answer(429, &[("retry-after", "60")]));
@@ -124,7 +124,7 @@ async fn throttled_at(path: &str) -> Gateway {
         .await;
     let socket = WebSocket::open(&gateway, path).await;
     assert_eq!(socket.backend(), "next");
-    // Both serve on when this returns.
+    // Both keep serving after this returns.
     Box::leak(Box::new((first, next)));
     gateway
 }
@@ -185,7 +185,7 @@ async fn an_answer_that_is_no_refusal_passes() {
 }
 
 #[tokio::test]
-async fn all_that_are_throttled_answer_with_when_to_come_back() {
+async fn throttled_handshake_gets_retry_after() {
     let backend = behaving(answer(429, &[("retry-after", "7")])).await;
     let gateway = gateway!().backend("only", 1, backend.url()).start().await;
     let refused = WebSocket::try_open(gateway.address(), REALTIME, &[]).await;
@@ -195,7 +195,7 @@ async fn all_that_are_throttled_answer_with_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_switch_that_nobody_asked_for_is_a_failure() {
+async fn unrequested_101_is_a_failure() {
     let (switching, next) = (WireUpstream::bind().await, healthy().await);
     let gateway = gateway!()
         .backend("switching", 1, switching.url())
@@ -270,7 +270,7 @@ async fn a_clients_key_reaches_no_backend_that_has_its_own() {
 }
 
 #[tokio::test]
-async fn an_open_one_takes_a_place_at_its_backend() {
+async fn open_websocket_holds_a_permit_at_its_backend() {
     let (first, next) = (
         WebSocketUpstream::start().await,
         WebSocketUpstream::start().await,

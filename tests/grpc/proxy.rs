@@ -15,7 +15,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tower::{BoxError, ServiceBuilder};
 use tower_spillover::Pool;
 
-/// A channel to an axum server that has the stack as its fallback.
+/// Connects a channel to an axum server that has the stack as its fallback.
 async fn proxied(pool: &Pool) -> Channel {
     let bad_gateway = async |error: BoxError| (StatusCode::BAD_GATEWAY, error.to_string());
     let stack = ServiceBuilder::new()
@@ -53,7 +53,7 @@ async fn three_servers_look_like_one() {
     while soon(stream.message()).await.unwrap().is_some() {
         messages += 1;
     }
-    // The trailers of the server said that it went well.
+    // The server's trailers reported success.
     assert_eq!(messages, 3);
 
     let response = soon(client.check(HealthCheckRequest::default()))
@@ -64,7 +64,7 @@ async fn three_servers_look_like_one() {
 }
 
 #[tokio::test]
-async fn a_stream_of_requests_passes() {
+async fn client_stream_passes() {
     let a = always("a", Play::Refuse(Play::exhausted("9000")));
     let b = always("b", Play::Serve);
     let channel = proxied(&pool([&a, &b])).await;
@@ -74,7 +74,7 @@ async fn a_stream_of_requests_passes() {
 }
 
 #[tokio::test]
-async fn the_last_refusal_reaches_the_client_as_it_is() {
+async fn last_refusal_reaches_the_client_unchanged() {
     let a = always("a", Play::Refuse(Play::exhausted("9000")));
     let mut client = HealthClient::new(proxied(&pool([&a])).await);
     for _ in 0..2 {

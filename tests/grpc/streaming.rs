@@ -1,4 +1,4 @@
-//! Streaming calls of tonic clients: another server may serve them as long as no message has come back.
+//! Streaming calls of tonic clients: another server may serve them until the first message has come back.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tower_spillover::{Condition, Pool, Scope};
 
-/// Who answers, how many messages come, and how the stream ends.
+/// Returns the server that answered, the number of messages, and the status at the end.
 async fn watch(stack: &impl GrpcStack) -> Result<(String, usize, Code), Status> {
     let mut client = HealthClient::new(stack.clone());
     let response = soon(client.watch(HealthCheckRequest::default())).await?;
@@ -37,7 +37,7 @@ fn always(label: &'static str, play: Play) -> Server {
 }
 
 #[tokio::test]
-async fn a_refusal_before_the_first_message_moves_the_call_on() {
+async fn refusal_before_the_first_message_fails_over() {
     let refusals = [
         Play::Refuse(Play::exhausted("9000")),
         Play::RefuseLate(Play::exhausted("9000")),
@@ -56,7 +56,7 @@ async fn a_refusal_before_the_first_message_moves_the_call_on() {
 }
 
 #[tokio::test]
-async fn the_last_refusal_after_the_head_is_the_clients() {
+async fn last_refusal_after_the_head_reaches_the_client() {
     let a = always("a", Play::RefuseLate(Play::exhausted("9000")));
     let pool = pool([&a]);
     let status = watch(&stack(&pool)).await.unwrap_err();
@@ -68,7 +68,7 @@ async fn the_last_refusal_after_the_head_is_the_clients() {
 }
 
 #[tokio::test]
-async fn a_failure_after_the_first_message_is_passed_on_and_counted() {
+async fn failure_after_the_first_message_reaches_the_client_and_is_counted() {
     let a = always("a", Play::Break(Status::unavailable("restarting")));
     let b = always("b", Play::Serve);
     let pool = pool([&a, &b]);
@@ -83,7 +83,7 @@ async fn a_failure_after_the_first_message_is_passed_on_and_counted() {
 }
 
 #[tokio::test]
-async fn a_stream_of_requests_is_sent_again_from_its_start() {
+async fn client_stream_is_replayed_from_its_start() {
     let a = always("a", Play::Refuse(Play::exhausted("9000")));
     let b = always("b", Play::Serve);
     let pool = pool([&a, &b]);
@@ -97,7 +97,7 @@ async fn a_stream_of_requests_is_sent_again_from_its_start() {
 }
 
 #[tokio::test]
-async fn a_stream_of_requests_that_is_still_open_moves_on_as_well() {
+async fn open_client_stream_fails_over_too() {
     let a = always("a", Play::Refuse(Play::exhausted("9000")));
     let b = always("b", Play::Serve);
     let pool = pool([&a, &b]);
@@ -108,7 +108,7 @@ async fn a_stream_of_requests_that_is_still_open_moves_on_as_well() {
     let call = tokio::spawn(upload(stack(&pool), messages.boxed()));
     for i in 0..5 {
         sender.send(format!("message {i}")).await.unwrap();
-        // The second server has the first message: what comes now is the rest.
+        // The second server has the first message; the next ones come after it.
         while i == 0 && b.calls() == 0 {
             tokio::task::yield_now().await;
         }
@@ -119,7 +119,7 @@ async fn a_stream_of_requests_that_is_still_open_moves_on_as_well() {
 }
 
 #[tokio::test]
-async fn who_sends_only_after_the_head_gets_it_at_once() {
+async fn head_reaches_a_client_that_waits_for_it_before_sending() {
     let a = always("a", Play::Serve);
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     let messages = stream::unfold(receiver, async |mut receiver| {
@@ -128,7 +128,7 @@ async fn who_sends_only_after_the_head_gets_it_at_once() {
     let begun = Instant::now();
     let response = soon(converse(stack(&pool([&a])), messages.boxed()));
     let mut answers = response.await.unwrap().into_inner();
-    // Far less than a stream is held for.
+    // Far less than the time for which a stream is held.
     assert!(Instant::now() - begun < Duration::from_secs(2));
     for _ in 0..2 {
         sender.send(String::from("Hello")).await.unwrap();
@@ -139,7 +139,7 @@ async fn who_sends_only_after_the_head_gets_it_at_once() {
 }
 
 #[tokio::test]
-async fn a_client_that_drops_a_stream_frees_its_place() {
+async fn dropped_stream_frees_its_permit() {
     let a = always("a", Play::Stall);
     let pool = pool([&a]);
     let mut client = HealthClient::new(stack(&pool));

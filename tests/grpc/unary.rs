@@ -12,7 +12,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::{ErrorDetails, StatusExt};
 use tower_spillover::{Condition, Pool, Scope};
 
-/// The label of the server that answered.
+/// Returns the label of the server that answered.
 async fn check(stack: &impl GrpcStack) -> Result<String, Status> {
     let mut client = HealthClient::new(stack.clone());
     let response = soon(client.check(HealthCheckRequest::default())).await?;
@@ -27,7 +27,7 @@ fn conditions(pool: &Pool) -> Vec<Condition> {
         .collect()
 }
 
-/// A server that does this with its first call, and serves all others.
+/// Starts a server that plays `play` with its first call and serves all others.
 fn first(label: &'static str, play: Play) -> Server {
     Server::start(label, move |nth| match nth {
         1 => play.clone(),
@@ -40,7 +40,7 @@ fn serving(label: &'static str) -> Server {
 }
 
 #[tokio::test]
-async fn an_exhausted_server_is_left_alone_for_its_pushback() {
+async fn exhausted_server_is_not_called_during_its_pushback() {
     let a = first("a", Play::Refuse(Play::exhausted("400")));
     let b = serving("b");
     let pool = pool([&a, &b]);
@@ -60,7 +60,7 @@ async fn an_exhausted_server_is_left_alone_for_its_pushback() {
 }
 
 #[tokio::test]
-async fn the_details_say_how_long() {
+async fn retry_info_in_the_details_sets_the_cooldown() {
     let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(7)));
     let status = Status::with_error_details(Code::ResourceExhausted, "slow down", details);
     let (a, b) = (first("a", Play::Refuse(status)), serving("b"));
@@ -76,7 +76,7 @@ async fn the_details_say_how_long() {
 }
 
 #[tokio::test]
-async fn what_is_not_available_is_failing() {
+async fn unavailable_server_counts_as_failing() {
     for status in [
         Status::unavailable("restarting"),
         Status::deadline_exceeded("too slow"),
@@ -92,7 +92,7 @@ async fn what_is_not_available_is_failing() {
 }
 
 #[tokio::test]
-async fn what_the_application_says_is_the_clients() {
+async fn application_errors_reach_the_client() {
     for code in [
         Code::InvalidArgument,
         Code::NotFound,
@@ -111,7 +111,7 @@ async fn what_the_application_says_is_the_clients() {
 }
 
 #[tokio::test]
-async fn a_server_that_forbids_to_retry_is_obeyed_and_closed() {
+async fn pushback_that_forbids_a_retry_is_obeyed() {
     let (a, b) = (
         first("a", Play::Refuse(Play::exhausted("-1"))),
         serving("b"),
@@ -126,19 +126,19 @@ async fn a_server_that_forbids_to_retry_is_obeyed_and_closed() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_down_is_passed_over() {
+async fn unreachable_server_is_skipped() {
     let (a, b) = (serving("a"), serving("b"));
     let pool = pool([&a, &b]);
     let stack = stack(&pool);
     assert_eq!(check(&stack).await.unwrap(), "a");
     drop(a);
-    // Its last connection goes away when it has heard of that.
+    // The server's last connection closes after it has processed the end.
     while check(&stack).await.unwrap() == "a" {}
     assert!(matches!(conditions(&pool)[0], Condition::Failing(_)));
 }
 
 #[tokio::test]
-async fn the_last_refusal_says_when_the_pool_opens() {
+async fn last_refusal_states_when_the_pool_opens() {
     let a = Server::start("a", |_| Play::Refuse(Play::exhausted("30000")));
     let b = Server::start("b", |_| Play::Refuse(Play::exhausted("9000")));
     let pool = pool([&a, &b]);
@@ -155,7 +155,7 @@ async fn the_last_refusal_says_when_the_pool_opens() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_given_up_is_cancelled_at_the_server() {
+async fn dropped_call_is_cancelled_at_the_server() {
     let a = Server::start("a", |_| Play::Stall);
     let pool = pool([&a]);
     let stack = stack(&pool);
@@ -173,7 +173,7 @@ async fn a_call_that_is_given_up_is_cancelled_at_the_server() {
 }
 
 #[tokio::test]
-async fn more_calls_than_a_connection_takes_wait_for_their_turn() {
+async fn calls_beyond_the_stream_limit_wait() {
     let a = Server::start_with(
         "a",
         |_| Play::Serve,
@@ -181,7 +181,7 @@ async fn more_calls_than_a_connection_takes_wait_for_their_turn() {
     );
     let pool = pool([&a]);
     let stack = stack(&pool);
-    // What is sent before the first settings of the server have come may be refused by the transport.
+    // The transport may refuse calls that come before the server's first settings.
     check(&stack).await.unwrap();
     let calls: Vec<_> = (0..50)
         .map(|_| {
@@ -196,7 +196,7 @@ async fn more_calls_than_a_connection_takes_wait_for_their_turn() {
 }
 
 #[tokio::test]
-async fn each_server_gets_its_own_token_and_never_the_clients() {
+async fn each_server_gets_its_own_token_only() {
     let (a, b) = (
         first("a", Play::Refuse(Status::unavailable("down"))),
         serving("b"),

@@ -1,4 +1,4 @@
-//! What the layers log: enough to tell what happened, and no secret.
+//! Checks that the logs of the layers tell what happened and hold no secret.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -20,19 +20,19 @@ use tracing::{Level, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
 on_every_deployment! {
-    a_spill_and_a_recovery_are_logged
-    a_lowered_limit_is_logged
-    an_attempt_that_is_given_up_is_logged
+    spill_and_recovery_are_logged
+    lowered_limit_is_logged
+    dropped_attempt_is_logged
     no_secret_is_logged
 }
 
 // The gateway has no setting for the limits.
 on_deployments! {
     [SharedClient PerBackend TonicChannels]
-    a_body_that_is_sent_once_is_logged
+    body_that_cannot_be_replayed_is_logged
 }
 
-/// What is logged while it lives, a line for each event.
+/// Records log lines while it lives, one per event.
 #[derive(Clone)]
 struct Log {
     written: Arc<Mutex<Vec<u8>>>,
@@ -55,7 +55,7 @@ impl Log {
         String::from_utf8(self.written.lock().unwrap().clone()).unwrap()
     }
 
-    /// Whether there is a line with all of these in it.
+    /// Returns true if one line contains all of these parts.
     fn has(&self, parts: &[&str]) -> bool {
         let is_it = |line: &str| parts.iter().all(|part| line.contains(part));
         self.text().lines().any(is_it)
@@ -80,7 +80,7 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-async fn a_spill_and_a_recovery_are_logged(deployment: Deployment) {
+async fn spill_and_recovery_are_logged(deployment: Deployment) {
     let (log, _guard) = Log::start(Level::DEBUG);
     let stack =
         Stack::builder([("a", 1), ("b", 2), ("c", 3)]).build(deployment, |label, nth| {
@@ -120,7 +120,7 @@ async fn a_spill_and_a_recovery_are_logged(deployment: Deployment) {
     assert!(log.has(&["INFO", "backend open again", "\"b\""]));
 }
 
-async fn an_attempt_that_is_given_up_is_logged(deployment: Deployment) {
+async fn dropped_attempt_is_logged(deployment: Deployment) {
     let (log, _guard) = Log::start(Level::DEBUG);
     let stack = Stack::builder([("a", 1)]).build(deployment, |_, nth| match nth {
         1 => Reply::status(200),
@@ -134,7 +134,7 @@ async fn an_attempt_that_is_given_up_is_logged(deployment: Deployment) {
     assert!(log.has(&["DEBUG", "attempt given up", "\"a\""]));
 }
 
-async fn a_body_that_is_sent_once_is_logged(deployment: Deployment) {
+async fn body_that_cannot_be_replayed_is_logged(deployment: Deployment) {
     let (log, _guard) = Log::start(Level::WARN);
     let limits = ReplayLimits::default().per_request(3);
     let stack = Stack::builder([("a", 1), ("b", 2)]).limits(limits).build(
@@ -168,7 +168,7 @@ async fn no_secret_is_logged(deployment: Deployment) {
     assert!(!log.text().contains("key-of"), "{}", log.text());
 }
 
-async fn a_lowered_limit_is_logged(deployment: Deployment) {
+async fn lowered_limit_is_logged(deployment: Deployment) {
     let (log, _guard) = Log::start(Level::WARN);
     let stack = Stack::builder([("a", 1)]).build(deployment, |_, nth| {
         let limit = if nth == 1 { 90_000 } else { 60_000 };

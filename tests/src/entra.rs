@@ -1,4 +1,4 @@
-//! Who the gateway is to Entra ID, found in the environment of a process.
+//! Finds the gateway's Entra ID identity for a process environment.
 
 use std::process::{Output, Stdio};
 
@@ -6,12 +6,12 @@ use tokio::process::Command;
 
 use crate::e2e::soon;
 
-/// What the first token is, or why there is none, for `program` with this environment and no other; see
-/// [`first_token!`](crate::first_token!). The secret of the endpoint must not be in its log.
+/// Returns the first token, or the reason why there is none, for `program` with this environment and no other; see
+/// [`first_token!`](crate::first_token!).
 ///
 /// # Panics
 ///
-/// It is, or the program does not come to its end.
+/// Panics if the log holds the secret of the endpoint, or if the program does not end.
 pub async fn first_token(program: &str, variables: &[(&str, &str)]) -> String {
     let mut command = Command::new(program);
     command
@@ -33,7 +33,7 @@ pub async fn first_token(program: &str, variables: &[(&str, &str)]) -> String {
     said.trim_end().to_owned()
 }
 
-/// [`first_token`](crate::entra::first_token) of the program that cargo built beside the test.
+/// Runs [`first_token`](crate::entra::first_token) with the program that cargo built beside the test.
 #[macro_export]
 macro_rules! first_token {
     ($variables:expr) => {
@@ -41,5 +41,5 @@ macro_rules! first_token {
     };
 }
 
-/// The variable that says after how many failures the program gives up; after the first without it.
+/// The variable with the number of failures after which the program gives up. Default: 1.
 pub const PATIENCE: &str = "PATIENCE_OF_THE_TEST";

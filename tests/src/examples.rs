@@ -1,4 +1,4 @@
-//! The examples of README and documentation, as a reader copies them.
+//! Runs the examples of README and documentation as a reader copies them.
 
 use std::{
     fs,
@@ -15,13 +15,13 @@ use crate::{e2e::soon, tools};
 ///
 /// # Panics
 ///
-/// Panics when there is no such page.
+/// Panics if there is no such page.
 pub fn page(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
     fs::read_to_string(path).expect(name)
 }
 
-/// Returns the blocks of code of a page that are in this language, in their order.
+/// Returns the code blocks of a page that are in this language, in order.
 pub fn blocks(page: &str, language: &str) -> Vec<String> {
     let begin = format!("```{language}");
     let mut blocks = Vec::new();
@@ -100,14 +100,14 @@ impl Program {
         Some(Self {
             path: tools::node()?,
             args: &["--input-type=module", "--eval"],
-            // Modules that are no file are looked for from here.
+            // Node.js looks for modules from here when they are not files.
             folder: tools::node_folder(),
         })
     }
 
     /// Runs an example, with a gateway at this address in place of one at the default address, and returns what it prints.
     ///
-    /// # Panics
+    /// Panics if the example fails.
     ///
     /// Panics when the example fails.
     pub async fn run(
@@ -118,7 +118,7 @@ impl Program {
     ) -> String {
         let example = example.replace("127.0.0.1:8080", &gateway.to_string());
         let mut command = Command::new(&self.path);
-        // Nothing of this machine decides where the example goes, such as a proxy.
+        // No variable of this machine, e.g. a proxy, decides where the example connects.
         let path = std::env::var_os("PATH").unwrap_or_default();
         command
             .env_clear()

@@ -1,4 +1,4 @@
-//! What the tests of the gateway and those of the whole stack of layers share.
+//! Shared parts of the tests of the gateway and of the whole stack of layers.
 
 pub mod e2e;
 pub mod entra;
@@ -7,7 +7,7 @@ pub mod grpc;
 pub mod stack;
 pub mod tools;
 
-/// The examples of the README, which run with the other tests.
+/// Runs the README's examples as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 #[derive(Debug)]

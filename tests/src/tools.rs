@@ -6,11 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Returns the path of nginx: the one that `tests/run` has unpacked, else one that is installed.
+/// Returns the path of nginx: the one that `tests/run` has unpacked, else an installed one.
 ///
 /// # Panics
 ///
-/// Panics like [`curl`] when the program is missing.
+/// Panics like [`curl`] if the program is missing.
 pub fn nginx() -> Option<PathBuf> {
     let unpacked = folder().join("nginx/usr/sbin/nginx");
     found("nginx", existing(unpacked).or_else(|| installed("nginx")))
@@ -21,7 +21,7 @@ pub fn nginx() -> Option<PathBuf> {
 ///
 /// # Panics
 ///
-/// Panics like [`curl`] when the program or a package is missing.
+/// Panics like [`curl`] if the program or a package is missing.
 pub fn node() -> Option<PathBuf> {
     let has_packages = node_folder().join("node_modules").is_dir();
     found("node", installed("node").filter(|_| has_packages))
@@ -36,16 +36,16 @@ pub fn node_folder() -> PathBuf {
 ///
 /// # Panics
 ///
-/// Panics like [`curl`] when the program is missing.
+/// Panics like [`curl`] if the program is missing.
 pub fn python() -> Option<PathBuf> {
     found("python", existing(folder().join("python/bin/python")))
 }
 
-/// Returns the path of curl, or `None` after a line that says which test is skipped.
+/// Returns the path of curl. If it is missing, prints the name of the skipped test and returns `None`.
 ///
 /// # Panics
 ///
-/// Panics in place of `None` where `SPILLOVER_TEST_TOOLS` is `required`, as `tests/run` sets it on Debian.
+/// Panics instead of returning `None` if `SPILLOVER_TEST_TOOLS` is `required`, as `tests/run` sets it on Debian.
 pub fn curl() -> Option<PathBuf> {
     found("curl", installed("curl"))
 }
@@ -68,7 +68,7 @@ fn found(name: &str, program: Option<PathBuf>) -> Option<PathBuf> {
 
 fn installed(name: &str) -> Option<PathBuf> {
     let paths = env::var_os("PATH").unwrap_or_default();
-    // Debian keeps servers where the PATH of users does not lead.
+    // Debian installs servers outside of users' PATH.
     let folders = env::split_paths(&paths).chain([PathBuf::from("/usr/sbin")]);
     folders.map(|folder| folder.join(name)).find_map(existing)
 }

@@ -1,5 +1,5 @@
-//! A day of abuse: upstreams that answer at random, with every kind of hint and body, right and wrong. What the layers may
-//! and must do with it is told by a model that knows only what the upstreams said.
+//! A day of abuse: upstreams answer at random, with every kind of hint and body, right and wrong. A model that knows
+//! only the upstreams' answers says how the layers may and must react.
 
 use std::{
     collections::HashMap,
@@ -32,7 +32,7 @@ const QUOTA_CAP: Duration = DAY;
 const BACKENDS: [(&str, u32); 5] = [("a", 1), ("b", 1), ("c", 2), ("d", 2), ("e", 3)];
 const DEPLOYMENTS: [&str; 3] = ["large", "small", "tiny"];
 
-/// What an upstream answers, and what that promises.
+/// An upstream's answer and its meaning.
 #[derive(Clone, Debug)]
 struct Answer {
     status: u16,
@@ -49,7 +49,7 @@ enum Meaning {
     Quota(Duration),
     /// Failing for this long.
     Fails(Duration),
-    /// Refused for what the request is; others may take it.
+    /// Refused because of the request itself; others may accept it.
     Declined,
     ClientError,
 }
@@ -101,7 +101,7 @@ impl Answer {
                 Meaning::Throttled(default),
             ),
             73..76 => {
-                // The clock of the server is hours off ours: its own date is what counts.
+                // The server's clock is hours off; its own date counts.
                 let skew = rng.random_range(0..12 * 3_600_u64);
                 let date = httpdate::fmt_http_date(wall() - Duration::from_secs(skew));
                 let back = httpdate::fmt_http_date(wall() - Duration::from_secs(skew) + seconds);
@@ -151,7 +151,7 @@ impl Answer {
     }
 }
 
-/// The wall clock is real, and only differences of it are used.
+/// The wall clock is real, but only differences are used.
 #[expect(
     clippy::disallowed_methods,
     reason = "dates are made of the time of day"
@@ -160,12 +160,12 @@ fn wall() -> std::time::SystemTime {
     std::time::SystemTime::now()
 }
 
-/// What is known of one deployment of one backend.
+/// The state of one deployment of one backend.
 #[derive(Clone, Copy, Debug, Default)]
 struct Limit {
-    /// Until then it must not be asked: it said so.
+    /// Before this time the backend must not be called: it said so.
     closed_until: Option<Instant>,
-    /// From then on nothing may keep it closed.
+    /// After this time no limit may keep the backend closed.
     open_from: Option<Instant>,
     refusals_in_row: u32,
 }
@@ -200,7 +200,7 @@ impl Model {
         limit.open_from.is_none_or(|from| now >= from) && !fails
     }
 
-    /// Not kept closed by a limit: to be had, if only as a last resort.
+    /// Returns true if no limit keeps the backend closed, even as a last resort.
     fn must_be_possible(&mut self, backend: &str, deployment: &str, now: Instant) -> bool {
         let limit = *self.limit(backend, deployment);
         limit.open_from.is_none_or(|from| now >= from)
@@ -240,7 +240,7 @@ impl Model {
     ) {
         let limit = self.limit(backend, deployment);
         let wait = wait.clamp(FLOOR, cap);
-        // A floor that grows may keep it closed for longer than it said, within the cap.
+        // A growing floor may keep it closed for longer than it said, within the cap.
         let floor = FLOOR * (1 << limit.refusals_in_row.min(9));
         let longest = wait.max(floor.min(cap));
         limit.refusals_in_row += 1;
@@ -249,7 +249,7 @@ impl Model {
     }
 }
 
-/// One request, as the model saw it go from backend to backend.
+/// One request's attempts, as the model saw them.
 #[derive(Debug)]
 struct Journey {
     deployment: &'static str,
@@ -263,7 +263,7 @@ impl Journey {
             .filter(|(label, _)| !self.tried.iter().any(|tried| tried == label))
     }
 
-    /// A call that comes to a backend: it was not too early, and no better one was passed over.
+    /// Checks a call of a backend: it was not too early, and no better backend was passed over.
     fn check_call(&self, model: &mut Model, backend: &str, now: Instant) {
         assert!(
             !self.tried.iter().any(|tried| tried == backend),
@@ -295,7 +295,7 @@ impl Journey {
         model.spilled += u64::from(tier > 1);
     }
 
-    /// The end of a request that was not served: nobody was left who could have.
+    /// Checks the end of a request that was not served: no backend could have served it.
     fn check_refused(&self, model: &mut Model, now: Instant) {
         for (other, _) in self.left() {
             assert!(
@@ -336,7 +336,7 @@ impl World {
         self.shared.2.lock().expect("no check failed")
     }
 
-    /// All upstreams.
+    /// Plays all upstreams.
     async fn serve<B>(self, request: Request<B>) -> Result<Response<Full<Bytes>>, BoxError> {
         let selected = request
             .extensions()
@@ -357,7 +357,7 @@ impl World {
                 return Err(answer.body.into());
             }
             1 => {
-                // The attempt times out after a second: then it counts.
+                // The attempt times out after a second, and counts from then.
                 note(begun + SECOND);
                 sleep(DAY).await;
             }
@@ -371,7 +371,7 @@ impl World {
     }
 }
 
-async fn live_through_a_day(seed: u64) -> World {
+async fn run_a_day(seed: u64) -> World {
     let world = World::new(seed);
     let backend = |(label, priority): (&str, u32)| {
         let url = format!("http://{label}.example");
@@ -440,11 +440,11 @@ async fn live_through_a_day(seed: u64) -> World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_day_of_abuse_leaves_no_open_backend_unused_and_calls_none_early() {
+async fn a_day_of_abuse_wastes_no_open_backend_and_calls_none_early() {
     for seed in 0..4 {
-        let world = live_through_a_day(seed).await;
+        let world = run_a_day(seed).await;
         let model = world.model();
-        // The day was one: backends were called, passed over, and found closed.
+        // The day was busy: backends were called, passed over, and found closed.
         assert!(model.calls > 5_000, "{}", model.calls);
         assert!(model.spilled > 1_000, "{}", model.spilled);
         assert!(model.rejected > 10, "{}", model.rejected);

@@ -14,15 +14,15 @@ use tower::{BoxError, ServiceBuilder, ServiceExt};
 use tower_spillover::{Selected, select::WhenExhausted};
 
 on_every_deployment! {
-    it_serves_what_no_route_does
-    a_failover_shows_in_nothing_but_who_answered
-    an_error_is_handled
+    stack_serves_requests_without_a_route
+    failover_shows_only_in_the_backend_that_answered
+    error_reaches_the_error_handler
 }
 
-// The gateway has words of its own for it.
+// The gateway answers in its own words.
 on_deployments! {
     [SharedClient PerBackend TonicChannels]
-    a_request_that_no_backend_takes_is_answered
+    request_is_answered_when_all_backends_are_closed
 }
 
 fn router(stack: impl HttpService) -> Router {
@@ -35,14 +35,14 @@ fn router(stack: impl HttpService) -> Router {
         .fallback_service(stack)
 }
 
-/// A router over backends that play a script; the first is preferred.
+/// Returns a router over backends that play a script; the first is preferred.
 fn mounted(
     deployment: Deployment,
     script: impl Fn(&str, usize) -> Reply + Send + Sync + 'static,
 ) -> (Router, Backends) {
     let settings = Stack::builder([("a", 1), ("b", 2)]).when_exhausted(WhenExhausted::Reject);
     let backends = Backends::new(script);
-    // Each is cloned and shared by the router as it is.
+    // The router clones and shares each of them as it is.
     let router = match deployment {
         Deployment::SharedClient => router(shared_client(&settings, &backends)),
         Deployment::PerBackend => router(per_backend(&settings, &backends)),
@@ -62,7 +62,7 @@ async fn text(response: Response<Body>) -> String {
     String::from_utf8(body.into()).unwrap()
 }
 
-async fn it_serves_what_no_route_does(deployment: Deployment) {
+async fn stack_serves_requests_without_a_route(deployment: Deployment) {
     let (router, backends) = mounted(deployment, |_, _| Reply::status(200));
     let health = Request::get("/healthz").body(Body::empty()).unwrap();
     assert_eq!(
@@ -80,7 +80,7 @@ async fn it_serves_what_no_route_does(deployment: Deployment) {
     assert_eq!(seen[0].body, "question");
 }
 
-async fn a_failover_shows_in_nothing_but_who_answered(deployment: Deployment) {
+async fn failover_shows_only_in_the_backend_that_answered(deployment: Deployment) {
     let (router, backends) = mounted(deployment, |label, _| match label {
         "a" => Reply::throttled(2),
         _ => Reply::status(201).header("x-upstream", "b"),
@@ -97,7 +97,7 @@ async fn a_failover_shows_in_nothing_but_who_answered(deployment: Deployment) {
     assert_eq!(text(response).await, "b");
 }
 
-async fn a_request_that_no_backend_takes_is_answered(deployment: Deployment) {
+async fn request_is_answered_when_all_backends_are_closed(deployment: Deployment) {
     let (router, backends) = mounted(deployment, |_, _| Reply::throttled(2));
     assert_eq!(text(send(&router, "/").await).await, "b");
     tokio::time::advance(SECOND / 2).await;
@@ -108,7 +108,7 @@ async fn a_request_that_no_backend_takes_is_answered(deployment: Deployment) {
     assert_eq!(backends.order(), ["a", "b"]);
 }
 
-async fn an_error_is_handled(deployment: Deployment) {
+async fn error_reaches_the_error_handler(deployment: Deployment) {
     let (router, backends) = mounted(deployment, |_, _| Reply::error("connection refused"));
     let response = send(&router, "/").await;
     assert_eq!(response.status(), StatusCode::BAD_GATEWAY);

@@ -1,4 +1,4 @@
-//! Request bodies on their way through several attempts.
+//! Request bodies across several attempts.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -12,23 +12,23 @@ use tower_spillover::{Condition, retry::ReplayLimits};
 
 on_every_deployment! {
     every_attempt_gets_the_same_bytes_and_trailers
-    a_large_body_survives_a_failover
-    an_answer_in_the_middle_of_a_large_body_moves_it_on
-    a_body_that_is_still_coming_is_passed_on_as_it_comes
-    a_client_that_breaks_off_costs_no_backend_anything
+    large_body_survives_a_failover
+    refusal_in_the_middle_of_a_large_body_fails_over
+    incomplete_body_is_streamed_to_the_next_backend
+    aborted_upload_does_not_count_against_a_backend
 }
 
 // The gateway has no setting for the limits.
 on_deployments! {
     [SharedClient PerBackend TonicChannels]
-    a_body_beyond_the_limit_is_sent_once
-    what_bodies_take_of_the_budget_comes_back
+    body_beyond_the_limit_is_sent_once
+    replay_budget_is_returned
 }
 
 // A connection reads ahead of its server.
 on_deployments! {
     [SharedClient PerBackend]
-    a_body_beyond_the_limit_moves_on_until_it_is_read
+    body_beyond_the_limit_fails_over_until_it_is_read
 }
 
 fn trailers() -> HeaderMap {
@@ -37,7 +37,7 @@ fn trailers() -> HeaderMap {
     trailers
 }
 
-/// All but the last of three backends answer 429, after they have read so many chunks.
+/// Makes all but the last of three backends answer 429 after reading this many chunks.
 fn reading(chunks: usize) -> impl Fn(&str, usize) -> Reply {
     move |label, _| match label {
         "c" => Reply::status(200),
@@ -59,7 +59,7 @@ async fn every_attempt_gets_the_same_bytes_and_trailers(deployment: Deployment) 
             .pending()
             .data("two")
             .trailers(trailers());
-        // HTTP/1.1 has no place for trailers that are not announced.
+        // HTTP/1.1 drops trailers that are not announced.
         let request = Request::post("/v1/chat/completions").header("trailer", "x-checksum");
         let request = request.body(Body::new(body)).unwrap();
         let answer = stack.send_request(request).await.unwrap();
@@ -78,7 +78,7 @@ fn large() -> Bytes {
     (0..1 << 20_u32).map(|n| (n % 251) as u8).collect()
 }
 
-async fn a_large_body_survives_a_failover(deployment: Deployment) {
+async fn large_body_survives_a_failover(deployment: Deployment) {
     let body = large();
     let stack =
         Stack::builder([("a", 1), ("b", 2), ("c", 3)]).build(deployment, reading(usize::MAX));
@@ -89,7 +89,7 @@ async fn a_large_body_survives_a_failover(deployment: Deployment) {
     assert!(stack.backends.seen().iter().all(|seen| seen.body == body));
 }
 
-async fn an_answer_in_the_middle_of_a_large_body_moves_it_on(deployment: Deployment) {
+async fn refusal_in_the_middle_of_a_large_body_fails_over(deployment: Deployment) {
     for chunks in [0, 1] {
         let stack =
             Stack::builder([("a", 1), ("b", 2), ("c", 3)]).build(deployment, reading(chunks));
@@ -99,12 +99,12 @@ async fn an_answer_in_the_middle_of_a_large_body_moves_it_on(deployment: Deploym
     }
 }
 
-async fn a_body_that_is_still_coming_is_passed_on_as_it_comes(deployment: Deployment) {
+async fn incomplete_body_is_streamed_to_the_next_backend(deployment: Deployment) {
     let stack = Stack::builder([("a", 1), ("c", 2)]).build(deployment, reading(1));
     let body = ScriptedBody::new().data("one, ").pause();
     let client = body.handle();
     let sent = stack.start(Body::new(body)).await;
-    // The first has answered, the second waits for the rest.
+    // The first backend has answered, the second waits for the rest.
     assert_eq!(stack.backends.order(), ["a", "c"]);
     client.push_data("two");
     settle().await;
@@ -116,14 +116,14 @@ async fn a_body_that_is_still_coming_is_passed_on_as_it_comes(deployment: Deploy
     assert_eq!(stack.backends.seen()[1].body, "one, two");
 }
 
-async fn a_body_beyond_the_limit_is_sent_once(deployment: Deployment) {
+async fn body_beyond_the_limit_is_sent_once(deployment: Deployment) {
     let limits = ReplayLimits::default().per_request(1000);
     let stack = Stack::builder([("a", 1), ("c", 2)])
         .limits(limits)
         .build(deployment, reading(usize::MAX));
     let answer = stack.send_body(vec![7; 1001]).await.unwrap();
     assert_eq!(answer.summary(), (429, "a", 1));
-    // Whoever sends it again finds a backend that is open.
+    // A client that retries finds an open backend.
     assert_eq!(answer.comes_back_after(), [Some("1"), Some("1")]);
     assert_eq!(
         stack.conditions(),
@@ -135,7 +135,7 @@ async fn a_body_beyond_the_limit_is_sent_once(deployment: Deployment) {
     );
 }
 
-async fn a_body_beyond_the_limit_moves_on_until_it_is_read(deployment: Deployment) {
+async fn body_beyond_the_limit_fails_over_until_it_is_read(deployment: Deployment) {
     let limits = ReplayLimits::default().per_request(1000);
     let stack = Stack::builder([("a", 1), ("c", 2)])
         .limits(limits)
@@ -147,7 +147,7 @@ async fn a_body_beyond_the_limit_moves_on_until_it_is_read(deployment: Deploymen
     assert_eq!(stack.backends.seen()[1].body, vec![7; 1001]);
 }
 
-async fn a_client_that_breaks_off_costs_no_backend_anything(deployment: Deployment) {
+async fn aborted_upload_does_not_count_against_a_backend(deployment: Deployment) {
     let stack = Stack::builder([("a", 1), ("b", 2)]).build(deployment, |_, _| Reply::status(200));
     let body = ScriptedBody::new()
         .data("one, ")
@@ -158,7 +158,7 @@ async fn a_client_that_breaks_off_costs_no_backend_anything(deployment: Deployme
     assert_eq!(stack.conditions(), [Condition::Open; 2]);
 }
 
-async fn what_bodies_take_of_the_budget_comes_back(deployment: Deployment) {
+async fn replay_budget_is_returned(deployment: Deployment) {
     let limits = ReplayLimits::default().total(2000);
     let stack = Stack::builder([("a", 1), ("c", 2)]).limits(limits).build(
         deployment,

@@ -1,4 +1,4 @@
-//! A client that goes away: its call is cancelled, and nothing that others need stays behind.
+//! A client that goes away: its call is cancelled, and no shared resource stays taken.
 
 use axum::body::Body;
 use spillover_testing::ScriptedBody;
@@ -13,15 +13,15 @@ use tokio::{
 use tower_spillover::{Condition, Outcome, Query, select::WhenExhausted};
 
 on_every_deployment! {
-    in_the_first_attempt
-    in_the_second_attempt
-    many_at_once
-    while_it_probes
-    while_it_waits
-    while_it_sends
+    cancelled_in_the_first_attempt
+    cancelled_in_the_second_attempt
+    many_cancelled_at_once
+    cancelled_while_it_probes
+    cancelled_while_it_waits
+    cancelled_while_it_sends
 }
 
-async fn in_the_first_attempt(deployment: Deployment) {
+async fn cancelled_in_the_first_attempt(deployment: Deployment) {
     let stack = Stack::builder([("a", 1), ("b", 2)]).build(deployment, |_, _| Reply::stall());
     let sent = stack.start("question").await;
     assert_eq!(stack.backends.in_flight(), 1);
@@ -35,7 +35,7 @@ async fn in_the_first_attempt(deployment: Deployment) {
     assert_eq!(stack.conditions(), [Condition::Open; 2]);
 }
 
-async fn in_the_second_attempt(deployment: Deployment) {
+async fn cancelled_in_the_second_attempt(deployment: Deployment) {
     let stack = Stack::builder([("a", 1), ("b", 2)]).build(deployment, |label, _| match label {
         "a" => Reply::throttled(5),
         _ => Reply::stall(),
@@ -47,14 +47,14 @@ async fn in_the_second_attempt(deployment: Deployment) {
         (stack.backends.in_flight(), stack.backends.cancelled()),
         (0, 1)
     );
-    // What the first said holds all the same.
+    // The first answer's cooldown still counts.
     assert_eq!(
         stack.conditions(),
         [Condition::Throttled(5 * SECOND), Condition::Open]
     );
 }
 
-async fn many_at_once(deployment: Deployment) {
+async fn many_cancelled_at_once(deployment: Deployment) {
     let stack = Stack::builder([("a", 1)]).build(deployment, |_, nth| match nth {
         ..=100 => Reply::stall(),
         _ => Reply::status(200),
@@ -70,11 +70,11 @@ async fn many_at_once(deployment: Deployment) {
         (stack.backends.in_flight(), stack.backends.cancelled()),
         (0, 100)
     );
-    // What they shared is of use to others.
+    // Their shared state serves the next request.
     assert_eq!(stack.send().await.summary(), (200, "a", 1));
 }
 
-async fn while_it_probes(deployment: Deployment) {
+async fn cancelled_while_it_probes(deployment: Deployment) {
     let stack =
         Stack::builder([("a", 1), ("b", 2)]).build(deployment, |label, nth| match (label, nth) {
             ("a", 1) => Reply::status(500),
@@ -91,7 +91,7 @@ async fn while_it_probes(deployment: Deployment) {
     assert_eq!(stack.send().await.summary(), (200, "a", 1));
 }
 
-async fn while_it_waits(deployment: Deployment) {
+async fn cancelled_while_it_waits(deployment: Deployment) {
     let stack = Stack::builder([("a", 1)]).when_exhausted(WhenExhausted::Wait(60 * SECOND));
     let stack = stack.build(deployment, |_, _| Reply::status(200));
     let now = Instant::now();
@@ -108,7 +108,7 @@ async fn while_it_waits(deployment: Deployment) {
     assert_eq!(stack.send().await.summary(), (200, "a", 1));
 }
 
-async fn while_it_sends(deployment: Deployment) {
+async fn cancelled_while_it_sends(deployment: Deployment) {
     let stack = Stack::builder([("a", 1), ("b", 2)]).build(deployment, |_, _| Reply::status(200));
     let body = ScriptedBody::new().data("one").pause();
     let client = body.handle();

@@ -21,10 +21,10 @@ use tower_spillover::{
 type Body = Full<Bytes>;
 type Stack = BoxCloneSyncService<Request<Body>, Answer, BoxError>;
 
-/// Status, and the backend that gave it.
+/// The status, and the backend that sent it.
 type Answer = (u16, String);
 
-/// The upstream, and one that cannot be reached in the next tier.
+/// Returns a pool of the upstream and an unreachable backend in the next tier.
 fn pool(upstream: &EndingUpstream) -> Pool {
     let backend = |label, url: String, priority| {
         let backend = Backend::builder(label).url(url).priority(priority);
@@ -61,13 +61,13 @@ fn client(is_http2: bool) -> Client<HttpConnector, ReplayBody<Body>> {
     builder.http2_only(is_http2).build_http()
 }
 
-/// hyper's client alone.
+/// Builds the stack over hyper's client alone.
 fn over_hyper(pool: Pool, is_http2: bool) -> Stack {
     let stack = ServiceBuilder::new().spillover(pool);
     boxed(stack.service(client(is_http2)))
 }
 
-/// hyper's client with a timeout, whose error is a box.
+/// Builds the stack over hyper's client with a timeout, whose error is a box.
 fn over_hyper_with_timeout(pool: Pool, is_http2: bool) -> Stack {
     let stack = ServiceBuilder::new().spillover(pool);
     let stack = stack.layer(TimeoutLayer::new(Duration::from_secs(10)));
@@ -81,7 +81,7 @@ fn over_reqwest(pool: Pool, is_http2: bool) -> Stack {
     } else {
         builder.http1_only()
     };
-    // Without its own retries: the layers are to make them.
+    // Without reqwest's own retries, so that only the layers retry.
     let client = builder.retry(reqwest::retry::never()).build();
     let stack = ServiceBuilder::new()
         .spillover(pool)
@@ -94,7 +94,7 @@ fn over_reqwest(pool: Pool, is_http2: bool) -> Stack {
     boxed(stack.service(client.expect("it can be built")))
 }
 
-/// Makes the stack over a client that speaks HTTP/2, or HTTP/1.1.
+/// Builds the stack over a client that speaks HTTP/2 or HTTP/1.1.
 type Over = fn(Pool, bool) -> Stack;
 
 const STACKS: [(&str, Over); 3] = [
@@ -109,7 +109,7 @@ async fn send(stack: &Stack) -> Result<Answer, BoxError> {
 }
 
 #[tokio::test]
-async fn request_that_was_not_processed_goes_to_the_same_backend() {
+async fn unprocessed_request_goes_to_the_same_backend() {
     for (name, over) in STACKS {
         for (is_http2, end) in [
             (false, Reaction::Close),
@@ -144,7 +144,7 @@ async fn request_that_was_not_processed_goes_to_the_same_backend() {
 }
 
 #[tokio::test]
-async fn server_that_never_answers_is_asked_twice_and_closed() {
+async fn server_that_never_answers_is_called_twice_and_closed() {
     for (name, over) in STACKS {
         for (is_http2, end) in [
             (false, Reaction::Close),

@@ -1,4 +1,4 @@
-//! Every backend is closed: what becomes of a request, and what its client is told.
+//! Every backend is closed: the fate of the request, and the client's answer.
 
 use std::time::Duration;
 
@@ -10,23 +10,23 @@ use tokio::time::{Instant, advance};
 use tower_spillover::{Class, Condition, select::WhenExhausted};
 
 on_every_deployment! {
-    a_request_that_was_everywhere_gets_the_refusal_that_helps_most
-    last_of_refusals_of_one_kind_is_the_answer
-    a_429_tells_when_the_first_backend_opens
-    it_is_forwarded_to_the_first_of_the_list
-    the_answer_to_a_forwarded_request_is_the_clients
-    it_is_rejected
-    it_waits
-    one_that_finds_all_closed_waits
-    the_waits_of_one_request_are_bounded_together
-    a_backend_that_failed_is_not_asked_again_after_a_wait
-    it_does_not_wait_longer_than_it_may
-    what_has_waited_is_retried_as_well
-    a_failing_backend_is_the_last_resort
-    failing_backends_alone_are_tried_all
+    request_refused_by_all_gets_the_most_helpful_refusal
+    last_refusal_of_one_kind_is_the_answer
+    local_429_states_when_the_first_backend_opens
+    forward_mode_calls_the_first_backend
+    forward_mode_returns_the_answer_to_the_client
+    reject_mode_answers_429
+    wait_mode_waits_for_the_first_backend
+    request_that_finds_all_closed_waits
+    waits_of_one_request_are_bounded_together
+    failed_backend_is_not_called_again_after_a_wait
+    wait_is_bounded
+    request_that_waited_is_retried_too
+    failing_backend_is_the_last_resort
+    all_failing_backends_are_tried_if_there_are_no_others
 }
 
-/// Three backends that answer 429 with these hints, in seconds, the first time, and 200 after that.
+/// Returns three backends that answer 429 with these hints in seconds at first, and 200 after that.
 fn throttling(builder: StackBuilder, deployment: Deployment, hints: [u32; 3]) -> Stack {
     builder.build(deployment, move |label, nth| match (label, nth) {
         ("a", 1) => Reply::throttled(hints[0]),
@@ -36,12 +36,12 @@ fn throttling(builder: StackBuilder, deployment: Deployment, hints: [u32; 3]) ->
     })
 }
 
-/// `a` is best, but not the first of the list.
+/// `a` is the best backend, but not the first of the list.
 fn three() -> StackBuilder {
     Stack::builder([("c", 3), ("a", 1), ("b", 2)])
 }
 
-async fn a_request_that_was_everywhere_gets_the_refusal_that_helps_most(deployment: Deployment) {
+async fn request_refused_by_all_gets_the_most_helpful_refusal(deployment: Deployment) {
     for (last, label) in [(429, "c"), (500, "b"), (401, "b")] {
         let settings = [
             WhenExhausted::Forward,
@@ -67,7 +67,7 @@ async fn a_request_that_was_everywhere_gets_the_refusal_that_helps_most(deployme
     }
 }
 
-async fn last_of_refusals_of_one_kind_is_the_answer(deployment: Deployment) {
+async fn last_refusal_of_one_kind_is_the_answer(deployment: Deployment) {
     for (status, class) in [(500, Class::Failing), (503, Class::Capacity)] {
         let stack = three().build(deployment, move |label, _| {
             Reply::status(status).header("x-upstream", label)
@@ -78,7 +78,7 @@ async fn last_of_refusals_of_one_kind_is_the_answer(deployment: Deployment) {
     }
 }
 
-async fn a_429_tells_when_the_first_backend_opens(deployment: Deployment) {
+async fn local_429_states_when_the_first_backend_opens(deployment: Deployment) {
     for hints in [[3, 5, 9], [9, 3, 5], [5, 9, 3]] {
         let stack = throttling(three(), deployment, hints);
         let answer = stack.send().await;
@@ -89,13 +89,13 @@ async fn a_429_tells_when_the_first_backend_opens(deployment: Deployment) {
             "{hints:?}"
         );
 
-        // What it promises is kept.
+        // The promise is kept.
         advance(3 * SECOND).await;
         assert_eq!(stack.send().await.summary().0, 200, "{hints:?}");
     }
 }
 
-async fn it_is_forwarded_to_the_first_of_the_list(deployment: Deployment) {
+async fn forward_mode_calls_the_first_backend(deployment: Deployment) {
     let stack = throttling(three(), deployment, [3, 5, 9]);
     stack.send().await;
     let answer = stack.send().await;
@@ -106,7 +106,7 @@ async fn it_is_forwarded_to_the_first_of_the_list(deployment: Deployment) {
     assert_eq!(stack.conditions(), closed);
 }
 
-async fn the_answer_to_a_forwarded_request_is_the_clients(deployment: Deployment) {
+async fn forward_mode_returns_the_answer_to_the_client(deployment: Deployment) {
     for status in [429, 500, 400] {
         let stack = three().build(deployment, move |_, nth| match nth {
             1 => Reply::throttled(5),
@@ -115,14 +115,14 @@ async fn the_answer_to_a_forwarded_request_is_the_clients(deployment: Deployment
         stack.send().await;
         let answer = stack.send().await;
         assert_eq!(answer.summary(), (status, "c", 1));
-        // An answer that is no refusal speaks for itself.
+        // An answer that is no refusal has its own hint.
         let hint = if status == 400 { "77" } else { "5" };
         assert_eq!(answer.comes_back_after()[0], Some(hint));
         assert_eq!(stack.backends.order().len(), 4);
     }
 }
 
-async fn it_is_rejected(deployment: Deployment) {
+async fn reject_mode_answers_429(deployment: Deployment) {
     let stack = three().when_exhausted(WhenExhausted::Reject);
     let stack = throttling(stack, deployment, [3, 5, 9]);
     stack.send().await;
@@ -140,17 +140,17 @@ async fn it_is_rejected(deployment: Deployment) {
     assert_eq!(stack.send().await.summary(), (200, "a", 1));
 }
 
-async fn it_waits(deployment: Deployment) {
+async fn wait_mode_waits_for_the_first_backend(deployment: Deployment) {
     let stack = three().when_exhausted(WhenExhausted::Wait(3 * SECOND));
     let stack = throttling(stack, deployment, [3, 5, 9]);
     let start = Instant::now();
-    // Refused by all, it waits for the first that opens, and asks that again.
+    // After all have refused, the request waits for the first backend that opens, and calls it again.
     assert_eq!(stack.send().await.summary(), (200, "a", 4));
     assert_eq!(Instant::now() - start, 3 * SECOND);
     assert_eq!(stack.backends.order(), ["a", "b", "c", "a"]);
 }
 
-async fn one_that_finds_all_closed_waits(deployment: Deployment) {
+async fn request_that_finds_all_closed_waits(deployment: Deployment) {
     let stack = three().when_exhausted(WhenExhausted::Wait(2 * SECOND));
     let stack = throttling(stack, deployment, [3, 5, 9]);
     assert_eq!(stack.send().await.summary(), (429, "c", 3));
@@ -160,7 +160,7 @@ async fn one_that_finds_all_closed_waits(deployment: Deployment) {
     assert_eq!(Instant::now() - start, 2 * SECOND);
 }
 
-async fn the_waits_of_one_request_are_bounded_together(deployment: Deployment) {
+async fn waits_of_one_request_are_bounded_together(deployment: Deployment) {
     let stack = three().when_exhausted(WhenExhausted::Wait(5 * SECOND / 2));
     let stack = stack.build(deployment, |label, _| match label {
         "a" => Reply::throttled(1),
@@ -174,7 +174,7 @@ async fn the_waits_of_one_request_are_bounded_together(deployment: Deployment) {
     assert_eq!(stack.backends.order(), ["a", "b", "c", "a", "a"]);
 }
 
-async fn a_backend_that_failed_is_not_asked_again_after_a_wait(deployment: Deployment) {
+async fn failed_backend_is_not_called_again_after_a_wait(deployment: Deployment) {
     let stack = Stack::builder([("a", 1), ("b", 2)]);
     let stack = stack.when_exhausted(WhenExhausted::Wait(60 * SECOND));
     let stack = stack.build(deployment, |label, _| match label {
@@ -186,7 +186,7 @@ async fn a_backend_that_failed_is_not_asked_again_after_a_wait(deployment: Deplo
     assert_eq!(stack.backends.order(), ["a", "b", "a", "a", "a"]);
 }
 
-async fn it_does_not_wait_longer_than_it_may(deployment: Deployment) {
+async fn wait_is_bounded(deployment: Deployment) {
     let stack = three().when_exhausted(WhenExhausted::Wait(2 * SECOND));
     let stack = throttling(stack, deployment, [3, 5, 9]);
     stack.send().await;
@@ -197,7 +197,7 @@ async fn it_does_not_wait_longer_than_it_may(deployment: Deployment) {
     assert_eq!(Instant::now(), start);
 }
 
-async fn what_has_waited_is_retried_as_well(deployment: Deployment) {
+async fn request_that_waited_is_retried_too(deployment: Deployment) {
     let stack = three().when_exhausted(WhenExhausted::Wait(10 * SECOND));
     let stack = stack.build(deployment, |label, nth| match (label, nth) {
         ("b", 1) => Reply::throttled(3),
@@ -210,19 +210,19 @@ async fn what_has_waited_is_retried_as_well(deployment: Deployment) {
     assert_eq!(Instant::now() - start, 3 * SECOND);
 }
 
-async fn a_failing_backend_is_the_last_resort(deployment: Deployment) {
+async fn failing_backend_is_the_last_resort(deployment: Deployment) {
     let stack = three().build(deployment, |label, nth| match (label, nth) {
         ("b", 1) => Reply::status(500),
         ("b", _) => Reply::status(200),
         _ => Reply::throttled(60),
     });
     assert_eq!(stack.send().await.summary(), (429, "c", 3));
-    // Of three that are closed, it is the one that promised nothing.
+    // Among three closed backends, the one without a promise is called.
     assert_eq!(stack.send().await.summary(), (200, "b", 1));
     assert_eq!(stack.conditions()[2], Condition::Open);
 }
 
-async fn failing_backends_alone_are_tried_all(deployment: Deployment) {
+async fn all_failing_backends_are_tried_if_there_are_no_others(deployment: Deployment) {
     let stack = three().build(deployment, |_, nth| match nth {
         1 | 2 => Reply::status(502),
         _ => Reply::status(200),

@@ -1,4 +1,4 @@
-//! One backend refuses, another one serves: when, how soon, and for how long.
+//! One backend refuses and another serves: when, how soon, and for how long.
 
 use std::time::Duration;
 
@@ -16,28 +16,28 @@ use tower_spillover::{
 };
 
 on_every_deployment! {
-    a_refusal_moves_the_request_on_at_once
-    a_throttled_backend_is_used_again_when_its_time_is_over
-    a_failing_backend_opens_by_one_probe
-    a_probe_that_fails_closes_the_backend_again
-    a_slow_probe_opens_the_backend
-    what_is_the_requests_fault_is_answered_by_the_first
-    unauthorized_is_the_clients_matter_when_the_credential_is_its_own
+    refusal_fails_over_at_once
+    throttled_backend_is_used_again_after_its_cooldown
+    one_probe_opens_a_failing_backend
+    failed_probe_closes_the_backend_again
+    slow_probe_opens_the_backend
+    invalid_request_is_answered_by_the_first_backend
+    refused_client_credential_is_answered_to_the_client
     each_tier_is_used_before_the_next
-    each_backend_gets_a_request_made_for_it
-    a_timeout_counts_for_each_attempt
-    the_answer_of_the_last_one_left_is_the_clients
-    a_request_goes_where_it_belongs_and_moves_on_unless_it_is_pinned
+    each_backend_gets_its_own_target_and_credential
+    each_attempt_has_its_own_timeout
+    answer_of_the_last_backend_reaches_the_client
+    affinity_chooses_the_backend_and_fails_over_unless_pinned
 }
 
-// The others have no connections.
+// The other deployments have no connections.
 on_deployments! {
     [TonicChannels Gateway]
-    a_connection_that_breaks_moves_the_request_on
-    a_connection_that_ends_unused_is_replaced
+    broken_connection_fails_over
+    idle_connection_that_ends_is_replaced
 }
 
-async fn a_refusal_moves_the_request_on_at_once(deployment: Deployment) {
+async fn refusal_fails_over_at_once(deployment: Deployment) {
     let refusals = [
         (Reply::throttled(2), Throttled(2 * SECOND)),
         (Reply::status(429), Throttled(10 * SECOND)),
@@ -70,7 +70,7 @@ async fn a_refusal_moves_the_request_on_at_once(deployment: Deployment) {
         assert_eq!(Instant::now(), start, "{refusal:?}");
         assert_eq!(stack.conditions(), [condition, Open], "{refusal:?}");
 
-        // The next request does not ask again.
+        // The next request does not call it again.
         assert_eq!(
             stack.send().await.summary(),
             (200, "payg", 1),
@@ -79,7 +79,7 @@ async fn a_refusal_moves_the_request_on_at_once(deployment: Deployment) {
     }
 }
 
-async fn a_throttled_backend_is_used_again_when_its_time_is_over(deployment: Deployment) {
+async fn throttled_backend_is_used_again_after_its_cooldown(deployment: Deployment) {
     let stack = Stack::builder([("ptu", 1), ("payg", 2)]).build(deployment, |label, nth| {
         match (label, nth) {
             ("ptu", 1) => Reply::throttled(2),
@@ -93,7 +93,7 @@ async fn a_throttled_backend_is_used_again_when_its_time_is_over(deployment: Dep
     assert_eq!(stack.send().await.summary(), (200, "ptu", 1));
 }
 
-async fn a_failing_backend_opens_by_one_probe(deployment: Deployment) {
+async fn one_probe_opens_a_failing_backend(deployment: Deployment) {
     let stack = Stack::builder([("ptu", 1), ("payg", 2)]).build(deployment, |label, nth| {
         match (label, nth) {
             ("ptu", 1) => Reply::status(500),
@@ -106,7 +106,7 @@ async fn a_failing_backend_opens_by_one_probe(deployment: Deployment) {
 
     let probe = stack.start("question").await;
     assert_eq!(stack.backends.count("ptu"), 2);
-    // While it is under way, the others stay where they are.
+    // While it is in flight, the others stay where they are.
     for _ in 0..3 {
         assert_eq!(stack.send().await.summary(), (200, "payg", 1));
     }
@@ -116,7 +116,7 @@ async fn a_failing_backend_opens_by_one_probe(deployment: Deployment) {
     assert_eq!(stack.send().await.summary(), (200, "ptu", 1));
 }
 
-async fn a_probe_that_fails_closes_the_backend_again(deployment: Deployment) {
+async fn failed_probe_closes_the_backend_again(deployment: Deployment) {
     let stack =
         Stack::builder([("ptu", 1), ("payg", 2)]).build(deployment, |label, _| match label {
             "ptu" => Reply::status(500),
@@ -130,7 +130,7 @@ async fn a_probe_that_fails_closes_the_backend_again(deployment: Deployment) {
     }
 }
 
-async fn a_slow_probe_opens_the_backend(deployment: Deployment) {
+async fn slow_probe_opens_the_backend(deployment: Deployment) {
     let script = |label: &str, nth| match (label, nth) {
         ("ptu", 1) => Reply::status(500),
         ("ptu", _) => Reply::status(200).after(25 * SECOND),
@@ -148,7 +148,7 @@ async fn a_slow_probe_opens_the_backend(deployment: Deployment) {
     assert_eq!(stack.conditions(), [Open; 2]);
 }
 
-async fn what_is_the_requests_fault_is_answered_by_the_first(deployment: Deployment) {
+async fn invalid_request_is_answered_by_the_first_backend(deployment: Deployment) {
     for status in [400, 404, 409, 422] {
         let stack = Stack::builder([("ptu", 1), ("payg", 2)]).build(deployment, move |_, _| {
             Reply::status(status).header("retry-after", 7)
@@ -161,7 +161,7 @@ async fn what_is_the_requests_fault_is_answered_by_the_first(deployment: Deploym
     }
 }
 
-async fn unauthorized_is_the_clients_matter_when_the_credential_is_its_own(deployment: Deployment) {
+async fn refused_client_credential_is_answered_to_the_client(deployment: Deployment) {
     let backend = |label: &str| {
         let builder = Backend::builder(label).url(format!("https://{label}.example"));
         builder.build().unwrap()
@@ -185,7 +185,7 @@ async fn each_tier_is_used_before_the_next(deployment: Deployment) {
     assert_eq!(stack.backends.order(), ["a", "b", "c"]);
 }
 
-async fn each_backend_gets_a_request_made_for_it(deployment: Deployment) {
+async fn each_backend_gets_its_own_target_and_credential(deployment: Deployment) {
     let ptu = Backend::builder("ptu")
         .url("https://ptu.example/base")
         .priority(1);
@@ -217,7 +217,7 @@ async fn each_backend_gets_a_request_made_for_it(deployment: Deployment) {
         first.uri,
         "https://ptu.example/base/openai/deployments/gpt-4o-ptu/chat?api-version=1"
     );
-    // The client writes it, over HTTP/1.1.
+    // Over HTTP/1.1 the client writes it.
     let host =
         |host| matches!(deployment, Deployment::Gateway).then(|| HeaderValue::from_static(host));
     let host_of = |headers: &HeaderMap| headers.get("host").cloned();
@@ -225,7 +225,7 @@ async fn each_backend_gets_a_request_made_for_it(deployment: Deployment) {
     assert_eq!(first.headers["api-key"], "key-of-ptu");
     assert!(!first.headers.contains_key("authorization"));
 
-    // Nothing of the first attempt is left: this one has no credential, so the client's passes.
+    // Nothing of the first attempt is left: this backend has no credential, so the client's passes.
     assert_eq!(
         second.uri,
         "http://payg.example:8080/openai/deployments/gpt-4o/chat?api-version=1"
@@ -240,7 +240,7 @@ async fn each_backend_gets_a_request_made_for_it(deployment: Deployment) {
     }
 }
 
-async fn a_timeout_counts_for_each_attempt(deployment: Deployment) {
+async fn each_attempt_has_its_own_timeout(deployment: Deployment) {
     let stack = Stack::builder([("a", 1), ("b", 2), ("c", 3)])
         .timeout(5 * SECOND)
         .build(deployment, |label, _| match label {
@@ -250,7 +250,7 @@ async fn a_timeout_counts_for_each_attempt(deployment: Deployment) {
     let start = Instant::now();
     assert_eq!(stack.send().await.summary(), (200, "c", 3));
     assert_eq!(Instant::now() - start, 14 * SECOND);
-    // The first was closed 9 s ago, the second 4 s.
+    // The first was closed 9 s ago, the second 4 s ago.
     assert_eq!(
         stack.conditions(),
         [Failing(SECOND), Failing(6 * SECOND), Open]
@@ -261,7 +261,7 @@ async fn a_timeout_counts_for_each_attempt(deployment: Deployment) {
     );
 }
 
-async fn the_answer_of_the_last_one_left_is_the_clients(deployment: Deployment) {
+async fn answer_of_the_last_backend_reaches_the_client(deployment: Deployment) {
     let stack = Stack::builder([("a", 1), ("b", 2)]).build(deployment, |label, _| match label {
         "a" => Reply::status(500),
         _ => Reply::error("connection refused"),
@@ -271,7 +271,7 @@ async fn the_answer_of_the_last_one_left_is_the_clients(deployment: Deployment) 
     assert_eq!(stack.conditions(), [Failing(10 * SECOND); 2]);
 }
 
-async fn a_request_goes_where_it_belongs_and_moves_on_unless_it_is_pinned(deployment: Deployment) {
+async fn affinity_chooses_the_backend_and_fails_over_unless_pinned(deployment: Deployment) {
     let builder = Stack::builder([("a", 1), ("b", 2), ("c", 3)]);
     let stack = builder.build(deployment, |label, _| match label {
         "b" => Reply::throttled(2),
@@ -293,8 +293,8 @@ async fn a_request_goes_where_it_belongs_and_moves_on_unless_it_is_pinned(deploy
     assert_eq!(stack.backends.order(), ["b", "b", "a"]);
 }
 
-async fn a_connection_that_breaks_moves_the_request_on(deployment: Deployment) {
-    // An end of an HTTP/2 connection is about all of its streams: the request goes to the same backend once more.
+async fn broken_connection_fails_over(deployment: Deployment) {
+    // The end of an HTTP/2 connection affects all of its streams: the request goes to the same backend once more.
     let times = match deployment {
         Deployment::TonicChannels => 2,
         _ => 1,
@@ -325,7 +325,7 @@ async fn a_connection_that_breaks_moves_the_request_on(deployment: Deployment) {
     assert_eq!(stack.conditions(), [Open; 2]);
 }
 
-async fn a_connection_that_ends_unused_is_replaced(deployment: Deployment) {
+async fn idle_connection_that_ends_is_replaced(deployment: Deployment) {
     let stack = Stack::builder([("a", 1), ("b", 2)]).build(deployment, |_, _| Reply::status(200));
     for _ in 0..2 {
         assert_eq!(stack.send().await.summary(), (200, "a", 1));

@@ -1,4 +1,4 @@
-//! Hedges over the whole stack: a second attempt at another backend, and what becomes of the loser.
+//! Hedging over the whole stack: a second attempt at another backend, and the fate of the loser.
 
 use std::{
     sync::{Arc, Mutex},
@@ -26,28 +26,28 @@ use tower_spillover::{
 
 // The gateway does not hedge.
 spillover_tests::on_deployments! { [SharedClient PerBackend]
-    a_quick_answer_is_the_only_attempt
-    the_hedge_goes_to_another_backend_and_wins
-    the_first_wins_after_all
-    a_refusal_before_the_delay_moves_on_without_a_hedge
-    a_refused_hedge_closes_its_backend_and_the_first_goes_on
-    both_are_refused_and_the_third_serves
+    quick_answer_is_the_only_attempt
+    hedge_goes_to_another_backend_and_wins
+    first_attempt_may_still_win
+    refusal_before_the_delay_fails_over_without_a_hedge
+    refused_hedge_closes_its_backend_and_the_first_attempt_continues
+    third_backend_serves_after_two_refusals
     each_attempt_may_be_hedged
     hedges_count_as_attempts
-    one_backend_never_gets_a_request_twice
-    a_backend_that_opened_after_the_hedge_is_tried
-    a_body_that_is_still_being_sent_is_not_hedged
-    a_body_that_was_sent_in_parts_is_hedged_whole
-    a_body_that_was_not_kept_is_not_hedged
-    a_request_that_waited_is_not_hedged
-    a_pinned_request_is_not_hedged
-    a_probe_that_lost_leaves_the_next_one_free
-    a_client_that_goes_away_cancels_both
+    hedge_never_calls_a_backend_twice
+    backend_that_opened_after_the_hedge_is_tried
+    incomplete_body_is_not_hedged
+    body_sent_in_parts_is_hedged_whole
+    body_that_was_not_kept_is_not_hedged
+    request_that_waited_is_not_hedged
+    pinned_request_is_not_hedged
+    probe_that_lost_allows_the_next_probe
+    client_that_goes_away_cancels_both_attempts
 }
 
 type Client = Probe<ReplayBody<Body>, Body, BoxError>;
 
-/// In seconds, and the status that a backend then answers with.
+/// The time in seconds, and the status that a backend then answers with.
 type Reply = (u32, u16);
 
 const DELAY: Duration = Duration::from_secs(2);
@@ -56,7 +56,7 @@ const SLOW: Reply = (30, 200);
 
 const QUICK: Reply = (0, 200);
 
-/// What a backend got: its label, how many seconds after the beginning, and the body.
+/// A request that a backend received: its label, seconds since the beginning, and the body.
 type Seen = (String, u64, Bytes);
 
 struct Settings {
@@ -81,7 +81,7 @@ struct Stack {
 }
 
 impl Stack {
-    /// The backends of this list in tiers of their own, each with what it does.
+    /// Creates backends in tiers of their own, each with its reply.
     fn new<const N: usize>(deployment: Deployment, replies: [(&'static str, Reply); N]) -> Self {
         Self::with(deployment, Settings::default(), replies)
     }
@@ -125,7 +125,7 @@ impl Stack {
         response.unwrap()
     }
 
-    /// The label of the backend and the second of each attempt; each got the whole body.
+    /// Returns the label and the second of each attempt, and checks that each got the whole body.
     fn attempts(&self, body: &str) -> Vec<(String, u64)> {
         let seen = self.seen.lock().unwrap();
         let attempt = |(label, at, sent): &Seen| {
@@ -149,7 +149,7 @@ impl Stack {
         self.pool.snapshot(Scope::BACKEND, Instant::now())[index].counts()
     }
 
-    /// The backend with this index throttles for so long.
+    /// Throttles the backend with this index for this long.
     fn throttle(&self, index: usize, wait: Duration) {
         let others = Attempts::new();
         let all = 0..self.pool.backends().len();
@@ -190,7 +190,7 @@ where
     BoxCloneSyncService::new(service)
 }
 
-/// Reads the body, and plays what the backend does that the authority names.
+/// Reads the body, and plays the reply of the backend that the authority names.
 fn client(replies: Vec<(&'static str, Reply)>, seen: Arc<Mutex<Vec<Seen>>>) -> Client {
     let begun = Instant::now();
     Probe::new(move |request: Request<ReplayBody<Body>>| {
@@ -216,7 +216,7 @@ fn attempts<const N: usize>(attempts: [(&str, u64); N]) -> Vec<(String, u64)> {
     attempts.map(owned).to_vec()
 }
 
-/// Status, label of the backend, number of attempts, and whether a hedge won, if there was one.
+/// Returns status, label of the backend, number of attempts, and if there was a hedge, whether it won.
 fn summary(response: &Response<Body>) -> (u16, &str, u32, Option<bool>) {
     let extensions = response.extensions();
     let selected = extensions.get::<Selected>().expect("a Selected");
@@ -226,26 +226,26 @@ fn summary(response: &Response<Body>) -> (u16, &str, u32, Option<bool>) {
     (response.status().as_u16(), label, attempts, hedged)
 }
 
-async fn a_quick_answer_is_the_only_attempt(deployment: Deployment) {
+async fn quick_answer_is_the_only_attempt(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", (1, 200)), ("b", QUICK)]);
     assert_eq!(summary(&stack.send().await), (200, "a", 1, None));
     sleep(10 * DELAY).await;
     assert_eq!(stack.attempts("question"), attempts([("a", 0)]));
 }
 
-async fn the_hedge_goes_to_another_backend_and_wins(deployment: Deployment) {
+async fn hedge_goes_to_another_backend_and_wins(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", SLOW), ("b", QUICK)]);
     assert_eq!(summary(&stack.send().await), (200, "b", 2, Some(true)));
     assert_eq!(stack.attempts("question"), attempts([("a", 0), ("b", 2)]));
     assert_eq!(stack.in_flight(), 0);
-    // The loser is neither closed nor held to have failed.
+    // The loser is neither closed nor counted as failed.
     assert_eq!(stack.conditions(), [Condition::Open; 2]);
     let (loser, winner) = (stack.counts(0), stack.counts(1));
     assert_eq!((loser.cancelled, loser.failed, loser.answered), (1, 0, 0));
     assert_eq!((winner.cancelled, winner.answered), (0, 1));
 }
 
-async fn the_first_wins_after_all(deployment: Deployment) {
+async fn first_attempt_may_still_win(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", (3, 200)), ("b", SLOW)]);
     assert_eq!(summary(&stack.send().await), (200, "a", 2, Some(false)));
     assert_eq!(stack.in_flight(), 0);
@@ -253,17 +253,17 @@ async fn the_first_wins_after_all(deployment: Deployment) {
     assert_eq!(stack.conditions(), [Condition::Open; 2]);
 }
 
-async fn a_refusal_before_the_delay_moves_on_without_a_hedge(deployment: Deployment) {
+async fn refusal_before_the_delay_fails_over_without_a_hedge(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", (1, 503)), ("b", (1, 200)), ("c", QUICK)]);
     assert_eq!(summary(&stack.send().await), (200, "b", 2, None));
     assert_eq!(stack.attempts("question"), attempts([("a", 0), ("b", 1)]));
 }
 
-async fn a_refused_hedge_closes_its_backend_and_the_first_goes_on(deployment: Deployment) {
+async fn refused_hedge_closes_its_backend_and_the_first_attempt_continues(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", (9, 200)), ("b", (1, 429)), ("c", QUICK)]);
     assert_eq!(summary(&stack.send().await), (200, "a", 2, Some(false)));
     assert_eq!(stack.attempts("question"), attempts([("a", 0), ("b", 2)]));
-    // For 10 s from its third second on.
+    // For 10 s from the third second on.
     let throttled = Condition::Throttled(4 * SECOND);
     assert_eq!(
         stack.conditions(),
@@ -271,7 +271,7 @@ async fn a_refused_hedge_closes_its_backend_and_the_first_goes_on(deployment: De
     );
 }
 
-async fn both_are_refused_and_the_third_serves(deployment: Deployment) {
+async fn third_backend_serves_after_two_refusals(deployment: Deployment) {
     for first in [3, 9] {
         let replies = [("a", (first, 503)), ("b", (5, 429)), ("c", QUICK)];
         let stack = Stack::new(deployment, replies);
@@ -304,7 +304,7 @@ async fn hedges_count_as_attempts(deployment: Deployment) {
     assert_eq!(summary(&stack.send().await), (503, "b", 2, Some(true)));
 }
 
-async fn one_backend_never_gets_a_request_twice(deployment: Deployment) {
+async fn hedge_never_calls_a_backend_twice(deployment: Deployment) {
     for status in [200, 503] {
         let stack = Stack::new(deployment, [("a", (9, status))]);
         assert_eq!(summary(&stack.send().await), (status, "a", 1, None));
@@ -316,15 +316,15 @@ async fn one_backend_never_gets_a_request_twice(deployment: Deployment) {
     assert_eq!(summary(&stack.send().await), (200, "a", 1, None));
 }
 
-async fn a_backend_that_opened_after_the_hedge_is_tried(deployment: Deployment) {
+async fn backend_that_opened_after_the_hedge_is_tried(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", (9, 503)), ("b", QUICK)]);
     stack.throttle(1, 5 * SECOND);
-    // The hedge found none, at the second second; the refusal comes at the ninth.
+    // The hedge found no backend at second 2; the refusal comes at second 9.
     assert_eq!(summary(&stack.send().await), (200, "b", 2, None));
     assert_eq!(stack.attempts("question"), attempts([("a", 0), ("b", 9)]));
 }
 
-async fn a_body_that_is_still_being_sent_is_not_hedged(deployment: Deployment) {
+async fn incomplete_body_is_not_hedged(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", SLOW), ("b", QUICK)]);
     let body = ScriptedBody::new().data("quest").pause();
     let client = body.handle();
@@ -339,7 +339,7 @@ async fn a_body_that_is_still_being_sent_is_not_hedged(deployment: Deployment) {
     assert_eq!(stack.attempts("question"), attempts([("a", 0)]));
 }
 
-async fn a_body_that_was_sent_in_parts_is_hedged_whole(deployment: Deployment) {
+async fn body_sent_in_parts_is_hedged_whole(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", SLOW), ("b", QUICK)]);
     let body = ScriptedBody::new().data("quest").pause();
     let client = body.handle();
@@ -353,7 +353,7 @@ async fn a_body_that_was_sent_in_parts_is_hedged_whole(deployment: Deployment) {
     assert_eq!(stack.attempts("question"), attempts([("a", 0), ("b", 2)]));
 }
 
-async fn a_body_that_was_not_kept_is_not_hedged(deployment: Deployment) {
+async fn body_that_was_not_kept_is_not_hedged(deployment: Deployment) {
     let limits = ReplayLimits::default().per_request(3);
     let settings = Settings {
         retry: RetryThrottledLayer::new().replay_limits(limits),
@@ -364,7 +364,7 @@ async fn a_body_that_was_not_kept_is_not_hedged(deployment: Deployment) {
     assert_eq!(stack.attempts("question"), attempts([("a", 0)]));
 }
 
-async fn a_request_that_waited_is_not_hedged(deployment: Deployment) {
+async fn request_that_waited_is_not_hedged(deployment: Deployment) {
     let settings = Settings {
         when_exhausted: WhenExhausted::Wait(60 * SECOND),
         ..Settings::default()
@@ -372,13 +372,13 @@ async fn a_request_that_waited_is_not_hedged(deployment: Deployment) {
     let stack = Stack::with(deployment, settings, [("a", SLOW), ("b", QUICK)]);
     stack.throttle(1, 5 * SECOND);
     stack.throttle(0, 5 * SECOND);
-    // It has no body that could be held.
+    // Without a body, nothing needs to be kept.
     let response = stack.send_body(Body::empty()).await;
     assert_eq!(summary(&response), (200, "a", 1, None));
     assert_eq!(stack.attempts(""), attempts([("a", 5)]));
 }
 
-async fn a_pinned_request_is_not_hedged(deployment: Deployment) {
+async fn pinned_request_is_not_hedged(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", QUICK), ("b", SLOW), ("c", QUICK)]);
     for (affinity, expected) in [
         (Affinity::to_backend("b").pinned(), ("b", None)),
@@ -394,7 +394,7 @@ async fn a_pinned_request_is_not_hedged(deployment: Deployment) {
     }
 }
 
-async fn a_probe_that_lost_leaves_the_next_one_free(deployment: Deployment) {
+async fn probe_that_lost_allows_the_next_probe(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", SLOW), ("b", QUICK)]);
     let now = Instant::now();
     let selected = stack.pool.first(&Query::new(), now).unwrap();
@@ -406,7 +406,7 @@ async fn a_probe_that_lost_leaves_the_next_one_free(deployment: Deployment) {
     assert_eq!(stack.counts(0).cancelled, 2);
 }
 
-async fn a_client_that_goes_away_cancels_both(deployment: Deployment) {
+async fn client_that_goes_away_cancels_both_attempts(deployment: Deployment) {
     let stack = Stack::new(deployment, [("a", SLOW), ("b", SLOW)]);
     let mut sent = task::spawn(stack.send());
     assert_pending!(sent.poll());

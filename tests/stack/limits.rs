@@ -1,5 +1,5 @@
-//! Limits of one's own and load: how many requests a backend has at a time, to the end of their bodies, and who gets the
-//! next.
+//! Own limits and load: the number of concurrent requests per backend, up to the end of their bodies, and the order of
+//! waiters.
 
 use std::{
     collections::HashMap,
@@ -29,15 +29,15 @@ use tower_spillover::{
 };
 
 on_deployments! { [SharedClient PerBackend]
-    a_full_backend_spills_and_is_first_again_when_a_body_ends
-    a_client_that_drops_a_stream_frees_the_place
-    a_place_ends_when_a_body_breaks_off
-    who_waits_is_served_when_a_body_ends
-    a_refusal_holds_no_place_while_its_request_waits
-    the_slower_of_a_tier_gets_fewer_requests
-    one_that_errs_never_looks_fast
-    requests_that_are_cancelled_leave_no_place_behind
-    no_more_streams_are_under_way_than_the_limit_lets
+    full_backend_spills_until_a_body_ends
+    dropped_stream_frees_its_permit
+    broken_body_frees_its_permit
+    waiting_request_is_served_when_a_body_ends
+    waiting_request_holds_no_permit
+    slower_backend_of_a_tier_gets_fewer_requests
+    failing_backend_never_looks_fast
+    cancelled_requests_free_their_permits
+    streams_in_flight_stay_within_the_limit
 }
 
 const MS: Duration = Duration::from_millis(1);
@@ -45,7 +45,7 @@ const MS: Duration = Duration::from_millis(1);
 type Service = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 type Client = Probe<ReplayBody<Body>, Body, BoxError>;
 
-/// After how long a backend answers, with which status and body.
+/// The delay of a backend's answer, its status and its body.
 struct Reply(Duration, u16, ScriptedBody);
 
 struct Stack {
@@ -53,7 +53,7 @@ struct Stack {
     service: Service,
 }
 
-/// Backends of one tier or of several, each at `https://<label>.example`; 0 is no limit.
+/// Returns a pool with one or several tiers, each backend at `https://<label>.example` with its limit; 0 means none.
 fn pool<const N: usize>(backends: [(&str, u32, u32); N]) -> Pool {
     Pool::new(backends.map(|(label, priority, max)| {
         let builder = Backend::builder(label).url(format!("https://{label}.example"));
@@ -131,7 +131,7 @@ fn label(response: &Response<Body>) -> String {
     selected.backend().label().to_owned()
 }
 
-/// A stream whose second part comes when it is told to.
+/// Returns a stream whose second part comes when the test resumes it.
 fn stream() -> ScriptedBody {
     ScriptedBody::new().data("one").pause().data("two")
 }
@@ -140,7 +140,7 @@ fn served() -> Reply {
     Reply(Duration::ZERO, 200, ScriptedBody::new().data("answer"))
 }
 
-/// The first stream is at hand, so that a test can let it go on.
+/// Returns the first stream as well, so that a test can resume it.
 fn one_stream() -> (
     spillover_testing::body::BodyHandle,
     impl Fn(&str) -> Reply + Send + Sync + 'static,
@@ -155,7 +155,7 @@ fn one_stream() -> (
     (handle, reply)
 }
 
-async fn a_full_backend_spills_and_is_first_again_when_a_body_ends(deployment: Deployment) {
+async fn full_backend_spills_until_a_body_ends(deployment: Deployment) {
     let (handle, reply) = one_stream();
     let stack = Stack::new(deployment, pool([("a", 1, 1), ("b", 2, 0)]), reply);
     let (head, body) = stack.send().await.into_parts();
@@ -164,11 +164,11 @@ async fn a_full_backend_spills_and_is_first_again_when_a_body_ends(deployment: D
     handle.resume();
     assert_eq!(body.collect().await.unwrap().to_bytes(), "onetwo");
     assert_eq!(label(&stack.send().await), "a");
-    // The head, with what names the backend, is kept: it does not matter.
+    // Dropping the head, which names the backend, does not matter.
     drop(head);
 }
 
-async fn a_client_that_drops_a_stream_frees_the_place(deployment: Deployment) {
+async fn dropped_stream_frees_its_permit(deployment: Deployment) {
     let (_, reply) = one_stream();
     let stack = Stack::new(deployment, pool([("a", 1, 1), ("b", 2, 0)]), reply);
     let (head, mut body) = stack.send().await.into_parts();
@@ -179,7 +179,7 @@ async fn a_client_that_drops_a_stream_frees_the_place(deployment: Deployment) {
     drop(head);
 }
 
-async fn a_place_ends_when_a_body_breaks_off(deployment: Deployment) {
+async fn broken_body_frees_its_permit(deployment: Deployment) {
     let stack = Stack::new(deployment, pool([("a", 1, 1), ("b", 2, 0)]), |_| {
         let body = ScriptedBody::new().data("one").error("reset by peer");
         Reply(Duration::ZERO, 200, body)
@@ -194,7 +194,7 @@ async fn a_place_ends_when_a_body_breaks_off(deployment: Deployment) {
     drop((head, body));
 }
 
-async fn a_refusal_holds_no_place_while_its_request_waits(deployment: Deployment) {
+async fn waiting_request_holds_no_permit(deployment: Deployment) {
     let count = Mutex::new(0);
     let stack = Stack::new(deployment, pool([("a", 1, 1)]), move |_| {
         let mut count = count.lock().unwrap();
@@ -205,13 +205,13 @@ async fn a_refusal_holds_no_place_while_its_request_waits(deployment: Deployment
     let start = Instant::now();
     let response = stack.send().await;
     assert_eq!(response.status(), 200);
-    // The default, as the refusal said nothing.
+    // The default, because the refusal stated no wait.
     assert_eq!(Instant::now() - start, 10 * SECOND);
     drop(response);
     assert_eq!(stack.in_flight(), [0]);
 }
 
-async fn who_waits_is_served_when_a_body_ends(deployment: Deployment) {
+async fn waiting_request_is_served_when_a_body_ends(deployment: Deployment) {
     let (handle, reply) = one_stream();
     let stack = Stack::new(deployment, pool([("a", 1, 1)]), reply);
     let first = stack.send().await;
@@ -228,7 +228,7 @@ async fn who_waits_is_served_when_a_body_ends(deployment: Deployment) {
     );
 }
 
-/// How many of so many requests each backend answers, of which one comes every so often.
+/// Returns the number of requests that each backend answers when requests come at this interval.
 async fn shares(stack: &Stack, requests: usize, every: Duration) -> HashMap<String, usize> {
     let mut sent = Vec::new();
     for _ in 0..requests {
@@ -250,7 +250,7 @@ async fn shares(stack: &Stack, requests: usize, every: Duration) -> HashMap<Stri
     shares
 }
 
-async fn the_slower_of_a_tier_gets_fewer_requests(deployment: Deployment) {
+async fn slower_backend_of_a_tier_gets_fewer_requests(deployment: Deployment) {
     let backends = pool([("fast", 1, 0), ("slow", 1, 0)]);
     let stack = Stack::new(deployment, backends, |label| {
         let delay = if label == "slow" { 800 } else { 50 };
@@ -263,7 +263,7 @@ async fn the_slower_of_a_tier_gets_fewer_requests(deployment: Deployment) {
     assert_eq!(stack.in_flight(), [0, 0]);
 }
 
-async fn one_that_errs_never_looks_fast(deployment: Deployment) {
+async fn failing_backend_never_looks_fast(deployment: Deployment) {
     for status in [400, 413] {
         let backends = pool([("works", 1, 0), ("errs", 1, 0)]);
         let stack = Stack::new(deployment, backends, move |label| {
@@ -278,12 +278,12 @@ async fn one_that_errs_never_looks_fast(deployment: Deployment) {
         let snapshots = stack.pool.snapshot(Scope::BACKEND, Instant::now());
         let counts = snapshots[1].counts();
         let at_errs = counts.answered + counts.refused;
-        // It is idle all the time, and by its answers a hundred times as fast.
+        // The failing backend is always idle, and looks a hundred times as fast by its answers.
         assert!((1..10).contains(&at_errs), "{status}: {at_errs}");
     }
 }
 
-async fn requests_that_are_cancelled_leave_no_place_behind(deployment: Deployment) {
+async fn cancelled_requests_free_their_permits(deployment: Deployment) {
     let backends = pool([("a", 1, 5), ("b", 1, 5), ("c", 2, 5)]);
     let rng = Mutex::new(SmallRng::seed_from_u64(11));
     let stack = Stack::new(deployment, backends, move |_| {
@@ -328,7 +328,7 @@ async fn requests_that_are_cancelled_leave_no_place_behind(deployment: Deploymen
     assert!(heads.iter().flatten().count() > 100);
 }
 
-async fn no_more_streams_are_under_way_than_the_limit_lets(deployment: Deployment) {
+async fn streams_in_flight_stay_within_the_limit(deployment: Deployment) {
     let stack = Stack::new(deployment, pool([("a", 1, 0)]), |_| served());
     let service = ServiceBuilder::new()
         .layer(ConcurrencyLimitLayer::new(3))

@@ -1,4 +1,4 @@
-//! Many requests at once: who serves them, and how soon the best backend does again.
+//! Many requests at once: the backends that serve them, and the time until the best backend serves again.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -11,15 +11,15 @@ use tower_spillover::{Backend, Condition};
 
 on_every_deployment! {
     five_hundred_requests_leave_a_throttled_backend_alone_until_it_recovers
-    requests_that_are_under_way_together_are_all_served
+    concurrent_requests_are_all_served
     one_of_many_requests_probes
-    the_draw_is_uniform_in_a_tier
-    the_draw_is_by_weight
+    draw_is_uniform_within_a_tier
+    draw_follows_the_weights
 }
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Sends so many requests, one every so often; returns the answers and how long each took.
+/// Sends requests at this interval. Returns the answers and the duration of each.
 async fn send(stack: &Stack, requests: u32, every: Duration) -> Vec<(Answer, Duration)> {
     let start = Instant::now();
     let send = |n| {
@@ -43,7 +43,7 @@ async fn five_hundred_requests_leave_a_throttled_backend_alone_until_it_recovers
 ) {
     let latency = 50 * MS;
     let start = Instant::now();
-    // The first takes no request before 2 s are over.
+    // The first backend takes no request before 2 s are over.
     let stack =
         Stack::builder([("a", 1), ("b", 2), ("c", 3)]).build(deployment, move |label, _| {
             let is_throttled = label == "a" && Instant::now() < start + 2 * SECOND;
@@ -62,7 +62,7 @@ async fn five_hundred_requests_leave_a_throttled_backend_alone_until_it_recovers
         (500, 0)
     );
 
-    // It saw those that came before its first answer, and none after it.
+    // The throttled backend received the requests before its first answer, and none after.
     let seen = stack.backends.seen();
     let at_a: Vec<_> = seen
         .iter()
@@ -81,7 +81,7 @@ async fn five_hundred_requests_leave_a_throttled_backend_alone_until_it_recovers
             .all(|(answer, took)| *took == answer.attempts * latency)
     );
 
-    // It is used again 2 s after its last refusal.
+    // The backend is used again 2 s after its last refusal.
     let opens = at_a[at_a.len() - 1] + latency + 2 * SECOND;
     sleep_until(opens - MS).await;
     assert_eq!(stack.send().await.summary(), (200, "b", 1));
@@ -89,7 +89,7 @@ async fn five_hundred_requests_leave_a_throttled_backend_alone_until_it_recovers
     assert_eq!(stack.send().await.summary(), (200, "a", 1));
 }
 
-async fn requests_that_are_under_way_together_are_all_served(deployment: Deployment) {
+async fn concurrent_requests_are_all_served(deployment: Deployment) {
     let stack =
         Stack::builder([("a", 1), ("b", 2), ("c", 3)]).build(deployment, |label, _| match label {
             "a" => Reply::throttled(2).after(50 * MS),
@@ -104,7 +104,7 @@ async fn requests_that_are_under_way_together_are_all_served(deployment: Deploym
     );
     assert_eq!(Instant::now() - start, 100 * MS);
 
-    // None of them asks again before the time is over.
+    // None of them calls it again before the time is over.
     send(&stack, 500, 3 * MS).await;
     assert_eq!(stack.backends.count("a"), 500);
 }
@@ -132,8 +132,8 @@ async fn one_of_many_requests_probes(deployment: Deployment) {
     );
 }
 
-/// How many of so many requests each backend gets.
-async fn drawn(stack: &Stack, requests: u32) -> HashMap<String, u32> {
+/// Returns the number of requests that each backend gets.
+async fn count_draws(stack: &Stack, requests: u32) -> HashMap<String, u32> {
     let mut drawn = HashMap::new();
     for (answer, _) in send(stack, requests, Duration::ZERO).await {
         *drawn.entry(answer.backend.unwrap()).or_default() += 1;
@@ -141,10 +141,10 @@ async fn drawn(stack: &Stack, requests: u32) -> HashMap<String, u32> {
     drawn
 }
 
-async fn the_draw_is_uniform_in_a_tier(deployment: Deployment) {
+async fn draw_is_uniform_within_a_tier(deployment: Deployment) {
     let backends = [("a", 1), ("b", 1), ("c", 1), ("d", 2)];
     let stack = Stack::builder(backends).build(deployment, |_, _| Reply::status(200));
-    let drawn = drawn(&stack, 900).await;
+    let drawn = count_draws(&stack, 900).await;
     // 300 are expected; the standard deviation is 14.
     assert!(
         ["a", "b", "c"]
@@ -155,14 +155,14 @@ async fn the_draw_is_uniform_in_a_tier(deployment: Deployment) {
     assert!(!drawn.contains_key("d"));
 }
 
-async fn the_draw_is_by_weight(deployment: Deployment) {
+async fn draw_follows_the_weights(deployment: Deployment) {
     let backend = |label: &str, weight| {
         let builder = Backend::builder(label).url(format!("https://{label}.example"));
         builder.weight(weight).build().unwrap()
     };
     let stack = Stack::over([backend("a", 1), backend("b", 3)])
         .build(deployment, |_, _| Reply::status(200));
-    let drawn = drawn(&stack, 1000).await;
+    let drawn = count_draws(&stack, 1000).await;
     // 250 and 750 are expected; the standard deviation is 14.
     assert!((180..=320).contains(&drawn["a"]), "{drawn:?}");
 }

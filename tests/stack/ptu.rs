@@ -1,4 +1,5 @@
-//! A provisioned deployment with more demand than it takes: how much of it is used, and how long requests wait.
+//! A provisioned deployment with more demand than capacity: the share of it that is used, and the waiting time of
+//! requests.
 
 use std::{
     sync::{Arc, Mutex},
@@ -18,10 +19,10 @@ use tower_spillover::{
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Input tokens that drain in a second.
+/// Input tokens that drain per second.
 const DRAIN: u32 = 1000;
 
-/// The time that the demand lasts.
+/// The duration of the demand.
 const TIME: Duration = Duration::from_secs(120);
 
 #[derive(Clone)]
@@ -52,7 +53,7 @@ impl Upstream {
         Instant::now() - self.start
     }
 
-    /// The tokens that were taken and did not drain yet.
+    /// Returns the admitted tokens that have not drained yet.
     fn level(&self, capacity: u32) -> f64 {
         let capacity = f64::from(capacity);
         match self.shared.lock().unwrap().ptu.admit(self.now(), 0, 0) {
@@ -96,11 +97,12 @@ struct Run {
     used: f64,
     /// The share of requests that were served.
     served: f64,
-    /// Refusals of the deployment for each request that it took.
+    /// Refusals per request that the deployment admitted.
     wasted: f64,
 }
 
-/// Requests of so many tokens arrive at random, 1.6 times as many as the deployment takes; each answer takes 4 s.
+/// Sends requests of this many tokens at random times, 1.6 times as many as the deployment admits; each answer takes 4
+/// s.
 async fn run(when_exhausted: WhenExhausted, capacity: u32, tokens: u64) -> Run {
     let upstream = Upstream::new(capacity);
     let client = {
@@ -157,7 +159,7 @@ const MODES: [WhenExhausted; 3] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn a_deployment_with_more_demand_than_it_takes_is_used_in_full() {
+async fn overloaded_deployment_is_used_in_full() {
     // A deep bucket and a shallow one; few large requests and many small ones.
     let cases = [
         (15 * DRAIN, 500),

@@ -1,4 +1,5 @@
-//! Streams that fail after a 200, as each vendor writes it: the request goes on, and the client never sees it.
+//! Streams that fail after a 200, in each vendor's format: the request is retried, and the client never sees the
+//! failure.
 
 use std::{
     io,
@@ -30,10 +31,10 @@ const GRPC: &str = "application/grpc";
 
 type Fields = &'static [(&'static str, &'static str)];
 
-/// How a vendor serves, how it fails after a 200, and what is to become of that.
+/// A vendor's success, its failure after a 200, and the expected result.
 struct Vendor {
     content_type: &'static str,
-    /// Of the response that fails.
+    /// The head of the response that fails.
     head: Fields,
     failing: Stream,
     serving: Stream,
@@ -62,7 +63,7 @@ impl Stream {
         Self { trailers, ..self }
     }
 
-    /// One stream with another behind it, and its end.
+    /// Appends another stream and its end.
     fn then(mut self, other: Self) -> Self {
         self.chunks.extend(other.chunks);
         self.trailers(other.trailers)
@@ -87,7 +88,7 @@ fn fields(fields: Fields) -> HeaderMap {
     fields.iter().map(field).collect()
 }
 
-/// A message of an AWS event stream.
+/// Returns a message of an AWS event stream.
 fn message(headers: &[(&str, &str)], payload: &str) -> Vec<u8> {
     let mut fields = Vec::new();
     for (name, value) in headers {
@@ -200,7 +201,7 @@ fn bedrock() -> Vendor {
     }
 }
 
-/// A server that sends its head before it knows.
+/// Returns a server that sends its head before it fails.
 fn grpc() -> Vendor {
     Vendor {
         content_type: GRPC,
@@ -218,7 +219,7 @@ fn grpc() -> Vendor {
     }
 }
 
-/// One that knows it at once.
+/// Returns a server that fails at once.
 fn grpc_trailers_only() -> Vendor {
     Vendor {
         head: &[("grpc-status", "8"), ("grpc-retry-pushback-ms", "1500")],
@@ -238,7 +239,7 @@ fn vendors() -> [Vendor; 6] {
     ]
 }
 
-/// Two backends; the layers over a client that gives these answers to their labels.
+/// Returns two backends, and the layers over a client that gives these answers for their labels.
 fn stack(
     answer: impl Fn(&str) -> Response<Body> + Send + 'static,
 ) -> (
@@ -292,7 +293,7 @@ async fn collect(response: Response<Body>) -> Collected<Bytes> {
     response.into_body().collect().await.unwrap()
 }
 
-/// What is logged.
+/// The captured log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -316,7 +317,7 @@ fn snapshots(pool: &Pool) -> Vec<BackendSnapshot> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_client_sees_only_the_stream_of_the_backend_that_serves() {
+async fn client_sees_only_the_stream_that_succeeds() {
     for vendor in vendors() {
         let (says, condition) = (vendor.says, vendor.condition);
         let expected = collect(vendor.serve()).await;
@@ -342,7 +343,7 @@ async fn the_client_sees_only_the_stream_of_the_backend_that_serves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_none_is_left_the_client_gets_the_error_in_the_form_it_knows() {
+async fn last_error_reaches_the_client_in_its_format() {
     for vendor in vendors() {
         let Vendor {
             says,
@@ -373,7 +374,7 @@ async fn when_none_is_left_the_client_gets_the_error_in_the_form_it_knows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_after_the_content_is_the_clients_and_is_counted() {
+async fn error_after_content_reaches_the_client_and_is_counted() {
     for vendor in [anthropic(), openai(), azure(), bedrock(), grpc()] {
         let says = vendor.says;
         let late = vendor.serving.then(vendor.failing);
@@ -402,7 +403,7 @@ async fn an_error_after_the_content_is_the_clients_and_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_after_the_content_is_logged_once() {
+async fn error_after_content_is_logged_once() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -410,7 +411,7 @@ async fn an_error_after_the_content_is_logged_once() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    // The other tests log to nobody. Where they are the first to do so, that would be remembered for all threads.
+    // The other tests log without a subscriber. If one of them ran first, tracing would cache that for all threads.
     let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
 
@@ -437,7 +438,7 @@ async fn an_error_after_the_content_is_logged_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_breaks_off_before_its_content_goes_to_the_next() {
+async fn stream_that_breaks_off_before_content_fails_over() {
     for vendor in vendors() {
         let says = vendor.says;
         let (pool, stack) = stack(move |label| match label {

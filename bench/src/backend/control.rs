@@ -1,4 +1,4 @@
-//! What the load generator tells and asks a backend, beside the proxy.
+//! Control requests from the load generator to a backend, past the proxy.
 
 use std::io;
 
@@ -13,22 +13,22 @@ use super::{
     state::State,
 };
 
-/// Lets a port throttle for [`THROTTLE`] from now.
+/// Makes a port throttle for [`THROTTLE`] from now.
 pub(crate) async fn throttle(port: u16) -> io::Result<()> {
     ask(port, THROTTLE_PATH).await.map(drop)
 }
 
-/// How many requests a port has refused.
+/// Returns the number of requests that a port has refused.
 pub(crate) async fn refusals(port: u16) -> io::Result<f64> {
     if Transport::of(port) != Transport::Clear {
-        // Those that speak TLS refuse nothing.
+        // Ports with TLS refuse nothing.
         return Ok(0.0);
     }
     let refusals = ask(port, REFUSALS_PATH).await?;
     refusals.parse().map_err(io::Error::other)
 }
 
-/// How many milliseconds after the end of its throttling a port was used again; none if it was not.
+/// Returns the milliseconds from the end of a port's throttling to its next use; `None` if it was not used.
 pub(crate) async fn reopened_after(port: u16) -> io::Result<Option<f64>> {
     Ok(ask(port, REOPENED_PATH).await?.parse().ok())
 }

@@ -1,4 +1,4 @@
-//! The mock upstream: each of its ports behaves in one way.
+//! The mock upstream: each of its ports has one behavior.
 
 mod control;
 mod ports;
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     directory: PathBuf,
 }
 
-/// Plays every backend.
+/// Runs all backends.
 pub(crate) async fn run(args: &Args) -> io::Result<()> {
     let files = tls::Files::in_directory(&args.directory);
     for (port, mode) in ports::all() {
@@ -151,7 +151,7 @@ const COMPLETION: [u8; 1024] = padded(
     br#""},"finish_reason":"stop"}],"usage":{"prompt_tokens":200,"completion_tokens":200}}"#,
 );
 
-/// `before` and `after`, with as much between them as is missing.
+/// Returns `before` and `after` with padding in between.
 const fn padded<const LENGTH: usize>(before: &[u8], after: &[u8]) -> [u8; LENGTH] {
     let mut padded = [b'x'; LENGTH];
     let (head, _) = padded.split_at_mut(before.len());

@@ -1,28 +1,28 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
-/// How a port behaves.
+/// The behavior of a port.
 #[derive(Clone, Copy)]
 pub(super) enum Mode {
-    /// A completion of 1 KiB.
+    /// Answers with a completion of 1 KiB.
     Fine,
-    /// 429, come back in a minute.
+    /// Answers 429 with a wait of a minute.
     Throttled,
-    /// 413, which is no fault of the backend: it is asked again next time.
+    /// Answers 413, which does not count as a failure: the backend is called again next time.
     TooLarge,
-    /// 503.
+    /// Answers 503.
     Unavailable,
-    /// A completion in pieces.
+    /// Streams a completion.
     Stream,
 }
 
-/// What a port speaks.
+/// The protocol of a port.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Transport {
     /// HTTP/1.1 in clear text.
     Clear,
     /// HTTP/1.1 over TLS.
     Tls,
-    /// HTTP/2 over TLS, and HTTP/1.1 for those who do not know it.
+    /// HTTP/2 over TLS, and HTTP/1.1 for clients without HTTP/2.
     TlsHttp2,
 }
 
@@ -43,13 +43,13 @@ impl Transport {
     }
 }
 
-/// The first of [`FINE_PORTS`] ports that answer well.
+/// The first of [`FINE_PORTS`] ports that always succeed.
 pub(crate) const FINE: u16 = 21_000;
 pub(crate) const THROTTLED: u16 = 21_100;
 pub(crate) const TOO_LARGE: u16 = 21_101;
 pub(crate) const UNAVAILABLE: u16 = 21_102;
 pub(crate) const STREAM: u16 = 21_103;
-/// Answers well, but for the seconds after it is told to throttle.
+/// Succeeds, except for some seconds after it is told to throttle.
 pub(crate) const BRIEFLY_THROTTLED: u16 = 21_104;
 pub(crate) const TLS: u16 = 21_105;
 pub(crate) const TLS_HTTP2: u16 = 21_106;

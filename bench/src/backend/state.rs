@@ -2,7 +2,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::time::{Duration, Instant};
 
-/// What a port remembers.
+/// The state of a port.
 #[derive(Default)]
 pub(super) struct State {
     inner: Mutex<Inner>,
@@ -30,7 +30,7 @@ impl State {
         inner.reopened = None;
     }
 
-    /// How long a request that comes now is told to wait. The first that is not, is the one that found the port open again.
+    /// Returns the wait for a request that comes now. The first request without a wait found the port open again.
     pub(super) fn throttled_for(&self, now: Instant) -> Option<Duration> {
         let mut inner = self.lock();
         let end = inner.throttled_until?;
@@ -41,7 +41,7 @@ impl State {
         None
     }
 
-    /// How long after the end of its throttling the port was used again.
+    /// Returns the time from the end of the throttling to the next use of the port.
     pub(super) fn reopened_after(&self) -> Option<Duration> {
         let inner = self.lock();
         Some(inner.reopened? - inner.throttled_until?)

@@ -42,10 +42,10 @@ impl Body for Stream {
     }
 }
 
-/// How many chunks a stream has.
+/// Chunks per stream.
 pub(crate) const CHUNKS: u64 = 100;
 
-/// How long a chunk is.
+/// Bytes per chunk.
 pub(crate) const CHUNK: usize = 200;
 
 const PERIOD: Duration = Duration::from_millis(20);

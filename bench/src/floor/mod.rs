@@ -40,8 +40,8 @@ pub(crate) struct Args {
     tls_out: Option<PathBuf>,
 }
 
-/// Proxies every request to the one upstream, on the threads that the gateway would have: one for each core, each with a
-/// runtime and connections of its own.
+/// Proxies every request to the one upstream, on the same threads as the gateway: one per core, each with its own
+/// runtime and connections.
 pub(crate) fn run(args: &Args) -> io::Result<()> {
     let tls = match &args.tls_in {
         Some(directory) => Some(tls::Files::in_directory(directory).acceptor(&["h2", "http/1.1"])?),

@@ -12,7 +12,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 
-/// What passes requests on to the upstream.
+/// Passes requests on to the upstream.
 #[derive(Clone)]
 pub(super) struct Proxy<C> {
     client: Client<C, Incoming>,

@@ -20,14 +20,14 @@ use crate::peer::LISTEN;
 
 pub(super) type Body = Full<Bytes>;
 
-/// A client that keeps as many connections as it has needed at once.
+/// Returns a client that keeps as many connections as it has needed at once.
 pub(super) fn pooled() -> Client<HttpConnector, Body> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     Client::builder(TokioExecutor::new()).build(connector)
 }
 
-/// One connection.
+/// Opens one connection.
 pub(super) async fn connect() -> io::Result<http1::SendRequest<Body>> {
     let stream = TokioIo::new(TcpStream::connect(LISTEN).await?);
     let (sender, connection) = http1::handshake(stream).await.map_err(io::Error::other)?;
@@ -35,7 +35,7 @@ pub(super) async fn connect() -> io::Result<http1::SendRequest<Body>> {
     Ok(sender)
 }
 
-/// One connection over TLS.
+/// Opens one connection over TLS.
 pub(super) async fn connect_tls(connector: &TlsConnector) -> io::Result<http1::SendRequest<Body>> {
     let stream = TcpStream::connect(LISTEN).await?;
     stream.set_nodelay(true)?;
@@ -47,7 +47,7 @@ pub(super) async fn connect_tls(connector: &TlsConnector) -> io::Result<http1::S
     Ok(sender)
 }
 
-/// One connection of HTTP/2, without an upgrade.
+/// Opens one HTTP/2 connection with prior knowledge.
 pub(super) async fn connect_http2() -> io::Result<http2::SendRequest<Body>> {
     let stream = TcpStream::connect(LISTEN).await?;
     stream.set_nodelay(true)?;
@@ -58,19 +58,19 @@ pub(super) async fn connect_http2() -> io::Result<http2::SendRequest<Body>> {
     Ok(sender)
 }
 
-/// A POST with its URL in absolute form, as the pooled client and HTTP/2 want it.
+/// Returns a POST with its URL in absolute form, as the pooled client and HTTP/2 need it.
 pub(super) fn post(path: &str, body: Bytes) -> io::Result<Request<Body>> {
     let builder = Request::post(format!("http://{LISTEN}{path}"));
     finish(builder, body)
 }
 
-/// A POST as HTTP/1.1 puts it on the connection.
+/// Returns a POST with the path alone, as HTTP/1.1 sends it.
 pub(super) fn post_to_origin(path: &str, body: Bytes) -> io::Result<Request<Body>> {
     let builder = Request::post(path).header("host", LISTEN.to_string());
     finish(builder, body)
 }
 
-/// Whether a response is one of success, and complete.
+/// Returns true if a response is a success and complete.
 pub(super) async fn is_complete(response: Response<Incoming>) -> bool {
     let is_success = response.status().is_success();
     response.into_body().collect().await.is_ok() && is_success

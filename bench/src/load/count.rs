@@ -2,7 +2,7 @@ use std::io;
 
 use tokio::task::JoinSet;
 
-/// What became of requests.
+/// Counts of answered and lost requests.
 #[derive(Default)]
 pub(super) struct Count {
     pub(super) answered: f64,
@@ -10,7 +10,7 @@ pub(super) struct Count {
 }
 
 impl Count {
-    /// What the tasks counted together.
+    /// Sums the counts of all tasks.
     pub(super) async fn of_all(mut tasks: JoinSet<io::Result<Self>>) -> io::Result<Self> {
         let mut all = Self::default();
         while let Some(count) = tasks.join_next().await {

@@ -60,7 +60,7 @@ async fn drive(
     Count::of_all(tasks).await
 }
 
-/// Whether a request was answered, on a connection of its own.
+/// Sends a request on its own connection. Returns true if it was answered.
 async fn ask(connector: &TlsConnector, path: &str, body: Bytes) -> io::Result<bool> {
     let mut connection = connect_tls(connector).await?;
     let mut request = post_to_origin(path, body)?;

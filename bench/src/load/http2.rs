@@ -39,7 +39,7 @@ pub(super) async fn run(
     Ok(sample)
 }
 
-/// Each sender has one request under way.
+/// Each sender has one request in flight.
 async fn drive(
     senders: &[SendRequest<Body>],
     path: &'static str,

@@ -14,7 +14,7 @@ use super::{
 use crate::measure::{Metric, Sample};
 
 pub(super) async fn run(target: &Target<'_>, connections: usize) -> io::Result<Sample> {
-    // What the first requests allocate belongs to no connection.
+    // The allocations of the first requests do not belong to a connection.
     for _ in 0..10 {
         drop(open(target.path, AT_ONCE).await?);
     }
@@ -34,7 +34,7 @@ pub(super) async fn run(target: &Target<'_>, connections: usize) -> io::Result<S
     ]))
 }
 
-/// Opens connections, and uses each of them once.
+/// Opens connections and uses each of them once.
 async fn open(path: &'static str, connections: usize) -> io::Result<Vec<SendRequest<Body>>> {
     let mut open = Vec::with_capacity(connections);
     while open.len() < connections {
@@ -59,6 +59,6 @@ async fn used_once(path: &str) -> io::Result<SendRequest<Body>> {
     Ok(connection)
 }
 
-/// Few, for the connections to the backend shall not count.
+/// A low number, so that connections to the backend do not count.
 const AT_ONCE: usize = 50;
 const SETTLE: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! What is sent through a proxy.
+//! Generates the load on a proxy.
 
 mod client;
 mod closed;
@@ -26,15 +26,15 @@ use crate::{
 /// A kind of load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Load {
-    /// Each connection sends a request when the last was answered.
+    /// Each connection sends a request when the previous one was answered.
     Closed { connections: usize, body: usize },
-    /// The same in HTTP/2, with as many streams on each connection.
+    /// The same over HTTP/2, with several streams per connection.
     Http2 { connections: usize, streams: usize },
     /// Each request has a TLS connection of its own.
     Handshakes { at_once: usize },
-    /// Requests come when they come, however long the answers take.
+    /// Requests come at a fixed rate, independent of the answers.
     Rate { per_second: u32 },
-    /// The same, while the proxy is set up anew every second.
+    /// The same, while the proxy is reconfigured every second.
     Reload { per_second: u32 },
     /// Streams of server-sent events.
     Streams { at_once: usize },
@@ -44,26 +44,26 @@ pub(crate) enum Load {
     Throttle { connections: usize },
 }
 
-/// For how long.
+/// The duration of warm-up and measurement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     pub(crate) warm_up: Duration,
     pub(crate) measured: Duration,
 }
 
-/// What the load goes through.
+/// The proxy and backend under load.
 pub(crate) struct Target<'a> {
     pub(crate) process: &'a Process,
     pub(crate) peer: Peer,
     pub(crate) setup: &'a Setup,
     pub(crate) path: &'static str,
-    /// The backend that is to be used first.
+    /// The backend that must be used first.
     pub(crate) first_backend: u16,
     pub(crate) temp: &'a Path,
 }
 
 impl Load {
-    /// Puts a proxy under this load, and measures.
+    /// Puts a proxy under this load and measures it.
     pub(crate) async fn run(self, target: &Target<'_>, times: Times) -> io::Result<Sample> {
         match self {
             Self::Closed { connections, body } => {
@@ -83,7 +83,7 @@ impl Load {
     }
 }
 
-/// A request that is like those of an SDK.
+/// Returns a request body like those of an SDK.
 fn request_body() -> Bytes {
     payload::chat(KIB)
 }

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-/// A chat request of this length.
+/// Returns a chat request of this length.
 pub(super) fn chat(length: usize) -> Bytes {
     let padding = length - BEFORE.len() - AFTER.len();
     format!("{BEFORE}{}{AFTER}", "x".repeat(padding)).into()

@@ -1,5 +1,5 @@
-//! An open loop. Latency counts from the time at which a request was due, so that a proxy that stalls is not spared the
-//! requests which a closed loop would not have sent meanwhile.
+//! An open loop. Latency counts from the time at which a request was due. A closed loop would send fewer requests to a
+//! stalled proxy and so hide the stall.
 
 use std::{io, thread};
 
@@ -42,7 +42,7 @@ pub(super) async fn run(target: &Target<'_>, times: Times, per_second: u32) -> i
     Ok(sample)
 }
 
-/// The latency of each request in seconds; none of one that was lost.
+/// Returns the latency of each request in seconds, without lost requests.
 async fn drive(
     client: &Client<HttpConnector, Body>,
     path: &'static str,
@@ -71,7 +71,7 @@ async fn send(
     is_complete.then_some(latency.as_secs_f64())
 }
 
-/// The times at which requests are due, each when it has come.
+/// Sends the time at which each request is due, at that time.
 fn arrivals(per_second: u32, time: Duration) -> UnboundedReceiver<Instant> {
     let (sender, receiver) = unbounded_channel();
     let requests = time.as_secs() as u32 * per_second;

@@ -11,12 +11,12 @@ pub(super) async fn run(target: &Target<'_>, times: Times, per_second: u32) -> i
         sample = rate::run(target, times, per_second) => sample?,
         Err(error) = reload(target, &mut peak) => return Err(error),
     };
-    // A process that was replaced took its own peak with it.
+    // A replaced process took its own peak with it.
     sample.insert(Metric::PeakMemory, peak as f64 / 1024.0);
     Ok(sample)
 }
 
-/// Reloads once a second. Between, looks how much memory all processes of the proxy have together.
+/// Reloads once a second, and in between samples the memory of all processes of the proxy.
 async fn reload(target: &Target<'_>, peak: &mut u64) -> io::Result<Infallible> {
     let mut look = interval(Duration::from_secs(1) / LOOKS);
     let mut generation = 0;
@@ -31,5 +31,5 @@ async fn reload(target: &Target<'_>, peak: &mut u64) -> io::Result<Infallible> {
     }
 }
 
-/// Between two reloads: an old process may be gone in less than a second.
+/// Samples between two reloads: an old process may be gone in less than a second.
 const LOOKS: u32 = 20;

@@ -25,13 +25,13 @@ pub(super) async fn run(target: &Target<'_>, times: Times, at_once: usize) -> io
     let client = pooled();
     let body = request_body();
     let counts = Counts::default();
-    // Dropped at the end, with the streams that are under way.
+    // Dropping it at the end drops the streams in flight.
     let mut tasks = JoinSet::new();
     for index in 0..at_once {
         let (client, body, counts) = (client.clone(), body.clone(), counts.clone());
         let path = target.path;
         tasks.spawn(async move {
-            // Spread over the time that a stream takes, as those of many clients are.
+            // Spreads the starts over the duration of a stream, as with many clients.
             sleep(SPREAD * index as u32 / at_once as u32).await;
             loop {
                 let stream = stream(&client, path, body.clone(), &counts).await;
@@ -60,7 +60,7 @@ pub(super) async fn run(target: &Target<'_>, times: Times, at_once: usize) -> io
     Ok(sample)
 }
 
-/// Reads one stream to its end; none if it breaks off.
+/// Reads one stream to its end. Returns `None` if it breaks off.
 async fn stream(
     client: &Client<HttpConnector, Body>,
     path: &str,

@@ -33,5 +33,5 @@ pub(super) async fn run(target: &Target<'_>, connections: usize) -> io::Result<S
 
 const BEFORE: Duration = Duration::from_secs(1);
 
-/// By default nginx leaves a server alone for 10 s.
+/// By default nginx does not use a failed server for 10 s.
 const TIME: Duration = Duration::from_secs(14);

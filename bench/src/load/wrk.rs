@@ -6,12 +6,12 @@ use tokio::{process::Command, time::Duration};
 use super::Target;
 use crate::peer::LISTEN;
 
-/// What wrk counted.
+/// The counters of wrk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Count {
     pub(super) requests: f64,
     pub(super) seconds: f64,
-    /// Answered with an error, or not at all.
+    /// Requests with an error or without an answer.
     pub(super) lost: f64,
 }
 

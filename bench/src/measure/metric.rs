@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-/// What one run of one contender measured.
+/// The measurements of one run of one contender.
 pub(crate) type Sample = BTreeMap<Metric, f64>;
 
 /// A column of a table.
@@ -24,7 +24,7 @@ pub(crate) enum Metric {
 }
 
 impl Metric {
-    /// Name and unit.
+    /// Returns name and unit.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::RequestsPerSecond => "requests/s",
@@ -45,7 +45,7 @@ impl Metric {
         }
     }
 
-    /// Whether it says something as a multiple of the floor's.
+    /// Returns true if the metric makes sense as a multiple of the floor's.
     pub(crate) fn is_relative(self) -> bool {
         !matches!(
             self,

@@ -1,4 +1,4 @@
-//! What is measured, and what is made of it.
+//! Measures processes, and evaluates the results.
 
 mod metric;
 mod process;

@@ -14,13 +14,13 @@ use tokio::{
 
 use super::procfs;
 
-/// A process with its children. Dropped, all of them are killed.
+/// A process with its children. Dropping it kills all of them.
 pub(crate) struct Process {
     child: Child,
 }
 
 impl Process {
-    /// Starts a program on some cores only, and waits until it listens. What it prints goes to the file `log`.
+    /// Starts a program on certain cores, and waits until it listens. Its output goes to the file `log`.
     pub(crate) async fn start(
         command: &Command,
         cores: &str,
@@ -64,7 +64,7 @@ impl Process {
         Err(io::Error::new(io::ErrorKind::TimedOut, message))
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Asks the process to end, and waits for that.
     pub(crate) async fn stop(mut self) -> io::Result<()> {
         self.signal(Signal::TERM)?;
         for _ in 0..TRIES {
@@ -82,24 +82,24 @@ impl Process {
         Ok(kill_process(pid, signal)?)
     }
 
-    /// The CPU time used so far, by children that have ended as well.
+    /// Returns the CPU time used so far, including ended children.
     pub(crate) fn cpu(&self) -> io::Result<Duration> {
         loop {
             let times = self.pids()?.into_iter().map(procfs::cpu);
             match times.sum() {
-                // It has ended since the parent was asked, who now knows its time.
+                // The child has ended since, so the parent's figure includes its time.
                 Err(error) if procfs::has_ended(&error) => {}
                 sum => return sum,
             }
         }
     }
 
-    /// The resident memory, in KiB.
+    /// Returns the resident memory in KiB.
     pub(crate) fn memory(&self) -> io::Result<u64> {
         self.sum_memory("VmRSS")
     }
 
-    /// The highest resident memory since [`forget_peak`](Self::forget_peak), in KiB.
+    /// Returns the highest resident memory since [`forget_peak`](Self::forget_peak) in KiB.
     pub(crate) fn peak_memory(&self) -> io::Result<u64> {
         self.sum_memory("VmHWM")
     }
@@ -114,7 +114,7 @@ impl Process {
         unless_ended(self.pids()?.into_iter().map(of)).sum()
     }
 
-    /// It and its children: nginx works in one.
+    /// Returns the process and its children: nginx works in a child.
     fn pids(&self) -> io::Result<Vec<i32>> {
         let pid = self.child.id().cast_signed();
         let mut pids = vec![pid];
@@ -125,7 +125,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The parent goes first: it would start its children again.
+        // The parent goes first, because it would restart its children.
         for pid in self.pids().unwrap_or_default() {
             if let Some(pid) = Pid::from_raw(pid) {
                 let _ = kill_process(pid, Signal::KILL);
@@ -135,7 +135,7 @@ impl Drop for Process {
     }
 }
 
-/// Without the processes that have ended meanwhile.
+/// Skips processes that have ended meanwhile.
 fn unless_ended<T>(
     results: impl Iterator<Item = io::Result<T>>,
 ) -> impl Iterator<Item = io::Result<T>> {
@@ -145,7 +145,7 @@ fn unless_ended<T>(
     })
 }
 
-/// A process that was killed may need a moment to be gone.
+/// A killed process may need a moment to disappear.
 async fn wait_until_free(address: SocketAddr) -> io::Result<()> {
     for _ in 0..TRIES {
         if TcpStream::connect(address).await.is_err() {

@@ -1,27 +1,27 @@
-//! What the kernel says about a process: proc(5).
+//! Reads the kernel's figures for a process: proc(5).
 
 use std::{fs, io, time::Duration};
 
 use rustix::io::Errno;
 
-/// User and system time since the process began, with that of its children that have ended.
+/// Returns user and system time since the process began, including ended children.
 pub(super) fn cpu(pid: i32) -> io::Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let ticks = ticks(&stat).ok_or_else(|| unreadable("stat"))?;
     Ok(Duration::from_secs(ticks) / TICKS_PER_SECOND)
 }
 
-/// Resident memory, in KiB: now (`VmRSS`) or at its highest (`VmHWM`).
+/// Returns resident memory in KiB: current (`VmRSS`) or highest (`VmHWM`).
 pub(super) fn memory(pid: i32, field: &str) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     match kibibytes(&status, field) {
-        // It has ended, or is about to: it has no memory any more, and a name still.
+        // An ending process has no memory any more, but still a name.
         None if !status.contains("\nVm") => Ok(0),
         memory => memory.ok_or_else(|| unreadable("status")),
     }
 }
 
-/// Lets `VmHWM` begin anew.
+/// Resets `VmHWM`.
 pub(super) fn forget_peak(pid: i32) -> io::Result<()> {
     fs::write(format!("/proc/{pid}/clear_refs"), "5")
 }
@@ -32,7 +32,7 @@ pub(super) fn children(pid: i32) -> io::Result<Vec<i32>> {
     children.collect::<Result<_, _>>().map_err(io::Error::other)
 }
 
-/// Whether there is no such process any more.
+/// Returns true if the error means that the process does not exist any more.
 pub(super) fn has_ended(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::NOENT | Errno::SRCH))
@@ -59,7 +59,7 @@ fn unreadable(file: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
-/// `USER_HZ`, which is 100 on every architecture that this runs on.
+/// `USER_HZ`, which is 100 on every supported architecture.
 const TICKS_PER_SECOND: u32 = 100;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use std::fmt::{self, Display, Formatter};
 
-/// The median of the repetitions, and how far they lie apart.
+/// The median of the repetitions with the lowest and highest value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spread {
     median: f64,
@@ -9,7 +9,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// None of no values.
+    /// Returns `None` for no values.
     pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let (&min, &max) = (values.first()?, values.last()?);
@@ -38,13 +38,13 @@ impl Display for Spread {
     }
 }
 
-/// The value that `share` of the sorted values do not exceed (nearest rank); none of no values.
+/// Returns the value that `share` of the sorted values do not exceed (nearest rank); `None` for no values.
 pub(crate) fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
     let rank = (share * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).copied()
 }
 
-/// Three digits or more, as many as a reader can use.
+/// A number with at least three significant digits.
 struct Number(f64);
 
 impl Display for Number {

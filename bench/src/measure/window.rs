@@ -4,7 +4,7 @@ use tokio::time::{Duration, Instant};
 
 use super::{Metric, Process, Sample};
 
-/// The time in which is measured.
+/// The time of the measurement.
 pub(crate) struct Window<'a> {
     process: &'a Process,
     begun: Instant,
@@ -21,7 +21,7 @@ impl<'a> Window<'a> {
         })
     }
 
-    /// What the process has used: in all, and for each of `count` things of which `per` is the cost.
+    /// Returns the usage of the process: the total, and `per` for each of `count` things.
     pub(crate) fn close(self, per: Metric, count: f64) -> io::Result<Sample> {
         let cpu = (self.process.cpu()? - self.cpu).as_secs_f64();
         let time = (Instant::now() - self.begun).as_secs_f64();

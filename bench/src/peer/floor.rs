@@ -4,7 +4,7 @@ use super::{LISTEN, Setup};
 use crate::backend::{self, Transport};
 
 pub(super) fn command(setup: &Setup, temp: &Path) -> io::Result<Command> {
-    // It does not choose: of several backends that are alike it has the first.
+    // The floor does not choose: among equal backends it uses the first.
     let upstream = setup.backends.first();
     let upstream = upstream.ok_or_else(|| io::Error::other("it has no backend"))?;
     let mut command = Command::new(std::env::current_exe()?);

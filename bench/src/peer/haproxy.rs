@@ -15,7 +15,7 @@ pub(super) fn command(setup: &Setup, temp: &Path) -> io::Result<Command> {
     let file = configuration(setup, temp)?;
     let mut command = Command::new("haproxy");
     if setup.is_reloaded {
-        // Only a master starts another worker.
+        // Only a master can start another worker.
         command.arg("-W");
     }
     command.arg("-db").arg("-f").arg(file);
@@ -37,7 +37,7 @@ fn listen(setup: &Setup, temp: &Path) -> String {
         return format!("{LISTEN} proto h2");
     }
     if setup.is_tls {
-        // It finds the key beside the certificate.
+        // haproxy finds the key beside the certificate.
         let certificate = tls::Files::in_directory(temp).certificate();
         let certificate = certificate.display();
         return format!("{LISTEN} ssl crt {certificate} ssl-min-ver TLSv1.3");
@@ -48,7 +48,7 @@ fn listen(setup: &Setup, temp: &Path) -> String {
 fn servers(setup: &Setup) -> String {
     let mut servers = String::new();
     if setup.backends.len() > 1 {
-        // Copies every request that fits into a buffer: only where there is another server to send it to.
+        // Retrying copies every request that fits into a buffer, so enable it only with another server.
         servers.push_str("    retry-on 503\n    option redispatch 1\n");
     }
     if setup
@@ -56,7 +56,7 @@ fn servers(setup: &Setup) -> String {
         .iter()
         .any(|upstream| upstream.port == backend::STREAM)
     {
-        // It would hold each chunk back for 200 ms, in case more come.
+        // By default haproxy would hold each chunk back for 200 ms.
         servers.push_str("    option http-no-delay\n");
     }
     for (index, upstream) in setup.backends.iter().enumerate() {

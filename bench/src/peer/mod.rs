@@ -1,4 +1,4 @@
-//! The proxies that are compared.
+//! The compared proxies.
 
 mod floor;
 mod haproxy;
@@ -34,7 +34,7 @@ impl Peer {
         }
     }
 
-    /// Starts it in front of its backends, on [`LISTEN`].
+    /// Starts the proxy in front of its backends, on [`LISTEN`].
     pub(crate) async fn start(self, setup: &Setup, temp: &Path) -> io::Result<Process> {
         let mut command = match self {
             Self::Floor => floor::command(setup, temp)?,
@@ -54,7 +54,7 @@ impl Peer {
         process.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.name())))
     }
 
-    /// Lets it serve by another setup, and does not wait until it does. The floor cannot.
+    /// Applies another setup without waiting for it. The floor cannot do that.
     pub(crate) fn reload(self, process: &Process, setup: &Setup, temp: &Path) -> io::Result<()> {
         let signal = match self {
             Self::Floor => return Ok(()),
@@ -75,25 +75,25 @@ impl Peer {
     }
 }
 
-/// How a proxy is set up.
+/// The setup of a proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
-    /// Which program the gateway is, beside this one.
+    /// The name of the gateway's program, beside this one.
     pub(crate) gateway: &'static str,
-    /// In the order in which they are to be used.
+    /// Backends in order of preference.
     pub(crate) backends: Vec<Upstream>,
     /// Clients speak HTTP/2.
     pub(crate) is_http2: bool,
     /// Clients speak TLS.
     pub(crate) is_tls: bool,
-    /// It is going to be set up anew while it runs.
+    /// The setup will change at run time.
     pub(crate) is_reloaded: bool,
-    /// How many threads Tokio has; with more than one it runs on both cores.
+    /// The number of Tokio threads; with more than one, the proxy runs on both cores.
     pub(crate) workers: Option<usize>,
 }
 
 impl Setup {
-    /// The same, with weights of 1 and 2 in turn. In every other one they are swapped.
+    /// Returns the same setup with alternating weights of 1 and 2, swapped in every other generation.
     pub(crate) fn reweighted(&self, generation: u32) -> Self {
         let mut setup = self.clone();
         for (upstream, turn) in setup.backends.iter_mut().zip(generation..) {
@@ -111,17 +111,17 @@ pub(crate) struct Upstream {
     pub(crate) weight: u32,
 }
 
-/// The gateway, as `cargo build --release` makes it.
+/// The gateway as built by `cargo build --release`.
 pub(crate) const GATEWAY: &str = "spillover";
-/// The gateway, as `bench/pgo` makes it.
+/// The gateway as built by `bench/pgo`.
 pub(crate) const PROFILED_GATEWAY: &str = "spillover-pgo";
-/// The example gateway of axum and tower-http, `examples/gateway.rs`. It reads the same variables.
+/// The example gateway of axum and tower-http, `examples/gateway.rs`, with the same variables.
 pub(crate) const EXAMPLE_GATEWAY: &str = "gateway";
 
-/// Where the proxy listens.
+/// The proxy's address.
 pub(crate) const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 20_999);
 
-/// A program that was built with this one.
+/// Returns the path of a program that was built with this one.
 pub(crate) fn sibling(name: &str) -> io::Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name(name))
 }
@@ -135,7 +135,7 @@ fn fill_in(template: &str, values: &[(&str, &str)], file: &Path) -> io::Result<(
     fs::write(file, text)
 }
 
-/// The load generator and the backends have the other one.
+/// The load generator and the backends use the other core.
 const PROXY_CORE: &str = "0";
 const BOTH_CORES: &str = "0,1";
 

@@ -52,7 +52,7 @@ fn servers(setup: &Setup) -> String {
     for upstream in &setup.backends {
         let address = backend::address(upstream.port);
         let role = if upstream.priority > 1 { " backup" } else { "" };
-        // What one request was too much for is asked again by the next, as the gateway does.
+        // A server that refuses a single request must stay in use for the next one, as with the gateway.
         let fails = if upstream.port == backend::UNAVAILABLE {
             " max_fails=0"
         } else {

@@ -14,9 +14,9 @@ use crate::{
 pub(super) fn command(setup: &Setup, temp: &Path) -> io::Result<Command> {
     let mut command = Command::new(sibling(setup.gateway)?);
     command
-        // The others write no access log either.
+        // The other proxies write no access log either.
         .env("RUST_LOG", "warn")
-        // Backends that speak TLS have no certificate that the platform trusts.
+        // Backends with TLS have a certificate that the platform does not trust.
         .env(
             "SSL_CERT_FILE",
             tls::Files::in_directory(temp).certificate(),
@@ -29,7 +29,7 @@ pub(super) fn command(setup: &Setup, temp: &Path) -> io::Result<Command> {
     Ok(command)
 }
 
-/// What variables cannot say, or not anew.
+/// Returns settings that variables cannot express or change.
 pub(super) fn configuration(setup: &Setup, temp: &Path) -> io::Result<PathBuf> {
     let mut text = format!("[[listeners]]\naddress = \"{LISTEN}\"\n");
     if setup.is_tls {

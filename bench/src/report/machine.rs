@@ -4,7 +4,7 @@ use std::{
     process::Command,
 };
 
-/// Where and with what it was measured.
+/// The machine and programs of a run.
 pub(super) struct Machine {
     rows: Vec<(&'static str, String)>,
 }
@@ -38,7 +38,7 @@ impl Display for Machine {
     }
 }
 
-/// Of the last minute.
+/// Returns the load average of the last minute.
 pub(super) fn load_average() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split(' ').next().unwrap_or_default().to_owned()
@@ -53,7 +53,7 @@ fn processor() -> String {
     format!("{}, {cores} cores", model.unwrap_or("unknown"))
 }
 
-/// The first line that a program prints, in whichever way.
+/// Returns the first line that a program prints, to either output.
 fn output(program: &str, args: &[&str]) -> String {
     let Ok(output) = Command::new(program).args(args).output() else {
         return "-".to_owned();

@@ -105,7 +105,7 @@ impl Row {
         Spread::of(values.copied().collect())
     }
 
-    /// Each repetition over that of the floor, which saw the same disturbances.
+    /// Returns the ratio to the floor of each repetition, which saw the same disturbances.
     fn ratio(&self, floor: &Self, metric: Metric) -> Option<Spread> {
         let pairs = self.samples.iter().zip(&floor.samples);
         let ratio = |(mine, floors): (&Sample, &Sample)| {

@@ -3,7 +3,7 @@ use crate::{
     peer::{EXAMPLE_GATEWAY, GATEWAY, PROFILED_GATEWAY, Peer, Setup, Upstream, sibling},
 };
 
-/// A row of a table: a proxy as it is set up.
+/// A row of a table: a proxy with its setup.
 #[derive(Clone, Debug)]
 pub(crate) struct Contender {
     pub(crate) name: String,
@@ -11,12 +11,12 @@ pub(crate) struct Contender {
     pub(crate) setup: Setup,
     pub(crate) path: &'static str,
     pub(crate) note: Option<&'static str>,
-    /// Whether it can do at all what the scenario asks for.
+    /// False if the contender cannot do what the scenario needs.
     pub(crate) is_able: bool,
 }
 
 impl Contender {
-    /// A proxy in front of one backend that answers well.
+    /// Returns a proxy in front of one backend that succeeds.
     pub(super) fn new(peer: Peer) -> Self {
         Self {
             name: peer.name().to_owned(),
@@ -35,14 +35,14 @@ impl Contender {
         }
     }
 
-    /// In front of these backends, one per priority.
+    /// Uses these backends, one per priority.
     pub(super) fn tiers(mut self, ports: &[u16]) -> Self {
         let tier = |(&port, priority)| upstream(port, priority);
         self.setup.backends = ports.iter().zip(1..).map(tier).collect();
         self
     }
 
-    /// In front of so many backends of one priority.
+    /// Uses several backends of one priority.
     pub(super) fn backends(mut self, count: u16) -> Self {
         let upstreams = (FINE..FINE + count).map(|port| upstream(port, 1));
         self.setup.backends = upstreams.collect();
@@ -74,7 +74,7 @@ impl Contender {
         self
     }
 
-    /// The gateway that `bench/pgo` built.
+    /// Uses the gateway that `bench/pgo` built.
     pub(super) fn profiled(mut self) -> Self {
         self.setup.gateway = PROFILED_GATEWAY;
         self.name.push_str(", built by `bench/pgo`");
@@ -85,7 +85,7 @@ impl Contender {
         self.unable("Not built: `bench/pgo` does.")
     }
 
-    /// The example gateway in place of the production gateway.
+    /// Uses the example gateway instead of the production gateway.
     pub(super) fn example(mut self) -> Self {
         self.setup.gateway = EXAMPLE_GATEWAY;
         self.named("`examples/gateway.rs`".to_owned())
@@ -102,7 +102,7 @@ impl Contender {
         self
     }
 
-    /// Is not run; the note says why.
+    /// Skips the contender; the note gives the reason.
     pub(super) fn unable(mut self, why: &'static str) -> Self {
         self.is_able = false;
         self.note(why)
@@ -117,9 +117,9 @@ fn upstream(port: u16, priority: u32) -> Upstream {
     }
 }
 
-/// The gateway reads the body for its model.
+/// The gateway reads the body to find the model.
 const MODEL_IN_BODY: &str = "/v1/chat/completions";
 
-/// The gateway lets the body pass.
+/// The gateway streams the body.
 const DEPLOYMENT_IN_PATH: &str =
     "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21";

@@ -1,4 +1,4 @@
-//! Every backend answers well.
+//! Every backend succeeds.
 
 use super::{Contender, Scenario};
 use crate::{
@@ -69,7 +69,7 @@ pub(super) fn backends() -> Scenario {
     contenders.extend([1, 2, 8, 64].map(spillover));
     Scenario {
         name: "backends-n",
-        about: "What a choice costs: 64 connections, 1 KiB in, 1 KiB out, in front of several backends. The floor has one.",
+        about: "The cost of a choice: 64 connections, 1 KiB in, 1 KiB out, in front of several backends. The floor has one.",
         load: CLOSED,
         contenders,
     }
@@ -85,7 +85,7 @@ pub(super) fn two_cores() -> Scenario {
     };
     Scenario {
         name: "two-cores",
-        about: "Whether threads get in each other's way: CPU per request with one thread on its core, and with two on both cores, \
+        about: "Contention of threads: CPU per request with one thread on its core, and with two on both cores, \
                 which they share with the load generator. Requests per second mean nothing here. The floor of the ratios has \
                 one thread.",
         load: CLOSED,

@@ -1,4 +1,4 @@
-//! A backend refuses, and another does not.
+//! One backend refuses, another does not.
 
 use super::{Contender, Scenario};
 use crate::{

@@ -1,4 +1,4 @@
-//! The common cases: each is to stay under 200 ns and off the heap.
+//! Benchmarks of the common cases. Target: under 200 ns each, without allocation.
 
 use std::{hint::black_box, time::SystemTime};
 
@@ -10,7 +10,7 @@ use spillover_hint::{Hints, Quotas, Report};
 static ALLOC: AllocProfiler = AllocProfiler::system();
 
 fn main() {
-    // Enough in a sample for a clock that ticks every 20 ns.
+    // Enough calls per sample for a clock that ticks every 20 ns.
     divan::Divan::from_args().sample_size(1_000).main();
 }
 
@@ -55,7 +55,7 @@ fn report_of_a_429(bencher: Bencher<'_, '_>, case: &Case) {
     });
 }
 
-/// Not one of the common cases, and not off the heap.
+/// Not a common case: this one allocates.
 #[divan::bench]
 fn body_of_a_429(bencher: Bencher<'_, '_>) {
     let headers = headers(RETRY_AFTER);

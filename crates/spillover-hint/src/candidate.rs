@@ -5,11 +5,11 @@ use std::{
 
 use crate::{Dimension, Period, Source};
 
-/// One thing a response says about when to come back.
+/// One wait or date that a response states.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Candidate {
-    /// A wait, or the time since 1970 if `is_date`. A [`When`] would take half as much space again, and lists of candidates
-    /// are moved about.
+    /// A wait, or the time since 1970 if `is_date` is set. [`When`] would be half as large again, and candidates are
+    /// moved often.
     pub(crate) span: Duration,
     pub(crate) is_date: bool,
     pub(crate) source: Source,
@@ -19,7 +19,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// A wait that the response states for the request as a whole.
+    /// Creates a wait that the response states for the request as a whole.
     pub(crate) fn stated(source: Source, when: When) -> Self {
         let (span, is_date) = match when {
             When::After(wait) => (wait, false),
@@ -40,7 +40,7 @@ impl Candidate {
         }
     }
 
-    /// Keeps the longer of the two if `other` says the same thing in the same way, and tells whether it does.
+    /// Merges `other` if it has the same key, keeping the longer wait. Returns true if it did.
     pub(crate) fn absorb(&mut self, other: &Self) -> bool {
         if self.key() != other.key() {
             return false;
@@ -49,7 +49,7 @@ impl Candidate {
         true
     }
 
-    /// What makes two candidates the same; in the order of trust.
+    /// Returns the identity of a candidate; keys sort in the order of trust.
     pub(crate) fn key(&self) -> (Source, Dimension, Period, bool, bool) {
         (
             self.source,
@@ -60,22 +60,22 @@ impl Candidate {
         )
     }
 
-    /// Where it was found.
+    /// Returns the field or text that stated it.
     pub fn source(&self) -> Source {
         self.source
     }
 
-    /// What the limit it speaks of counts.
+    /// Returns the dimension of the limit it is about.
     pub fn dimension(&self) -> Dimension {
         self.dimension
     }
 
-    /// How long the window of that limit is.
+    /// Returns the length of that limit's window.
     pub fn period(&self) -> Period {
         self.period
     }
 
-    /// When to come back.
+    /// Returns the wait or date.
     pub fn when(&self) -> When {
         match self.is_date {
             true => When::At(SystemTime::UNIX_EPOCH + self.span),
@@ -83,7 +83,7 @@ impl Candidate {
         }
     }
 
-    /// Whether the response shows that this limit is the one that ran out.
+    /// Returns true if the response shows that this limit ran out.
     pub fn is_exhausted(&self) -> bool {
         self.exhausted
     }
@@ -101,18 +101,18 @@ impl fmt::Debug for Candidate {
     }
 }
 
-/// A wait, or a time of day.
+/// A wait, or a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum When {
-    /// So long after the response arrived.
+    /// A wait from the arrival of the response.
     After(Duration),
-    /// At this time, by the clock of the server.
+    /// A time by the server's clock.
     At(SystemTime),
 }
 
 impl When {
-    /// How long that is from `now` on. Zero if it is over.
+    /// Returns the wait from `now` on. Zero if the time is past.
     pub fn wait(self, now: SystemTime) -> Duration {
         match self {
             Self::After(wait) => wait,
@@ -120,7 +120,7 @@ impl When {
         }
     }
 
-    /// The later of two that are of one kind; else the wait, which needs no clock.
+    /// Returns the later of two values of one kind. If the kinds differ, returns the wait, which needs no clock.
     pub(crate) fn later(self, other: Self) -> Self {
         match (self, other) {
             (Self::After(one), Self::After(two)) => Self::After(one.max(two)),

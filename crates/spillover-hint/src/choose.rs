@@ -1,10 +1,10 @@
-//! Which candidate is believed.
+//! Chooses the candidate to believe.
 
 use std::time::{Duration, SystemTime};
 
 use crate::{Candidate, Hint, Rule, Source, slots::Slots};
 
-/// What the caller knows about the last time this backend was obeyed.
+/// The result of the caller's previous wait for this backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Past {
     Unknown,
@@ -30,7 +30,7 @@ pub(crate) fn choose(slots: &Slots, renewal: bool, past: Past, now: SystemTime) 
         .or(Some(stated))
 }
 
-/// The wait that the server states for this request.
+/// Returns the wait that the server states for this request.
 fn stated(slots: &Slots, now: SystemTime) -> Option<Hint> {
     let is_stated = |c: &&Candidate| c.source().is_stated();
     let first = slots
@@ -54,7 +54,7 @@ fn stated(slots: &Slots, now: SystemTime) -> Option<Hint> {
             .and_then(from)
     });
 
-    // Only the first two can be mistaken: the others have one unit, or no twin.
+    // Only the first two sources can confuse units: the others have one unit, or no counterpart to compare with.
     if stated.source() > Source::MsRetryAfterMs {
         return Some(stated);
     }
@@ -66,7 +66,7 @@ fn stated(slots: &Slots, now: SystemTime) -> Option<Hint> {
     }
 }
 
-/// The first, unless it is zero and there is another.
+/// Returns `first`, unless it is zero and there is another.
 fn or_if_zero(first: Hint, other: impl FnOnce() -> Option<Hint>) -> Hint {
     if !first.wait().is_zero() {
         return first;
@@ -74,16 +74,17 @@ fn or_if_zero(first: Hint, other: impl FnOnce() -> Option<Hint>) -> Hint {
     other().map_or(first, |other| other.because(Rule::NotZero))
 }
 
-/// Whether the number of milliseconds was meant to be one of seconds, with less than one for rounding.
+/// Returns true if the milliseconds were meant as seconds, e.g. `30` in both fields. A difference below one second is
+/// rounding.
 ///
-/// `1` and `1` are honest: a millisecond, and the seconds rounded up. Provisioned throughput says so often, and a second
-/// would leave it unused for most of it.
+/// `1` and `1` is not an error: one millisecond, and seconds rounded up. Provisioned throughput states this often, and
+/// a wait of a second would leave the deployment idle for most of it.
 fn is_same_number(millis: Duration, seconds: Duration) -> bool {
     const SECOND: Duration = Duration::from_secs(1);
     seconds > SECOND && millis.saturating_mul(1000).abs_diff(seconds) < SECOND
 }
 
-/// A stated wait that does not depend on the limit that was hit.
+/// Returns true for a wait of zero or one second, which Azure states whatever limit was hit.
 fn is_known_lie(wait: Duration) -> bool {
     wait.is_zero() || wait == Duration::from_secs(1)
 }

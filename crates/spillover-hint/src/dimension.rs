@@ -2,25 +2,25 @@ use std::fmt;
 
 use crate::value::fold::Folded;
 
-/// What a limit counts.
+/// The quantity that a limit counts.
 ///
-/// An upstream limits several things at once, each with its own [`Period`](crate::Period): Groq counts requests by the day
-/// and tokens by the minute. The reset of one says nothing about another.
+/// An upstream has several limits at once, each with its own [`Period`](crate::Period). For example, Groq counts
+/// requests per day and tokens per minute. The reset of one says nothing about another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Dimension {
-    /// The response does not say.
+    /// Not stated by the response.
     #[default]
     Unspecified,
     /// Requests.
     Requests,
-    /// Tokens, in and out together.
+    /// Tokens, input and output together.
     Tokens,
-    /// Tokens of the prompt, from Anthropic and Gemini.
+    /// Input tokens, from Anthropic and Gemini.
     InputTokens,
-    /// Tokens of the answer, from Anthropic.
+    /// Output tokens, from Anthropic.
     OutputTokens,
-    /// Images of the prompt, from OpenAI's image models.
+    /// Input images, from OpenAI's image models.
     InputImages,
     /// Requests of one project, from OpenAI.
     ProjectRequests,
@@ -28,16 +28,16 @@ pub enum Dimension {
     ProjectTokens,
     /// `tokens_usage_based`, from OpenAI.
     UsageBasedTokens,
-    /// Bytes of the prompt, from Anthropic.
+    /// Bytes of input, from Anthropic.
     PromptBytes,
-    /// Tokens of the prompt in Anthropic's priority tier. A request that does not fit is served by the standard tier.
+    /// Input tokens in Anthropic's priority tier. A request over this limit is served by the standard tier.
     PriorityInputTokens,
-    /// Tokens of the answer in Anthropic's priority tier.
+    /// Output tokens in Anthropic's priority tier.
     PriorityOutputTokens,
 }
 
 impl Dimension {
-    /// Lower-case words with hyphens, fit for a log or the label of a metric.
+    /// Returns lower-case words with hyphens, for a log or a metric label.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unspecified => "unspecified",
@@ -55,7 +55,7 @@ impl Dimension {
         }
     }
 
-    /// The dimension that the name of a field ends with, or that a field or a body names.
+    /// Returns the dimension for the end of a field's name, or for a value that names one.
     pub(crate) fn named(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"requests" | b"Requests" => Self::Requests,

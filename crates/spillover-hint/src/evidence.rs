@@ -1,27 +1,27 @@
 use crate::{Dimension, Period, Refusal, words};
 
-/// What the details of an answer show, from wherever they come: a body, trailers, an event of a stream.
+/// Facts that the details of a response show: its body, its trailers, or an event of its stream.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {
-    /// By a word that is meant for programs.
+    /// The kind according to an error code.
     pub(crate) refusal: Option<Refusal>,
-    /// What that word says of the status.
+    /// The status that usually goes with that code.
     pub(crate) usual_status: Option<u16>,
-    /// By a sentence.
+    /// The kind according to a sentence.
     pub(crate) said: Option<Refusal>,
     pub(crate) dimension: Dimension,
     pub(crate) period: Period,
-    /// The error's own status, for an event of a stream that began with 200.
+    /// The error's own status. Set for an event of a stream that began with 200.
     pub(crate) status: Option<u16>,
     pub(crate) cause: Option<Box<str>>,
-    /// A limit per day ran out, and Google names a wait all the same: it is refused again after it.
+    /// True if a limit per day ran out and Google names a short wait, after which it refuses again.
     pub(crate) is_wait_misleading: bool,
-    /// The model is not there, or not for this account: nothing is wrong with the key.
+    /// True if the model does not exist or is not open to this account. The key itself is fine.
     pub(crate) is_model_missing: bool,
 }
 
 impl Evidence {
-    /// Adds what a word says, if it says anything.
+    /// Adds the meaning of an error code, if it is a known one.
     pub(crate) fn push_word(&mut self, word: &[u8]) {
         let Some(found) = words::refusal(word) else {
             return;
@@ -39,7 +39,7 @@ impl Evidence {
         }
     }
 
-    /// Adds what is known of the limit that ran out. Of two periods the longer one keeps the backend closed.
+    /// Adds the exhausted limit. The longer of two periods counts: it keeps the backend closed.
     pub(crate) fn push_limit(&mut self, dimension: Dimension, period: Period) {
         if self.dimension == Dimension::Unspecified || period > self.period {
             self.dimension = match dimension {

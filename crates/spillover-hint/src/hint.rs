@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::{Candidate, Dimension, Period, Rule, Source};
 
-/// The chosen candidate: how long to wait, who says so, and why it is believed.
+/// The chosen candidate: the wait, its source, and the reason for the choice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hint {
     wait: Duration,
@@ -27,29 +27,29 @@ impl Hint {
         Self { rule, ..self }
     }
 
-    /// How long to wait, from the arrival of the response on.
+    /// Returns the wait from the arrival of the response on.
     ///
-    /// It may be zero and it may be [`Duration::MAX`]: the caller sets a floor and a cap.
+    /// The wait may be zero or [`Duration::MAX`]: the caller sets a floor and a cap.
     pub fn wait(&self) -> Duration {
         self.wait
     }
 
-    /// Where the wait was found.
+    /// Returns the field or text that stated the wait.
     pub fn source(&self) -> Source {
         self.source
     }
 
-    /// What the limit that ran out counts, if the chosen source tells.
+    /// Returns the dimension of the exhausted limit, if the chosen source tells.
     pub fn dimension(&self) -> Dimension {
         self.dimension
     }
 
-    /// How long the window of that limit is, if the chosen source tells.
+    /// Returns the length of that limit's window, if the chosen source tells.
     pub fn period(&self) -> Period {
         self.period
     }
 
-    /// Why this one was chosen.
+    /// Returns the reason for the choice.
     pub fn rule(&self) -> Rule {
         self.rule
     }

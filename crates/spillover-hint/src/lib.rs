@@ -1,14 +1,13 @@
-//! What a response says about when to come back, and what kind of refusal it is.
+//! Reads the kind of a refusal and the time to wait from an HTTP response.
 //!
-//! An upstream that refuses a request because of a rate limit usually says when it will take the next one, in one or
-//! several of two dozen ways that do not always agree. This crate reads them all and chooses the one to believe. It is pure
-//! parsing: it has no clock and no async, it never fails, and for the head of a response it does not allocate.
+//! An upstream that refuses a request because of a rate limit usually says when it will accept the next one, in one or
+//! several of two dozen ways that do not always agree. This crate reads them all and chooses the one to believe. The
+//! crate is pure parsing: it has no clock and no async, never fails, and does not allocate for the head of a response.
 //!
-//! * [`Report`] reads a refusal: its kind ([`Refusal`]), when to come back ([`Hint`]), the limit that ran out
-//!   ([`Dimension`], [`Period`]) and the upstream's own words. It starts from the head, and tells whether the body is worth
-//!   reading.
-//! * [`Hints`] are the waits alone: every [`Candidate`] with its [`Source`], and the choice among them.
-//! * [`Quotas`] reads what any response, above all a successful one, says is left.
+//! * [`Report`] reads a refusal: its kind ([`Refusal`]), the wait ([`Hint`]), the exhausted limit ([`Dimension`],
+//!   [`Period`]) and the upstream's own message. It starts from the head, and tells if the body is worth reading.
+//! * [`Hints`] collects the waits alone: every [`Candidate`] with its [`Source`], and the choice among them.
+//! * [`Quotas`] reads the remaining quota from any response, above all a successful one.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
@@ -49,7 +48,7 @@
 //!
 //! # Kinds of refusals
 //!
-//! | kind | by status | or by |
+//! | kind | status | other signals |
 //! |---|---|---|
 //! | [`Throttled`](Refusal::Throttled) | 429; gRPC 8 | 403 with a wait or a counter of zero; `ThrottlingException` |
 //! | [`Capacity`](Refusal::Capacity) | 498, 503, 529; gRPC 14 | `x-ms-throttle-reason`, `x-envoy-overloaded`, `overloaded_error`, `slow_down`, "high demand" |
@@ -59,13 +58,13 @@
 //! | [`Failing`](Refusal::Failing) | other 5xx, 408, 424, 499; other gRPC codes | `api_error`, `ModelErrorException` |
 //! | [`Client`](Refusal::Client) | other 4xx; gRPC 3, 5, 6, 9 to 12 | |
 //!
-//! # What is read
+//! # Fields
 //!
-//! | field | from | number without a unit | also |
+//! | field | sent by | number without a unit | also accepted |
 //! |---|---|---|---|
 //! | `retry-after-ms`, `x-ms-retry-after-ms`, `x-amz-retry-after` | OpenAI, Azure, AWS | milliseconds | a duration with units |
 //! | `grpc-retry-pushback-ms` | gRPC | milliseconds, 32 bits | nothing else |
-//! | `retry-after`, `x-retry-after`, `x-ratelimit-retry-after` | everybody | seconds, or an epoch | a duration with units, a date |
+//! | `retry-after`, `x-retry-after`, `x-ratelimit-retry-after` | all vendors | seconds, or an epoch | a duration with units, a date |
 //! | `x-ratelimit-{limit,remaining,reset}`, and the same with `-requests`, `-tokens`, `-input-images`, `-project-tokens`, .., and with `-minute`, `-day`, .. | OpenAI, Azure, Groq, Cerebras, Mistral, GitHub, OpenRouter | seconds, or an epoch | a duration with units, a timestamp, a date |
 //! | `x-rate-limit-*` | Azure | the same | the same |
 //! | `anthropic-ratelimit-*`, `anthropic-priority-*` | Anthropic | the same | a timestamp |
@@ -73,31 +72,32 @@
 //! | `ratelimit-{limit,remaining,reset}`, `ratelimit`, `ratelimit-policy` | IETF drafts | seconds, or an epoch | structured fields |
 //! | `llm_provider-` and any of these | LiteLLM | as without it | as without it |
 //!
-//! `x-ratelimit-type` and `policy-id` name the limit that ran out, `x-ratelimit-renewalperiod-*` its period,
-//! `x-amzn-errortype` and `x-ms-throttle-reason` the kind of the refusal; `date` is the server's clock. Of a body
-//! ([`Report::with_body`]) are read: the types and codes of its errors, Google's `RetryInfo`, `QuotaFailure` and
-//! `ErrorInfo`, the header fields that OpenRouter puts there, and at last the sentences: "Please try again in 20s."
+//! `x-ratelimit-type` and `policy-id` name the exhausted limit, `x-ratelimit-renewalperiod-*` its period.
+//! `x-amzn-errortype` and `x-ms-throttle-reason` name the kind of the refusal. `date` is the server's clock.
+//! [`Report::with_body`] reads the types and codes of errors, Google's `RetryInfo`, `QuotaFailure` and `ErrorInfo`, the
+//! header fields that OpenRouter puts into its body, and, least trusted, sentences such as "Please try again in 20s."
 //!
 //! # Values
 //!
 //! * **Numbers** are decimal, with an optional fraction and exponent: `30`, `7.66`, `.5`, `5.`, `+5`, `1e3`. A number too
 //!   large for a [`Duration`](std::time::Duration), however it is written, becomes [`Duration::MAX`], as
 //!   [RFC 9111, section 1.2.2] asks for: `99999999999999999999`, `1e400`, or 64 KiB of digits.
-//! * **Epochs** are told by their size: from 10^9 seconds since 1970, from 10^11 milliseconds. A reset of less than
-//!   30 days is a duration, and what lies between is absent.
-//! * **Durations with units** are what Go's [`time.ParseDuration`] reads, such as `6m0s`, `577.5ms`, `1.5µs`, and the same
-//!   with spaces or with words: `120 s`, `2 minutes`. When one number has no unit (`1m30`) there is no value.
-//! * **Dates** are the three forms of [RFC 9110, section 5.6.7], in any case, with any weekday, and with `UTC` or an offset
-//!   like `+0100` for `GMT`. **Timestamps** are those of [RFC 3339]. One in the past is a wait of zero.
-//! * **Several values**, as lines of their own or joined by a comma and a space, count as the longest of them.
-//! * **Anything else is absent**, as if the field were not there: a minus sign (`-1`, and `-0` too), `NaN`, `inf`, `null`,
-//!   `1,000`, `30;foo`, the empty string. No value makes a function of this crate fail or panic.
+//! * **Epochs** are recognized by their size: from 10^9 seconds or 10^11 milliseconds since 1970. A reset below 30 days
+//!   is a duration, and numbers in between are absent.
+//! * **Durations with units** are those of Go's [`time.ParseDuration`], such as `6m0s`, `577.5ms`, `1.5µs`, and the
+//!   same with spaces or words: `120 s`, `2 minutes`. If one number has no unit (`1m30`), the value is absent.
+//! * **Dates** are the three forms of [RFC 9110, section 5.6.7], in any case, with any weekday, and with `UTC` or an
+//!   offset such as `+0100` instead of `GMT`. **Timestamps** are those of [RFC 3339]. A time in the past is a wait of
+//!   zero.
+//! * **Several values**, on separate lines or joined by a comma and a space, count as the longest of them.
+//! * **Anything else is absent**, as if the field were missing: a minus sign (`-1`, and `-0` too), `NaN`, `inf`,
+//!   `null`, `1,000`, `30;foo`, the empty string. No value makes a function of this crate fail or panic.
 //!
-//! # What is left to the caller
+//! # Left to the caller
 //!
-//! * A floor: zero is a valid wait. A cap: nothing is too long here. Growing the floor while refusals repeat.
-//! * Adding jitter, and remembering until when the backend is closed.
-//! * Whose credential it was that was refused.
+//! * Floor and cap: zero is a valid wait, and no wait is too long here. Also a longer floor while refusals repeat.
+//! * Jitter, and storing the time at which the backend opens again.
+//! * Deciding if a refused credential was the caller's own or its client's.
 //!
 //! [`Duration::MAX`]: std::time::Duration::MAX
 //! [RFC 3339]: https://www.rfc-editor.org/rfc/rfc3339
@@ -140,7 +140,7 @@ pub use crate::{
     source::Source,
 };
 
-/// The example of the README, which runs with the other tests.
+/// Runs the README's example as a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 #[derive(Debug)]

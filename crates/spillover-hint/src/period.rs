@@ -1,13 +1,13 @@
 use std::{fmt, time::Duration};
 
-/// How long the window of a limit is.
+/// The length of a limit's window.
 ///
-/// What ran out for a minute is back in a minute. What ran out for a day or a month is a
+/// A limit per second, minute or hour recovers soon. An exhausted limit per day or month is a
 /// [`Quota`](crate::Refusal::Quota).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Period {
-    /// The response does not say.
+    /// Not stated by the response.
     #[default]
     Unknown,
     /// Less than a minute.
@@ -23,7 +23,7 @@ pub enum Period {
 }
 
 impl Period {
-    /// A lower-case word, fit for a log or the label of a metric.
+    /// Returns a lower-case word, for a log or a metric label.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
@@ -35,12 +35,12 @@ impl Period {
         }
     }
 
-    /// Whether a limit of this period, once it ran out, stays so for longer than one waits for.
+    /// Returns true if an exhausted limit of this period recovers too late to wait for: a day or a month.
     pub const fn is_long(self) -> bool {
         matches!(self, Self::Day | Self::Month)
     }
 
-    pub(crate) const fn of(window: Duration) -> Self {
+    pub(crate) const fn from_window(window: Duration) -> Self {
         match window.as_secs() {
             0..60 => Self::Second,
             60..3_600 => Self::Minute,
@@ -50,7 +50,7 @@ impl Period {
         }
     }
 
-    /// The period that the name of a field ends with.
+    /// Returns the period for the end of a field's name.
     pub(crate) fn named(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"second" => Self::Second,

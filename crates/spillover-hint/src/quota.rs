@@ -1,6 +1,6 @@
 use crate::{Dimension, Period, When, headers::Key};
 
-/// What a response says of one limit.
+/// The values of one limit of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     pub(crate) key: Key,
@@ -10,27 +10,28 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// What is counted.
+    /// Returns the quantity that is counted.
     pub fn dimension(&self) -> Dimension {
         self.key.dimension
     }
 
-    /// How long the window is, if the response says so.
+    /// Returns the length of the window, if the response states it.
     pub fn period(&self) -> Period {
         self.key.period
     }
 
-    /// How much is allowed in a window.
+    /// Returns the amount allowed per window.
     pub fn limit(&self) -> Option<u64> {
         self.limit
     }
 
-    /// How much is left of it. It may be more than the limit: some vendors let it grow.
+    /// Returns the remaining amount. It may exceed the limit: some vendors let it accumulate.
     pub fn remaining(&self) -> Option<u64> {
         self.remaining
     }
 
-    /// When the limit is renewed. Anthropic means the time when all of it is back, others mean the end of the window.
+    /// Returns the time of renewal. Anthropic means the time when the limit is full again; others mean the end of the
+    /// window.
     pub fn reset(&self) -> Option<When> {
         self.reset
     }

@@ -9,7 +9,7 @@ use crate::{
     slots::Slots,
 };
 
-/// What a response says about what is left: the counters that a backend can be steered by before it refuses.
+/// The rate-limit counters of a response. They show how loaded a backend is before it refuses.
 ///
 /// ```
 /// use http::HeaderMap;
@@ -42,7 +42,7 @@ impl Quotas {
         head.wants_limits = true;
         head.read(headers, &mut Slots::default());
         let mut quotas = Self {
-            utilization: head.signs.utilization(),
+            utilization: head.signals.utilization(),
             ..Self::default()
         };
         for limit in head.limits.iter() {
@@ -71,32 +71,34 @@ impl Quotas {
         quotas
     }
 
-    /// Reads `rate_limits.updated`, an event of OpenAI's
-    /// [Realtime API](https://platform.openai.com/docs/api-reference/realtime-server-events/rate_limits/updated), which has
-    /// no fields to read. `None` if it is another event.
+    /// Reads the event `rate_limits.updated` of OpenAI's [Realtime
+    /// API](https://platform.openai.com/docs/api-reference/realtime-server-events/rate_limits/updated), which sends no
+    /// header fields. Returns `None` for other events.
     pub fn from_event(data: &[u8]) -> Option<Self> {
         rate_limits::read(data)
     }
 
-    /// The limits that the response speaks of.
+    /// Returns the limits of the response.
     pub fn iter(&self) -> impl Iterator<Item = &Quota> {
         self.quotas[..self.len].iter().flatten()
     }
 
-    /// The limit of one dimension; the one with the shortest period if there are several.
+    /// Returns the limit of one dimension; among several, the one with the shortest period.
     pub fn get(&self, dimension: Dimension) -> Option<&Quota> {
         let same = self.iter().filter(|quota| quota.dimension() == dimension);
         same.min_by_key(|quota| quota.key)
     }
 
-    /// `azure-openai-deployment-utilization`: how much of a deployment with provisioned throughput is in use, in percent.
+    /// Returns the utilization of a provisioned-throughput deployment in percent, from
+    /// `azure-openai-deployment-utilization`.
     ///
-    /// It may be more than 100. [Azure's benchmark](https://github.com/Azure/azure-openai-benchmark) reads it.
+    /// The value may exceed 100. [Azure's benchmark](https://github.com/Azure/azure-openai-benchmark) reads the same
+    /// field.
     pub fn utilization(&self) -> Option<f32> {
         self.utilization
     }
 
-    /// Whether the response says nothing about what is left.
+    /// Returns true if the response has no counters.
     pub fn is_empty(&self) -> bool {
         self.len == 0 && self.utilization.is_none()
     }
@@ -121,5 +123,5 @@ impl fmt::Debug for Quotas {
     }
 }
 
-/// As many as are read from the fields.
+/// The number of limits that are read from the fields.
 const CAPACITY: usize = 12;

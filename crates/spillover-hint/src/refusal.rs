@@ -1,30 +1,31 @@
 use std::fmt;
 
-/// What kind of refusal a response is.
+/// The kind of a refusal.
 ///
-/// The kind comes before the wait: a backend that is out of money is not back in the two seconds it names, and one that
-/// cannot take this request can take the next.
+/// Check the kind before the wait. For example, a backend without credit does not recover in the two seconds it states,
+/// and a request that is too large says nothing about the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// A limit per second, minute or hour: it is back soon, and the response mostly says when.
+    /// A limit per second, minute or hour ran out. The backend recovers soon, and the response usually says when.
     Throttled,
-    /// The backend is too busy, whoever asks: 503, 529, "high demand", "overloaded".
+    /// The backend is too busy, independent of the caller: 503, 529, "high demand", "overloaded".
     Capacity,
-    /// The request is larger than this backend ever takes. Another may take it, and this one takes others.
+    /// The request is larger than this backend ever accepts. Other backends may accept it, and this one accepts smaller
+    /// requests.
     TooLarge,
-    /// A limit per day or month, or no money left: it stays so for long.
+    /// A limit per day or month ran out, or the account has no credit. Recovery takes long.
     Quota,
-    /// 401, 403 or their like. Only the caller knows whether the key was its own.
+    /// 401, 403 or similar. Only the caller knows if the key was its own.
     Credential,
-    /// The backend is broken: other 5xx, and timeouts of its own.
+    /// The backend is broken: other 5xx, and its own timeouts.
     Failing,
-    /// The request is at fault, and is so everywhere.
+    /// The request is invalid, for any backend.
     Client,
 }
 
 impl Refusal {
-    /// Lower-case words with hyphens, fit for a log or the label of a metric.
+    /// Returns lower-case words with hyphens, for a log or a metric label.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Throttled => "throttled",
@@ -37,10 +38,10 @@ impl Refusal {
         }
     }
 
-    /// Whether the backend is to be left alone for a while.
+    /// Returns true if the backend needs a cooldown.
     ///
-    /// It is not when the request was too large or at fault: others will be taken. After a [`Credential`](Self::Credential)
-    /// refusal it depends on whose key it was, and the caller decides.
+    /// `TooLarge` and `Client` need none, because other requests succeed. After [`Credential`](Self::Credential) the
+    /// caller decides, because it knows whose key was refused.
     pub const fn cools(self) -> bool {
         matches!(
             self,
@@ -48,9 +49,9 @@ impl Refusal {
         )
     }
 
-    /// What a refusal is after all, when the response's status made it `self` and its details say `found`.
+    /// Combines the kind by the status (`self`) with the kind by the details (`found`).
     ///
-    /// A status is the coarser of the two, yet some details say less: `invalid_request_error` beside 429 is no news.
+    /// Details are usually more specific than the status. Not always: `invalid_request_error` beside 429 adds nothing.
     pub(crate) const fn refined(self, found: Self) -> Self {
         let is_better = match self {
             Self::TooLarge | Self::Quota => false,
@@ -63,9 +64,10 @@ impl Refusal {
         if is_better { found } else { self }
     }
 
-    /// The same when only a sentence says it.
+    /// Combines the kind by the status with the kind by a sentence.
     ///
-    /// An error of the request, or within the server, may quote what the client sent. So such a sentence closes no backend.
+    /// Errors of the request and internal errors may quote the client's text, so a sentence in them never closes a
+    /// backend.
     pub(crate) const fn refined_by_prose(self, said: Self) -> Self {
         let is_better = match self {
             Self::TooLarge | Self::Quota | Self::Capacity => false,
@@ -77,7 +79,7 @@ impl Refusal {
         if is_better { said } else { self }
     }
 
-    /// Of several things that one body says, the most telling.
+    /// Ranks the kinds within one body; the most specific one wins.
     pub(crate) const fn weight(self) -> u8 {
         match self {
             Self::Quota => 6,

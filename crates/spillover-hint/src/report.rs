@@ -7,10 +7,10 @@ use crate::{
     evidence::Evidence,
     grpc,
     headers::Head,
-    status::{self, Sight},
+    status::{self, HeadView},
 };
 
-/// Everything a refusal says: what kind it is, when to come back, and why in the upstream's own words.
+/// All facts of a refusal: its kind, the wait, and the upstream's own message.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -58,9 +58,10 @@ pub struct Report {
 }
 
 impl Report {
-    /// Reads the head of a response. `None` if it is no refusal: 1xx, 2xx and 3xx, unless `grpc-status` says otherwise.
+    /// Reads the head of a response. Returns `None` unless it is a refusal: 1xx, 2xx and 3xx are none, except with a
+    /// failing `grpc-status`.
     ///
-    /// This does not allocate, except for the details of gRPC.
+    /// Does not allocate, except for gRPC details.
     pub fn from_head(status: StatusCode, headers: &HeaderMap) -> Option<Self> {
         let mut report = Self::new();
         let mut head = Head::default();
@@ -70,25 +71,25 @@ impl Report {
         }
 
         let is_exhausted = report.finish(&head);
-        let sight = Sight {
+        let head_view = HeadView {
             status,
             head: &head,
             hints: &report.hints,
             is_exhausted,
         };
-        report.refusal = sight.refusal();
+        report.refusal = head_view.refusal();
         report.status = Some(status);
         if report.period.is_long() {
             report.refusal = report.refusal.refined(Refusal::Quota);
         }
-        report.needs_body = !sight.is_settled(report.refusal);
+        report.needs_body = !head_view.is_settled(report.refusal);
         if report.needs_body {
-            report.hints.keep_date(&head);
+            report.hints.store_date(&head);
         }
         Some(report)
     }
 
-    /// Reads the trailers of a gRPC response. `None` if they do not say that it failed.
+    /// Reads the trailers of a gRPC response. Returns `None` if they report success.
     pub fn from_trailers(trailers: &HeaderMap) -> Option<Self> {
         let mut report = Self::new();
         let mut head = Head::default();
@@ -96,19 +97,19 @@ impl Report {
         report.with_grpc(&head)
     }
 
-    /// Reads an event of a stream that began with 200. `None` if it is no error.
+    /// Reads an event of a stream that began with 200. Returns `None` unless it is an error.
     ///
-    /// `name` is that of a server-sent event, or the `:exception-type` of an AWS event stream, or empty. `data` is what it
-    /// holds. Errors come as `event: error` from
+    /// `name` is that of a server-sent event, or the `:exception-type` of an AWS event stream, or empty. `data` is its
+    /// content. Errors come as `event: error` from
     /// [Anthropic](https://docs.anthropic.com/en/api/messages-streaming#error-events) and
     /// [OpenAI](https://platform.openai.com/docs/api-reference/responses-streaming/error), as `response.failed` and
-    /// `response.done` from OpenAI, and as an object with an `error` from many others. In a message of
-    /// [JSON-RPC](https://www.jsonrpc.org/specification#error_object), such as MCP's, it is an answer.
+    /// `response.done` from OpenAI, and as an object with an `error` from many others. An error in a
+    /// [JSON-RPC](https://www.jsonrpc.org/specification#error_object) message, such as MCP's, is a normal answer.
     pub fn from_event(name: &str, data: &[u8]) -> Option<Self> {
         let mut report = Self::new();
         let found = body::read_event(name, data, &mut report.hints)?;
         report.status = found.status.and_then(code);
-        report.refusal = match (report.status.map(status::of), found.refusal) {
+        report.refusal = match (report.status.map(status::refusal_of_status), found.refusal) {
             (None, Some(found)) => found,
             (Some(status), _) => status,
             (None, None) => Refusal::Failing,
@@ -121,26 +122,26 @@ impl Report {
         Some(report)
     }
 
-    /// Adds what the body says. It is to be decoded already, and at most 64 KiB of it are read; it may be cut off.
+    /// Adds the facts of the body, which must be decoded and may be cut off. At most 64 KiB are read.
     ///
-    /// Call it whenever the body is at hand; [`needs_body`](Self::needs_body) tells whether it is worth waiting for.
+    /// Call it whenever the body is at hand; [`needs_body`](Self::needs_body) tells if it is worth waiting for.
     pub fn with_body(mut self, body: &[u8]) -> Self {
         self.needs_body = false;
         let found = body::read(body, &mut self.hints);
         self.with(found)
     }
 
-    /// What kind of refusal it is.
+    /// Returns the kind of the refusal.
     pub fn refusal(&self) -> Refusal {
         self.refusal
     }
 
-    /// The status of the response; and of a refusal that came in a stream or in trailers, the status it stands for.
+    /// Returns the status of the response. For a refusal in a stream or in trailers, returns the equivalent status:
     ///
     /// | the error | status |
     /// |---|---|
-    /// | has a number of its own, from 400 to 599 | that |
-    /// | is named by a word that goes with another one than its kind | that: 529 for `overloaded_error`, 424 for `modelStreamErrorException`, 402 for `billing_error`, .. |
+    /// | has a number of its own, from 400 to 599 | that number |
+    /// | has a code with a status of its own | that status: 529 for `overloaded_error`, 424 for `modelStreamErrorException`, 402 for `billing_error`, .. |
     /// | [`Throttled`](Refusal::Throttled), [`Quota`](Refusal::Quota) | 429 |
     /// | [`Capacity`](Refusal::Capacity) | 503 |
     /// | [`TooLarge`](Refusal::TooLarge) | 413 |
@@ -158,59 +159,61 @@ impl Report {
         })
     }
 
-    /// Whether the body may say something that changes what is to be done.
+    /// Returns true if the body may change how to react.
     ///
-    /// The head settles it when it leaves no doubt about the kind of the refusal and about the wait:
+    /// The head is enough when it leaves no doubt about the kind and the wait:
     ///
-    /// * **429**: only if it states a wait of at most a minute, or one that a proxy's own limit caused, *and* names the
-    ///   limit that ran out by a counter of zero or by its name. Vendors send `retry-after` also with limits per day and
-    ///   with requests that are too large for good, where no counter is zero, or the wait is longer, or `x-should-retry` is
-    ///   `false`; and with an exhausted account they send nothing.
-    /// * **503, 529**: if they state any wait.
-    /// * **400, 403**: hardly ever. Vendors use them for exhausted accounts, for prompts that are too long and for wrong keys.
-    /// * **All others** are settled by the status.
+    /// * **429**: the head is enough only if it states a wait of at most a minute *and* identifies the exhausted limit
+    ///   by a counter of zero or by its name. A wait caused by a proxy's own limit is enough too. Vendors also send
+    ///   `retry-after` for limits per day and for requests that are too large; then no counter is zero, or the wait is
+    ///   longer, or `x-should-retry` is `false`. For an exhausted account they send nothing.
+    /// * **503, 529**: the head is enough if it states any wait.
+    /// * **400, 403**: the head is hardly ever enough. Vendors use them for exhausted accounts, long prompts and wrong
+    ///   keys.
+    /// * **All others**: the status is enough.
     pub fn needs_body(&self) -> bool {
         self.needs_body
     }
 
-    /// Everything that was said about when to come back.
+    /// Returns all stated waits and dates.
     pub fn hints(&self) -> &Hints {
         &self.hints
     }
 
-    /// When to come back; see [`Hints::choose`]. `None` also if the refusal does not [cool](Refusal::cools) the backend and
-    /// is not about a credential, whatever wait it states.
+    /// Returns the wait; see [`Hints::choose`]. Returns `None` if the refusal neither [needs a
+    /// cooldown](Refusal::cools) nor is about a credential, whatever wait it states.
     pub fn hint(&self, now: SystemTime) -> Option<Hint> {
         self.has_wait().then(|| self.hints.choose(now)).flatten()
     }
 
-    /// The same for a backend that refused again right after its last hint was obeyed; see [`Hints::choose_again`].
+    /// Returns the wait for a backend that refused again right after its last hint was obeyed; see
+    /// [`Hints::choose_again`].
     pub fn hint_again(&self, now: SystemTime) -> Option<Hint> {
         self.has_wait()
             .then(|| self.hints.choose_again(now))
             .flatten()
     }
 
-    /// What the limit that ran out counts, if the response tells anywhere.
+    /// Returns the dimension of the exhausted limit, if the response states it anywhere.
     pub fn dimension(&self) -> Dimension {
         self.dimension
     }
 
-    /// How long the window of that limit is, if the response tells anywhere.
+    /// Returns the length of that limit's window, if the response states it anywhere.
     pub fn period(&self) -> Period {
         self.period
     }
 
-    /// Whether the server says that it makes sense to send the request again: `x-should-retry`, or a gRPC pushback.
+    /// Returns the server's advice on sending the request again: `x-should-retry`, or a gRPC pushback.
     ///
-    /// It speaks of this backend only.
+    /// The advice concerns this backend only.
     pub fn should_retry(&self) -> Option<bool> {
         self.should_retry
     }
 
-    /// The upstream's own message, in at most 300 characters on one line, fit for an answer to the client.
+    /// Returns the upstream's own message on one line of at most 300 characters, fit for an answer to the client.
     ///
-    /// `None` if the refusal is about a credential: such messages quote parts of it.
+    /// Returns `None` for a refused credential: such messages quote parts of it.
     pub fn cause(&self) -> Option<&str> {
         let is_secret = self.refusal == Refusal::Credential;
         self.cause.as_deref().filter(|_| !is_secret)
@@ -229,19 +232,20 @@ impl Report {
         }
     }
 
-    /// Adds what is known only when all fields have been read, and tells whether the limit that ran out is known.
+    /// Adds the values that are known only after all fields have been read. Returns true if the exhausted limit is
+    /// known.
     fn finish(&mut self, head: &Head<'_>) -> bool {
         self.hints.finish(head);
-        self.should_retry = head.signs.should_retry;
+        self.should_retry = head.signals.should_retry;
         let exhausted = head.exhausted();
         (self.dimension, self.period) = exhausted.unwrap_or_default();
         exhausted.is_some()
     }
 
     fn with_grpc(mut self, head: &Head<'_>) -> Option<Self> {
-        self.refusal = grpc::refusal(head.signs.grpc_status?)?;
+        self.refusal = grpc::refusal(head.signals.grpc_status?)?;
         self.finish(head);
-        let found = grpc::read(&head.signs, &mut self.hints);
+        let found = grpc::read(&head.signals, &mut self.hints);
         Some(self.with(found))
     }
 

@@ -1,30 +1,29 @@
 use std::fmt;
 
-/// Why a candidate was chosen, as one of the rules of [`Hints::choose`](crate::Hints::choose).
+/// The reason why a candidate was chosen: one of the rules of [`Hints::choose`](crate::Hints::choose).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// It is the most trusted of the waits that the server states for this request.
+    /// The most trusted wait that the server states for this request.
     Stated,
-    /// A more trusted statement was zero, and this one is not.
+    /// A more trusted statement was zero; this one is not.
     NotZero,
-    /// The milliseconds were the same number as the seconds: one unit was mistaken for the other.
+    /// Milliseconds and seconds were the same number: the server confused the units.
     SameNumber,
-    /// The stated wait was zero or one second beside a renewal period, which says nothing, and this limit is known to have
-    /// run out for longer.
+    /// The stated wait was zero or one second beside a renewal period, and this exhausted limit has a longer reset.
     KnownLie,
-    /// The backend refused again after the stated wait was obeyed, and this limit is known to have run out for longer.
+    /// The backend refused again after the stated wait, and this exhausted limit has a longer reset.
     RefusedAgain,
-    /// Nothing is stated, and this limit is known to have run out.
+    /// No wait is stated, and this limit is known to have run out.
     Exhausted,
-    /// Nothing is stated, and this limit may have run out: the response does not say what is left of it.
+    /// No wait is stated, and this limit may have run out: its remaining part is unknown.
     Unspecific,
-    /// Nothing but a sentence in the body.
+    /// Only a sentence in the body states a wait.
     LastResort,
 }
 
 impl Rule {
-    /// Lower-case words with hyphens, fit for a log or the label of a metric.
+    /// Returns lower-case words with hyphens, for a log or a metric label.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stated => "stated",

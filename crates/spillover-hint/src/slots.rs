@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::Candidate;
 
-/// A list of candidates that lives on the stack.
+/// A list of candidates on the stack.
 pub(crate) struct Slots {
     /// Filled from the front.
     slots: [Option<Candidate>; CAPACITY],
@@ -12,9 +12,9 @@ pub(crate) struct Slots {
 impl Slots {
     /// Adds a candidate, or merges it with one of the same source, dimension and period.
     ///
-    /// The longer one stays then: a proxy may answer for several servers, or repeat a field with its own value, and coming
-    /// back too early is refused again. When the list is full the least trusted one is dropped, so that what is kept does
-    /// not depend on the order.
+    /// Merging keeps the longer wait: a proxy may answer for several servers or repeat a field, and a retry that comes
+    /// too early is refused again. A full list drops the least trusted candidate, so that the result does not depend on
+    /// the order.
     pub(crate) fn push(&mut self, candidate: Candidate) {
         let held = self.slots[..self.len].iter_mut().flatten();
         for held in held {
@@ -58,7 +58,7 @@ impl Default for Slots {
     }
 }
 
-/// By hand, because most lists are nearly empty.
+/// Written by hand because most lists are nearly empty.
 impl Clone for Slots {
     fn clone(&self) -> Self {
         let mut slots = Self::default();
@@ -74,5 +74,5 @@ impl fmt::Debug for Slots {
     }
 }
 
-/// More than any response is known to say: a gateway that passes on the fields of two vendors comes to a dozen.
+/// More than any known response has: a gateway that passes on the fields of two vendors sends a dozen.
 const CAPACITY: usize = 14;

@@ -1,8 +1,8 @@
 use std::fmt;
 
-/// Where a [`Candidate`](crate::Candidate) was found.
+/// The field or text in which a [`Candidate`](crate::Candidate) was found.
 ///
-/// It displays as the name of the field, fit for a log or the label of a metric. The order is that of trust.
+/// Displays as the name of the field, for a log or a metric label. Sources sort in the order of trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Source {
@@ -23,20 +23,20 @@ pub enum Source {
     GrpcPushback,
     /// `retry-after`, [RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3).
     RetryAfter,
-    /// `x-retry-after`, a spelling of gateways.
+    /// `x-retry-after`, used by gateways.
     XRetryAfter,
-    /// `x-ratelimit-retry-after`, a spelling of gateways.
+    /// `x-ratelimit-retry-after`, used by gateways.
     RateLimitRetryAfter,
     /// [`google.rpc.RetryInfo`](https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto) in the
     /// body of an answer (Gemini, Vertex AI) or in `grpc-status-details-bin`.
     RetryInfo,
-    /// `x-ratelimit-reset` and `x-ratelimit-reset-*`; the [`Dimension`](crate::Dimension) tells which.
+    /// `x-ratelimit-reset` and `x-ratelimit-reset-*`; the candidate's [`Dimension`](crate::Dimension) names the limit.
     ///
     /// Described in [OpenAI's guide](https://platform.openai.com/docs/guides/rate-limits), in
     /// [Groq's](https://console.groq.com/docs/rate-limits) and, as an epoch, in
     /// [GitHub's](https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
     Reset,
-    /// `x-rate-limit-reset` and `x-rate-limit-reset-*`, the same with one hyphen more.
+    /// `x-rate-limit-reset` and `x-rate-limit-reset-*`, the same with one more hyphen.
     ///
     /// Seen from Azure OpenAI, see [openai-python #937](https://github.com/openai/openai-python/issues/937).
     HyphenatedReset,
@@ -56,7 +56,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The name of the field, in lower case, without the dimension that some names contain.
+    /// Returns the field's name in lower case, without the dimension that some names contain.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::RetryAfterMs => "retry-after-ms",
@@ -78,7 +78,7 @@ impl Source {
         }
     }
 
-    /// Whether it says when to come back with this request, not when a limit is renewed.
+    /// Returns true if the source states a wait for this request, not the renewal of a limit.
     pub(crate) fn is_stated(self) -> bool {
         self <= Self::RetryInfo
     }

@@ -1,4 +1,4 @@
-//! What a status, and the fields beside it, say about the kind of a refusal.
+//! Classifies a refusal by its status and header fields.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use http::StatusCode;
 
 use crate::{Candidate, Hints, Refusal, When, headers::Head, words};
 
-/// What a status alone says.
-pub(crate) fn of(status: StatusCode) -> Refusal {
+/// Returns the kind by the status alone.
+pub(crate) fn refusal_of_status(status: StatusCode) -> Refusal {
     match status.as_u16() {
         429 => Refusal::Throttled,
         // 498: Groq's flexible tier is full. 529: Anthropic is overloaded.
@@ -21,61 +21,62 @@ pub(crate) fn of(status: StatusCode) -> Refusal {
     }
 }
 
-/// What is seen of a response before its body.
+/// The facts of a response's head.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sight<'a> {
+pub(crate) struct HeadView<'a> {
     pub(crate) status: StatusCode,
     pub(crate) head: &'a Head<'a>,
     pub(crate) hints: &'a Hints,
-    /// Whether the limit that ran out is known.
+    /// True if the exhausted limit is known.
     pub(crate) is_exhausted: bool,
 }
 
-impl Sight<'_> {
-    /// What kind of refusal it is, as far as can be seen.
+impl HeadView<'_> {
+    /// Returns the kind of the refusal, as far as the head shows it.
     pub(crate) fn refusal(self) -> Refusal {
-        let refusal = of(self.status);
-        let signs = &self.head.signs;
-        let words = signs.error_type.or(signs.throttle_reason);
+        let refusal = refusal_of_status(self.status);
+        let signals = &self.head.signals;
+        let words = signals.error_type.or(signals.throttle_reason);
         if let Some(found) = words.and_then(words::refusal) {
             return refusal.refined(found);
         }
-        if signs.is_overloaded {
+        if signals.is_overloaded {
             return refusal.refined(Refusal::Capacity);
         }
         // GitHub answers 403 when a limit is hit.
         if self.status == StatusCode::FORBIDDEN
-            && (signs.is_proxy_limit || self.is_exhausted || self.states_wait(Duration::MAX))
+            && (signals.is_proxy_limit || self.is_exhausted || self.states_wait(Duration::MAX))
         {
             return Refusal::Throttled;
         }
         refusal
     }
 
-    /// Whether the body cannot change what follows from the head. `Report::needs_body` has the reasons.
+    /// Returns true if the body cannot change how to react. See `Report::needs_body` for the reasons.
     pub(crate) fn is_settled(self, refusal: Refusal) -> bool {
-        let signs = &self.head.signs;
+        let signals = &self.head.signals;
         match refusal {
             Refusal::Throttled => {
-                signs.is_proxy_limit
-                    || (signs.should_retry != Some(false)
+                signals.is_proxy_limit
+                    || (signals.should_retry != Some(false)
                         && (self.is_exhausted || is_full(self.head))
                         && self.states_wait(MINUTE))
             }
             Refusal::Capacity => self.states_wait(Duration::MAX),
             Refusal::TooLarge | Refusal::Failing => true,
-            // A day without a reset: the body may have one.
+            // A limit per day without a reset: the body may state one.
             Refusal::Quota => {
                 self.status != StatusCode::TOO_MANY_REQUESTS || !self.hints.is_empty()
             }
             Refusal::Credential => self.status != StatusCode::FORBIDDEN,
             Refusal::Client => {
-                !matches!(self.status.as_u16(), 400 | 422) || signs.error_type.is_some()
+                !matches!(self.status.as_u16(), 400 | 422) || signals.error_type.is_some()
             }
         }
     }
 
-    /// Whether there are waits to go by, none of them longer than this. A date counts only beside the server's own clock.
+    /// Returns true if there are waits to obey and none exceeds `longest`. A date counts only beside the server's own
+    /// clock.
     fn states_wait(self, longest: Duration) -> bool {
         let is_wait = |c: &&Candidate| c.source().is_stated() || c.is_exhausted();
         let mut waits = self
@@ -96,9 +97,9 @@ impl Sight<'_> {
     }
 }
 
-/// Whether it is the provisioned throughput of a deployment that ran out.
+/// Returns true if a deployment's provisioned throughput is used up.
 fn is_full(head: &Head<'_>) -> bool {
-    head.signs
+    head.signals
         .utilization()
         .is_some_and(|percent| percent >= 100.0)
 }

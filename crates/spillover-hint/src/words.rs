@@ -1,9 +1,9 @@
-//! The words by which vendors name an error: `error.type`, `error.code`, `x-amzn-errortype` and their like.
+//! The codes by which vendors name an error: `error.type`, `error.code`, `x-amzn-errortype` and similar.
 
 use crate::{Refusal, value::fold::Folded};
 
-/// What a word says. Case and punctuation do not matter, nor do the namespace before and the address behind the name of an
-/// AWS exception: `com.amazon.coral.service#ThrottlingException:http://...`.
+/// Returns the kind for an error code, ignoring case and punctuation. An AWS exception may have a namespace before and
+/// an address after its name: `com.amazon.coral.service#ThrottlingException:http://...`.
 pub(crate) fn refusal(word: &[u8]) -> Option<Refusal> {
     Some(match Folded::new(bare(word)).as_bytes() {
         b"ratelimitexceeded"
@@ -104,7 +104,7 @@ pub(crate) fn refusal(word: &[u8]) -> Option<Refusal> {
     })
 }
 
-/// The status that an answer with this word has, where it is not the usual one of its kind. Most are documented:
+/// Returns the status of an error code where it is not the usual one of its kind. Most are documented:
 /// [Anthropic](https://docs.anthropic.com/en/api/errors#http-errors),
 /// [Bedrock](https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html),
 /// [OpenRouter](https://openrouter.ai/docs/api-reference/errors).
@@ -137,7 +137,7 @@ pub(crate) fn status(word: &[u8]) -> Option<u16> {
     })
 }
 
-/// Whether a word says that there is no such model, or none that this account may use.
+/// Returns true for a code that says that the model does not exist, or not for this account.
 pub(crate) fn is_model_missing(word: &[u8]) -> bool {
     matches!(
         Folded::new(word).as_bytes(),
@@ -145,7 +145,7 @@ pub(crate) fn is_model_missing(word: &[u8]) -> bool {
     )
 }
 
-/// Without the namespace before it and the address behind it.
+/// Removes the namespace before and the address after the name.
 fn bare(word: &[u8]) -> &[u8] {
     let start = word
         .iter()

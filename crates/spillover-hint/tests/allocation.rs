@@ -1,11 +1,11 @@
-//! The common cases stay off the heap.
+//! Checks that reading a head in the common cases does not allocate.
 
 use std::{hint::black_box, time::SystemTime};
 
 use http::{HeaderMap, StatusCode};
 use spillover_hint::{Hints, Quotas, Report};
 
-/// Nothing to read, one wait, and everything that OpenAI, Azure OpenAI, Anthropic and the IETF send.
+/// No known fields, one wait, and all fields of OpenAI, Azure OpenAI, Anthropic and the IETF.
 const RESPONSES: [&str; 6] = [
     "content-type: application/json",
     "retry-after: Wed, 21 Oct 2015 07:28:00 GMT",

@@ -1,15 +1,15 @@
-//! Bodies in a content coding (RFC 9110 section 8.4).
+//! Encodes bodies in a content coding (RFC 9110, section 8.4).
 
 use std::io::Write;
 
-/// The names of the codings that [`encoded`] knows.
+/// The codings of [`encoded`].
 pub const CODINGS: [&str; 4] = ["gzip", "deflate", "br", "zstd"];
 
-/// The body in the coding of this name.
+/// Returns the body in the coding of this name.
 ///
 /// # Panics
 ///
-/// Panics for a coding that is not in [`CODINGS`].
+/// Panics if the coding is not in [`CODINGS`].
 ///
 /// ```
 /// use spillover_testing::coding::encoded;

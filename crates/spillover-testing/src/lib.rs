@@ -1,12 +1,12 @@
 //! Test support for code that calls rate-limited services.
 //!
-//! | module | what it is for |
+//! | module | contents |
 //! |---|---|
-//! | [`probe`] | an inner service that notices a broken readiness contract: its clones are not ready |
-//! | [`body`] | a request or response body that plays a script: data, trailers, errors, waits |
-//! | [`limit`] | how providers limit, as pure models: windows of tokens and requests, a leaky bucket |
+//! | [`probe`] | an inner service that detects breaches of the readiness contract; its clones start unready |
+//! | [`body`] | a request or response body that plays a script: data, trailers, errors, pauses |
+//! | [`limit`] | the rate limits of providers as pure models: windows of tokens and requests, a leaky bucket |
 //! | `coding` | bodies in gzip, deflate, br or zstd; needs the feature `coding` |
-//! | `upstream` | a mock LLM service on a real socket, rate-limited, that also misbehaves on demand; needs the feature `upstream` |
+//! | `upstream` | a rate-limited mock LLM service on a real socket that misbehaves on demand; needs the feature `upstream` |
 //!
 //! # Example
 //!
@@ -45,7 +45,7 @@ pub use probe::Probe;
 #[cfg(feature = "upstream")]
 pub use upstream::MockUpstream;
 
-/// The example of the README, which runs with the other tests.
+/// Runs the README's example as a test.
 #[cfg(all(doctest, feature = "upstream"))]
 #[doc = include_str!("../README.md")]
 #[derive(Debug)]

@@ -1,7 +1,7 @@
-//! The limit models against recorded decisions of an independent simulation of the same models.
+//! Checks the limit models against recorded decisions of an independent simulation of the same models.
 //!
-//! In each file of `vectors/` the first line has the parameters; each following line is an event,
-//! with the answer expected to a request.
+//! The first line of each file in `vectors/` has the parameters. Each following line is an event, with the expected
+//! answer for a request.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

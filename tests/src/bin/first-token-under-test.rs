@@ -1,7 +1,7 @@
-//! Says what the first token of Entra ID is that its environment gives, or why there is none, where tests can find it: what
-//! somebody is by an environment can be told by a process only.
+//! Prints the first token of Entra ID for its environment, or the reason why there is none. A separate process, because
+//! the identity depends on environment variables.
 //!
-//! It logs at every level, so that a test can see what is not in the log. After [`PATIENCE`] failures it gives up.
+//! Logs at every level, so that a test can check that the log holds no secret. Gives up after [`PATIENCE`] failures.
 
 use std::{env, io};
 

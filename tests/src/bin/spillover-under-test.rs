@@ -1,4 +1,4 @@
-//! The gateway, where tests can find it.
+//! The gateway, built where tests can find it.
 
 fn main() -> std::process::ExitCode {
     spillover_gateway::main()

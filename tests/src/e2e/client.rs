@@ -1,4 +1,4 @@
-//! A client of the gateway that does nothing of its own: no retries, no redirects, no headers.
+//! An HTTP client without retries, redirects or extra headers.
 
 use std::{convert::Infallible, net::SocketAddr};
 
@@ -24,12 +24,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// Speaks HTTP/1.1.
+    /// Creates a client that speaks HTTP/1.1.
     pub fn http1(server: SocketAddr) -> Self {
         Self::new(server, &legacy::Client::builder(TokioExecutor::new()))
     }
 
-    /// Speaks HTTP/2 from the first byte on, over one connection.
+    /// Creates a client that speaks HTTP/2 with prior knowledge over one connection.
     pub fn http2(server: SocketAddr) -> Self {
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         Self::new(server, builder.http2_only(true))
@@ -42,7 +42,7 @@ impl Client {
         }
     }
 
-    /// Asks for `path`.
+    /// Sends a GET for `path`.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(request("GET", path, Body::empty())).await
     }
@@ -52,7 +52,7 @@ impl Client {
         self.send(request("POST", path, body)).await
     }
 
-    /// Sends a request, whose URI is a path, and waits for the whole answer.
+    /// Sends a request whose URI is a path, and reads the whole answer.
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let (head, body) = self.open(request).await.into_parts();
         let body = soon(body.collect()).await.expect("the whole body");
@@ -65,7 +65,7 @@ impl Client {
         }
     }
 
-    /// Sends a request, whose URI is a path, and waits for the head of the answer.
+    /// Sends a request whose URI is a path, and reads the head of the answer.
     pub async fn open(&self, mut request: Request<Body>) -> Response<Incoming> {
         let uri = Uri::builder()
             .scheme("http")
@@ -76,13 +76,13 @@ impl Client {
     }
 }
 
-/// A request with a body and no header.
+/// Returns a request with a body and no header.
 pub fn request(method: &str, path: &str, body: impl Into<Body>) -> Request<Body> {
     let request = Request::builder().method(method).uri(path);
     request.body(body.into()).expect("a method and a path")
 }
 
-/// A POST of JSON.
+/// Returns a POST of JSON.
 pub fn json(path: &str, body: impl Into<Body>) -> Request<Body> {
     let mut request = request("POST", path, body);
     let json = HeaderValue::from_static("application/json");
@@ -90,14 +90,14 @@ pub fn json(path: &str, body: impl Into<Body>) -> Request<Body> {
     request
 }
 
-/// The same request, with another header field.
+/// Adds a header field to a request.
 pub fn with(mut request: Request<Body>, name: &'static str, value: &str) -> Request<Body> {
     let value = value.parse().expect("a header value");
     request.headers_mut().append(name, value);
     request
 }
 
-/// A body that comes in chunks, and says nothing of its length.
+/// Returns a body of unknown length that comes in chunks.
 pub fn chunked(chunks: impl IntoIterator<Item = impl Into<Bytes>>) -> Body {
     let chunks: Vec<_> = chunks.into_iter().map(|chunk| Ok(chunk.into())).collect();
     Body::from_stream(stream::iter(chunks as Vec<Result<Bytes, Infallible>>))
@@ -120,7 +120,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The only header of this name, if there is one.
+    /// Returns the only header of this name, if there is one.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).into_iter();
         let value = values.next()?;
@@ -128,22 +128,22 @@ impl Answer {
         Some(value.to_str().expect("a header of ASCII"))
     }
 
-    /// The label of the backend that answered; empty when the gateway did itself.
+    /// Returns the label of the backend that answered; empty if the gateway answered itself.
     pub fn backend(&self) -> &str {
         self.header("x-spillover-backend").unwrap_or_default()
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).expect("a body in UTF-8")
     }
 
-    /// The body as JSON.
+    /// Returns the body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("a body of JSON")
     }
 
-    /// The error in the body, which is one as the OpenAI API has them.
+    /// Returns the error object in the body, in the format of the OpenAI API.
     pub fn error(&self) -> Value {
         assert_eq!(self.header("content-type"), Some("application/json"));
         let error = self.json()["error"].take();

@@ -1,4 +1,4 @@
-//! Backends that end connections, as servers do at any time.
+//! Backends that end connections, as servers may do at any time.
 
 use std::{
     io,
@@ -15,7 +15,7 @@ use tokio::{
     task::JoinSet,
 };
 
-/// A server whose connections end in the way that a script says.
+/// A server whose connections end as a script says.
 #[derive(Debug)]
 pub struct EndingUpstream {
     address: SocketAddr,
@@ -24,12 +24,12 @@ pub struct EndingUpstream {
     _accepting: JoinSet<()>,
 }
 
-/// A request that has come, numbered from 1.
+/// A request that arrived. Numbers start at 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrived {
-    /// Which of the connections it came over.
+    /// The number of the connection.
     pub connection: u64,
-    /// Which of the requests on that connection it is.
+    /// The number of the request on that connection.
     pub request: u64,
 }
 
@@ -52,12 +52,12 @@ pub enum Reaction {
 }
 
 impl EndingUpstream {
-    /// Speaks HTTP/1.1.
+    /// Starts a server that speaks HTTP/1.1.
     pub async fn http1(script: impl Fn(Arrived) -> Reaction + Clone + Send + 'static) -> Self {
         Self::start(false, script).await
     }
 
-    /// Speaks HTTP/2 from the first byte on.
+    /// Starts a server that speaks HTTP/2 with prior knowledge.
     pub async fn http2(script: impl Fn(Arrived) -> Reaction + Clone + Send + 'static) -> Self {
         Self::start(true, script).await
     }
@@ -85,7 +85,7 @@ impl EndingUpstream {
                         request,
                     })
                 };
-                // An error of the connection is the client's to see.
+                // The client checks errors of the connection.
                 serving.spawn(async move {
                     if is_http2 {
                         http2(stream, react).await
@@ -103,17 +103,17 @@ impl EndingUpstream {
         }
     }
 
-    /// The base URL, without a slash at the end.
+    /// Returns the base URL, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The number of connections that the server accepted.
+    /// Returns the number of accepted connections.
     pub fn connections(&self) -> u64 {
         self.connections.load(Relaxed)
     }
 
-    /// The number of requests that have come, however they were treated.
+    /// Returns the number of requests that arrived, however they were treated.
     pub fn requests(&self) -> u64 {
         self.requests.load(Relaxed)
     }
@@ -142,7 +142,7 @@ async fn http1(stream: TcpStream, mut react: impl FnMut(u64) -> Reaction) -> io:
     Ok(())
 }
 
-/// The length of its body; `None` at the end of the connection.
+/// Reads a request and returns the length of its body; `None` at the end of the connection.
 async fn read_request(stream: &mut BufStream<TcpStream>) -> io::Result<Option<u64>> {
     let (mut line, mut length) = (String::new(), 0);
     loop {
@@ -162,7 +162,7 @@ async fn read_request(stream: &mut BufStream<TcpStream>) -> io::Result<Option<u6
     }
 }
 
-/// Speaks HTTP/2 in the frames of RFC 9113 section 6. The heads of requests are not decoded.
+/// Serves HTTP/2 frames (RFC 9113, section 6). The heads of requests are not decoded.
 async fn http2(mut stream: TcpStream, mut react: impl FnMut(u64) -> Reaction) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut preface = [0; 24];
@@ -185,7 +185,7 @@ async fn http2(mut stream: TcpStream, mut react: impl FnMut(u64) -> Reaction) ->
                 request += 1;
                 let reaction = react(request);
                 match reaction {
-                    // The GOAWAY has told the client that later streams are not looked at.
+                    // The GOAWAY told the client that later streams are ignored.
                     _ if is_leaving => {}
                     Reaction::Answer => {
                         // `:status: 200` of the static table (RFC 7541 appendix A).

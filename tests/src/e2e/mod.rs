@@ -1,6 +1,6 @@
-//! What the end-to-end tests share: the gateway as a process, clients of it, and backends on real sockets.
+//! Shared parts of the end-to-end tests: the gateway as a process, its clients, and backends on real sockets.
 //!
-//! Nothing here waits for a time that was guessed. What must come is waited for, and [`soon()`] bounds how long.
+//! Tests never sleep for a guessed time. They wait for an event, and [`soon()`] bounds that wait.
 
 #![expect(
     clippy::missing_panics_doc,

@@ -7,41 +7,41 @@ use tokio::time::sleep;
 
 use super::{Answer, Gateway, soon};
 
-/// One pool of backends, which are described each by a line.
+/// Returns a pool of backends, each described by a line.
 pub fn pool(backends: &[String]) -> String {
     let admin = "[admin]\naddress = \"127.0.0.1:0\"\n";
     format!("{admin}[[pools]]\n{}", backends.concat())
 }
 
-/// A backend of a pool that gets the credentials of the client.
+/// Returns a backend that gets the client's credentials.
 pub fn backend(name: &str, priority: u32, url: &str) -> String {
     backend_with(name, priority, url, "credential = \"passthrough\"")
 }
 
-/// A backend with all that is to be said of its credential, and more.
+/// Returns a backend with `more` lines, e.g. its credential.
 pub fn backend_with(name: &str, priority: u32, url: &str, more: &str) -> String {
     format!("[[pools.backends]]\nname = {name:?}\nurl = {url:?}\npriority = {priority}\n{more}\n")
 }
 
-/// Sends a request, for any backend.
+/// Sends a request that any backend may serve.
 pub async fn ask(gateway: &Gateway) -> Answer {
     gateway.post("/v1/chat/completions", "{}").await
 }
 
-/// What the admin listener says.
+/// Returns `/status` of the admin listener.
 pub async fn status(gateway: &Gateway) -> Value {
     let admin = gateway.admin().await;
     admin.get("/status").await.json()
 }
 
-/// Waits until it goes by its configuration of this number.
+/// Waits until the configuration with this generation is active.
 pub async fn in_service(gateway: &Gateway, generation: u64) {
     gateway
         .wait_for_line(|line| line["generation"] == generation)
         .await;
 }
 
-/// Waits until it has refused so many.
+/// Waits until this many configurations were refused.
 pub async fn refused(gateway: &Gateway, count: usize) -> Vec<Value> {
     let is_refusal = |line: &Value| {
         let message = line["message"].as_str().unwrap_or_default();

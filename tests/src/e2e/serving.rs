@@ -13,7 +13,7 @@ use tower::service_fn;
 
 use super::soon;
 
-/// The server of the gateway in this process, with a service of the test's own.
+/// The gateway's server in this process, with a service of the test's own.
 #[derive(Debug)]
 pub struct Serving {
     addresses: Vec<SocketAddr>,
@@ -24,7 +24,7 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Starts one that listens in clear text, and answers by `answer`.
+    /// Starts a server with one listener in clear text that answers by `answer`.
     pub async fn start<F>(
         connections: Connections,
         answer: impl Fn(Request<RequestBody>) -> F + Clone + Send + Sync + Unpin + 'static,
@@ -35,7 +35,7 @@ impl Serving {
         Self::start_with(&[None], connections, Shutdown::default(), answer).await
     }
 
-    /// Starts one with a listener for each of these.
+    /// Starts a server with these listeners.
     pub async fn start_with<F>(
         tls: &[Option<Tls>],
         connections: Connections,
@@ -79,32 +79,32 @@ impl Serving {
         }
     }
 
-    /// Where the first listener is.
+    /// Returns the address of the first listener.
     pub fn address(&self) -> SocketAddr {
         self.addresses[0]
     }
 
-    /// Where all are.
+    /// Returns the addresses of all listeners.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
-    /// How far it is on its way out.
+    /// Returns the shutdown phases.
     pub fn phases(&self) -> Phases {
         self.phases.clone()
     }
 
-    /// The certificates of the listeners with TLS.
+    /// Returns the certificates of the listeners with TLS.
     pub fn acceptors(&self) -> &[Arc<Acceptor>] {
         &self.acceptors
     }
 
-    /// Tells it to stop, as a signal would.
+    /// Starts the shutdown, as a signal would.
     pub async fn stop(&self) {
         self.stop.send(()).await.expect("it serves");
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the server.
     pub async fn end(self) {
         let ended = soon(self.ended).await.expect("it says how it ended");
         ended.expect("it ends well");

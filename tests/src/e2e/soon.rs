@@ -2,7 +2,7 @@ use std::{panic::Location, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
-/// What `future` comes to. A test that would hang fails here instead: nothing takes this long, on the slowest machine.
+/// Returns the output of `future`, or fails after a time that no test needs even on the slowest machine.
 #[track_caller]
 pub fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let place = Location::caller();
@@ -14,7 +14,7 @@ pub fn soon<F: Future>(future: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// Waits until `is_so` holds, by asking again and again.
+/// Polls `is_so` until it returns true.
 #[track_caller]
 pub fn eventually(mut is_so: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
     soon(async move {

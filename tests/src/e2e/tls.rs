@@ -30,7 +30,7 @@ use tokio_rustls::{
     },
 };
 
-/// Issues certificates. Its own is in a file, for clients that are to trust it.
+/// A certificate authority. Its own certificate is in a file, for clients that must trust it.
 #[derive(Debug)]
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -38,7 +38,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// A new one, that nobody trusts yet.
+    /// Creates a new authority, which no client trusts yet.
     pub fn new() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
 
@@ -52,7 +52,7 @@ impl Authority {
         Self { issuer, file }
     }
 
-    /// The file with its certificate, which is there for as long as this is.
+    /// Returns the file with the authority's certificate. The file lives as long as the authority.
     pub fn file(&self) -> &Path {
         &self.file
     }
@@ -65,7 +65,7 @@ impl Authority {
         Identity { certificate, key }
     }
 
-    /// Its own certificate, for clients that are to trust it.
+    /// Returns the authority's own certificate, for clients that must trust it.
     pub fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         let added = roots.add(self.issuer.der().clone());
@@ -73,7 +73,7 @@ impl Authority {
         roots
     }
 
-    /// What a client needs to trust servers with certificates of this authority, and to be `identity`.
+    /// Returns the configuration of a client that trusts this authority and presents `identity`.
     pub fn client_config(&self, identity: Option<&Identity>, protocols: &[&str]) -> ClientConfig {
         let builder = ClientConfig::builder_with_provider(ring::default_provider().into())
             .with_safe_default_protocol_versions()
@@ -92,7 +92,7 @@ impl Authority {
         config
     }
 
-    /// What a server needs to be `host`, and speak one of these protocols.
+    /// Returns the configuration of a server for `host` that speaks these protocols.
     fn server_config(&self, host: &str, protocols: &[&str]) -> ServerConfig {
         let Identity { certificate, key } = self.issue(host);
         let mut config = ServerConfig::builder_with_provider(ring::default_provider().into())
@@ -126,7 +126,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Writes it to two files in this directory.
+    /// Writes certificate and key to two files in this directory.
     pub fn write(&self, directory: &Path) -> Tls {
         let (certificate, key) = (directory.join("cert.pem"), directory.join("key.pem"));
         fs::write(&certificate, self.certificate.pem()).expect("a directory to write to");
@@ -138,13 +138,13 @@ impl Identity {
         }
     }
 
-    /// The certificate.
+    /// Returns the certificate.
     pub fn certificate(&self) -> &[u8] {
         self.certificate.der()
     }
 }
 
-/// A backend that speaks TLS, and over it the protocol that the client prefers of those it has.
+/// A backend that speaks TLS and the client's preferred protocol among its own.
 #[derive(Debug)]
 pub struct TlsUpstream {
     address: SocketAddr,
@@ -153,7 +153,7 @@ pub struct TlsUpstream {
 }
 
 impl TlsUpstream {
-    /// Starts one with a certificate for 127.0.0.1, that answers by `answer`.
+    /// Starts a backend with a certificate for 127.0.0.1 that answers by `answer`.
     pub async fn start<F>(
         authority: &Authority,
         protocols: &[&str],
@@ -165,7 +165,7 @@ impl TlsUpstream {
         Self::start_as("127.0.0.1", authority, protocols, answer).await
     }
 
-    /// Starts one with a certificate for `host`.
+    /// Starts a backend with a certificate for `host`.
     pub async fn start_as<F>(
         host: &str,
         authority: &Authority,
@@ -197,12 +197,12 @@ impl TlsUpstream {
         }
     }
 
-    /// Its base URL, without a slash at the end.
+    /// Returns the base URL, without a slash at the end.
     pub fn url(&self) -> String {
         format!("https://{}", self.address)
     }
 
-    /// How many connections it accepted.
+    /// Returns the number of accepted connections.
     pub fn connections(&self) -> u64 {
         self.connections.load(Relaxed)
     }
@@ -215,7 +215,7 @@ async fn serve<F>(
 ) where
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    // A client that does not trust it hangs up.
+    // A client that does not trust the certificate hangs up.
     let Ok(stream) = acceptor.accept(stream).await else {
         return;
     };
@@ -224,7 +224,7 @@ async fn serve<F>(
         async { Ok::<_, Infallible>(answer.await) }
     });
     let server = auto::Builder::new(TokioExecutor::new());
-    // How the connection ends is the client's to see.
+    // The client checks how the connection ends.
     let io = TokioIo::new(stream);
     let _ = server.serve_connection_with_upgrades(io, service).await;
 }

@@ -1,4 +1,4 @@
-//! What backends of all kinds do.
+//! Backends for all kinds of tests.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use http::Response;
 use spillover_testing::{MockUpstream, upstream::Behavior};
 use tokio::net::TcpSocket;
 
-/// A mock of a healthy backend.
+/// Starts a mock of a healthy backend.
 pub async fn healthy() -> MockUpstream {
     let mock = MockUpstream::builder()
         .behavior(Behavior::echo())
@@ -16,14 +16,14 @@ pub async fn healthy() -> MockUpstream {
     mock.expect("a free port")
 }
 
-/// A mock that does this with every request.
+/// Starts a mock with this behavior for every request.
 pub async fn behaving(behavior: impl Into<Behavior>) -> MockUpstream {
     let mock = healthy().await;
     mock.handle().set_behavior(behavior);
     mock
 }
 
-/// An answer with this status and header fields, and a body that names the status.
+/// Returns an answer with this status and header fields, and a body that names the status.
 pub fn answer(status: u16, fields: &[(&str, &str)]) -> Response<Bytes> {
     let mut response = Response::builder().status(status);
     for (name, value) in fields {
@@ -33,14 +33,14 @@ pub fn answer(status: u16, fields: &[(&str, &str)]) -> Response<Bytes> {
     response.body(body.into()).expect("a valid response")
 }
 
-/// A port that refuses connections, for as long as this is held.
+/// A port that refuses connections while this value lives.
 #[derive(Debug)]
 pub struct RefusingPort {
     socket: TcpSocket,
 }
 
 impl RefusingPort {
-    /// Takes a port, and does not listen on it.
+    /// Binds a port without listening on it.
     pub fn bind() -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -48,7 +48,7 @@ impl RefusingPort {
         Self { socket }
     }
 
-    /// Its base URL.
+    /// Returns the base URL.
     pub fn url(&self) -> String {
         let address = self.socket.local_addr().expect("it is bound");
         format!("http://{address}")

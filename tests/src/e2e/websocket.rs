@@ -33,8 +33,8 @@ use tokio_tungstenite::{
 
 use super::{Gateway, soon};
 
-/// What a backend does with those who ask for a WebSocket: it takes all of them, and sends back each message. A message
-/// `leave` makes it go away without a word. Other requests it answers with their path.
+/// A backend's answers: every WebSocket is accepted and every message sent back. A message `leave` makes the backend
+/// drop the connection without a close frame. Other requests are answered with their path.
 #[derive(Clone, Debug)]
 pub struct Echo {
     requests: Arc<Mutex<Vec<Request<()>>>>,
@@ -42,7 +42,7 @@ pub struct Echo {
 }
 
 impl Echo {
-    /// A new one, for one backend.
+    /// Creates the answers of one backend.
     pub fn new() -> Self {
         Self {
             requests: Arc::default(),
@@ -91,17 +91,17 @@ impl Echo {
         self.open.send_modify(|open| *open -= 1);
     }
 
-    /// The requests that it got.
+    /// Returns the received requests.
     pub fn requests(&self) -> Vec<Request<()>> {
         self.requests.lock().expect("a lock").clone()
     }
 
-    /// The last request that it got.
+    /// Returns the last received request.
     pub fn last(&self) -> Request<()> {
         self.requests().pop().expect("a request")
     }
 
-    /// Waits until so many clients are connected by WebSocket.
+    /// Waits until this many WebSockets are open.
     pub async fn wait_for_open(&self, count: usize) {
         let mut open = self.open.subscribe();
         let reached = soon(open.wait_for(|open| *open == count)).await;
@@ -115,7 +115,7 @@ impl Default for Echo {
     }
 }
 
-/// A backend without TLS that does this.
+/// A backend without TLS that serves an [`Echo`].
 #[derive(Debug)]
 pub struct WebSocketUpstream {
     address: SocketAddr,
@@ -124,7 +124,7 @@ pub struct WebSocketUpstream {
 }
 
 impl WebSocketUpstream {
-    /// Starts one.
+    /// Starts a backend.
     pub async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.expect("a free port");
@@ -139,12 +139,12 @@ impl WebSocketUpstream {
         }
     }
 
-    /// Its base URL, without a slash at the end.
+    /// Returns the base URL, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What it has seen.
+    /// Returns the record of its requests.
     pub fn echo(&self) -> &Echo {
         &self.echo
     }
@@ -161,32 +161,32 @@ async fn accept(listener: TcpListener, echo: Echo) {
             });
             let server = auto::Builder::new(TokioExecutor::new());
             let io = TokioIo::new(stream);
-            // How the connection ends is the client's to see.
+            // The client checks how the connection ends.
             let _ = server.serve_connection_with_upgrades(io, service).await;
         });
     }
 }
 
-/// A WebSocket of a client.
+/// A client's WebSocket.
 #[derive(Debug)]
 pub struct WebSocket {
-    /// What the gateway said when it agreed.
+    /// The gateway's response to the handshake.
     pub response: Response<()>,
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
 impl WebSocket {
-    /// Asks the gateway for one.
+    /// Opens a WebSocket at the gateway.
     pub async fn open(gateway: &Gateway, path: &str) -> Self {
         let opened = Self::try_open(gateway.address(), path, &[]).await;
         opened.expect("a WebSocket")
     }
 
-    /// Asks for one with these header fields.
+    /// Opens a WebSocket with these header fields.
     ///
     /// # Errors
     ///
-    /// What it gets in place of a WebSocket.
+    /// Fails with the response that came instead of a WebSocket.
     pub async fn try_open(
         server: SocketAddr,
         path: &str,
@@ -207,7 +207,7 @@ impl WebSocket {
         }
     }
 
-    /// The label of the backend on the other side.
+    /// Returns the label of the backend on the other side.
     pub fn backend(&self) -> &str {
         let label = self.response.headers().get("x-spillover-backend");
         label.and_then(|label| label.to_str().ok()).unwrap_or("")
@@ -219,19 +219,19 @@ impl WebSocket {
         sent.expect("the other side is there");
     }
 
-    /// The next message; `None` when no more will come.
+    /// Returns the next message; `None` at the end.
     pub async fn next(&mut self) -> Option<Message> {
         soon(self.stream.next()).await?.ok()
     }
 
-    /// Sends a message and waits for it to come back.
+    /// Sends a message and waits for its echo.
     pub async fn ask(&mut self, message: impl Into<Message>) {
         let message = message.into();
         self.send(message.clone()).await;
         assert!(self.next().await == Some(message));
     }
 
-    /// Says goodbye, and waits for the answer and for the end.
+    /// Sends a close frame, and waits for the answer and the end.
     pub async fn close(mut self) {
         soon(self.stream.close(None)).await.expect("it is open");
         while self.next().await.is_some() {}

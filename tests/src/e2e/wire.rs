@@ -1,4 +1,4 @@
-//! Bytes on a socket, for what no HTTP library would send or show.
+//! Raw bytes on a socket, for traffic that HTTP libraries neither send nor show.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -14,7 +14,7 @@ use super::soon;
 #[derive(Debug)]
 pub struct Wire {
     stream: TcpStream,
-    /// Came, and was not asked for yet.
+    /// Bytes that arrived and were not requested yet.
     read: Vec<u8>,
 }
 
@@ -25,7 +25,7 @@ impl Wire {
         Self::new(stream.expect("it listens"))
     }
 
-    /// Sends a request in one write, and reads all that comes until the other side closes.
+    /// Sends a request in one write, and reads until the other side closes.
     pub async fn exchange(address: SocketAddr, request: &str) -> String {
         let mut wire = Self::connect(address).await;
         wire.send(request).await;
@@ -38,7 +38,7 @@ impl Wire {
         written.expect("the other side reads");
     }
 
-    /// Reads until `end` has come: everything up to it, and `end` itself.
+    /// Reads up to and including `end`.
     pub async fn read_until(&mut self, end: &str) -> String {
         loop {
             let found = self
@@ -70,26 +70,26 @@ impl Wire {
         text(self.read)
     }
 
-    /// Reads until the other side closes, well or not.
+    /// Reads until the other side closes, in order or by a reset.
     pub async fn read_bytes_to_end(mut self) -> Vec<u8> {
         let _ = soon(self.stream.read_to_end(&mut self.read)).await;
         self.read
     }
 
-    /// Reads what there is, up to `most` bytes, and keeps none of it.
+    /// Reads and drops the available bytes, up to `most`.
     pub async fn read_some(&mut self, most: usize) {
         let mut buffer = vec![0; most];
         let read = soon(self.stream.read(&mut buffer)).await;
         assert_ne!(read.expect("the connection holds"), 0, "it has ended");
     }
 
-    /// Whether there is something to read now.
+    /// Returns true if there are bytes to read now.
     pub async fn has_more(&mut self) -> bool {
         let wait = Duration::from_millis(1);
         timeout(wait, self.stream.readable()).await.is_ok()
     }
 
-    /// Writes `bytes`, unless the other side does not read any more.
+    /// Writes `bytes`, unless the other side has stopped reading.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = soon(self.stream.write_all(bytes.as_ref())).await;
     }
@@ -100,7 +100,7 @@ impl Wire {
     }
 }
 
-/// A server whose every byte the test writes itself.
+/// A server whose every byte is written by the test.
 #[derive(Debug)]
 pub struct WireUpstream {
     listener: TcpListener,
@@ -115,7 +115,7 @@ impl WireUpstream {
         }
     }
 
-    /// Its base URL, without a slash at the end.
+    /// Returns the base URL, without a slash at the end.
     pub fn url(&self) -> String {
         let address = self.listener.local_addr().expect("it is bound");
         format!("http://{address}")
@@ -125,12 +125,12 @@ impl WireUpstream {
     pub async fn accept(&self) -> Wire {
         let accepted = soon(self.listener.accept()).await;
         let (stream, _) = accepted.expect("a connection");
-        // Each write is to leave at once.
+        // Sends each write at once.
         stream.set_nodelay(true).expect("a TCP socket");
         Wire::new(stream)
     }
 
-    /// Sends [`ASK`] through the gateway at this address, and waits until it is here: both ends.
+    /// Sends [`ASK`] through the gateway at this address and waits until it arrives here. Returns both ends.
     pub async fn begin(&self, gateway: SocketAddr) -> (Wire, Wire) {
         let mut client = Wire::connect(gateway).await;
         client.send(ASK).await;
@@ -139,7 +139,7 @@ impl WireUpstream {
         (client, server)
     }
 
-    /// Does so, and answers with a stream of which the client has the first event, `one`: both ends.
+    /// Begins a request and answers with a stream whose first event, `one`, has reached the client. Returns both ends.
     pub async fn begin_stream(&self, gateway: SocketAddr) -> (Wire, Wire) {
         let (mut client, mut server) = self.begin(gateway).await;
         server
@@ -151,7 +151,7 @@ impl WireUpstream {
     }
 }
 
-/// A request whose body is `{}`.
+/// A request with the body `{}`.
 pub const ASK: &str =
     "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-length: 2\r\n\r\n{}";
 

@@ -1,7 +1,7 @@
 //! Real tonic servers behind real channels, with the whole stack of layers in between.
 //!
-//! The service is `grpc.health.v1.Health`, which has a unary and a server-streaming method, and `test.Uploads`, which has a
-//! client-streaming one and one with streams both ways. A [`Server`] names itself in the field `x-server` of its answers.
+//! The services are `grpc.health.v1.Health`, with a unary and a server-streaming method, and `test.Uploads`, with a
+//! client-streaming and a bidirectional one. A [`Server`] names itself in the field `x-server` of its answers.
 
 #![expect(
     clippy::missing_panics_doc,

@@ -1,12 +1,12 @@
 use tonic::Status;
 
-/// What a server does with a call.
+/// A server's reaction to a call.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a test lists what it needs")]
 pub enum Play {
     /// Answers; a stream has three messages.
     Serve,
-    /// Refuses at once: all is in the head of the response.
+    /// Refuses at once, in the head of the response.
     Refuse(Status),
     /// Refuses after the head and before the first message.
     RefuseLate(Status),
@@ -17,7 +17,7 @@ pub enum Play {
 }
 
 impl Play {
-    /// At its limit, and to be left alone for this long.
+    /// Returns the status of an exhausted server, with the pushback after which it may be called again.
     #[must_use]
     pub fn exhausted(pushback_ms: &str) -> Status {
         let mut status = Status::resource_exhausted("slow down");

@@ -22,18 +22,18 @@ use tonic_health::pb::{
 
 use super::{Play, uploads::UploadsServer};
 
-/// A tonic server that plays a script, until it is dropped.
+/// A tonic server that plays a script until it is dropped.
 #[derive(Debug)]
 pub struct Server {
     label: &'static str,
     address: SocketAddr,
     script: Script,
-    /// It listens, and keeps its connections, for as long as this is there.
+    /// The server listens and keeps its connections while this value lives.
     _alive: oneshot::Sender<()>,
 }
 
 impl Server {
-    /// Starts one; `play` tells what it does with its nth call, which count from 1.
+    /// Starts a server; `play` returns the reaction to the nth call, from 1.
     pub fn start(
         label: &'static str,
         play: impl Fn(usize) -> Play + Send + Sync + 'static,
@@ -41,7 +41,7 @@ impl Server {
         Self::start_with(label, play, |server| server)
     }
 
-    /// The same, with settings of the transport.
+    /// Starts a server with settings of the transport.
     pub fn start_with(
         label: &'static str,
         play: impl Fn(usize) -> Play + Send + Sync + 'static,
@@ -64,38 +64,38 @@ impl Server {
         }
     }
 
-    /// Its label, which it names in its answers.
+    /// Returns the label that the server names in its answers.
     #[must_use]
     pub fn label(&self) -> &'static str {
         self.label
     }
 
-    /// Its base URL.
+    /// Returns the base URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// How many calls came.
+    /// Returns the number of received calls.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.tokens().len()
     }
 
-    /// The credential of each call.
+    /// Returns the credential of each call.
     #[must_use]
     pub fn tokens(&self) -> Vec<String> {
         self.script.shared.tokens.lock().unwrap().clone()
     }
 
-    /// How many calls are being served now.
+    /// Returns the number of calls being served now.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.script.shared.in_flight.load(Relaxed)
     }
 }
 
-/// The label of the server that gave an answer.
+/// Returns the label of the server that gave an answer.
 #[must_use]
 pub fn served_by<T>(response: &Response<T>) -> String {
     let label = response.metadata().get("x-server").unwrap();
@@ -126,7 +126,7 @@ impl Script {
         }
     }
 
-    /// What becomes of a call that came with these fields.
+    /// Returns the reaction to a call with these fields.
     pub(super) fn next(&self, metadata: &MetadataMap) -> Play {
         let token = metadata.get("authorization");
         let token = token.map_or("none", |token| token.to_str().unwrap());

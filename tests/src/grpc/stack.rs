@@ -13,7 +13,7 @@ use super::Server;
 /// A channel for each backend.
 pub type Channels = BackendSteer<Channel>;
 
-/// What the generated clients need of a service.
+/// The bounds of the generated clients on a service.
 pub trait GrpcStack:
     Service<Request<Body>, Response = Response<Self::Body>, Error = BoxError, Future: Send>
     + Clone
@@ -37,7 +37,7 @@ where
     type Body = B;
 }
 
-/// The servers as backends, in the order of their preference, each with a token of its own.
+/// Returns a pool of the servers in order of preference, each with a token of its own.
 #[must_use]
 pub fn pool<'a>(servers: impl IntoIterator<Item = &'a Server>) -> Pool {
     let backends = servers.into_iter().zip(1..).map(|(server, priority)| {
@@ -52,7 +52,7 @@ pub fn pool<'a>(servers: impl IntoIterator<Item = &'a Server>) -> Pool {
     Pool::new(backends).unwrap()
 }
 
-/// The whole stack over a channel for each backend.
+/// Returns the whole stack over a channel for each backend.
 pub fn stack(pool: &Pool) -> impl GrpcStack + use<> {
     let channels: Channels = BackendSteer::new(pool, |backend| {
         let endpoint = Endpoint::from_shared(backend.url().to_owned()).unwrap();

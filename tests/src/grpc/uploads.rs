@@ -1,4 +1,4 @@
-//! Methods that take a stream: no generated code has one that is published.
+//! Methods that take a stream. No published crate has generated code for one.
 
 use std::{
     convert::Infallible,
@@ -22,11 +22,11 @@ use super::{Play, server::Script};
 /// The path of the method.
 pub const UPLOAD: &str = "/test.Uploads/Upload";
 
-/// Sends the stream through `client`; the answer has the number of messages that came as its status.
+/// Sends the stream through `client`. The answer's status field holds the number of messages that arrived.
 ///
 /// # Errors
 ///
-/// What the server, or a layer in between, answers in place of it.
+/// Fails with the status that the server, or a layer in between, answers instead.
 pub async fn upload<S>(
     client: S,
     messages: impl Stream<Item = String> + Send + 'static,
@@ -49,11 +49,11 @@ where
 /// The path of the method with streams both ways.
 const CONVERSE: &str = "/test.Uploads/Converse";
 
-/// Sends the stream through `client`; the answer has a message for each that came.
+/// Sends the stream through `client`. The answer has one message per message that arrived.
 ///
 /// # Errors
 ///
-/// What the server, or a layer in between, answers in place of it.
+/// Fails with the status that the server, or a layer in between, answers instead.
 pub async fn converse<S>(
     client: S,
     messages: impl Stream<Item = String> + Send + 'static,
@@ -118,7 +118,7 @@ impl StreamingService<HealthCheckRequest> for Converse {
     type ResponseStream = BoxStream<'static, Result<HealthCheckResponse, Status>>;
     type Future = BoxFuture<'static, Result<Response<Self::ResponseStream>, Status>>;
 
-    /// Serves, whatever the script says. The head goes out before any message has come.
+    /// Always serves, ignoring the script. The head goes out before any message has come.
     fn call(&mut self, request: Request<Streaming<HealthCheckRequest>>) -> Self::Future {
         self.script.next(request.metadata());
         let messages = request.into_inner();
@@ -141,7 +141,7 @@ impl ClientStreamingService<HealthCheckRequest> for Upload {
         async move {
             let play = script.next(request.metadata());
             let mut messages = request.into_inner();
-            // The first message is read in any case: a refusal comes in the middle of the stream.
+            // Always reads the first message, so that a refusal comes in the middle of the stream.
             let mut count = i32::from(messages.message().await?.is_some());
             match play {
                 Play::Serve => {}

@@ -4,22 +4,22 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use tower_spillover::{Attempts, Exhausted, Outcome, Selected};
 
-/// What a client gets, and what the layers left in its extensions.
+/// The response that a client gets, with the extensions of the layers.
 #[derive(Debug)]
 pub struct Answer {
     /// The status code.
     pub status: StatusCode,
     /// The header fields.
     pub headers: HeaderMap,
-    /// The data of the body, as far as it came.
+    /// The data of the body, up to an error.
     pub body: Bytes,
     /// The label of the backend that answered; `None` for a local answer.
     pub backend: Option<String>,
-    /// How many attempts were made.
+    /// The number of attempts.
     pub attempts: u32,
-    /// Whether and how the last attempt was classified.
+    /// The classification of the last attempt, if there was one.
     pub outcome: Option<Outcome>,
-    /// Whether no backend was left.
+    /// Set if no backend was left.
     pub exhausted: Option<Exhausted>,
 }
 
@@ -40,14 +40,14 @@ impl Answer {
         }
     }
 
-    /// Status, label of the backend and number of attempts: what most scenarios are about.
+    /// Returns status, label of the backend and number of attempts, which most scenarios check.
     #[must_use]
     pub fn summary(&self) -> (u16, &str, u32) {
         let backend = self.backend.as_deref().unwrap_or("none");
         (self.status.as_u16(), backend, self.attempts)
     }
 
-    /// `retry-after` and `retry-after-ms`.
+    /// Returns `retry-after` and `retry-after-ms`.
     #[must_use]
     pub fn comes_back_after(&self) -> [Option<&str>; 2] {
         ["retry-after", "retry-after-ms"].map(|name| self.headers.get(name)?.to_str().ok())

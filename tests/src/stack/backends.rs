@@ -19,24 +19,24 @@ use super::{Reply, in_flight::InFlight};
 
 pub(super) type Client = Probe<ReplayBody<Body>, Body, BoxError>;
 
-/// A request as a backend got it.
+/// A request as a backend received it.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// The label of the backend.
     pub backend: String,
-    /// When it came.
+    /// The time of arrival.
     pub at: Instant,
-    /// Its target.
+    /// The target.
     pub uri: Uri,
-    /// Its header fields.
+    /// The header fields.
     pub headers: HeaderMap,
-    /// What was read of its body.
+    /// The part of the body that was read.
     pub body: Bytes,
     /// The trailers of its body.
     pub trailers: Option<HeaderMap>,
 }
 
-/// The backends of a pool: what they do, and what they saw. Clones share it.
+/// The backends of a pool, with their script and their record of requests. Clones share their state.
 #[derive(Clone)]
 pub struct Backends {
     shared: Arc<Shared>,
@@ -53,7 +53,7 @@ struct Shared {
 type Script = dyn Fn(&str, usize) -> Reply + Send + Sync;
 
 impl Backends {
-    /// `script` tells what the backend with a label does with its nth request, which count from 1.
+    /// Creates backends. `script` returns the reply of the backend with a label to its nth request, from 1.
     pub fn new(script: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -66,13 +66,13 @@ impl Backends {
         }
     }
 
-    /// Every request, in the order in which they came.
+    /// Returns all requests in order of arrival.
     #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
         self.lock().clone()
     }
 
-    /// The labels of the backends, in the order in which requests came to them.
+    /// Returns the labels of the backends in the order in which requests reached them.
     #[must_use]
     pub fn order(&self) -> Vec<String> {
         self.lock()
@@ -81,7 +81,7 @@ impl Backends {
             .collect()
     }
 
-    /// How many requests came to the backend with this label.
+    /// Returns the number of requests to the backend with this label.
     #[must_use]
     pub fn count(&self, label: &str) -> usize {
         self.lock()
@@ -90,32 +90,32 @@ impl Backends {
             .count()
     }
 
-    /// Requests that are being served now.
+    /// Returns the number of requests being served now.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.check_readiness();
         self.shared.in_flight.now()
     }
 
-    /// Requests that were given up before they were answered.
+    /// Returns the number of requests that were dropped before their answer.
     #[must_use]
     pub fn cancelled(&self) -> usize {
         self.check_readiness();
         self.shared.in_flight.cancelled()
     }
 
-    /// Ends every connection, as servers do that are restarted.
+    /// Ends every connection, as restarting servers do.
     pub fn hang_up(&self) {
         self.shared.hang_up.notify_waiters();
     }
 
-    /// Ends when they [hang up](Self::hang_up).
+    /// Completes when the backends [hang up](Self::hang_up).
     pub(super) fn hung_up(&self) -> Notified<'_> {
         self.shared.hang_up.notified()
     }
 
-    /// The client of the backend with this label; without one, of all backends: then the authority of a request tells
-    /// which it is for.
+    /// Returns the client of the backend with this label. Without a label, returns the client of all backends, where a
+    /// request's authority names its backend.
     pub(super) fn client(&self, label: Option<&str>) -> Client {
         let backends = self.clone();
         let label = label.map(ToOwned::to_owned);
@@ -148,14 +148,14 @@ impl Backends {
         }
     }
 
-    /// Reads the request as far as the script wants it.
+    /// Reads as much of the request as the script wants.
     async fn receive<B>(&self, request: Request<B>) -> Result<(String, Reply), BoxError>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
         let (head, mut body) = request.into_parts();
         let label = label_of(head.uri.host().expect("an absolute target")).to_owned();
-        let (index, nth) = self.note(Seen {
+        let (index, nth) = self.record(Seen {
             backend: label.clone(),
             at: Instant::now(),
             uri: head.uri,
@@ -179,8 +179,8 @@ impl Backends {
         Ok((label, reply))
     }
 
-    /// Returns its place among all requests, and which one of its backend it is.
-    fn note(&self, request: Seen) -> (usize, usize) {
+    /// Records a request. Returns its number among all requests, and among those of its backend.
+    fn record(&self, request: Seen) -> (usize, usize) {
         let mut seen = self.lock();
         let is_earlier = |seen: &&Seen| seen.backend == request.backend;
         let earlier = seen.iter().filter(is_earlier).count();

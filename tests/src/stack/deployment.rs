@@ -13,7 +13,7 @@ use tower_spillover::{Backend, retry::ReplayBody, stack::SpilloverLayer, steer::
 
 use super::{Backends, StackBuilder, wire::WireConnector};
 
-/// What the stack is to whoever mounts it.
+/// The stack as a client mounts it.
 pub trait HttpService:
     Service<Request<Body>, Response = Response<Body>, Error = BoxError, Future: Send>
     + Clone
@@ -32,15 +32,15 @@ impl<S> HttpService for S where
 {
 }
 
-/// What is below the layers, and around them.
+/// The services below the layers and around them.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "each test is run on all of them")]
 pub enum Deployment {
     /// One client for all backends.
     SharedClient,
-    /// [`BackendSteer`] over a client for each.
+    /// [`BackendSteer`] over one client per backend.
     PerBackend,
-    /// [`BackendSteer`] over a tonic channel for each: HTTP/2.
+    /// [`BackendSteer`] over one tonic channel per backend: HTTP/2.
     TonicChannels,
     /// The gateway, over its own client: HTTP/1.1.
     Gateway,
@@ -61,18 +61,18 @@ impl Deployment {
     }
 }
 
-/// The whole stack over one client for all backends.
+/// Returns the whole stack over one client for all backends.
 pub fn shared_client(settings: &StackBuilder, backends: &Backends) -> impl HttpService + use<> {
     layers(settings, backends.client(None))
 }
 
-/// The whole stack over a client for each backend.
+/// Returns the whole stack over a client for each backend.
 pub fn per_backend(settings: &StackBuilder, backends: &Backends) -> impl HttpService + use<> {
     let client = |backend: &Backend| backends.client(Some(backend.label()));
     layers(settings, BackendSteer::new(&settings.pool, client))
 }
 
-/// The whole stack over a tonic channel for each backend.
+/// Returns the whole stack over a tonic channel for each backend.
 pub fn tonic_channels(settings: &StackBuilder, backends: &Backends) -> impl HttpService + use<> {
     let client = |backend: &Backend| {
         ServiceBuilder::new()
@@ -83,7 +83,7 @@ pub fn tonic_channels(settings: &StackBuilder, backends: &Backends) -> impl Http
     layers(settings, BackendSteer::new(&settings.pool, client))
 }
 
-/// The gateway over its own client.
+/// Returns the gateway over its own client.
 pub fn gateway(settings: &StackBuilder, backends: &Backends) -> impl HttpService + use<> {
     assert!(
         settings.limits.is_none(),
@@ -101,7 +101,8 @@ pub fn gateway(settings: &StackBuilder, backends: &Backends) -> impl HttpService
         .service(app.over(WireConnector::new(backends)))
 }
 
-/// The answer of a backend, or the 429 in place of one; what the gateway says of a failure is an error, as it is without it.
+/// Returns a backend's answer or the local 429. The gateway's response to a failure becomes an error, as in the other
+/// deployments.
 fn answer_of_backend(
     answer: Result<Response<Body>, Infallible>,
 ) -> Result<Response<Body>, BoxError> {
@@ -114,7 +115,7 @@ fn answer_of_backend(
     Err(format!("the gateway says {status}").into())
 }
 
-/// A channel puts its own origin into each request. This one connects without TLS also where the backend has it.
+/// A channel puts its own origin into each request. This one connects without TLS even if the backend's URL has it.
 fn channel(backend: &Backend, backends: &Backends) -> Channel {
     let origin = backend.url().parse().unwrap();
     let endpoint = Endpoint::from_shared(format!("http://{}", backend.authority())).unwrap();

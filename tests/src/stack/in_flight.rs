@@ -3,7 +3,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-/// Counts requests that are being served, and those that were given up. Clones share it.
+/// Counts requests being served and requests that were dropped. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub(super) struct InFlight {
     counts: Arc<Counts>,
@@ -33,7 +33,7 @@ impl InFlight {
     }
 }
 
-/// A request that is being served. Dropped before it is answered, it was given up.
+/// A request being served. Dropping it before it is answered counts as given up.
 #[derive(Debug)]
 pub(super) struct Ticket {
     counts: Arc<Counts>,

@@ -1,10 +1,9 @@
 //! The whole stack of layers in each of its deployments, over backends that play a script on paused time.
 //!
-//! [`on_every_deployment!`](crate::on_every_deployment!) makes a test for each deployment of each scenario. A scenario
-//! builds a [`Stack`], sends requests through it, and looks at what the backends saw and at what is known about them.
+//! [`on_every_deployment!`](crate::on_every_deployment!) makes one test per scenario and deployment. A scenario builds
+//! a [`Stack`], sends requests through it, and checks what the backends received and the state of the pool.
 //!
-//! Where a deployment has connections, they and the servers behind them are real but for the socket: [`settle`] lets what
-//! is under way arrive.
+//! Deployments with connections use real HTTP over in-memory pipes; [`settle`] lets pending data arrive.
 
 #![expect(
     clippy::missing_panics_doc,
@@ -37,17 +36,17 @@ pub use self::{
 /// One second.
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// Lets all tasks go on until each waits for time to pass, which it does not here.
+/// Lets all tasks run until each waits for time to pass. Time does not pass here.
 pub async fn settle() {
     for _ in 0..TURNS {
         yield_now().await;
     }
 }
 
-/// A turn lets every task run that can; what passes through a connection and back takes a few.
+/// One turn runs every task that can run. Passing through a connection and back takes a few.
 const TURNS: usize = 50;
 
-/// Makes tests of each function, which takes a [`Deployment`]: one for every deployment.
+/// Makes one test per deployment of each function, which takes a [`Deployment`].
 #[macro_export]
 macro_rules! on_every_deployment {
     ($($scenario:ident)*) => {
@@ -55,7 +54,7 @@ macro_rules! on_every_deployment {
     };
 }
 
-/// Makes tests of each function, which takes a [`Deployment`]: one for each of these deployments.
+/// Makes one test per listed deployment of each function, which takes a [`Deployment`].
 #[macro_export]
 macro_rules! on_deployments {
     (@ $scenario:ident [$($deployment:ident)*]) => {

@@ -7,9 +7,10 @@ use http::{Response, header::SERVER};
 use tokio::{task::yield_now, time::sleep};
 use tower::BoxError;
 
-/// What a backend does with a request.
+/// A backend's reaction to a request.
 ///
-/// Its answer has its label for a body and for its `server` field: so it is known from one that a gateway makes.
+/// The body and the `server` field of the answer hold the backend's label, which tells it from an answer of the
+/// gateway.
 #[derive(Clone, Debug)]
 pub struct Reply {
     delay: Duration,
@@ -40,7 +41,7 @@ impl Reply {
         Self::status(429).header("retry-after", retry_after)
     }
 
-    /// Fails in place of an answer, as a connection that is refused or reset. Requests that share the connection go on.
+    /// Fails instead of answering, like a refused or reset connection. Other requests on the connection continue.
     #[must_use]
     pub fn error(message: &'static str) -> Self {
         Self {
@@ -58,26 +59,26 @@ impl Reply {
         }
     }
 
-    /// With this header field.
+    /// Adds a header field.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.headers.push((name, value.to_string()));
         self
     }
 
-    /// Not before this time.
+    /// Delays the answer.
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
         Self { delay, ..self }
     }
 
-    /// Reads no more than so many chunks of the body first. Otherwise the whole body is read.
+    /// Reads at most this many chunks of the body first. Default: the whole body.
     #[must_use]
     pub fn reads(self, chunks: usize) -> Self {
         Self { chunks, ..self }
     }
 
-    /// The body of the answer comes in these chunks, each so long after the head or the chunk before.
+    /// Sends the body in these chunks. Each comes `every` after the head or the previous chunk.
     #[must_use]
     pub fn streams(
         self,
@@ -91,7 +92,7 @@ impl Reply {
         }
     }
 
-    /// The body of the answer breaks off after its last chunk.
+    /// Breaks the body off after its last chunk.
     #[must_use]
     pub fn breaks_off(self) -> Self {
         Self {
@@ -104,7 +105,7 @@ impl Reply {
         self.chunks
     }
 
-    /// The answer of the backend with this label.
+    /// Returns the answer of the backend with this label.
     pub(super) async fn play(self, label: String) -> Result<Response<Body>, BoxError> {
         if !self.delay.is_zero() {
             sleep(self.delay).await;
@@ -131,7 +132,7 @@ fn streamed(every: Duration, chunks: Vec<Bytes>, breaks_off: bool) -> Body {
         left,
         move |(mut chunks, breaks_off)| async move {
             let Some(chunk) = chunks.next() else {
-                // What came before goes out first: a connection that breaks takes along what it holds.
+                // Earlier data goes out first: a connection that breaks loses what it holds.
                 yield_now().await;
                 return breaks_off.then(|| (Err("broken off"), (chunks, false)));
             };

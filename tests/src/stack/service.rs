@@ -21,7 +21,7 @@ pub struct StackBuilder {
 }
 
 impl StackBuilder {
-    /// What becomes of a request that finds every backend throttled.
+    /// Sets the answer to a request that finds every backend throttled.
     pub fn when_exhausted(self, when_exhausted: WhenExhausted) -> Self {
         Self {
             when_exhausted,
@@ -29,18 +29,18 @@ impl StackBuilder {
         }
     }
 
-    /// How long an attempt may take. Default 30 s.
+    /// Sets the timeout of an attempt. Default: 30 s.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// How much of request bodies is kept. The gateway has no setting for it.
+    /// Sets the limits of kept request bodies. The gateway has no setting for them.
     pub fn limits(self, limits: ReplayLimits) -> Self {
         let limits = Some(limits);
         Self { limits, ..self }
     }
 
-    /// The stack over backends that play `script`: what the one with this label does with its nth request.
+    /// Builds the stack over backends that play `script`, which returns the reply of a backend to its nth request.
     pub fn build(
         self,
         deployment: Deployment,
@@ -59,16 +59,16 @@ impl StackBuilder {
 /// The whole stack over backends that play a script.
 #[derive(Clone)]
 pub struct Stack {
-    /// The pool that the stack chooses from.
+    /// The pool of the stack.
     pub pool: Pool,
-    /// What is behind the stack.
+    /// The backends behind the stack.
     pub backends: Backends,
     service: BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>,
 }
 
 impl Stack {
-    /// A stack over backends with these labels and priorities, each at `https://<label>.example` and with the API key
-    /// `key-of-<label>`.
+    /// Returns a stack over backends with these labels and priorities. Each is at `https://<label>.example` and has the
+    /// API key `key-of-<label>`.
     pub fn builder<const N: usize>(backends: [(&str, u32); N]) -> StackBuilder {
         Self::over(backends.map(|(label, priority)| {
             let key = Credential::api_key(format!("key-of-{label}")).unwrap();
@@ -77,7 +77,7 @@ impl Stack {
         }))
     }
 
-    /// A stack over these backends; the host of each is its label and `.example`.
+    /// Returns a stack over these backends. The host of each is its label and `.example`.
     pub fn over(backends: impl IntoIterator<Item = Backend>) -> StackBuilder {
         StackBuilder {
             pool: Pool::new(backends).unwrap(),
@@ -96,7 +96,7 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// What the last attempt failed with.
+    /// Fails with the error of the last attempt.
     pub async fn send_body(&self, body: impl Into<Body>) -> Result<Answer, BoxError> {
         let request = Request::post(PATH).body(body.into()).unwrap();
         self.send_request(request).await
@@ -106,14 +106,14 @@ impl Stack {
     ///
     /// # Errors
     ///
-    /// What the last attempt failed with.
+    /// Fails with the error of the last attempt.
     pub async fn send_request(&self, request: Request<Body>) -> Result<Answer, BoxError> {
         let response = self.call(request).await?;
         Ok(Answer::read(response).await)
     }
 
-    /// Sends a request with this body in a task of its own, until it waits for something. Its client goes away when the
-    /// task is aborted.
+    /// Sends a request with this body in a separate task, and returns when the task waits. Aborting the task stands for
+    /// a client that goes away.
     pub async fn start(&self, body: impl Into<Body>) -> JoinHandle<Result<Answer, BoxError>> {
         let stack = self.clone();
         let body = body.into();
@@ -123,19 +123,19 @@ impl Stack {
         sent
     }
 
-    /// Sends this request, for an answer with its body.
+    /// Sends this request and returns the response with its body.
     ///
     /// # Errors
     ///
-    /// What the last attempt failed with.
+    /// Fails with the error of the last attempt.
     pub async fn call(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         self.service.clone().oneshot(request).await
     }
 
-    /// What is known about each backend now, in the order of the list.
+    /// Returns the current condition of each backend, in the order of the list.
     #[must_use]
     pub fn conditions(&self) -> Vec<Condition> {
-        // What closes the whole backend closes it for this scope, too, which is the one that the gateway finds.
+        // This is the scope that the gateway finds; a cooldown of the whole backend closes it too.
         let snapshots = self.pool.snapshot(Scope::named(PATH), Instant::now());
         snapshots
             .iter()

@@ -1,4 +1,4 @@
-//! What a reply promises is kept in every deployment.
+//! Checks that every deployment keeps the promises of a reply.
 
 use axum::body::Body;
 use http::Request;
@@ -9,9 +9,9 @@ use super::*;
 use crate::on_every_deployment;
 
 on_every_deployment! {
-    chunks_of_an_answer_come_one_by_one
-    an_answer_breaks_off
-    a_request_in_flight_is_counted_until_its_answer
+    chunks_of_an_answer_arrive_one_by_one
+    answer_breaks_off
+    request_in_flight_is_counted_until_its_answer
 }
 
 async fn call(stack: &Stack) -> Body {
@@ -19,7 +19,7 @@ async fn call(stack: &Stack) -> Body {
     stack.call(request.unwrap()).await.unwrap().into_body()
 }
 
-async fn chunks_of_an_answer_come_one_by_one(deployment: Deployment) {
+async fn chunks_of_an_answer_arrive_one_by_one(deployment: Deployment) {
     let stack = Stack::builder([("a", 1)]).build(deployment, |_, _| {
         Reply::status(200).streams(SECOND, ["one, ", "two"])
     });
@@ -33,7 +33,7 @@ async fn chunks_of_an_answer_come_one_by_one(deployment: Deployment) {
     assert_eq!(body.collect().await.unwrap().to_bytes(), "");
 }
 
-async fn an_answer_breaks_off(deployment: Deployment) {
+async fn answer_breaks_off(deployment: Deployment) {
     let stack = Stack::builder([("a", 1)]).build(deployment, |_, nth| match nth {
         1 => Reply::status(200).breaks_off(),
         _ => Reply::status(200).streams(SECOND, ["a"]).breaks_off(),
@@ -46,7 +46,7 @@ async fn an_answer_breaks_off(deployment: Deployment) {
     }
 }
 
-async fn a_request_in_flight_is_counted_until_its_answer(deployment: Deployment) {
+async fn request_in_flight_is_counted_until_its_answer(deployment: Deployment) {
     let stack = Stack::builder([("a", 1)]).build(deployment, |_, nth| match nth {
         1 => Reply::stall(),
         _ => Reply::error("connection refused").after(SECOND),

@@ -1,4 +1,4 @@
-//! Connections in memory, with a server of HTTP behind each: no socket takes part, so time can be paused.
+//! In-memory connections with an HTTP server behind each. Time can be paused because no socket takes part.
 
 use std::{
     convert::Infallible,
@@ -50,7 +50,7 @@ impl Service<Uri> for WireConnector {
     }
 }
 
-/// Speaks HTTP/1.1 or HTTP/2, as the client does.
+/// Serves HTTP/1.1 or HTTP/2, as the client chooses.
 async fn serve(wire: DuplexStream, destination: Uri, backends: Backends) {
     let service = service_fn(|mut request: Request<Incoming>| {
         let target = absolute(request.uri(), &destination);
@@ -61,13 +61,13 @@ async fn serve(wire: DuplexStream, destination: Uri, backends: Backends) {
     let mut server = auto::Builder::new(TokioExecutor::new());
     server.http2().max_concurrent_streams(None);
     tokio::select! {
-        // A request that fails by its script, or is given up, ends its connection: that is no error of the test.
+        // A request that fails by its script, or is dropped, ends its connection; that is not an error of the test.
         _ = server.serve_connection(TokioIo::new(wire), service) => {}
         () = backends.hung_up() => {}
     }
 }
 
-/// The target of a request. In HTTP/1.1 it is the path alone: the rest is what the client connected to.
+/// Returns the absolute target of a request. HTTP/1.1 sends the path alone, so the rest is taken from the connection.
 fn absolute(target: &Uri, destination: &Uri) -> Uri {
     if target.authority().is_some() {
         return target.clone();
@@ -127,5 +127,5 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// As much as a socket commonly holds.
+/// The size of a common socket buffer.
 const BUFFER: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! A body, read after several statuses and as an event.
+//! Reads one body with several statuses, and as an event.
 
 #![no_main]
 

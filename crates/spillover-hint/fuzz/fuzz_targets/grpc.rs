@@ -1,4 +1,4 @@
-//! A `google.rpc.Status`, once as it is and once in base64, and the message beside it.
+//! Reads a `google.rpc.Status`, raw and in base64, with the message beside it.
 
 #![no_main]
 
@@ -27,7 +27,7 @@ fuzz_target!(|data: &[u8]| {
         );
         assert!(report.hints().iter().count() <= 16);
         let hint = report.hint(SystemTime::UNIX_EPOCH);
-        // A message can say that the request is too large, and then no wait counts.
+        // The message may say that the request is too large; then no wait counts.
         let has_wait = report.refusal().cools() && !report.hints().is_empty();
         assert_eq!(hint.is_some(), has_wait);
     }

@@ -1,4 +1,4 @@
-//! A status, and lines of a name, a colon and a value.
+//! Reads a status and lines of `name:value`.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-/// A message on one line, without control characters, and not too long for the answer to a client.
+/// Returns a message on one line, without control characters, cut to 300 characters for the answer to a client.
 pub(crate) fn cause(message: &str) -> Option<Box<str>> {
     let mut cause = String::with_capacity(message.len().min(MAX_CHARS));
     let mut room = MAX_CHARS;
@@ -8,14 +8,14 @@ pub(crate) fn cause(message: &str) -> Option<Box<str>> {
             continue;
         }
         if !cause.is_empty() {
-            // A space at the very end would be one too many.
+            // Avoids a trailing space as the last character.
             if room < 2 {
                 break;
             }
             cause.push(' ');
             room -= 1;
         }
-        // As most are.
+        // The fast path: most words are plain ASCII.
         if word.len() <= room && word.bytes().all(|byte| byte.is_ascii_graphic()) {
             cause.push_str(word);
             room -= word.len();
@@ -29,7 +29,7 @@ pub(crate) fn cause(message: &str) -> Option<Box<str>> {
     (!cause.is_empty()).then(|| cause.into())
 }
 
-/// Control characters, and those that change the direction of the text around them.
+/// Returns true for control characters and for those that change the direction of the surrounding text.
 fn is_hidden(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

@@ -1,4 +1,4 @@
-//! The objects of a JSON body that describe an error, in all the shapes they come in.
+//! Finds the objects of a JSON body that describe an error, in all their shapes.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ use crate::{
     words,
 };
 
-/// The objects and texts that describe the error, outermost first.
+/// The objects and messages that describe the error, outermost first.
 #[derive(Debug, Default)]
 pub(crate) struct Errors<'a> {
     objects: Vec<&'a Map<String, Value>>,
@@ -19,7 +19,7 @@ pub(crate) struct Errors<'a> {
 }
 
 impl<'a> Errors<'a> {
-    pub(crate) fn of(body: &'a Value) -> Self {
+    pub(crate) fn find(body: &'a Value) -> Self {
         let mut errors = Self::default();
         errors.visit(body, MAX_DEPTH);
         errors
@@ -33,7 +33,7 @@ impl<'a> Errors<'a> {
         for headers in &self.headers {
             read_headers(headers, hints);
         }
-        // The innermost message is the one that the others wrap.
+        // Innermost first: outer messages only wrap it.
         for text in self.messages.iter().rev() {
             if found.cause.is_none() {
                 found.cause = cause(text);
@@ -70,7 +70,7 @@ impl<'a> Errors<'a> {
                 self.visit(value, depth);
             }
         }
-        // OpenRouter puts the fields of its upstream there.
+        // OpenRouter puts the header fields of its upstream there.
         if let Some(Value::Object(headers)) = object.get("headers") {
             self.headers.push(headers);
         }
@@ -121,7 +121,7 @@ fn read_headers(fields: &Map<String, Value>, hints: &mut Hints) {
 
 const MESSAGES: [&str; 3] = ["message", "Message", "error_description"];
 
-/// What an error is wrapped in. `status_details` is OpenAI's of a realtime response, `innererror` Azure's.
+/// Keys that wrap an error. `status_details` comes from OpenAI's realtime responses, `innererror` from Azure.
 const CHILDREN: [&str; 7] = [
     "error",
     "errors",

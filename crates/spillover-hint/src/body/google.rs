@@ -1,7 +1,7 @@
-//! The standard details of Google's errors, in JSON: `RetryInfo`, `QuotaFailure`, `ErrorInfo`.
+//! Reads the standard details of Google's errors in JSON: `RetryInfo`, `QuotaFailure`, `ErrorInfo`.
 //!
-//! <https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto>, in the
-//! [JSON form](https://protobuf.dev/programming-guides/json/) of protocol buffers.
+//! Format: <https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto>, in the [JSON
+//! form](https://protobuf.dev/programming-guides/json/) of protocol buffers.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::{
     value::duration::{self, Unit},
 };
 
-/// Reads the details of one error object. Real ones are a list; a single object is understood as well.
+/// Reads the details of one error object. Servers send a list; a single object is accepted too.
 pub(crate) fn read(error: &Map<String, Value>, found: &mut Evidence, hints: &mut Hints) {
     let details = match error.get("details") {
         Some(Value::Array(details)) => details.as_slice(),
@@ -39,7 +39,7 @@ pub(crate) fn read(error: &Map<String, Value>, found: &mut Evidence, hints: &mut
     }
 }
 
-/// Adds a `RetryInfo`, after all that is known of the limit.
+/// Adds the wait of a `RetryInfo`. Call it last: a limit per day makes the wait misleading.
 pub(crate) fn push_retry_info(wait: Duration, found: &Evidence, hints: &mut Hints) {
     if found.is_wait_misleading {
         return;
@@ -51,7 +51,7 @@ pub(crate) fn push_retry_info(wait: Duration, found: &Evidence, hints: &mut Hint
     });
 }
 
-/// Adds what the name of a quota tells, such as `GenerateRequestsPerDayPerProjectPerModel-FreeTier`.
+/// Adds the dimension and period that a quota's name holds, e.g. `GenerateRequestsPerDayPerProjectPerModel-FreeTier`.
 pub(crate) fn push_quota_id(id: &str, found: &mut Evidence) {
     let has = |what| id.contains(what);
     let dimension = match () {
@@ -70,7 +70,7 @@ pub(crate) fn push_quota_id(id: &str, found: &mut Evidence) {
         () => Period::Unknown,
     };
     found.push_limit(dimension, period);
-    // Such a quota is renewed at midnight, while the delay beside it is that of a limit per minute.
+    // A quota per day is renewed at midnight, but the delay beside it is that of a limit per minute.
     if period.is_long() {
         found.is_wait_misleading = true;
         found.push_refusal(Refusal::Quota);
@@ -85,7 +85,7 @@ fn read_violations(detail: &Map<String, Value>, found: &mut Evidence) {
         if let Some(Value::String(id)) = violation.get("quotaId") {
             push_quota_id(id, found);
         }
-        // Nothing is allowed, so there is nothing to wait for.
+        // The quota is zero: waiting does not help.
         if violation.get("quotaValue").and_then(Value::as_str) == Some("0") {
             found.push_refusal(Refusal::Quota);
             found.is_wait_misleading = true;
@@ -93,7 +93,7 @@ fn read_violations(detail: &Map<String, Value>, found: &mut Evidence) {
     }
 }
 
-/// `"34.07s"`; and as other encoders write it: `"22"`, `22`, `"22.s"`, `{"seconds": 22, "nanos": 0}`.
+/// Reads a delay: `"34.07s"`, or as other encoders write it: `"22"`, `22`, `"22.s"`, `{"seconds": 22, "nanos": 0}`.
 fn delay(value: &Value) -> Option<Duration> {
     match value {
         Value::String(text) => duration::parse(text.as_bytes(), Unit::SECOND),

@@ -1,4 +1,4 @@
-//! What a sentence says of the kind of an error and of the limit that ran out.
+//! Reads the kind of an error and the exhausted limit from a sentence.
 
 use crate::{
     Candidate, Dimension, Hints, Period, Refusal, Source, When,
@@ -6,12 +6,12 @@ use crate::{
     evidence::Evidence,
 };
 
-/// Reads a message, after the words and the details of the same error.
+/// Reads a message. Call it after the error's codes and details, which are more reliable.
 pub(crate) fn read_message(message: &str, found: &mut Evidence, hints: &mut Hints) {
     let text = start(message).to_ascii_lowercase();
-    // `free-models-per-day`, `tokens_per_minute`
+    // Matches `free-models-per-day` and `tokens_per_minute` as words.
     let phrases: Vec<u8> = text.bytes().map(spaced).collect();
-    // Anthropic has no better word for it than `invalid_request_error`. Nothing quoted stands at the start.
+    // Anthropic sends this with the code `invalid_request_error`. Matching only the start excludes quoted text.
     if text.starts_with("your credit balance is too low") {
         found.push_refusal(Refusal::Quota);
     }
@@ -33,7 +33,7 @@ pub(crate) fn read_message(message: &str, found: &mut Evidence, hints: &mut Hint
     }
 }
 
-/// As much of a message as is read.
+/// Returns the part of a message that is read.
 fn start(message: &str) -> &str {
     let mut end = message.len().min(MAX_LEN);
     while !message.is_char_boundary(end) {
@@ -50,7 +50,7 @@ fn spaced(byte: u8) -> u8 {
     }
 }
 
-/// The phrases that tell more than the words beside them; others count only when there is no word.
+/// Returns the kind of refusal. Some phrases override the error's code; the others count only without a code.
 fn refusal(text: &[u8], by_word: Option<Refusal>) -> Option<Refusal> {
     let alone = || by_word.is_none().then(|| ALONE.first(text)).flatten();
     let for_good = FOR_GOOD.first(text).or_else(alone);
@@ -61,7 +61,7 @@ fn dimension(text: &[u8]) -> Dimension {
     DIMENSIONS.first(text).unwrap_or(Dimension::Unspecified)
 }
 
-/// The period that is named first: later ones are mostly advice.
+/// Returns the first period that is named: later ones are mostly advice.
 fn period(text: &[u8]) -> Period {
     let first = PERIODS.found(text).min();
     first.map_or(Period::Unknown, |(_, period)| period)
@@ -82,13 +82,13 @@ static FOR_GOOD: Phrases<Refusal, 12> = Phrases::new([
     ("quota will be replenished", Refusal::Quota),
 ]);
 
-/// Gemini says this of limits per minute, with a word that says better what it is; OpenAI says it of an empty account.
+/// Gemini says this about limits per minute, beside a code that is more exact. OpenAI says it about an empty account.
 static ALONE: Phrases<Refusal, 2> = Phrases::new([
     ("exceeded your current quota", Refusal::Quota),
     ("billing details", Refusal::Quota),
 ]);
 
-/// The last two are GitHub's, which says them with 403, and not always with a header:
+/// The last two are GitHub's, sent with 403 and sometimes without a header:
 /// <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit>.
 static FOR_NOW: Phrases<Refusal, 6> = Phrases::new([
     ("high demand", Refusal::Capacity),

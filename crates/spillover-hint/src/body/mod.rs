@@ -1,5 +1,5 @@
-//! What the body of a refusal says. Bodies are anything: JSON of a dozen shapes, cut off in the middle, a page of HTML, a
-//! plain sentence, or something that was not decoded.
+//! Reads the body of a refusal. Bodies come in many forms: JSON in a dozen shapes, possibly cut off, an HTML page,
+//! plain text, or bytes that are still compressed.
 
 mod cause;
 mod error;
@@ -17,24 +17,24 @@ use self::error::Errors;
 pub(crate) use self::{cause::cause, message::read_message};
 use crate::{Hints, evidence::Evidence};
 
-/// Reads a body of an error.
+/// Reads the body of an error response.
 pub(crate) fn read(body: &[u8], hints: &mut Hints) -> Evidence {
     let mut found = Evidence::default();
     match parse(body) {
-        Body::Json(value) => Errors::of(&value).read(&mut found, hints),
+        Body::Json(value) => Errors::find(&value).read(&mut found, hints),
         Body::Text(text) => {
             found.cause = cause(&text);
             read_message(&text, &mut found, hints);
         }
         Body::Fragment(text) => read_message(&text, &mut found, hints),
-        // Scripts and styles hold all kinds of sentences; only the title was written for people.
+        // Scripts and styles may hold any text, so only the title is read.
         Body::Html(text) => found.cause = title(&text).and_then(cause),
         Body::Other => {}
     }
     found
 }
 
-/// Reads an event of a stream, if it is an error.
+/// Reads an event of a stream. Returns `None` unless the event is an error.
 pub(crate) fn read_event(name: &str, data: &[u8], hints: &mut Hints) -> Option<Evidence> {
     let mut found = Evidence::default();
     let is_named = name == "error" || name.ends_with("xception");
@@ -44,7 +44,7 @@ pub(crate) fn read_event(name: &str, data: &[u8], hints: &mut Hints) -> Option<E
     }
     match body {
         Body::Json(value) if is_named || is_error(&value) => {
-            Errors::of(&value).read(&mut found, hints);
+            Errors::find(&value).read(&mut found, hints);
         }
         Body::Fragment(text) if is_named => read_message(&text, &mut found, hints),
         Body::Text(text) if is_named => {
@@ -57,7 +57,8 @@ pub(crate) fn read_event(name: &str, data: &[u8], hints: &mut Hints) -> Option<E
     Some(found)
 }
 
-/// Whether an event of any name holds an error. That of JSON-RPC is the answer to a call, from a server that is well.
+/// Returns true if the event holds an error, whatever its name. An error of JSON-RPC does not count: it is a normal
+/// answer of a healthy server.
 fn is_error(event: &Value) -> bool {
     let event = match event {
         Value::Array(events) => events.first().unwrap_or(event),
@@ -80,7 +81,7 @@ fn is_error(event: &Value) -> bool {
 enum Body {
     Json(Value),
     Text(String),
-    /// Not for people to read.
+    /// Text that is not shown to users.
     Fragment(String),
     Html(String),
     Other,
@@ -96,7 +97,7 @@ fn parse(body: &[u8]) -> Body {
         Some(b'{' | b'[' | b'"') => match serde_json::from_str(&lossy(body)) {
             Ok(Value::String(text)) => Body::Text(text),
             Ok(value) => Body::Json(value),
-            // Cut off, or only like JSON. What it says in words can still be read.
+            // Invalid or truncated JSON: its sentences can still be read.
             Err(_) => match text(body) {
                 Body::Text(text) => Body::Fragment(text),
                 other => other,
@@ -108,7 +109,7 @@ fn parse(body: &[u8]) -> Body {
     }
 }
 
-/// What is UTF-8 anyway, as most is, is found to be so faster than by `from_utf8_lossy`.
+/// Most bodies are valid UTF-8; checking that first is faster than `from_utf8_lossy`.
 fn lossy(body: &[u8]) -> Cow<'_, str> {
     match str::from_utf8(body) {
         Ok(text) => Cow::Borrowed(text),
@@ -116,7 +117,7 @@ fn lossy(body: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Compressed bytes are no text. Other encodings than UTF-8 are, as far as they are like ASCII.
+/// Rejects compressed bytes. Encodings other than UTF-8 are read as far as they match ASCII.
 fn text(body: &[u8]) -> Body {
     let is_binary = |byte: &u8| *byte < b' ' && !byte.is_ascii_whitespace();
     match body.iter().any(is_binary) {
@@ -131,11 +132,11 @@ fn title(html: &str) -> Option<&str> {
     rest.get(..find(rest, "</")?)
 }
 
-/// Where a lower-case ASCII text is found, in any case.
+/// Returns the position of a lower-case ASCII text, ignoring case.
 fn find(text: &str, what: &str) -> Option<usize> {
     let mut places = text.as_bytes().windows(what.len());
     places.position(|window| window.eq_ignore_ascii_case(what.as_bytes()))
 }
 
-/// How much of a body is read: a hundred times the longest error that a vendor is known to send.
+/// Bytes of a body that are read: a hundred times the longest known error of a vendor.
 const MAX_LEN: usize = 64 * 1024;

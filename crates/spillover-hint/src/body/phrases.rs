@@ -2,8 +2,8 @@ use std::sync::OnceLock;
 
 use memchr::memmem::Finder;
 
-/// Phrases, and what each says. What it takes to look for them is made once: for a text as short as a message that is most
-/// of the work.
+/// A table of phrases with a value each. The search structures are built once: for short messages, building them is
+/// most of the work.
 pub(super) struct Phrases<T: 'static, const N: usize> {
     table: [(&'static str, T); N],
     finders: OnceLock<[Finder<'static>; N]>,
@@ -17,12 +17,12 @@ impl<T: Copy, const N: usize> Phrases<T, N> {
         }
     }
 
-    /// What the first of the table says that is in the text.
+    /// Returns the value of the first entry of the table that occurs in the text.
     pub(super) fn first(&self, text: &[u8]) -> Option<T> {
         self.found(text).next().map(|(_, says)| says)
     }
 
-    /// Where each that is in the text begins, and what it says.
+    /// Returns the position and value of each phrase that occurs in the text.
     pub(super) fn found(&self, text: &[u8]) -> impl Iterator<Item = (usize, T)> {
         let finders = self.finders.get_or_init(|| {
             self.table

@@ -1,13 +1,13 @@
-//! Waits that are told in a sentence: "Please try again in 1.146s.", "Retry after 26 seconds", "(reset after 2m 13s)".
+//! Reads waits from sentences: "Please try again in 1.146s.", "Retry after 26 seconds", "(reset after 2m 13s)".
 
 use std::time::Duration;
 
 use crate::value::duration;
 
-/// The wait in a text in lower case; the longest if there are several.
+/// Returns the longest wait that a lower-case text states.
 ///
-/// A duration counts when `in`, `after` or `for` precedes it, and something in the same sentence says that it is about
-/// coming back. Other durations in an error are timeouts, windows, or how long the request took.
+/// A duration counts if `in`, `after`, `for` or `wait` precedes it and the sentence is about retrying. Other durations
+/// are ignored, e.g. timeouts ("took longer than 30s").
 pub(crate) fn wait(text: &str) -> Option<Duration> {
     let mut longest = None;
     let mut is_about_return = false;
@@ -33,7 +33,7 @@ fn strip_about(text: &str) -> &str {
     stripped.unwrap_or(text).trim_start()
 }
 
-/// What the sentence is about.
+/// Words that mark a sentence about retrying.
 const RETURN: [&str; 12] = [
     "again",
     "retry",
@@ -49,7 +49,7 @@ const RETURN: [&str; 12] = [
     "wait",
 ];
 
-/// What stands before the duration.
+/// Words that precede the duration.
 const LEAD: [&str; 4] = ["in", "after", "for", "wait"];
 
 const ABOUT: [&str; 5] = ["~", "about ", "approximately ", "another ", "at least "];

@@ -1,4 +1,5 @@
-//! `rate_limits.updated` of OpenAI's Realtime API: what is left, in an event in place of fields.
+//! Reads `rate_limits.updated` of OpenAI's Realtime API, which reports remaining quota in an event instead of header
+//! fields.
 //!
 //! <https://platform.openai.com/docs/api-reference/realtime-server-events/rate_limits/updated>
 

@@ -1,6 +1,6 @@
-//! `grpc-status-details-bin`: a base64 of [`google.rpc.Status`] with the standard [details].
+//! Reads `grpc-status-details-bin`: base64 of [`google.rpc.Status`] with the standard [details].
 //!
-//! The messages have three fields that matter here, too few for a code generator and its runtime.
+//! Only three fields matter here, too few for a code generator and its runtime.
 //!
 //! [`google.rpc.Status`]: https://github.com/googleapis/googleapis/blob/master/google/rpc/status.proto
 //! [details]: https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto
@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub(crate) fn read(value: &[u8], found: &mut Evidence, hints: &mut Hints) {
-    // Several lines of a binary field are joined by commas; a status has one.
+    // Commas join several lines of a binary field; only the first is read.
     let end = value
         .iter()
         .position(|byte| *byte == b',')
@@ -35,7 +35,7 @@ pub(crate) fn read(value: &[u8], found: &mut Evidence, hints: &mut Hints) {
     };
 
     let mut wait = None;
-    for (number, value) in Fields::of(&status).take(MAX_FIELDS) {
+    for (number, value) in Fields::new(&status).take(MAX_FIELDS) {
         match (number, value) {
             (2, Value::Bytes(message)) => {
                 found.cause = body::cause(&String::from_utf8_lossy(message));
@@ -49,7 +49,7 @@ pub(crate) fn read(value: &[u8], found: &mut Evidence, hints: &mut Hints) {
     }
 }
 
-/// Reads a `google.protobuf.Any`; returns the wait if it is a `RetryInfo` with one.
+/// Reads a `google.protobuf.Any`. Returns the wait if it is a `RetryInfo` with one.
 fn read_detail(any: &[u8], found: &mut Evidence) -> Option<Duration> {
     let url = bytes(any, 1)?;
     let message = bytes(any, 2).unwrap_or_default();
@@ -57,7 +57,7 @@ fn read_detail(any: &[u8], found: &mut Evidence) -> Option<Duration> {
     match name {
         b"google.rpc.RetryInfo" => return duration(bytes(message, 1)?),
         b"google.rpc.QuotaFailure" => {
-            for (number, value) in Fields::of(message).take(MAX_FIELDS) {
+            for (number, value) in Fields::new(message).take(MAX_FIELDS) {
                 if let (1, Value::Bytes(violation)) = (number, value) {
                     read_violation(violation, found);
                 }
@@ -79,14 +79,14 @@ fn read_violation(violation: &[u8], found: &mut Evidence) {
         google::push_quota_id(id, found);
     }
     if let Some(description) = text(DESCRIPTION) {
-        // Without the waits: these are in a message of their own.
+        // Waits in text are ignored: `RetryInfo` states them.
         body::read_message(description, found, &mut Hints::default());
     }
 }
 
-/// The last value of a field, as the format wants it.
+/// Returns the last value of a field, as protobuf requires.
 fn bytes(message: &[u8], field: u64) -> Option<&[u8]> {
-    let values = Fields::of(message).take(MAX_FIELDS);
+    let values = Fields::new(message).take(MAX_FIELDS);
     let bytes = values.filter_map(|(number, value)| match value {
         Value::Bytes(bytes) if number == field => Some(bytes),
         _ => None,
@@ -94,17 +94,17 @@ fn bytes(message: &[u8], field: u64) -> Option<&[u8]> {
     bytes.last()
 }
 
-/// A `google.protobuf.Duration`. Below zero is absent.
+/// Reads a `google.protobuf.Duration`. Negative durations are absent.
 fn duration(message: &[u8]) -> Option<Duration> {
     let (mut seconds, mut nanos) = (0, 0);
-    for (number, value) in Fields::of(message).take(MAX_FIELDS) {
+    for (number, value) in Fields::new(message).take(MAX_FIELDS) {
         match (number, value) {
             (1, Value::Varint(value)) => seconds = value,
             (2, Value::Varint(value)) => nanos = value,
             _ => {}
         }
     }
-    // Negative numbers are sent as what they are modulo 2^64.
+    // Negative numbers are encoded modulo 2^64.
     let seconds = u64::try_from(seconds.cast_signed()).ok()?;
     let nanos = u32::try_from(nanos)
         .ok()
@@ -115,7 +115,7 @@ fn duration(message: &[u8]) -> Option<Duration> {
 const DESCRIPTION: u64 = 2;
 const QUOTA_ID: u64 = 5;
 
-/// What gRPC calls binary metadata: padding is optional.
+/// The base64 of gRPC's binary metadata, where padding is optional.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -123,6 +123,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// More than HTTP/2 implementations accept in all fields together by default.
+/// Above the default limit of HTTP/2 implementations for all fields together.
 const MAX_LEN: usize = 64 * 1024;
 const MAX_FIELDS: usize = 64;

@@ -1,13 +1,14 @@
-//! gRPC: the status, the message and the details, in trailers or in headers without a body.
+//! Reads gRPC errors: status, message and details, in trailers or in a response with headers only.
 
 mod details;
 mod wire;
 
 use std::borrow::Cow;
 
-use crate::{Hints, Refusal, body, evidence::Evidence, headers::Signs};
+use crate::{Hints, Refusal, body, evidence::Evidence, headers::Signals};
 
-/// What a [status code](https://grpc.io/docs/guides/status-codes/) says; `None` for success and for what is no code.
+/// Returns the kind for a [status code](https://grpc.io/docs/guides/status-codes/); `None` for success and for unknown
+/// codes.
 pub(crate) fn refusal(status: &[u8]) -> Option<Refusal> {
     let status: u32 = std::str::from_utf8(status.trim_ascii())
         .ok()?
@@ -17,7 +18,7 @@ pub(crate) fn refusal(status: &[u8]) -> Option<Refusal> {
         0 => return None,
         // RESOURCE_EXHAUSTED
         8 => Refusal::Throttled,
-        // UNAVAILABLE, which is also what a proxy makes of 429, 502, 503 and 504.
+        // UNAVAILABLE. Proxies also map 429, 502, 503 and 504 to it.
         14 => Refusal::Capacity,
         // PERMISSION_DENIED, UNAUTHENTICATED
         7 | 16 => Refusal::Credential,
@@ -29,12 +30,12 @@ pub(crate) fn refusal(status: &[u8]) -> Option<Refusal> {
 }
 
 /// Reads the details and the message.
-pub(crate) fn read(signs: &Signs<'_>, hints: &mut Hints) -> Evidence {
+pub(crate) fn read(signals: &Signals<'_>, hints: &mut Hints) -> Evidence {
     let mut found = Evidence::default();
-    if let Some(value) = signs.grpc_details {
+    if let Some(value) = signals.grpc_details {
         details::read(value, &mut found, hints);
     }
-    if let Some(message) = signs.grpc_message {
+    if let Some(message) = signals.grpc_message {
         let message = percent_decoded(&message[..message.len().min(MAX_MESSAGE)]);
         let message = String::from_utf8_lossy(&message);
         found.cause = body::cause(&message).or(found.cause);
@@ -43,8 +44,8 @@ pub(crate) fn read(signs: &Signs<'_>, hints: &mut Hints) -> Evidence {
     found
 }
 
-/// [Percent-encoding](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses); what is not valid stays
-/// as it is.
+/// Decodes [percent-encoding](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses); invalid
+/// sequences stay as they are.
 fn percent_decoded(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&b'%') {
         return Cow::Borrowed(text);

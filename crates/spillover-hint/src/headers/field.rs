@@ -1,15 +1,15 @@
-//! What the name of a field means.
+//! Maps the names of header fields to their meaning.
 
 use crate::{Dimension, Period, Source};
 
-/// A field that is read.
+/// The meaning of a known field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
     /// A wait in milliseconds.
     Millis(Source),
     /// A wait in seconds, or a date.
     Seconds(Source),
-    /// Something about one limit.
+    /// A value of one limit.
     Limit(Key, Part),
     /// `ratelimit` and `ratelimit-policy` of the newer IETF drafts.
     Ietf(Ietf),
@@ -17,7 +17,7 @@ pub(crate) enum Field {
     RenewalPeriod(Dimension),
     /// `x-ratelimit-type`: the dimension that ran out.
     LimitType,
-    /// `policy-id`: the same in other words.
+    /// `policy-id`: the same in Azure's words, e.g. `DeploymentRatelimit-Token`.
     PolicyId,
     Date,
     Utilization,
@@ -29,7 +29,7 @@ pub(crate) enum Field {
     Grpc(Grpc),
 }
 
-/// What makes two limits the same.
+/// The identity of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) source: Source,
@@ -59,7 +59,7 @@ pub(crate) enum Grpc {
 }
 
 impl Field {
-    /// The meaning of a name in lower case.
+    /// Returns the meaning of a lower-case name.
     pub(crate) fn named(name: &str) -> Option<Self> {
         let name = name.as_bytes();
         match name.first()? {
@@ -80,7 +80,8 @@ impl Field {
             },
             b'd' => (name == b"date").then_some(Self::Date),
             b'g' => grpc(name.strip_prefix(b"grpc-")?),
-            // LiteLLM passes on the fields of its upstream so. The date is left out: there is a nearer one.
+            // LiteLLM passes on its upstream's fields with this prefix. Their date is ignored: LiteLLM's own is
+            // fresher.
             b'l' => {
                 let name = name.strip_prefix(b"llm_provider-")?;
                 let name = std::str::from_utf8(name).ok()?;
@@ -94,7 +95,7 @@ impl Field {
     }
 }
 
-/// Behind `x-`.
+/// Reads the name after `x-`.
 fn extension(name: &[u8]) -> Option<Field> {
     match name.first()? {
         b'r' => match name {
@@ -135,7 +136,7 @@ fn calls(period: Period, part: Part) -> Field {
     limit(Source::Reset, Dimension::Requests, period, part)
 }
 
-/// Behind `x-ratelimit`.
+/// Reads the name after `x-ratelimit`.
 fn x_rate_limit(name: &[u8]) -> Option<Field> {
     match name {
         b"-type" => Some(Field::LimitType),
@@ -147,7 +148,7 @@ fn x_rate_limit(name: &[u8]) -> Option<Field> {
     }
 }
 
-/// Behind `ratelimit`.
+/// Reads the name after `ratelimit`.
 fn rate_limit(name: &[u8]) -> Option<Field> {
     match name {
         b"" => Some(Field::Ietf(Ietf::State)),
@@ -159,7 +160,7 @@ fn rate_limit(name: &[u8]) -> Option<Field> {
     }
 }
 
-/// `remaining`, and perhaps what is counted, and perhaps the period: `remaining-tokens-minute`.
+/// Reads `remaining`, an optional dimension and an optional period, e.g. `remaining-tokens-minute`.
 fn unit_limit(source: Source, name: &[u8]) -> Option<Field> {
     let (part, unit) = if let Some(unit) = name.strip_prefix(b"remaining") {
         (Part::Remaining, unit)
@@ -176,7 +177,7 @@ fn unit_limit(source: Source, name: &[u8]) -> Option<Field> {
         _ => Dimension::Unspecified,
     };
     let unit = match unit {
-        // These are nearly all.
+        // The fast path for the most frequent names.
         b"-tokens" => return Some(limit(source, Dimension::Tokens, Period::Unknown, part)),
         b"-requests" => return Some(limit(source, Dimension::Requests, Period::Unknown, part)),
         [] => return Some(limit(source, default, Period::Unknown, part)),
@@ -196,7 +197,7 @@ fn unit_limit(source: Source, name: &[u8]) -> Option<Field> {
     Some(limit(source, dimension, period, part))
 }
 
-/// Behind `anthropic-`.
+/// Reads the name after `anthropic-`.
 fn anthropic(name: &[u8]) -> Option<Field> {
     let (name, part) = match name {
         [name @ .., b'-', b'r', b'e', b's', b'e', b't'] => (name, Part::Reset),

@@ -1,8 +1,8 @@
-//! `ratelimit` and `ratelimit-policy` of the newer IETF drafts, which are structured fields (RFC 9651).
+//! Reads `ratelimit` and `ratelimit-policy` of the newer IETF drafts, which are structured fields (RFC 9651).
 //!
-//! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>: `"default";r=0;t=30` says of the policy named
-//! `default` that nothing remains for 30 seconds, and `"default";q=100;w=60` that it allows 100 in 60 seconds. The form
-//! between these drafts and the older ones, `limit=100, remaining=0, reset=30`, is read too.
+//! In <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>, `"default";r=0;t=30` means that nothing
+//! remains under the policy `default` for 30 seconds. `"default";q=100;w=60` means that the policy allows 100 in 60
+//! seconds. The form of the drafts in between, `limit=100, remaining=0, reset=30`, is read too.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     value::{decimal::Decimal, duration::duration},
 };
 
-/// One member of either field. What cannot be read is absent.
+/// One member of either field. Unreadable parameters are absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Item<'a> {
     name: &'a [u8],
@@ -23,7 +23,7 @@ pub(crate) struct Item<'a> {
 }
 
 impl<'a> Item<'a> {
-    /// The members of `ratelimit`, each with what `ratelimit-policy` says of it.
+    /// Returns the members of `ratelimit`, each completed from `ratelimit-policy`.
     pub(crate) fn all(state: &'a [u8], policy: Option<&'a [u8]>) -> impl Iterator<Item = Self> {
         let dictionary = Self::dictionary(state);
         let members = match dictionary {
@@ -46,7 +46,7 @@ impl<'a> Item<'a> {
         dictionary.into_iter().chain(members).take(MAX_ITEMS)
     }
 
-    /// `"name";r=0;t=30`
+    /// Reads `"name";r=0;t=30`.
     fn member(text: &'a [u8]) -> Option<Self> {
         let mut parts = split(text, b';').map(<[u8]>::trim_ascii);
         let mut item = Self {
@@ -61,7 +61,7 @@ impl<'a> Item<'a> {
                 b"r" => item.remaining = count(value),
                 b"t" => item.reset = seconds(value),
                 b"q" => item.limit = count(value),
-                b"w" => item.period = seconds(value).map_or(Period::Unknown, Period::of),
+                b"w" => item.period = seconds(value).map_or(Period::Unknown, Period::from_window),
                 b"qu" => {
                     let unit = value.strip_prefix(b"\"").unwrap_or(value);
                     let unit = unit.strip_suffix(b"\"").unwrap_or(unit);
@@ -73,7 +73,7 @@ impl<'a> Item<'a> {
         Some(item)
     }
 
-    /// `limit=100, remaining=0, reset=30`
+    /// Reads `limit=100, remaining=0, reset=30`.
     fn dictionary(text: &'a [u8]) -> Option<Self> {
         let mut item = Self::default();
         for member in split(text, b',') {
@@ -89,7 +89,7 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Parts of a text between separators that are not within quotes.
+/// Splits a text at separators outside of quotes.
 fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
     let mut in_quotes = false;
     text.split(move |byte| {
@@ -111,5 +111,5 @@ fn seconds(value: &[u8]) -> Option<Duration> {
     Decimal::parse(value).map(|number| duration(number.times(1_000_000_000)))
 }
 
-/// More policies than a server could mean. It bounds the work, which grows with the square.
+/// More policies than a server has. The bound matters because the work grows with the square.
 const MAX_ITEMS: usize = 16;

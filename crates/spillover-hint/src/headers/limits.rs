@@ -1,4 +1,4 @@
-//! What a response says about each of its limits.
+//! Reads the values of each limit of a response.
 
 use crate::{
     Candidate, Dimension, Period, Source, When,
@@ -15,14 +15,14 @@ use crate::{
 pub(crate) struct Limits<'a> {
     limits: [Option<Limit<'a>>; CAPACITY],
     len: usize,
-    /// The dimension that the response says ran out.
+    /// The dimension that the response names as exhausted.
     pub(crate) named: Option<Dimension>,
     renewal: [Option<Period>; 2],
-    /// Whether one limit may go by two names.
+    /// True if one limit may appear under two names.
     has_hyphenated: bool,
 }
 
-/// What is said of one limit. `-1` and what cannot be read is not known.
+/// The values of one limit. `-1` and unreadable values are absent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limit<'a> {
     pub(crate) key: Key,
@@ -31,7 +31,7 @@ pub(crate) struct Limit<'a> {
     reset: Reset<'a>,
 }
 
-/// Read only when it counts: most resets are those of limits that have something left.
+/// Parsed on demand: most resets belong to limits that are not exhausted.
 #[derive(Clone, Copy, Debug)]
 enum Reset<'a> {
     Absent,
@@ -39,7 +39,7 @@ enum Reset<'a> {
     Read(When),
 }
 
-/// What a response tells about how much of a limit is left.
+/// The remaining part of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Left {
     Nothing,
@@ -53,7 +53,7 @@ impl<'a> Limits<'a> {
             return;
         };
         match part {
-            // The older IETF drafts let a list of policies follow the limit.
+            // The older IETF drafts allow a list of policies after the limit.
             Part::Limit => limit.limit = fewest(limit.limit, leading_count(value)),
             Part::Remaining => limit.remaining = fewest(limit.remaining, count(value)),
             Part::Reset => limit.reset = limit.reset.or_later(value),
@@ -62,13 +62,13 @@ impl<'a> Limits<'a> {
 
     pub(crate) fn push_renewal(&mut self, dimension: Dimension, value: &[u8]) {
         let window = duration::parse(value, duration::Unit::SECOND);
-        let period = window.map_or(Period::Unknown, Period::of);
+        let period = window.map_or(Period::Unknown, Period::from_window);
         let held = &mut self.renewal[usize::from(dimension == Dimension::Requests)];
         *held = Some(held.map_or(period, |held| held.max(period)));
     }
 
     pub(crate) fn push_named(&mut self, value: &[u8]) {
-        // GitHub Models sends other values in it, such as `UserByMinute`.
+        // GitHub Models sends other values here, e.g. `UserByMinute`.
         self.named = self.named.max(Dimension::named(value.trim_ascii()));
     }
 
@@ -76,12 +76,12 @@ impl<'a> Limits<'a> {
         self.limits[..self.len].iter().flatten()
     }
 
-    /// Whether the response tells how long the period of a limit is, as Azure OpenAI and GitHub Models do.
+    /// Returns true if the response names the period of a limit, as Azure OpenAI and GitHub Models do.
     pub(crate) fn names_renewal_period(&self) -> bool {
         self.renewal.iter().any(Option::is_some)
     }
 
-    /// Adds the resets of the limits that may have run out to the candidates.
+    /// Adds the resets of limits that may have run out to the candidates.
     pub(crate) fn collect(&self, slots: &mut Slots) {
         for limit in self.iter() {
             if matches!(limit.reset, Reset::Absent) {
@@ -91,7 +91,7 @@ impl<'a> Limits<'a> {
             if left == Left::Something {
                 continue;
             }
-            // Azure sends a reset of 0 beside a remaining of -1: neither is known.
+            // Azure sends reset 0 beside remaining -1: both are unknown.
             // https://github.com/openai/openai-dotnet/issues/838
             let when = match limit.reset() {
                 Some(When::After(wait)) if wait.is_zero() && left == Left::Unknown => continue,
@@ -107,7 +107,7 @@ impl<'a> Limits<'a> {
         }
     }
 
-    /// The limit that is known to have run out.
+    /// Returns the limit that is known to have run out.
     pub(crate) fn exhausted(&self) -> Option<(Dimension, Period)> {
         let exhausted = self.iter().filter(|limit| limit.remaining == Some(0));
         let exhausted = exhausted.map(|limit| (limit.key.dimension, self.period(limit.key)));
@@ -137,7 +137,7 @@ impl<'a> Limits<'a> {
         self.limits[place].as_mut()
     }
 
-    /// A place for a new limit. When there is none the last in order gives way, so that what is kept does not depend on the
+    /// Returns a free slot. When all are full, the last in order is dropped, so that the result does not depend on the
     /// order of the fields.
     fn vacate(&mut self, key: Key) -> Option<usize> {
         if self.len < CAPACITY {
@@ -158,7 +158,7 @@ impl<'a> Limits<'a> {
         };
         match remaining {
             Some(0) => Left::Nothing,
-            // Even if `x-ratelimit-type` names this dimension: it was the size of the request that did not fit.
+            // Even if `x-ratelimit-type` names this dimension: the request was too large for the rest.
             Some(_) => Left::Something,
             None => match self.named {
                 Some(named) if named == key.dimension => Left::Nothing,
@@ -168,7 +168,7 @@ impl<'a> Limits<'a> {
         }
     }
 
-    /// What is left of a limit, also by the other spelling of its name.
+    /// Returns the remaining part of a limit, under either spelling of its name.
     fn remaining(&self, key: Key) -> Option<u64> {
         let is_same = |other: Key| {
             family(other.source) == family(key.source)
@@ -244,12 +244,12 @@ impl<'a> Reset<'a> {
     }
 }
 
-/// One of the two dimensions that `x-ratelimit-type` tells apart.
+/// Returns true for the two dimensions that `x-ratelimit-type` distinguishes.
 fn is_either(dimension: Dimension) -> bool {
     matches!(dimension, Dimension::Requests | Dimension::Tokens)
 }
 
-/// The two spellings of one name speak of one limit.
+/// Maps both spellings of a name to one limit.
 fn family(source: Source) -> Source {
     match source {
         Source::HyphenatedReset => Source::Reset,
@@ -279,5 +279,5 @@ fn leading_count(value: &[u8]) -> Option<u64> {
     (rest.is_empty() || rest.starts_with(b",") || rest.starts_with(b";")).then(|| number.count())
 }
 
-/// OpenAI and Anthropic come to six each, and a gateway may pass on both.
+/// OpenAI and Anthropic send six each, and a gateway may pass on both.
 const CAPACITY: usize = 12;

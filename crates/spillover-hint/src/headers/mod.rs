@@ -1,9 +1,9 @@
-//! One pass over the fields of a response: what each name means, and what the values say.
+//! Reads all fields of a response in one pass.
 
 mod field;
 mod ietf;
 mod limits;
-mod signs;
+mod signals;
 
 use std::time::SystemTime;
 
@@ -24,23 +24,23 @@ use crate::{
     },
 };
 
-pub(crate) use self::{field::Key, limits::Limits, signs::Signs};
+pub(crate) use self::{field::Key, limits::Limits, signals::Signals};
 
-/// Everything that is read from the fields of one response.
+/// The values read from the fields of one response.
 #[derive(Debug, Default)]
 pub(crate) struct Head<'a> {
     pub(crate) limits: Limits<'a>,
-    pub(crate) signs: Signs<'a>,
+    pub(crate) signals: Signals<'a>,
     ietf: [Option<&'a [u8]>; 2],
-    /// How much is allowed is of no interest after a refusal.
+    /// False after a refusal, where the size of a limit does not matter.
     pub(crate) wants_limits: bool,
 }
 
 impl<'a> Head<'a> {
-    /// Reads the fields, and adds the waits that are stated to the candidates; [`finish`](Self::finish) adds the others.
+    /// Reads the fields and adds stated waits to the candidates; [`finish`](Self::finish) adds the others.
     ///
-    /// Looking at every name once is cheaper than looking up every name that may be there: a response has some twenty
-    /// fields, and there are more than a hundred names.
+    /// Checking every present name once is cheaper than looking up every known name: a response has some twenty fields,
+    /// and more than a hundred names are known.
     pub(crate) fn read(&mut self, headers: &'a HeaderMap, slots: &mut Slots) {
         for (name, value) in headers {
             let name = name.as_str();
@@ -53,18 +53,18 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Reads one field that has its name in lower case.
+    /// Reads one field whose name is in lower case.
     pub(crate) fn read_line(&mut self, name: &str, value: &'a [u8], slots: &mut Slots) {
         if let Some(field) = Field::named(name) {
             self.push(field, value, slots);
         }
     }
 
-    /// Adds the resets of the limits that may have run out to the candidates.
+    /// Adds the resets of limits that may have run out to the candidates.
     pub(crate) fn finish(&self, slots: &mut Slots) {
         self.limits.collect(slots);
         for item in self.ietf_items() {
-            // What remains is left out by some: then the item says when, and not whether.
+            // Some servers omit the remaining part: then the limit may have run out.
             if item.remaining.is_none_or(|remaining| remaining == 0)
                 && let Some(wait) = item.reset
             {
@@ -84,7 +84,7 @@ impl<'a> Head<'a> {
         items.into_iter().flatten()
     }
 
-    /// The limit that is known to have run out: the one of the longest period if there are several.
+    /// Returns the limit that is known to have run out; among several, the one with the longest period.
     pub(crate) fn exhausted(&self) -> Option<(Dimension, Period)> {
         let items = self.ietf_items().filter(|item| item.remaining == Some(0));
         let items = items.map(|item| (item.dimension, item.period));
@@ -94,9 +94,9 @@ impl<'a> Head<'a> {
             .max_by_key(|(dimension, period)| (*period, *dimension))
     }
 
-    /// When the response was made, by the clock of the server.
+    /// Returns the server's time at which the response was made.
     pub(crate) fn date(&self) -> Option<SystemTime> {
-        date::parse(self.signs.date?)
+        date::parse(self.signals.date?)
     }
 
     fn push(&mut self, field: Field, value: &'a [u8], slots: &mut Slots) {
@@ -111,33 +111,33 @@ impl<'a> Head<'a> {
             Field::RenewalPeriod(dimension) => self.limits.push_renewal(dimension, value),
             Field::LimitType => self.limits.push_named(value),
             Field::PolicyId => {
-                self.limits.named = self.limits.named.max(signs::policy_dimension(value));
+                self.limits.named = self.limits.named.max(signals::policy_dimension(value));
             }
             Field::Ietf(Ietf::State) => self.ietf[0] = later(self.ietf[0], value),
             Field::Ietf(Ietf::Policy) => self.ietf[1] = later(self.ietf[1], value),
-            Field::Date => self.signs.date = later(self.signs.date, value),
-            Field::Utilization => self.signs.utilization = later(self.signs.utilization, value),
-            Field::ShouldRetry => self.signs.push_should_retry(value),
-            Field::ErrorType => self.signs.error_type = later(self.signs.error_type, value),
+            Field::Date => self.signals.date = later(self.signals.date, value),
+            Field::Utilization => self.signals.utilization = later(self.signals.utilization, value),
+            Field::ShouldRetry => self.signals.push_should_retry(value),
+            Field::ErrorType => self.signals.error_type = later(self.signals.error_type, value),
             Field::ThrottleReason => {
-                self.signs.throttle_reason = later(self.signs.throttle_reason, value);
+                self.signals.throttle_reason = later(self.signals.throttle_reason, value);
             }
-            Field::EnvoyRateLimited => self.signs.is_proxy_limit |= signs::is_true(value),
-            Field::EnvoyOverloaded => self.signs.is_overloaded |= signs::is_true(value),
+            Field::EnvoyRateLimited => self.signals.is_proxy_limit |= signals::is_true(value),
+            Field::EnvoyOverloaded => self.signals.is_overloaded |= signals::is_true(value),
             Field::Grpc(Grpc::Pushback) => self.push_pushback(value, slots),
             Field::Grpc(Grpc::Status) => {
-                self.signs.grpc_status = later(self.signs.grpc_status, value);
+                self.signals.grpc_status = later(self.signals.grpc_status, value);
             }
             Field::Grpc(Grpc::Message) => {
-                self.signs.grpc_message = later(self.signs.grpc_message, value);
+                self.signals.grpc_message = later(self.signals.grpc_message, value);
             }
             Field::Grpc(Grpc::Details) => {
-                self.signs.grpc_details = later(self.signs.grpc_details, value);
+                self.signals.grpc_details = later(self.signals.grpc_details, value);
             }
         }
     }
 
-    /// Proposal A6: a number of milliseconds to wait exactly; one below zero or that is none forbids to try again.
+    /// Reads gRPC proposal A6: an exact wait in milliseconds. A negative or invalid number forbids a retry.
     fn push_pushback(&mut self, value: &[u8], slots: &mut Slots) {
         let millis = std::str::from_utf8(value)
             .ok()
@@ -147,7 +147,7 @@ impl<'a> Head<'a> {
                 let wait = std::time::Duration::from_millis(millis);
                 push_stated(Source::GrpcPushback, Some(When::After(wait)), slots);
             }
-            None => self.signs.should_retry = Some(false),
+            None => self.signals.should_retry = Some(false),
         }
     }
 }
@@ -158,7 +158,8 @@ fn push_stated(source: Source, when: Option<When>, slots: &mut Slots) {
     }
 }
 
-/// RFC 9110, section 10.2.3, allows whole seconds or a date. Groq sends fractions of seconds, and some servers an epoch.
+/// RFC 9110, section 10.2.3, allows whole seconds or a date. Groq sends fractions of seconds, and some servers send an
+/// epoch.
 fn seconds_or_date(value: &[u8]) -> Option<When> {
     let Some(wait) = duration::parse(value, Unit::SECOND) else {
         return date::parse(value).map(When::At);
@@ -172,10 +173,10 @@ fn seconds_or_date(value: &[u8]) -> Option<When> {
     Some(When::After(wait))
 }
 
-/// Of two lines of a field that has one value, the one that sorts last: any rule will do that ignores their order.
+/// Returns the value that sorts last when a single-value field appears twice, so that their order does not matter.
 fn later<'a>(held: Option<&'a [u8]>, value: &'a [u8]) -> Option<&'a [u8]> {
     held.max(Some(value))
 }
 
-/// Above this, even in milliseconds, a number is no time of day but too large on purpose or by mistake.
+/// Above this, even in milliseconds, a number is too large for a time of day.
 const LAST_EPOCH: std::time::Duration = std::time::Duration::from_secs(100_000_000_000_000);

@@ -2,15 +2,15 @@ use std::time::{Duration, SystemTime};
 
 use crate::value::timestamp;
 
-/// Reads a date in one of the three forms of RFC 9110, section 5.6.7, or in one that resembles them.
+/// Reads a date in one of the three forms of RFC 9110, section 5.6.7, or a similar one.
 ///
-/// A date before 1970 is not read. A two-digit year below 70 is in this century; RFC 9110 moves that line with the clock,
-/// which makes a difference only for dates about fifty years away.
+/// Dates before 1970 are rejected. A two-digit year below 70 is in this century. RFC 9110 moves that line with the
+/// clock, which matters only for dates about fifty years away.
 pub(crate) fn parse(text: &[u8]) -> Option<SystemTime> {
     if let Some(time) = fixdate(text) {
         return Some(time);
     }
-    // JavaScript puts the name of the zone behind its offset: `GMT+0100 (Central European Standard Time)`.
+    // JavaScript puts the zone's name behind its offset: `GMT+0100 (Central European Standard Time)`.
     let end = text.iter().position(|byte| *byte == b'(');
     let text = text[..end.unwrap_or(text.len())].trim_ascii();
     let text = std::str::from_utf8(text).ok()?;
@@ -19,7 +19,7 @@ pub(crate) fn parse(text: &[u8]) -> Option<SystemTime> {
         .or_else(|| Words::read(text)?.time())
 }
 
-/// Reads the form that nearly all dates have, `Wed, 21 Oct 2015 07:28:00 GMT`, without looking at the day of the week.
+/// Reads the most frequent form, `Wed, 21 Oct 2015 07:28:00 GMT`, ignoring the day of the week.
 fn fixdate(text: &[u8]) -> Option<SystemTime> {
     let text: &[u8; 29] = text.try_into().ok()?;
     let is_fixdate = text[3..5] == *b", "
@@ -58,7 +58,7 @@ fn fixdate(text: &[u8]) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
-/// The words of a date, recognized by their looks, whatever their order and case.
+/// The words of a date, recognized by their form, in any order and case.
 #[derive(Default)]
 struct Words {
     day: Option<u16>,
@@ -79,7 +79,7 @@ impl Words {
         Some(words)
     }
 
-    /// Puts a word where it belongs; `None` if that is nowhere or the place is taken.
+    /// Stores a word in its field. Returns `None` if it fits none, or the field is already set.
     fn push(&mut self, word: &str) -> Option<()> {
         if let Some(month) = month(word) {
             fill(&mut self.month, month)
@@ -123,9 +123,9 @@ impl Words {
     }
 }
 
-/// The time in UTC, if there is such a day and such a time of day.
+/// Returns the time in UTC, if the day and the time of day exist.
 ///
-/// `httpdate` refuses a date with the wrong day of the week, which a server may well send, so all seven are tried.
+/// `httpdate` rejects a wrong day of the week, which servers may send, so all seven are tried.
 fn calendar(day: u16, month: &str, year: u16, clock: [u16; 3]) -> Option<SystemTime> {
     let mut date = *b"---, 00 --- 0000 00:00:00 GMT";
     date[5..7].copy_from_slice(&two_digits(day));
@@ -158,7 +158,7 @@ fn is_weekday(word: &str) -> bool {
     WEEKDAYS.iter().any(|day| day.eq_ignore_ascii_case(start))
 }
 
-/// `GMT`, `UTC`, `Z`, or an offset like `+0100`, `-05:00`, `GMT+0100`, in minutes.
+/// Reads `GMT`, `UTC`, `Z`, or an offset such as `+0100`, `-05:00`, `GMT+0100`. Returns minutes.
 fn zone(word: &str) -> Option<i32> {
     let name = word.trim_end_matches(|c: char| !c.is_ascii_alphabetic());
     let known = ["", "GMT", "UTC", "UT", "Z"];
@@ -196,7 +196,7 @@ fn short_year(word: &str) -> Option<u16> {
     }
 }
 
-/// A number of at most so many digits and nothing else.
+/// Reads a number of at most `max_len` digits and nothing else.
 fn number(word: &str, max_len: usize) -> Option<u16> {
     if word.len() > max_len || !word.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;

@@ -1,7 +1,7 @@
-/// A decimal number that is not negative: `mantissa` times ten to the `exponent`.
+/// A non-negative decimal number: `mantissa` times ten to the power of `exponent`.
 ///
-/// Integers in place of a float, so that `1.146` s is exactly 1146 ms and so that no value is infinite. JavaScript and
-/// Python write small and large floats with an exponent, so one may arrive.
+/// Integers avoid rounding: `1.146` s is exactly 1146 ms, and no value is infinite. The exponent exists because
+/// JavaScript and Python write small and large floats with one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decimal {
     mantissa: u64,
@@ -21,7 +21,7 @@ impl Decimal {
         rest.is_empty().then_some(number)
     }
 
-    /// Reads the number that `text` starts with, and returns what follows it.
+    /// Reads the number at the start of `text`. Returns the rest as well.
     pub(crate) fn prefix(text: &[u8]) -> Option<(Self, &[u8])> {
         let unsigned = text.strip_prefix(b"+").unwrap_or(text);
         let (whole, rest) = digits(unsigned);
@@ -56,12 +56,12 @@ impl Decimal {
         Some((number, rest))
     }
 
-    /// So many times `unit`, rounded down; the largest number there is if that is too large.
+    /// Returns the number times `unit`, rounded down; `u128::MAX` if that is too large.
     pub(crate) fn times(self, unit: u64) -> u128 {
         let product = u128::from(self.mantissa) * u128::from(unit);
         let scale = self.exponent.unsigned_abs();
         if self.exponent < 0 {
-            // A division of 128 bits is many times slower than one of 64, which is enough for any sensible value.
+            // A 128-bit division is many times slower than a 64-bit one, which is enough for any sensible value.
             if let (Ok(product), Some(scale)) = (u64::try_from(product), 10_u64.checked_pow(scale))
             {
                 return u128::from(product / scale);
@@ -73,7 +73,7 @@ impl Decimal {
         product.saturating_mul(10_u128.saturating_pow(scale))
     }
 
-    /// The number as a count of things: a part of one counts as one, so that only a true zero is none.
+    /// Returns the number as a count, rounded up, so that only a true zero is zero.
     pub(crate) fn count(self) -> u64 {
         let whole = u64::try_from(self.times(1)).unwrap_or(u64::MAX);
         whole.max(u64::from(!self.is_zero()))
@@ -83,7 +83,7 @@ impl Decimal {
         self.mantissa == 0
     }
 
-    /// Appends a digit if there is room: nineteen digits always fit.
+    /// Appends a digit if it fits: nineteen digits always do.
     fn push(&mut self, digit: u8) -> bool {
         let room = self.mantissa < 10_u64.pow(18);
         if room {
@@ -93,7 +93,7 @@ impl Decimal {
     }
 }
 
-/// Reads a number that is nothing but digits, which most are, and that fits for sure.
+/// Reads a number of digits only, short enough not to overflow. Most numbers are.
 pub(crate) fn plain(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 18 {
         return None;
@@ -104,7 +104,7 @@ pub(crate) fn plain(text: &[u8]) -> Option<u64> {
     })
 }
 
-/// Reads `e`, an optional sign and digits. What looks different is not an exponent but the start of what follows.
+/// Reads `e`, an optional sign and digits. Returns `None` for other text, which then follows the number.
 fn exponent(text: &[u8]) -> Option<(i32, &[u8])> {
     let text = text.strip_prefix(b"e").or(text.strip_prefix(b"E"))?;
     let (negative, text) = match text {

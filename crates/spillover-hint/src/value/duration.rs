@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use crate::value::decimal::{Decimal, plain};
 
-/// Reads a number of `bare` units, or numbers with units of their own, or several of these joined by a comma and a space.
+/// Reads a number of `bare` units, or numbers with units, or several of these joined by a comma and a space.
 ///
-/// A proxy joins the lines of a field so (RFC 9110, section 5.3). A comma without a space may separate thousands, so that
-/// `1,000` has no value. The longest of the members counts, and only if all of them can be read.
+/// Proxies join the lines of a field by a comma and a space (RFC 9110, section 5.3). A comma without a space may
+/// separate thousands, so `1,000` is rejected. The longest member counts, and only if all can be read.
 pub(crate) fn parse(text: &[u8], bare: Unit) -> Option<Duration> {
     if let Some(number) = plain(text) {
         return Some(bare.times(number));
@@ -20,8 +20,8 @@ pub(crate) fn parse(text: &[u8], bare: Unit) -> Option<Duration> {
     Some(longest)
 }
 
-/// Reads the duration that a text starts with, as people and programs write it into a sentence: `2m 13s`, `1 hour and 5
-/// minutes`, `01:23:45`, or a number without a unit at the end of the sentence, which counts seconds.
+/// Reads the duration at the start of a text, as found in sentences: `2m 13s`, `1 hour and 5 minutes`, `01:23:45`, or a
+/// number without a unit at the end of the sentence, which counts seconds.
 pub(crate) fn prefix(text: &[u8]) -> Option<Duration> {
     if let Some(wait) = clock(text) {
         return Some(wait);
@@ -45,13 +45,13 @@ pub(crate) fn prefix(text: &[u8]) -> Option<Duration> {
     nanos.map(duration)
 }
 
-/// Whether nothing follows, or what separates one part of a text from the next.
+/// Returns true at the end of the text or at a separator.
 fn ends_here(text: &[u8]) -> bool {
     let next = text.first();
     next.is_none_or(|next| next.is_ascii_whitespace() || b".,;!?)]\"'".contains(next))
 }
 
-/// Hours, minutes and seconds, two digits each, as Azure API Management writes them.
+/// Reads hours, minutes and seconds of two digits each, as Azure API Management writes them.
 fn clock(text: &[u8]) -> Option<Duration> {
     let [h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] = text else {
         return None;
@@ -71,7 +71,7 @@ fn clock(text: &[u8]) -> Option<Duration> {
         .then(|| Duration::from_secs((hours * 60 + minutes) * 60 + seconds))
 }
 
-/// A length of time in nanoseconds.
+/// A unit of time, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unit(u64);
 
@@ -86,11 +86,11 @@ impl Unit {
         }
     }
 
-    /// The units of Go's `time.ParseDuration`, and the words that people write.
+    /// Returns the unit for a name of Go's `time.ParseDuration` or for an English word.
     fn named(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"ns" => Self(1),
-            // The micro sign, the Greek letter that looks like it, and the former in Latin-1.
+            // The micro sign, the Greek letter that looks like it, and the micro sign in Latin-1.
             b"us" | b"\xc2\xb5s" | b"\xce\xbcs" | b"\xb5s" => Self(1_000),
             b"ms" | b"msec" | b"millisecond" | b"milliseconds" => Self::MILLISECOND,
             b"s" | b"sec" | b"secs" | b"second" | b"seconds" => Self::SECOND,
@@ -148,7 +148,7 @@ pub(crate) fn duration(nanos: u128) -> Duration {
 mod tests {
     use super::*;
 
-    /// Bytes that no field value may hold, but that bodies and trailers may.
+    /// Field values may not hold these bytes, but bodies and trailers may.
     #[test]
     fn control_bytes_are_absent() {
         for text in [&b"30\0"[..], b"\0", b"3\x000", b"30\x7f", b"\x1b30"] {

@@ -1,5 +1,5 @@
-/// A short text without its case and punctuation, so that `RateLimitReached`, `rate_limit_reached` and
-/// `rate-limit-reached` are one.
+/// A short text without case and punctuation, so that `RateLimitReached`, `rate_limit_reached` and `rate-limit-reached`
+/// are equal.
 #[derive(Debug)]
 pub(crate) struct Folded {
     bytes: [u8; CAPACITY],
@@ -7,7 +7,7 @@ pub(crate) struct Folded {
 }
 
 impl Folded {
-    /// A text that does not fit is cut; no word that means anything here is so long.
+    /// Cuts a text that does not fit; no known word is that long.
     pub(crate) fn new(text: &[u8]) -> Self {
         let mut bytes = [0; CAPACITY];
         let mut len = 0;

@@ -1,5 +1,5 @@
-//! How values are written: numbers, durations, dates. Every parser takes the bytes of a field and returns `None` for
-//! whatever it does not understand.
+//! Parsers of numbers, durations and dates. Each takes the bytes of a field and returns `None` for anything it does not
+//! understand.
 
 pub(crate) mod date;
 pub(crate) mod decimal;

@@ -10,7 +10,7 @@ use crate::{
     },
 };
 
-/// Reads when a limit is renewed: a duration (OpenAI, Groq), bare seconds (Azure), an epoch in seconds (GitHub) or in
+/// Reads the renewal time of a limit: a duration (OpenAI, Groq), bare seconds (Azure), an epoch in seconds (GitHub) or
 /// milliseconds (OpenRouter), a timestamp (Anthropic) or a date.
 pub(crate) fn parse(text: &[u8]) -> Option<When> {
     if let Some(seconds) = plain(text).map(Duration::from_secs)
@@ -35,7 +35,7 @@ pub(crate) fn parse(text: &[u8]) -> Option<When> {
         .map(When::At)
 }
 
-/// Tells an epoch from a number of seconds by its size. What lies between is neither.
+/// Tells an epoch from a number of seconds by its size. Returns `None` for numbers in between.
 fn seconds_or_epoch(number: Decimal) -> Option<When> {
     let wait = duration(number.times(1_000_000_000));
     if wait < LONGEST_DELTA {
@@ -44,7 +44,7 @@ fn seconds_or_epoch(number: Decimal) -> Option<When> {
     epoch(number, wait)
 }
 
-/// The time that a number counts from 1970 on, if it is large enough for that.
+/// Returns the time that a number denotes as an epoch, if it is large enough.
 pub(crate) fn epoch(number: Decimal, as_seconds: Duration) -> Option<When> {
     let since = match as_seconds {
         seconds if seconds < FIRST_EPOCH => return None,
@@ -58,8 +58,8 @@ pub(crate) fn epoch(number: Decimal, as_seconds: Duration) -> Option<When> {
 /// No limit has a period longer than a month.
 const LONGEST_DELTA: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// In seconds it is September 2001; as a duration it would be thirty years.
+/// As seconds, this is September 2001; as a duration it would be thirty years.
 pub(crate) const FIRST_EPOCH: Duration = Duration::from_secs(1_000_000_000);
 
-/// In milliseconds it is March 1973; in seconds it would be the year 5138.
+/// As milliseconds, this is March 1973; as seconds it would be the year 5138.
 const FIRST_MILLIS: Duration = Duration::from_secs(100_000_000_000);

@@ -2,8 +2,8 @@ use std::time::{Duration, SystemTime};
 
 /// Reads a timestamp of [RFC 3339, section 5.6](https://www.rfc-editor.org/rfc/rfc3339#section-5.6), as Anthropic sends it.
 ///
-/// Letters may be in either case, a space may stand for the `T`, and a missing offset means UTC. A day that does not exist
-/// and a time before 1970 are not read. Digits behind the nanoseconds are dropped.
+/// Letters may be in either case, a space may replace the `T`, and a missing offset means UTC. Days that do not exist
+/// and times before 1970 are rejected. Digits beyond nanoseconds are dropped.
 pub(crate) fn parse(text: &[u8]) -> Option<SystemTime> {
     let (date, rest) = text.trim_ascii().split_at_checked(10)?;
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else {
@@ -28,7 +28,7 @@ pub(crate) fn parse(text: &[u8]) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
 }
 
-/// Days from 1970-01-01 to a day of the Gregorian calendar.
+/// Returns the days from 1970-01-01 to a day of the Gregorian calendar.
 pub(crate) fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let len = match month {
@@ -64,7 +64,7 @@ fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
     Some((nanos.fold(0, |nanos, digit| nanos * 10 + digit), rest))
 }
 
-/// Seconds east of Greenwich.
+/// Returns the offset in seconds east of Greenwich.
 fn offset(text: &[u8]) -> Option<i64> {
     let (sign, digits) = match text {
         [] | [b'Z' | b'z'] => return Some(0),

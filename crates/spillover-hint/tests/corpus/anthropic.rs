@@ -22,7 +22,7 @@ fn heads() {
             "",
             "throttled: 7s by retry-after (stated), input-tokens/unknown, body?",
         ),
-        // With its own clock the response says all that one needs to know.
+        // With a `Date` the head is enough.
         (
             429,
             "anthropic-ratelimit-input-tokens-remaining: 0
@@ -41,7 +41,7 @@ fn heads() {
             "",
             "throttled: 37s by anthropic-ratelimit-reset (exhausted), input-tokens/unknown, body?",
         ),
-        // Something is left of each: a reset is no hint then.
+        // None is exhausted, so a reset is no hint.
         (
             429,
             "anthropic-ratelimit-input-tokens-remaining: 28000
@@ -49,7 +49,7 @@ fn heads() {
             "",
             "throttled: -, unspecified/unknown, body?",
         ),
-        // Without the priority tier the standard tier serves the request, so it was not the priority tier that refused.
+        // An exhausted priority tier falls back to the standard tier, so the standard tier refused.
         (
             429,
             "anthropic-priority-input-tokens-limit: 10000
@@ -81,7 +81,7 @@ fn bodies() {
             r#"{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed your organization's rate limit of 30,000 input tokens per minute (org: x, model: claude). For details, refer to: https://docs.anthropic.com."},"request_id":"req_1"}"#,
             "throttled: -, input-tokens/minute",
         ),
-        // No field says anything here, and the dimension is a new one.
+        // A new dimension, and no field states a wait.
         (
             429,
             "x-should-retry: true",

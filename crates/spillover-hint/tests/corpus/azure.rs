@@ -1,11 +1,11 @@
-//! Azure OpenAI: pay-as-you-go and provisioned throughput, and API Management in front.
+//! Azure OpenAI: pay-as-you-go, provisioned throughput, and API Management in front.
 
 use crate::check_responses;
 
 #[test]
 fn rate_limits() {
     check_responses(&[
-        // A token limit as captured.
+        // A captured response at a token limit.
         (
             429,
             "retry-after: 1
@@ -39,7 +39,7 @@ fn rate_limits() {
             "",
             "throttled: 10s by x-ratelimit-reset (exhausted), requests/second",
         ),
-        // The policy names the dimension, and the hyphen is one too many.
+        // The policy names the dimension. The reset has the spelling with one more hyphen.
         (
             429,
             "x-rate-limit-reset-tokens: 55
@@ -91,7 +91,7 @@ fn provisioned_throughput() {
             "",
             "throttled: 850ms by retry-after-ms (stated), unspecified/unknown",
         ),
-        // Not the utilization, then.
+        // The utilization is below 100.
         (
             429,
             "retry-after-ms: 2000

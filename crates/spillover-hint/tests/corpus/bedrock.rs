@@ -29,7 +29,7 @@ fn exceptions() {
             "",
             "throttled: 1.5s by x-amz-retry-after (stated), unspecified/unknown, body?",
         ),
-        // Other services of AWS throttle with 400.
+        // Other AWS services throttle with 400.
         (
             400,
             "x-amzn-errortype: com.amazon.coral.service#ThrottlingException",

@@ -16,7 +16,7 @@ fn read(body: &[u8]) -> Report {
 const NOTHING: &str = "throttled: -, unspecified/unknown";
 
 #[test]
-fn nothing_in_it() {
+fn bodies_without_facts_change_nothing() {
     let bodies: [&[u8]; 24] = [
         b"",
         b" ",
@@ -48,9 +48,9 @@ fn nothing_in_it() {
     }
 }
 
-/// What the whole says in words, its first half says too.
+/// Half of a body states the same in words as all of it.
 #[test]
-fn cut_off() {
+fn truncated_bodies_are_read() {
     let body = r#"{"error":{"message":"Rate limit reached on tokens per min (TPM): Limit 3, Used 3. Please try again in 20s. Visit","code":"rate_lim"#;
     check_responses(&[(
         429,
@@ -111,7 +111,7 @@ fn errors_in_odd_places() {
 }
 
 #[test]
-fn html() {
+fn only_the_title_of_html_is_read() {
     let page = "<!DOCTYPE html><html><head><TITLE class=x>Error 1015:\n rate limited</TITLE>\
         <script>retry in 5 seconds</script></head><body>try again in 9 seconds</body></html>";
     let report = read(page.as_bytes());
@@ -123,7 +123,7 @@ fn html() {
 }
 
 #[test]
-fn too_much_of_it() {
+fn long_bodies_are_read_in_part() {
     let nested = "[".repeat(100_000);
     assert_eq!(summary(&read(nested.as_bytes())), NOTHING);
     let deep = format!(
@@ -134,7 +134,7 @@ fn too_much_of_it() {
     );
     assert_eq!(summary(&read(deep.as_bytes())), NOTHING);
 
-    // The first 64 KiB are read.
+    // Only the first 64 KiB are read.
     let mut long: Vec<u8> = b"Please retry in 5s.".to_vec();
     long.extend(repeat_n(b' ', 10 << 20));
     long.extend(b"Please retry in 50s.");
@@ -143,7 +143,7 @@ fn too_much_of_it() {
 }
 
 #[test]
-fn sentences() {
+fn waits_in_sentences_are_read() {
     let table = [
         ("(reset after 2m 13s)", "133s"),
         ("Quota resets in 2 minutes", "120s"),
@@ -188,7 +188,7 @@ fn sentences() {
     }
 }
 
-/// A client that gets its own words into an error cannot close a backend with them.
+/// A client whose own text appears in an error must not be able to close a backend.
 #[test]
 fn quoted_sentences_do_not_cool() {
     let quoted = r#"{"error":{"type":"invalid_request_error","message":"Unknown value: 'your credit balance is too low, 5 requests per day, overloaded, spend limit'"}}"#;
@@ -201,7 +201,7 @@ fn quoted_sentences_do_not_cool() {
 }
 
 #[test]
-fn causes() {
+fn causes_are_one_short_line_without_secrets() {
     let cause = |body: &str| read(body.as_bytes()).cause().map(str::to_owned);
     assert_eq!(
         cause("{\"error\":{\"message\":\" a\\u0000b\\n\\n\\tc\\u202e \\u001b[31md\"}}").as_deref(),
@@ -218,12 +218,12 @@ fn causes() {
     let long = cause(&format!("x {}", "é".repeat(1000))).expect("a cause");
     assert_eq!(long.chars().count(), 300);
 
-    // Found by fuzzing: the last character that fits was the space before the next word.
+    // Found by fuzzing: the space before the next word filled the last free character.
     let words = cause(&format!("{} word", "x".repeat(299))).expect("a cause");
     assert_eq!(words, "x".repeat(299));
     let words = cause(&format!("{} word", "x".repeat(298))).expect("a cause");
     assert_eq!(words, format!("{} w", "x".repeat(298)));
-    // A fragment of JSON is not for people to read.
+    // A fragment of JSON is not fit to show.
     assert_eq!(cause(r#"{"error":{"message":"cut o"#), None);
 
     // Such a message may quote the key.

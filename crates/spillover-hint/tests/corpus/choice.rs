@@ -1,4 +1,4 @@
-//! Responses that say several things.
+//! Responses with several statements.
 
 use spillover_hint::{
     Dimension::{self, Requests, Tokens, Unspecified},
@@ -8,7 +8,7 @@ use spillover_hint::{
 use crate::{check_choices, headers, millis, now, secs};
 
 #[test]
-fn stated_before_reset() {
+fn stated_wait_comes_before_a_reset() {
     check_choices(&[
         (
             "retry-after: 2
@@ -35,7 +35,7 @@ fn stated_before_reset() {
              x-ratelimit-reset-tokens: 300",
             secs(300).map(|wait| (wait, "x-ratelimit-reset", Tokens)),
         ),
-        // Without a renewal period zero and one are as good as any other.
+        // Without a renewal period, zero and one are believed.
         (
             "retry-after: 0
              x-ratelimit-remaining-tokens: 0
@@ -52,9 +52,9 @@ fn stated_before_reset() {
 }
 
 #[test]
-fn known_lie() {
+fn known_lie_gives_way_to_an_exhausted_limit() {
     check_choices(&[
-        // A token limit of Azure OpenAI: the reset does not know better.
+        // A token limit of Azure OpenAI whose reset is no better.
         (
             "retry-after: 1
              retry-after-ms: 0
@@ -87,7 +87,7 @@ fn known_lie() {
              x-ratelimit-renewalperiod-tokens: 60",
             secs(43).map(|wait| (wait, "x-ratelimit-reset", Tokens)),
         ),
-        // Any other number was computed, and is believed.
+        // Any other number was computed by the server, and is believed.
         (
             "retry-after: 2
              x-ratelimit-remaining-tokens: 0
@@ -111,7 +111,7 @@ fn known_lie() {
              x-ratelimit-renewalperiod-tokens: 60",
             secs(1).map(|wait| (wait, "retry-after", Unspecified)),
         ),
-        // A dimension that is not known to be exhausted proves nothing.
+        // A limit that is not known to be exhausted does not replace a stated wait.
         (
             "retry-after: 1
              x-ratelimit-reset-tokens: 43
@@ -128,9 +128,9 @@ fn known_lie() {
     ]);
 }
 
-/// Two lines count like one with a comma: the longest, whether number or date.
+/// Two lines count like one line with a comma: the longest value wins, number or date.
 #[test]
-fn repeated_fields() {
+fn longest_of_repeated_fields_counts() {
     check_choices(&[
         (
             "retry-after: 30
@@ -169,7 +169,7 @@ fn repeated_fields() {
 }
 
 #[test]
-fn nothing_to_say() {
+fn responses_without_hints_give_none() {
     for lines in [
         "",
         "content-type: application/json",
@@ -186,7 +186,7 @@ fn nothing_to_say() {
     assert!(Hints::default().is_empty());
 }
 
-/// There is room for everything that one response can say, and nothing gets lost however often it says it.
+/// One response never has more candidates than fit, even with repeated lines.
 #[test]
 fn every_candidate_is_kept() {
     let mut lines = String::new();

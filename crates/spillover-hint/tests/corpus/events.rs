@@ -6,7 +6,7 @@ use spillover_hint::Report;
 use crate::summary;
 
 #[test]
-fn errors() {
+fn error_events_are_read() {
     let table = [
         (
             "error",
@@ -72,9 +72,9 @@ fn errors() {
     }
 }
 
-/// What a response would have had that began with the error.
+/// An error in a stream gets the status that it would have had as a response.
 #[test]
-fn statuses() {
+fn error_events_get_an_equivalent_status() {
     let anthropic =
         |kind| format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"x"}}}}"#);
     let table = [
@@ -103,7 +103,7 @@ fn statuses() {
             r#"{"code":"context_length_exceeded"}"#.to_owned(),
             400,
         ),
-        // Its own number comes first, and one that is none does not count.
+        // The error's own number wins; an invalid one is ignored.
         (
             "",
             r#"{"error":{"code":502,"type":"overloaded_error"}}"#.to_owned(),
@@ -124,7 +124,7 @@ fn statuses() {
             r#"{"error":{"code":200,"message":"x"}}"#.to_owned(),
             500,
         ),
-        // The word is not what decided.
+        // The code did not decide the kind, so its status does not count either.
         (
             "error",
             r#"{"error":{"type":"timeout_error","message":"The model is overloaded."}}"#.to_owned(),
@@ -141,7 +141,7 @@ fn statuses() {
         assert_eq!(report.status().as_u16(), expected, "{name} {data}");
     }
 
-    // Of a response it is the response's own, whatever the body says.
+    // A response keeps its own status, whatever its body says.
     let report = Report::from_head(StatusCode::BAD_REQUEST, &HeaderMap::new());
     let report = report
         .expect("a refusal")
@@ -150,7 +150,7 @@ fn statuses() {
 }
 
 #[test]
-fn everything_else() {
+fn other_events_are_no_errors() {
     let table = [
         (
             "message_start",
@@ -174,7 +174,7 @@ fn everything_else() {
             r#"{"type":"rate_limits.updated","rate_limits":[]}"#,
         ),
         ("", r#"{"error":{"#),
-        // An answer to a call, from a server that is well: of MCP, A2A and their like.
+        // The answer to a call of MCP, A2A or similar, from a healthy server.
         (
             "message",
             r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"Unknown tool"}}"#,

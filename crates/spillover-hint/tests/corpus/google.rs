@@ -1,10 +1,10 @@
-//! Gemini and Vertex AI: everything is in the body.
+//! Gemini and Vertex AI: all facts are in the body.
 
 use crate::check_responses;
 
 const EXHAUSTED: &str = r#""code":429,"message":"You exceeded your current quota, please check your plan and billing details.\n* Quota exceeded for metric: generate_content_free_tier_requests, limit: 15\nPlease retry in 34.074824224s.","status":"RESOURCE_EXHAUSTED""#;
 
-/// An error with these details.
+/// Returns an error with these details.
 fn body(details: &str) -> String {
     format!(r#"{{"error":{{{EXHAUSTED},"details":{details}}}}}"#)
 }
@@ -20,7 +20,7 @@ fn quota(id: &str) -> String {
 }
 
 #[test]
-fn retry_delays() {
+fn retry_info_states_the_wait() {
     let delays = [
         (r#""22s""#, "22s"),
         (r#""59s""#, "59s"),
@@ -68,7 +68,7 @@ fn retry_delays() {
 }
 
 #[test]
-fn quotas() {
+fn quota_failures_name_the_limit() {
     let minute = format!(
         "[{},{}]",
         quota("GenerateRequestsPerMinutePerProjectPerModel-FreeTier"),
@@ -79,7 +79,7 @@ fn quotas() {
         retry_info(r#""22s""#),
         quota("GenerateContentInputTokensPerModelPerMinute")
     );
-    // The delay beside a day's quota is that of a minute's: the refusals go on after it.
+    // The delay beside a quota per day is that of a limit per minute: refusals continue after it.
     let day = format!(
         "[{},{},{}]",
         quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier"),
@@ -113,7 +113,7 @@ fn quotas() {
 }
 
 #[test]
-fn other_shapes() {
+fn other_shapes_of_details_are_read() {
     let in_array = format!("[{}]", body(&format!("[{}]", retry_info(r#""22s""#))));
     let info = body(
         r#"[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"RATE_LIMIT_EXCEEDED","domain":"googleapis.com"}]"#,
@@ -144,7 +144,7 @@ fn other_shapes() {
             &body(r#""none""#),
             "throttled: 34.074824224s by prose (last-resort), unspecified/unknown",
         ),
-        // Without details there is the message, which says the same of every limit.
+        // Without details, only the message counts, which is the same for every limit.
         (
             429,
             "",

@@ -11,7 +11,7 @@ fn read(lines: &str) -> Option<Report> {
     Report::from_trailers(&headers(lines))
 }
 
-/// A field of a message: its number, and bytes.
+/// Returns an encoded field with this number and these bytes.
 fn field(number: u8, value: &[u8]) -> Vec<u8> {
     let mut field = vec![number << 3 | 2];
     let len = value.len();
@@ -38,7 +38,7 @@ fn with_details(details: &[Vec<u8>]) -> String {
 }
 
 #[test]
-fn statuses() {
+fn status_codes_give_the_kind() {
     let table = [
         ("1", "client"),
         ("2", "failing"),
@@ -76,9 +76,9 @@ fn statuses() {
     assert!(read("").is_none());
 }
 
-/// Headers without a body: HTTP says 200.
+/// A response with headers only; its HTTP status is 200.
 #[test]
-fn trailers_only() {
+fn response_with_headers_only_is_read() {
     let lines =
         headers("content-type: application/grpc\ngrpc-status: 8\ngrpc-retry-pushback-ms: 1500");
     let report = Report::from_head(StatusCode::OK, &lines).expect("a refusal");
@@ -92,7 +92,7 @@ fn trailers_only() {
 }
 
 #[test]
-fn pushback() {
+fn pushback_states_the_wait() {
     let pushback = |value: &str| {
         let report = read(&format!("grpc-status: 14\ngrpc-retry-pushback-ms: {value}"));
         let report = report.expect("a refusal");
@@ -110,7 +110,7 @@ fn pushback() {
 }
 
 #[test]
-fn details() {
+fn binary_details_are_read() {
     let delay = |message: &[u8]| detail("RetryInfo", &field(1, message));
     let violation = |fields: &[Vec<u8>]| detail("QuotaFailure", &field(1, &fields.concat()));
     let table = [
@@ -118,7 +118,7 @@ fn details() {
             vec![delay(&[8, 22])],
             "throttled: 22s by retry-info (stated), unspecified/unknown",
         ),
-        // 22.5 s; the nanoseconds first.
+        // 22.5 s, with the nanoseconds first.
         (
             vec![delay(&[16, 0x80, 0xca, 0xb5, 0xee, 0x01, 8, 22])],
             "throttled: 22.5s by retry-info (stated), unspecified/unknown",
@@ -170,7 +170,7 @@ fn details() {
             ],
             "throttled: -, unspecified/unknown",
         ),
-        // Below zero.
+        // A negative duration.
         (
             vec![delay(&[
                 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1,
@@ -183,7 +183,7 @@ fn details() {
             ])],
             "throttled: -, unspecified/unknown",
         ),
-        // What cannot be read ends the message.
+        // An unreadable field ends the message.
         (
             vec![vec![0xff; 12], delay(&[8, 22])],
             "throttled: -, unspecified/unknown",
@@ -229,7 +229,7 @@ fn base64_of_any_kind() {
 }
 
 #[test]
-fn messages() {
+fn messages_are_read() {
     let table = [
         (
             "Quota%20exceeded%2C try again in 5s%0a%zz%e2%82%ac%",

@@ -7,7 +7,7 @@ use crate::{check_values, headers, millis, now, secs};
 
 /// The corpus is read at `07:27:00`.
 #[test]
-fn three_forms() {
+fn three_forms_of_rfc_9110_are_read() {
     check_values(
         "retry-after",
         &[
@@ -34,7 +34,7 @@ fn lenient_forms() {
             ("Monday, 21-Oct-15 07:28:00 GMT", secs(60)),
             ("Fri Oct 21 07:28:00 2015", secs(60)),
             ("21 Oct 2015 07:28:00 GMT", secs(60)),
-            // Other names of UTC, and other zones.
+            // Other names for UTC, and other zones.
             ("Wed, 21 Oct 2015 07:28:00 UTC", secs(60)),
             ("Wed, 21 Oct 2015 07:28:00 Z", secs(60)),
             ("Wed, 21 Oct 2015 07:28:00", secs(60)),
@@ -46,7 +46,7 @@ fn lenient_forms() {
             ("Wed, 21 Oct 2015 02:28:00 -0500", secs(60)),
             ("Wed, 21 Oct 2015 01:58:00 -0530", secs(60)),
             ("Thu, 22 Oct 2015 00:28:00 +1700", secs(60)),
-            // One digit.
+            // Days and hours of one digit.
             ("Sun, 1 Nov 2015 7:27:00 GMT", secs(11 * 86_400)),
             ("Wednesday, 21-Oct-2015 07:28:00 GMT", secs(60)),
         ],
@@ -68,7 +68,7 @@ fn leap_second() {
 }
 
 #[test]
-fn past_is_zero() {
+fn past_date_is_zero() {
     check_values(
         "retry-after",
         &[
@@ -83,7 +83,7 @@ fn past_is_zero() {
 }
 
 #[test]
-fn far_future_is_long() {
+fn far_future_date_is_a_long_wait() {
     check_values(
         "retry-after",
         &[
@@ -137,10 +137,10 @@ fn garbage_is_absent() {
 }
 
 #[test]
-fn the_response_has_the_better_clock() {
+fn date_of_the_response_replaces_the_local_clock() {
     let retry_after = "Wed, 21 Oct 2015 07:28:00 GMT";
     let table = [
-        // Our clock is slow or fast.
+        // The local clock is slow or fast.
         ("Wed, 21 Oct 2015 07:27:30 GMT", secs(30)),
         ("Wed, 21 Oct 2015 06:28:00 GMT", secs(3_600)),
         ("Wed, 21 Oct 2015 07:28:00 GMT", secs(0)),
@@ -151,7 +151,7 @@ fn the_response_has_the_better_clock() {
         ("Tue, 20 Oct 2015 07:26:59 GMT", secs(60)),
         ("Thu, 22 Oct 2015 07:27:00 GMT", secs(0)),
         ("Thu, 22 Oct 2015 07:27:01 GMT", secs(60)),
-        // Nonsense.
+        // Implausible dates are ignored.
         ("Thu, 01 Jan 1970 00:00:00 GMT", secs(60)),
         ("Fri, 31 Dec 9999 23:59:59 GMT", secs(60)),
         ("now", secs(60)),
@@ -167,7 +167,7 @@ fn the_response_has_the_better_clock() {
 }
 
 #[test]
-fn the_clock_does_not_matter_for_a_number() {
+fn numbers_do_not_need_a_clock() {
     let headers = headers(
         "retry-after: 30
          date: Wed, 21 Oct 2015 09:00:00 GMT",
@@ -183,7 +183,7 @@ fn the_clock_does_not_matter_for_a_number() {
 }
 
 #[test]
-fn a_date_counts_down() {
+fn wait_until_a_date_shrinks_with_time() {
     let hints = Hints::from_headers(&headers("retry-after: Wed, 21 Oct 2015 07:28:00 GMT"));
     let wait = |now| hints.choose(now).map(|h| h.wait());
     assert_eq!(wait(now() + Duration::from_millis(500)), millis(59_500));
@@ -194,9 +194,9 @@ fn a_date_counts_down() {
     assert_eq!(candidate.when(), When::At(now() + Duration::from_secs(60)));
 }
 
-/// Also for a date that is found in the body only.
+/// The response's clock also serves a date that only the body has.
 #[test]
-fn the_clock_of_the_response_serves_its_body() {
+fn date_of_the_response_serves_its_body() {
     let body = r#"{"error":{"metadata":{"headers":{"x-ratelimit-remaining":"0","x-ratelimit-reset":"1445412462000"}}}}"#;
     crate::check_responses(&[(
         429,

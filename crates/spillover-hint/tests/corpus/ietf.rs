@@ -1,9 +1,9 @@
-//! The drafts of the IETF, old and new.
+//! The IETF drafts, old and new.
 
 use crate::check_responses;
 
 #[test]
-fn ietf() {
+fn ietf_fields_are_read() {
     check_responses(&[
         (
             429,

@@ -1,4 +1,4 @@
-//! Headers as upstreams send them, and what is made of them: one file per subject.
+//! Responses as upstreams send them, and the expected reading: one file per subject.
 
 mod anthropic;
 mod azure;
@@ -25,14 +25,14 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use spillover_hint::{Dimension, Hints, Report};
 
-/// When the responses of the corpus arrive: `Wed, 21 Oct 2015 07:27:00 GMT`.
+/// The time at which the corpus's responses arrive: `Wed, 21 Oct 2015 07:27:00 GMT`.
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_420)
 }
 
 const MAX: Duration = Duration::MAX;
 
-/// Header lines, `name: value`, one per line of text.
+/// Parses header lines, `name: value`, one per line of text.
 fn headers(lines: &str) -> HeaderMap {
     let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
     lines
@@ -45,7 +45,7 @@ fn line_value(value: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(value.strip_prefix(b" ").unwrap_or(value)).expect("a value")
 }
 
-/// The wait that is chosen when one field has this value, exactly as given.
+/// Returns the chosen wait when one field has this exact value.
 fn wait_from(name: &'static str, value: &[u8]) -> Option<Duration> {
     let value = HeaderValue::from_bytes(value).expect("a value");
     let headers = HeaderMap::from_iter([(HeaderName::from_static(name), value)]);
@@ -65,7 +65,7 @@ fn check_values(name: &'static str, table: &[(&str, Option<Duration>)]) {
 /// Wait, source and dimension.
 type Chosen = (Duration, &'static str, Dimension);
 
-/// Checks the choice among the header lines of whole responses.
+/// Checks the chosen wait for header lines of whole responses.
 fn check_choices(table: &[(&str, Option<Chosen>)]) {
     for (lines, expected) in table {
         let hint = Hints::from_headers(&headers(lines)).choose(now());
@@ -86,7 +86,7 @@ const fn nanos(nanos: u64) -> Option<Duration> {
     Some(Duration::from_nanos(nanos))
 }
 
-/// Checks what whole responses come to: status, header lines, body, and the summary of the report.
+/// Checks the summary of whole responses: status, header lines, body, expected summary.
 fn check_responses(table: &[(u16, &str, &str, &str)]) {
     for (status, lines, body, expected) in table {
         let status = StatusCode::from_u16(*status).expect("a status");
@@ -99,7 +99,7 @@ fn check_responses(table: &[(u16, &str, &str, &str)]) {
     }
 }
 
-/// The class, then the wait, its source and the rule that chose it, then what ran out and for what period.
+/// Returns the kind, then the wait, its source and rule, then the exhausted dimension and period.
 fn summary(report: &Report) -> String {
     let hint = report.hint(now()).map_or("-".to_owned(), |hint| {
         format!("{:?} by {} ({})", hint.wait(), hint.source(), hint.rule())

@@ -1,4 +1,4 @@
-//! OpenAI, and Groq, which looks the same and means other periods.
+//! OpenAI, and Groq, which sends the same fields with other periods.
 
 use crate::check_responses;
 
@@ -110,7 +110,7 @@ fn waits_in_messages() {
 #[test]
 fn heads() {
     check_responses(&[
-        // Settled: it is the tokens, and they are back in seconds.
+        // The head is enough: tokens ran out, and are renewed in seconds.
         (
             429,
             "retry-after: 2
@@ -124,7 +124,7 @@ fn heads() {
             "",
             "throttled: 1.146s by retry-after-ms (stated), tokens/unknown",
         ),
-        // Nothing says what ran out: it may be a day's limit.
+        // The exhausted limit is unknown: it may be one per day.
         (
             429,
             "retry-after: 2
@@ -133,7 +133,7 @@ fn heads() {
             "",
             "throttled: 2s by retry-after (stated), unspecified/unknown, body?",
         ),
-        // A limit per minute does not make one wait so long.
+        // A limit per minute does not cause such a long wait.
         (
             429,
             "retry-after: 150
@@ -193,7 +193,7 @@ fn heads() {
 #[test]
 fn groq() {
     check_responses(&[
-        // A limit per day that only the body tells of.
+        // A limit per day that only the body reveals.
         (
             429,
             "retry-after: 149

@@ -1,4 +1,4 @@
-//! Everybody else, and what stands in front.
+//! Other vendors, and gateways in front.
 
 use crate::check_responses;
 
@@ -109,7 +109,7 @@ fn gateways() {
             r#"{"error":{"message":"Insufficient credits","code":402}}"#,
             "quota: -, unspecified/unknown",
         ),
-        // LiteLLM passes on what its upstream sent.
+        // LiteLLM passes on its upstream's fields.
         (
             429,
             "llm_provider-retry-after: 17
@@ -262,7 +262,7 @@ fn other_spellings() {
             "",
             "throttled: 12s by x-ratelimit-reset (exhausted), unspecified/minute",
         ),
-        // A success's `retry-after` is no matter of this crate; that of a 503 is.
+        // `retry-after` beside a success is ignored; beside a 503 it counts.
         (
             503,
             "retry-after: 120",

@@ -1,4 +1,4 @@
-//! What successful responses say.
+//! Counters of successful responses.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ const fn millis(millis: u64) -> Option<Duration> {
 }
 
 #[test]
-fn vendors() {
+fn counters_of_vendors_are_read() {
     check(
         "x-ratelimit-limit-requests: 500
          x-ratelimit-remaining-requests: 499
@@ -154,7 +154,7 @@ fn vendors() {
 }
 
 #[test]
-fn what_is_not_known() {
+fn unknown_values_are_absent() {
     check(
         "x-ratelimit-limit-tokens: -1
          x-ratelimit-remaining-tokens: -1",
@@ -170,13 +170,13 @@ fn what_is_not_known() {
         "x-ratelimit-remaining-tokens: 12",
         &[("tokens", "unknown", None, Some(12), None)],
     );
-    // More than the limit, as it is.
+    // More than the limit; the value is kept.
     check(
         "x-ratelimit-limit-tokens: 10
          x-ratelimit-remaining-tokens: 12",
         &[("tokens", "unknown", Some(10), Some(12), None)],
     );
-    // The fewest of several.
+    // The lowest of several values.
     check(
         "x-ratelimit-remaining-tokens: 12
          x-ratelimit-remaining-tokens: 9
@@ -229,7 +229,7 @@ fn resets_are_dates_or_waits() {
 }
 
 #[test]
-fn realtime() {
+fn realtime_event_is_read() {
     let event = br#"{"type":"rate_limits.updated","event_id":"e","rate_limits":[{"name":"requests","limit":1000,"remaining":999,"reset_seconds":60},{"name":"tokens","limit":50000,"remaining":0,"reset_seconds":0.25},{"name":"bananas","limit":1},{"limit":1},5,{"name":"tokens","limit":-1,"remaining":null,"reset_seconds":"5"}]}"#;
     let quotas = Quotas::from_event(event).expect("the event");
     let read: Vec<_> = quotas

@@ -2,7 +2,7 @@ use spillover_hint::Dimension::{Requests, Tokens};
 
 use crate::{check_choices, check_values, millis, nanos, secs};
 
-/// Resets as OpenAI, Azure OpenAI and Groq send them, of a dimension that may be exhausted.
+/// Resets as OpenAI, Azure OpenAI and Groq send them, for a dimension that may be exhausted.
 #[test]
 fn values_of_vendors() {
     let table = [
@@ -47,7 +47,7 @@ const RESET: &str = "x-ratelimit-reset";
 const HYPHENATED: &str = "x-rate-limit-reset";
 
 #[test]
-fn only_what_ran_out_counts() {
+fn only_exhausted_limits_count() {
     check_choices(&[
         // OpenAI, requests exhausted.
         (
@@ -59,7 +59,7 @@ fn only_what_ran_out_counts() {
              x-ratelimit-reset-tokens: 6m0s",
             millis(120).map(|wait| (wait, RESET, Requests)),
         ),
-        // Groq: the requests are those of a day, and not the ones that ran out.
+        // Groq: requests are counted per day, and are not exhausted.
         (
             "x-ratelimit-remaining-requests: 14370
              x-ratelimit-reset-requests: 2m59.56s
@@ -67,7 +67,7 @@ fn only_what_ran_out_counts() {
              x-ratelimit-reset-tokens: 7.66s",
             millis(7_660).map(|wait| (wait, RESET, Tokens)),
         ),
-        // Both ran out: the request needs both.
+        // Both are exhausted, and the request needs both.
         (
             "x-ratelimit-remaining-requests: 0
              x-ratelimit-reset-requests: 10
@@ -75,7 +75,7 @@ fn only_what_ran_out_counts() {
              x-ratelimit-reset-tokens: 300",
             secs(300).map(|wait| (wait, RESET, Tokens)),
         ),
-        // Neither ran out, or so they say.
+        // Neither is exhausted, according to the fields.
         (
             "x-ratelimit-remaining-requests: 5
              x-ratelimit-reset-requests: 10
@@ -83,14 +83,14 @@ fn only_what_ran_out_counts() {
              x-ratelimit-reset-tokens: 300",
             None,
         ),
-        // More left than allowed is still something left.
+        // More left than the limit still means not exhausted.
         (
             "x-ratelimit-limit-tokens: 10
              x-ratelimit-remaining-tokens: 12
              x-ratelimit-reset-tokens: 300",
             None,
         ),
-        // A success without a throttle.
+        // A success without throttling.
         (
             "x-ratelimit-remaining-requests: 499
              x-ratelimit-reset-requests: 0s",
@@ -106,7 +106,7 @@ fn only_what_ran_out_counts() {
              x-ratelimit-reset-requests: 10",
             None,
         ),
-        // A zero is a wait if the dimension is known to be exhausted.
+        // Zero is a wait if the dimension is known to be exhausted.
         (
             "x-ratelimit-remaining-tokens: 0
              x-ratelimit-reset-tokens: 0",
@@ -118,9 +118,9 @@ fn only_what_ran_out_counts() {
 }
 
 #[test]
-fn unknown_remaining() {
+fn latest_reset_counts_if_the_exhausted_limit_is_unknown() {
     check_choices(&[
-        // Azure OpenAI, openai-dotnet #838: nothing is known.
+        // Azure OpenAI, openai-dotnet #838: both values are unknown.
         (
             "x-ratelimit-limit-tokens: -1
              x-ratelimit-remaining-tokens: -1
@@ -138,13 +138,13 @@ fn unknown_remaining() {
              x-ratelimit-reset-tokens: 20",
             secs(20).map(|wait| (wait, RESET, Tokens)),
         ),
-        // Which one ran out is not said; the later is safe.
+        // The exhausted limit is unknown; the later reset is safe.
         (
             "x-ratelimit-reset-requests: 10
              x-ratelimit-reset-tokens: 300",
             secs(300).map(|wait| (wait, RESET, Tokens)),
         ),
-        // The one that is known to have run out is trusted more, even if it is shorter.
+        // A known exhausted limit is trusted more, even with a shorter reset.
         (
             "x-ratelimit-remaining-requests: 0
              x-ratelimit-reset-requests: 10
@@ -156,7 +156,7 @@ fn unknown_remaining() {
 }
 
 #[test]
-fn named_by_type() {
+fn x_ratelimit_type_names_the_exhausted_limit() {
     check_choices(&[
         (
             "x-ratelimit-type: Tokens
@@ -176,13 +176,13 @@ fn named_by_type() {
              x-ratelimit-reset-tokens: 10",
             secs(10).map(|wait| (wait, RESET, Tokens)),
         ),
-        // The other dimension did not run out.
+        // The other dimension is not exhausted.
         (
             "x-ratelimit-type: Tokens
              x-ratelimit-reset-requests: 300",
             None,
         ),
-        // Unless it says so itself.
+        // Unless its own counter says so.
         (
             "x-ratelimit-type: Tokens
              x-ratelimit-remaining-requests: 0
@@ -190,7 +190,7 @@ fn named_by_type() {
              x-ratelimit-reset-tokens: 10",
             secs(300).map(|wait| (wait, RESET, Requests)),
         ),
-        // Named, but with something left: never used.
+        // Named as exhausted, but not empty: never used.
         (
             "x-ratelimit-type: Tokens
              x-ratelimit-remaining-tokens: 500
@@ -207,7 +207,7 @@ fn named_by_type() {
 }
 
 #[test]
-fn hyphenated() {
+fn hyphenated_names_are_read() {
     check_choices(&[
         // Azure OpenAI, openai-python #937.
         (

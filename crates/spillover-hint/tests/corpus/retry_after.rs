@@ -4,7 +4,7 @@ use crate::{MAX, check_values, millis, nanos, secs, wait_from};
 
 const RETRY_AFTER: &str = "retry-after";
 
-/// What OpenAI, Azure, Anthropic, Groq and Mistral send.
+/// Values of OpenAI, Azure, Anthropic, Groq and Mistral.
 #[test]
 fn values_of_vendors() {
     check_values(
@@ -46,9 +46,9 @@ fn numbers() {
     );
 }
 
-/// As JavaScript and Python print floats that are very small or very large.
+/// Very small and very large floats, as JavaScript and Python print them.
 #[test]
-fn exponents() {
+fn numbers_may_have_exponents() {
     check_values(
         RETRY_AFTER,
         &[
@@ -90,7 +90,7 @@ fn too_large_is_the_longest_wait() {
 }
 
 #[test]
-fn sixty_four_kibibytes() {
+fn sixty_four_kibibytes_of_digits_are_the_longest_wait() {
     let len = 64 * 1024;
     let digits = vec![b'9'; len];
     assert_eq!(wait_from(RETRY_AFTER, &digits), Some(MAX));
@@ -199,16 +199,16 @@ fn garbage_is_absent() {
     }
 }
 
-/// A NUL or a line break cannot get as far as this crate.
+/// The `http` crate rejects NUL and line breaks before this crate sees them.
 #[test]
-fn control_bytes_are_no_field_values() {
+fn field_values_cannot_hold_control_bytes() {
     for value in [&b"30\0"[..], b"30\r\n", b"\x7f"] {
         assert!(HeaderValue::from_bytes(value).is_err(), "{value:?}");
     }
 }
 
 #[test]
-fn of_several_values_the_longest_counts() {
+fn longest_of_several_values_counts() {
     check_values(
         RETRY_AFTER,
         &[

@@ -40,13 +40,13 @@ fn x_ms_retry_after_ms() {
 }
 
 #[test]
-fn beside_other_stated_waits() {
+fn milliseconds_beside_other_stated_waits() {
     let ms = "retry-after-ms";
     let x_ms = "x-ms-retry-after-ms";
     let seconds = "retry-after";
     let from = |wait: Option<_>, source| wait.map(|wait| (wait, source, Unspecified));
     check_choices(&[
-        // Azure OpenAI: milliseconds are more exact than seconds rounded up.
+        // Azure OpenAI: milliseconds are more exact than rounded seconds.
         (
             "retry-after-ms: 1500
              retry-after: 2",
@@ -62,7 +62,7 @@ fn beside_other_stated_waits() {
              retry-after-ms: 500",
             from(millis(500), ms),
         ),
-        // A zero does not beat what is not zero.
+        // Zero gives way to a value that is not zero.
         (
             "retry-after-ms: 0
              retry-after: 1",
@@ -94,7 +94,7 @@ fn beside_other_stated_waits() {
              retry-after: Wed, 21 Oct 2015 07:27:45 GMT",
             from(secs(45), seconds),
         ),
-        // The same number: seconds were mistaken for milliseconds.
+        // The same number: the server sent seconds as milliseconds.
         (
             "retry-after-ms: 30
              retry-after: 30",
@@ -110,7 +110,7 @@ fn beside_other_stated_waits() {
              retry-after: 30",
             from(secs(30), seconds),
         ),
-        // Not the same number, however far apart.
+        // Different numbers, however far apart.
         (
             "retry-after-ms: 1500
              retry-after: 3600",
@@ -126,7 +126,7 @@ fn beside_other_stated_waits() {
              retry-after: 1",
             from(secs(30), ms),
         ),
-        // Absent is absent.
+        // An unreadable value counts as absent.
         (
             "retry-after-ms: -1
              retry-after: 5",

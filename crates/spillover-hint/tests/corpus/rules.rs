@@ -1,12 +1,12 @@
-//! The rules by which one candidate is chosen: deleting any of them makes one of these fail.
+//! The rules that choose a candidate. Deleting any of them makes one of these tests fail.
 
 use spillover_hint::Hints;
 
 use crate::{check_responses, headers};
 
-/// 1. All candidates are collected, beside what cannot be read, and in any order.
+/// 1. All candidates are collected, next to unreadable ones, and in any order.
 #[test]
-fn all_are_collected() {
+fn all_candidates_are_collected() {
     let lines = "retry-after-ms: soon
         retry-after-ms: 1500
         x-ms-retry-after-ms: 1500
@@ -51,9 +51,9 @@ fn all_are_collected() {
     }
 }
 
-/// 2. The order of trust: each line is believed before all that follow, though it states the shortest wait.
+/// 2. The order of trust: each line is believed before all later ones, though it states the shortest wait.
 #[test]
-fn order_of_trust() {
+fn stated_waits_follow_the_order_of_trust() {
     let lines = [
         ("retry-after-ms: 2000", "2s by retry-after-ms (stated)"),
         (
@@ -101,9 +101,9 @@ fn order_of_trust() {
     }
 }
 
-/// 3. A reset replaces a stated wait only if that is a known lie, and never counts while something is left.
+/// 3. A reset replaces a stated wait only if that is a known lie, and never while something is left.
 #[test]
-fn known_lies() {
+fn only_known_lies_are_replaced_by_a_reset() {
     check_responses(&[
         (
             429,
@@ -142,9 +142,9 @@ fn known_lies() {
     ]);
 }
 
-/// 4. What is negative or no number is absent. Zero is a wait, but gives way to any other.
+/// 4. Negative or invalid values are absent. Zero is a wait, but gives way to any other.
 #[test]
-fn absent_and_zero() {
+fn negative_is_absent_and_zero_gives_way() {
     check_responses(&[
         (
             429,
@@ -183,9 +183,10 @@ fn absent_and_zero() {
     ]);
 }
 
-/// 8. The class comes before the duration: what does not cool has no wait, and a day's limit not that of a minute.
+/// 8. The kind comes before the wait: without a cooldown there is no wait, and a limit per day does not get the wait of
+///    a limit per minute.
 #[test]
-fn class_before_duration() {
+fn kind_comes_before_the_wait() {
     check_responses(&[
         (
             429,

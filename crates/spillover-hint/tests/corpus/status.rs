@@ -6,7 +6,7 @@ use spillover_hint::{Period, Refusal, Report, Rule};
 use crate::{headers, now};
 
 #[test]
-fn every_status() {
+fn every_status_has_a_kind() {
     for code in 100..1000 {
         let status = StatusCode::from_u16(code).expect("a status");
         let report = Report::from_head(status, &HeaderMap::new());
@@ -24,9 +24,9 @@ fn every_status() {
     }
 }
 
-/// A wait on a success or a redirect is not a throttle.
+/// A wait on a success or a redirect is no refusal.
 #[test]
-fn no_refusal() {
+fn success_and_redirect_are_no_refusal() {
     let lines = headers(
         "retry-after: 5
          x-ratelimit-remaining-tokens: 0
@@ -39,7 +39,7 @@ fn no_refusal() {
 }
 
 #[test]
-fn the_body_is_needed() {
+fn body_is_needed_unless_the_head_is_enough() {
     for code in [400, 403, 422, 429, 498, 503, 529] {
         let status = StatusCode::from_u16(code).expect("a status");
         let report = Report::from_head(status, &HeaderMap::new()).expect("a refusal");
@@ -56,7 +56,7 @@ fn the_body_is_needed() {
 }
 
 #[test]
-fn should_retry() {
+fn x_should_retry_is_read() {
     let read = |lines| {
         let report = Report::from_head(StatusCode::TOO_MANY_REQUESTS, &headers(lines));
         report.expect("a refusal").should_retry()
@@ -76,7 +76,7 @@ fn should_retry() {
 }
 
 #[test]
-fn refused_again() {
+fn longer_reset_counts_after_another_refusal() {
     let lines = headers(
         "retry-after: 2
          x-ratelimit-remaining-tokens: 0

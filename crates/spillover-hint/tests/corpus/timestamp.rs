@@ -56,10 +56,10 @@ fn epoch_or_delta() {
         ("1", secs(1)),
         ("33011.382867097855", nanos(33_011_382_867_097)),
         ("2591999", secs(month - 1)),
-        // Between a month and 2001 is neither.
+        // Numbers between a month and the year 2001 are rejected.
         ("2592000", None),
         ("999999999", None),
-        // An epoch in seconds, in the past and not.
+        // An epoch in seconds, in the past and in the future.
         ("1000000000", secs(0)),
         ("1445412420", secs(0)),
         ("1445412462", secs(42)),
@@ -81,7 +81,7 @@ fn epoch_or_delta() {
     check_values("ratelimit-reset", &table);
 }
 
-/// `retry-after` may be long, but not as long as an epoch.
+/// `retry-after` may be long, but numbers as large as an epoch are one.
 #[test]
 fn epoch_in_retry_after() {
     check_values(

@@ -1,4 +1,4 @@
-//! What holds for all values.
+//! Properties of all inputs.
 
 mod strategies;
 
@@ -11,7 +11,7 @@ use spillover_hint::{Hints, Quotas, Refusal, Report, Source};
 use crate::strategies::{FIELDS, REPEATABLE, bodies, headers, line, statuses, times, values};
 
 proptest! {
-    /// No bytes in any field make anything panic, and what is chosen is what one of the candidates says.
+    /// No field panics, and the chosen wait belongs to one of the candidates.
     #[test]
     fn the_hint_is_one_of_the_candidates(headers in headers(), now in times()) {
         let hints = Hints::from_headers(&headers);
@@ -32,7 +32,7 @@ proptest! {
         }
     }
 
-    /// The order of the lines does not matter, however often a field is there.
+    /// The order of the lines does not matter, even with repeated fields.
     #[test]
     fn order_does_not_matter(
         lines in vec((select(&FIELDS[..]), values()), 0..40),
@@ -61,7 +61,7 @@ proptest! {
         prop_assert_eq!(sorted(&forwards), sorted(&backwards));
     }
 
-    /// No body makes anything panic, and what is made of it is bounded.
+    /// No body panics, and results are bounded.
     #[test]
     fn any_body_can_be_read(status in statuses(), headers in headers(), body in bodies(), now in times()) {
         let Some(report) = Report::from_head(status, &headers) else {
@@ -79,7 +79,7 @@ proptest! {
         let _ = Report::from_event("error", &body).expect("an error").hint(now);
     }
 
-    /// Fields that nobody knows change nothing.
+    /// Unknown fields change nothing.
     #[test]
     fn other_fields_change_nothing(
         headers in headers(),
@@ -94,7 +94,7 @@ proptest! {
         prop_assert_eq!(Hints::from_headers(&headers).choose(now), before);
     }
 
-    /// A line that cannot be read changes nothing beside others.
+    /// An unreadable line does not affect other lines.
     #[test]
     fn garbage_changes_nothing(
         headers in headers(),
@@ -125,7 +125,7 @@ proptest! {
         prop_assert_eq!(wait("retry-after-ms", &millis.to_string()), Some(Duration::from_millis(millis)));
     }
 
-    /// Floats as Rust prints them, which is how other languages do it but for the exponents.
+    /// Floats as Rust prints them. Other languages differ only in exponents.
     #[test]
     fn floats(seconds in 0.0..1e6_f64) {
         let exact = Duration::from_secs_f64(seconds);
@@ -140,7 +140,7 @@ proptest! {
         prop_assert_eq!(wait(field, &number), None);
     }
 
-    /// Durations as Go prints them, except that each unit is there.
+    /// Durations as Go prints them, except that every unit is present.
     #[test]
     fn go_durations(hours in 0..10_000_u64, minutes in 0..60_u64, millis in 0..60_000_u64) {
         let text = format!("{hours}h{minutes}m{}.{:03}s", millis / 1000, millis % 1000);
@@ -148,7 +148,7 @@ proptest! {
         prop_assert_eq!(wait("x-ratelimit-reset-tokens", &text), Some(expected).filter(|e| !e.is_zero()));
     }
 
-    /// Every date that `httpdate` prints, also with another zone and with another day of the week.
+    /// Every date that `httpdate` prints, also with another zone and another day of the week.
     #[test]
     fn dates(
         seconds in 100_000..250_000_000_000_u64,
@@ -174,9 +174,9 @@ proptest! {
         prop_assert_eq!(choose(&local.replace("GMT", &offset)), expected);
     }
 
-    /// The reset of a dimension with something left is never chosen.
+    /// The reset of a limit that is not exhausted is never chosen.
     #[test]
-    fn nothing_left_or_nothing_said(
+    fn limits_that_are_not_exhausted_are_never_chosen(
         remaining in 1..u64::MAX,
         reset in values(),
         kind in option::of(select(&["Tokens", "Requests"][..])),
@@ -192,9 +192,9 @@ proptest! {
         prop_assert!(Hints::from_headers(&headers).is_empty());
     }
 
-    /// What is stated outright is replaced by a reset only if it is zero or one second.
+    /// A reset replaces a stated wait only if that is zero or one second.
     #[test]
-    fn stated_waits_are_believed(headers in headers(), wait in 2..1_000_u64, now in times()) {
+    fn only_short_stated_waits_are_replaced(headers in headers(), wait in 2..1_000_u64, now in times()) {
         let mut headers = headers;
         for name in ["retry-after-ms", "x-ms-retry-after-ms", "x-amz-retry-after", "grpc-retry-pushback-ms"] {
             headers.remove(name);

@@ -1,4 +1,4 @@
-//! Header lines and bodies, from plausible to arbitrary.
+//! Strategies for header lines and bodies, from plausible to arbitrary.
 
 use std::time::{Duration, SystemTime};
 
@@ -33,7 +33,7 @@ pub(crate) fn values() -> impl Strategy<Value = HeaderValue> {
         .prop_map(|bytes| HeaderValue::from_bytes(&bytes).expect("a value"))
 }
 
-/// From 1970 to 9999, which is as far as `httpdate` can print.
+/// Times from 1970 to 9999, the last year that `httpdate` can print.
 pub(crate) fn times() -> impl Strategy<Value = SystemTime> {
     prop_oneof![0..253_402_300_800_u64, 1_700_000_000..1_700_200_000_u64]
         .prop_map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
@@ -73,7 +73,7 @@ pub(crate) fn bodies() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![4 => text, 1 => vec(any::<u8>(), 0..200)]
 }
 
-/// Fields of which every line is read.
+/// Fields whose lines are all read.
 pub(crate) const REPEATABLE: [&str; 7] = [
     "retry-after",
     "retry-after-ms",

@@ -1,6 +1,6 @@
 use std::{error::Error, fmt};
 
-/// The error that a [`ScriptedBody`](super::ScriptedBody) was told to end with.
+/// The error of a [`ScriptedBody`](super::ScriptedBody) whose script has one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ScriptedError {
     message: String,

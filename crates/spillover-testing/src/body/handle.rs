@@ -9,10 +9,10 @@ use super::{
 };
 use crate::sync::lock;
 
-/// Observes a [`ScriptedBody`](super::ScriptedBody), also after it is gone, and feeds it.
+/// Observes a [`ScriptedBody`](super::ScriptedBody), even after it is dropped, and feeds it.
 ///
-/// What is pushed comes before the body's first [pause](super::ScriptedBody::pause), or at the end
-/// of the script if there is none.
+/// Pushed frames come before the body's first [pause](super::ScriptedBody::pause), or at the end of a script without
+/// one.
 #[derive(Clone, Debug)]
 pub struct BodyHandle {
     script: Arc<Mutex<Script>>,
@@ -23,22 +23,22 @@ impl BodyHandle {
         Self { script }
     }
 
-    /// Gives a data frame to the body.
+    /// Pushes a data frame.
     pub fn push_data(&self, data: impl Into<Bytes>) {
         self.push(Step::Data(data.into()));
     }
 
-    /// Gives trailers to the body.
+    /// Pushes trailers.
     pub fn push_trailers(&self, trailers: HeaderMap) {
         self.push(Step::Trailers(trailers));
     }
 
-    /// Lets the body fail.
+    /// Pushes an error.
     pub fn push_error(&self, message: impl Into<String>) {
         self.push(Step::Error(ScriptedError::new(message.into())));
     }
 
-    /// Ends the first pause: the body goes on with what follows it.
+    /// Ends the first pause: the body continues with the next step.
     pub fn resume(&self) {
         let waker = lock(&self.script).resume();
         if let Some(waker) = waker {
@@ -46,37 +46,37 @@ impl BodyHandle {
         }
     }
 
-    /// Times that the body was polled for a frame.
+    /// Returns the number of polls.
     pub fn polls(&self) -> usize {
         self.record().polls
     }
 
-    /// Polls that came after the body had ended or failed.
+    /// Returns the number of polls after the body had ended or failed.
     pub fn polls_after_end(&self) -> usize {
         self.record().polls_after_end
     }
 
-    /// Data frames yielded.
+    /// Returns the number of yielded data frames.
     pub fn data_frames(&self) -> usize {
         self.record().data_frames
     }
 
-    /// Bytes in the data frames yielded.
+    /// Returns the number of bytes in the yielded data frames.
     pub fn data_bytes(&self) -> u64 {
         self.record().data_bytes
     }
 
-    /// Whether trailers were yielded.
+    /// Returns true if trailers were yielded.
     pub fn trailers_read(&self) -> bool {
         self.record().trailers
     }
 
-    /// Whether the body is gone.
+    /// Returns true if the body was dropped.
     pub fn is_dropped(&self) -> bool {
         self.record().dropped
     }
 
-    /// Whether the body is gone and a part of its script was never played.
+    /// Returns true if the body was dropped before the end of its script.
     pub fn dropped_early(&self) -> bool {
         self.record().dropped_early
     }

@@ -1,8 +1,8 @@
 //! A request or response body that plays a script.
 //!
-//! A [`ScriptedBody`] yields what its builder was told, step by step: data, trailers, an error, one
-//! `Pending`, or `Pending` until its [`BodyHandle`] says otherwise. The handle also knows how much
-//! was read, and whether the body was dropped early.
+//! A [`ScriptedBody`] yields the steps of its builder in order: data, trailers, an error, one `Pending`, or `Pending`
+//! until its [`BodyHandle`] resumes it. The handle also counts the frames that were read, and shows if the body was
+//! dropped early.
 //!
 //! # Example
 //!
@@ -23,7 +23,7 @@
 //! # }
 //! ```
 //!
-//! With [`pause`](ScriptedBody::pause) the handle becomes the sending half:
+//! With [`pause`](ScriptedBody::pause), the handle becomes the sending half:
 //!
 //! ```
 //! use http_body::Body;

@@ -9,7 +9,7 @@ use http_body::Frame;
 
 use super::error::ScriptedError;
 
-/// The steps still to play, and the record of those played.
+/// The remaining steps, and counters of the played ones.
 #[derive(Debug, Default)]
 pub(super) struct Script {
     pub(super) steps: VecDeque<Step>,
@@ -78,7 +78,7 @@ impl Script {
         }
     }
 
-    /// No frame is left, whether or not the end was polled.
+    /// Returns true if no frame is left, even if the end was not polled yet.
     pub(super) fn is_over(&self) -> bool {
         self.ended || self.steps.is_empty()
     }
@@ -100,7 +100,7 @@ impl Script {
         self.waker.take()
     }
 
-    /// Takes the first pause away.
+    /// Removes the first pause.
     #[must_use = "the waker must be woken, without the lock"]
     pub(super) fn resume(&mut self) -> Option<Waker> {
         let pause = |step: &Step| matches!(step, Step::Pause);

@@ -17,8 +17,8 @@ use crate::sync::lock;
 
 /// A body that plays a script. See the [module documentation](super).
 ///
-/// When the script is over the body ends. Unless told otherwise it does not know its size, and it
-/// says that it is at its end ([`Body::is_end_stream`]) as soon as no step is left.
+/// The body ends with its script. By default its size is unknown, and [`Body::is_end_stream`] is true as soon as no
+/// step is left.
 #[derive(Debug, Default)]
 #[must_use]
 pub struct ScriptedBody {
@@ -35,50 +35,49 @@ enum Size {
 }
 
 impl ScriptedBody {
-    /// An empty script: a body that ends at once.
+    /// Creates an empty script: a body that ends at once.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Then a data frame.
+    /// Adds a data frame.
     pub fn data(self, data: impl Into<Bytes>) -> Self {
         self.then(Step::Data(data.into()))
     }
 
-    /// Then trailers.
+    /// Adds trailers.
     pub fn trailers(self, trailers: HeaderMap) -> Self {
         self.then(Step::Trailers(trailers))
     }
 
-    /// Then an error, which ends the body.
+    /// Adds an error, which ends the body.
     pub fn error(self, message: impl Into<String>) -> Self {
         self.then(Step::Error(ScriptedError::new(message.into())))
     }
 
-    /// Then one `Pending` that wakes the task at once.
+    /// Adds one `Pending` that wakes the task at once.
     pub fn pending(self) -> Self {
         self.then(Step::Pending)
     }
 
-    /// Then `Pending` until the handle pushes a frame or [resumes](BodyHandle::resume): forever, if
-    /// it does neither.
+    /// Adds a pause: the body is `Pending` until the handle pushes a frame or [resumes](BodyHandle::resume) it.
     pub fn pause(self) -> Self {
         self.then(Step::Pause)
     }
 
-    /// [`Body::size_hint`] is the number of data bytes left in the script.
+    /// Makes [`Body::size_hint`] the number of data bytes left in the script.
     pub fn with_exact_size(mut self) -> Self {
         self.size = Size::Exact;
         self
     }
 
-    /// [`Body::size_hint`] is `hint` from start to end, true or not.
+    /// Makes [`Body::size_hint`] always `hint`, even if it is wrong.
     pub fn with_size_hint(mut self, hint: SizeHint) -> Self {
         self.size = Size::Fixed(hint);
         self
     }
 
-    /// A handle that observes this body and feeds it.
+    /// Returns a handle that observes this body and feeds it.
     pub fn handle(&self) -> BodyHandle {
         BodyHandle::new(Arc::clone(&self.script))
     }

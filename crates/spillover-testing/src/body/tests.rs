@@ -18,7 +18,7 @@ fn read(body: &mut ScriptedBody) -> Bytes {
 }
 
 #[test]
-fn is_what_hyper_needs() {
+fn body_has_the_bounds_of_hyper() {
     fn check<T: Body<Error: std::error::Error> + Send + Sync + Unpin + 'static>(_: &T) {}
     check(&ScriptedBody::new());
 }
@@ -98,7 +98,7 @@ fn pushed_frames_keep_their_order_and_come_before_the_pause() {
 }
 
 #[test]
-fn the_size_is_unknown_exact_or_as_told() {
+fn size_hint_is_unknown_exact_or_fixed() {
     let exact = |n| SizeHint::with_exact(n).exact();
     let body = ScriptedBody::new().data("abc");
     assert_eq!(
@@ -116,7 +116,7 @@ fn the_size_is_unknown_exact_or_as_told() {
 }
 
 #[test]
-fn an_early_drop_is_seen() {
+fn early_drop_is_recorded() {
     let mut body = ScriptedBody::new().data("a").data("b");
     let handle = body.handle();
     read(&mut body);

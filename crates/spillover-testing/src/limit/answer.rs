@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 
-/// A request was let in, and this is what the response's headers say.
+/// An admitted request, with the values of its response headers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Admitted {
@@ -10,12 +10,12 @@ pub struct Admitted {
     pub remaining_tokens: Option<u64>,
     /// Requests left in the window.
     pub remaining_requests: Option<u64>,
-    /// How full the bucket is, in percent; above 100 in a burst.
+    /// The level of the bucket in percent; above 100 in a burst.
     pub utilization: Option<f64>,
 }
 
 impl Admitted {
-    /// `x-ratelimit-remaining-tokens` and `-requests`, or `azure-openai-deployment-utilization`.
+    /// Returns `x-ratelimit-remaining-tokens` and `-requests`, or `azure-openai-deployment-utilization`.
     pub fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         if let Some(tokens) = self.remaining_tokens {
@@ -25,7 +25,7 @@ impl Admitted {
             headers.insert(REMAINING_REQUESTS, requests.into());
         }
         if let Some(utilization) = self.utilization {
-            // Digits, a point and a percent sign are always a header value.
+            // Digits, a point and a percent sign always form a header value.
             if let Ok(value) = HeaderValue::try_from(format!("{utilization:.1}%")) {
                 headers.insert(UTILIZATION, value);
             }
@@ -34,18 +34,18 @@ impl Admitted {
     }
 }
 
-/// A request was refused, and this is when it would have been let in.
+/// A refused request, with the time until it would be admitted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Refused {
-    /// The exact time until then.
+    /// The exact time.
     pub wait: Duration,
-    /// What was exhausted; of several, the one that is so for longest.
+    /// The exhausted dimension; among several, the one with the longest wait.
     pub dimension: Dimension,
 }
 
 impl Refused {
-    /// The wait in whole seconds, at least 1: what `retry-after` says.
+    /// Returns the wait in whole seconds, at least 1, as in `retry-after`.
     pub fn seconds(&self) -> u64 {
         match self.dimension {
             Dimension::Capacity => self.millis().div_ceil(1_000),
@@ -53,13 +53,12 @@ impl Refused {
         }
     }
 
-    /// The wait in whole milliseconds, at least 1.
+    /// Returns the wait in whole milliseconds, at least 1.
     pub fn millis(&self) -> u64 {
         ceil(self.wait, Duration::from_millis(1))
     }
 
-    /// `retry-after` and, for a window, the same in `x-ratelimit-reset-tokens` or `-requests`;
-    /// for a bucket, `retry-after-ms`.
+    /// Returns `retry-after`. A window adds `x-ratelimit-reset-tokens` or `-requests`, a bucket adds `retry-after-ms`.
     pub fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(RETRY_AFTER, self.seconds().into());
@@ -72,7 +71,7 @@ impl Refused {
     }
 }
 
-/// What a limit counts.
+/// The quantity that a limit counts.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Dimension {

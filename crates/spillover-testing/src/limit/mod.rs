@@ -1,13 +1,12 @@
-//! How providers limit: pure models of the limits that LLM services put on a deployment.
+//! Models the rate limits that LLM services put on a deployment.
 //!
-//! | model | what it limits | what it answers |
+//! | model | limits | answers |
 //! |---|---|---|
-//! | [`Payg`] | tokens a minute and requests in a short window, fixed or sliding | what remains; when refused, whole seconds to wait |
-//! | [`Ptu`] | the level of a leaky bucket, corrected when the output is known | utilization; when refused, milliseconds to wait |
+//! | [`Payg`] | tokens per minute and requests in a short window, fixed or sliding | the remaining amounts; when refused, whole seconds to wait |
+//! | [`Ptu`] | the level of a leaky bucket, corrected when the output is known | the utilization; when refused, milliseconds to wait |
 //!
-//! They read no clock: `now` is the time since any instant that the caller chose.
-//! Both follow Microsoft's description of Azure OpenAI: its
-//! [quotas](https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota) and
+//! The models read no clock: `now` is the time since an instant of the caller's choice. Both follow Microsoft's
+//! description of Azure OpenAI: its [quotas](https://learn.microsoft.com/azure/ai-foundry/openai/how-to/quota) and
 //! [provisioned throughput](https://learn.microsoft.com/azure/ai-foundry/openai/concepts/provisioned-throughput).
 //!
 //! # Example
@@ -42,7 +41,7 @@ pub use self::{
     ptu::Ptu,
 };
 
-/// Any of the models.
+/// One of the models.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Limit {
@@ -53,11 +52,11 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// Decides about a request that arrives at `now`.
+    /// Admits or refuses a request that arrives at `now`.
     ///
     /// # Errors
     ///
-    /// [`Refused`] if it exceeds the limit; a refused request consumes nothing.
+    /// [`Refused`] if the request exceeds the limit. A refused request consumes nothing.
     pub fn admit(
         &mut self,
         now: Duration,
@@ -70,10 +69,10 @@ impl Limit {
         }
     }
 
-    /// Tells how many tokens an admitted request has put out in the end.
+    /// Records the output tokens of an admitted request at its end.
     pub fn finish(&mut self, now: Duration, max_tokens: u64, output_tokens: u64) {
         match self {
-            // Nothing is given back: what counts is the estimate at arrival.
+            // A window keeps the estimate made at arrival.
             Self::Payg(_) => {}
             Self::Ptu(ptu) => ptu.finish(now, max_tokens, output_tokens),
         }

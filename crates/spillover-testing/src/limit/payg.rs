@@ -5,11 +5,10 @@ use super::{
     window::Window,
 };
 
-/// Pay as you go: so many tokens a minute, and so many requests in a shorter window.
+/// Models pay-as-you-go: a limit of tokens per minute, and a limit of requests in a shorter window.
 ///
-/// A request costs its prompt and its `max_tokens`, estimated at arrival and never given back. It is
-/// admitted if both windows have room; one larger than the whole token limit, if no token has been
-/// spent in the window.
+/// A request costs its prompt and its `max_tokens`, estimated at arrival and never returned. It is admitted if both
+/// windows have room. A request larger than the whole token limit is admitted if the token window is empty.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Payg {
@@ -22,8 +21,8 @@ pub struct Payg {
 }
 
 impl Payg {
-    /// A limit of `tpm` tokens a minute and, as Azure grants for most models, 6 requests a minute for
-    /// each 1,000 tokens; requests are counted over 10 s. The windows are fixed, and start at 0.
+    /// Creates a limit of `tpm` tokens per minute and 6 requests per minute for each 1,000 tokens, as Azure grants for
+    /// most models. Requests are counted over 10 s. The windows are fixed and start at 0.
     pub fn new(tpm: u64) -> Self {
         Self {
             tpm,
@@ -35,55 +34,54 @@ impl Payg {
         }
     }
 
-    /// Another number of requests a minute.
+    /// Sets the number of requests per minute.
     pub fn rpm(mut self, rpm: u64) -> Self {
         self.rpm = rpm;
         self
     }
 
-    /// Counts requests over `window`, with the same share of the requests a minute. Azure uses 10 s
-    /// or 1 s.
+    /// Counts requests over `window`, with the same rate per minute. Azure uses 10 s or 1 s.
     ///
     /// # Panics
     ///
-    /// If `window` is zero.
+    /// Panics if `window` is zero.
     pub fn request_window(mut self, window: Duration) -> Self {
         assert!(!window.is_zero(), "a window has a width");
         self.request_window = window;
         self
     }
 
-    /// Counts tokens over `window`, with the same share of the tokens a minute: shorter than the
-    /// real 60 s where a test or a demonstration cannot wait so long.
+    /// Counts tokens over `window`, with the same rate per minute. A test or demonstration may use less than the real
+    /// 60 s.
     ///
     /// # Panics
     ///
-    /// If `window` is zero.
+    /// Panics if `window` is zero.
     pub fn token_window(mut self, window: Duration) -> Self {
         assert!(!window.is_zero(), "a window has a width");
         self.token_window = window;
         self
     }
 
-    /// Fixed windows that start at these times, and every window's width before and after.
+    /// Uses fixed windows that start at these times, and repeat before and after.
     pub fn fixed(mut self, token_phase: Duration, request_phase: Duration) -> Self {
         self.tokens = Window::fixed(token_phase);
         self.requests = Window::fixed(request_phase);
         self
     }
 
-    /// Sliding windows: what was admitted stops counting one window's width later.
+    /// Uses sliding windows: an admitted request stops counting one window's width later.
     pub fn sliding(mut self) -> Self {
         self.tokens = Window::sliding();
         self.requests = Window::sliding();
         self
     }
 
-    /// Decides about a request that arrives at `now`.
+    /// Admits or refuses a request that arrives at `now`.
     ///
     /// # Errors
     ///
-    /// [`Refused`] if a window has no room for it; nothing is consumed then.
+    /// [`Refused`] if a window has no room. A refused request consumes nothing.
     pub fn admit(
         &mut self,
         now: Duration,
@@ -116,7 +114,7 @@ impl Payg {
     }
 }
 
-/// What a limit per minute allows in one window. Never 0, which would refuse for ever.
+/// Returns the part of a limit per minute that one window allows. Never 0, which would refuse forever.
 fn share(per_minute: u64, window: Duration) -> u64 {
     let nanos = u128::from(per_minute) * window.as_nanos();
     let share = nanos.div_ceil(Duration::from_secs(60).as_nanos());

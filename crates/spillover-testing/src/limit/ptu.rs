@@ -2,11 +2,10 @@ use std::time::Duration;
 
 use super::answer::{Admitted, Dimension, Refused};
 
-/// Provisioned throughput: a bucket that drains at a constant rate.
+/// Models provisioned throughput: a bucket that drains at a constant rate.
 ///
-/// A request is admitted, whatever its size, while the level is not above the capacity; so short
-/// bursts exceed 100 %. It adds its prompt and, times the output's weight, its `max_tokens`; the
-/// latter is corrected by [`finish`](Self::finish).
+/// A request of any size is admitted while the level is at most the capacity, so short bursts exceed 100 %. It adds its
+/// prompt and its weighted `max_tokens`. [`finish`](Self::finish) corrects the latter.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Ptu {
@@ -18,14 +17,14 @@ pub struct Ptu {
 }
 
 impl Ptu {
-    /// A bucket that drains `drain_per_s` input tokens, or their equivalent, a second, and holds
-    /// what drains in 15 s. One output token weighs as much as 3 input tokens.
+    /// Creates a bucket that drains `drain_per_s` input tokens, or their equivalent, per second. Its capacity is 15 s
+    /// of draining. One output token weighs as much as 3 input tokens.
     ///
     /// The real capacity is not public; 15 s is a guess.
     ///
     /// # Panics
     ///
-    /// If `drain_per_s` is 0.
+    /// Panics if `drain_per_s` is 0.
     pub fn new(drain_per_s: u32) -> Self {
         assert!(drain_per_s > 0, "a bucket drains");
         let drain_per_s = f64::from(drain_per_s);
@@ -38,23 +37,23 @@ impl Ptu {
         }
     }
 
-    /// Another capacity, in input tokens.
+    /// Sets the capacity, in input tokens.
     pub fn capacity(mut self, capacity: u32) -> Self {
         self.capacity = f64::from(capacity);
         self
     }
 
-    /// Another weight of an output token, in input tokens.
+    /// Sets the weight of an output token, in input tokens.
     pub fn output_weight(mut self, output_weight: u32) -> Self {
         self.output_weight = f64::from(output_weight);
         self
     }
 
-    /// Decides about a request that arrives at `now`.
+    /// Admits or refuses a request that arrives at `now`.
     ///
     /// # Errors
     ///
-    /// [`Refused`] if the bucket is above its capacity; nothing is added then.
+    /// [`Refused`] if the bucket is above its capacity. A refused request adds nothing.
     pub fn admit(
         &mut self,
         now: Duration,
@@ -77,7 +76,7 @@ impl Ptu {
         })
     }
 
-    /// Corrects the level at the end of an admitted request that put out `output_tokens`.
+    /// Corrects the level at the end of an admitted request that produced `output_tokens`.
     pub fn finish(&mut self, now: Duration, max_tokens: u64, output_tokens: u64) {
         self.drain(now);
         let surplus = tokens(output_tokens) - tokens(max_tokens);
@@ -91,7 +90,7 @@ impl Ptu {
     }
 }
 
-/// Exact to 2^32 - 1 tokens, which no request has.
+/// Exact up to 2^32 - 1 tokens, which no request has.
 fn tokens(tokens: u64) -> f64 {
     f64::from(u32::try_from(tokens).unwrap_or(u32::MAX))
 }

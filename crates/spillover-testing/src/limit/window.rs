@@ -1,6 +1,6 @@
 use std::{collections::VecDeque, time::Duration};
 
-/// What has been spent in the current window.
+/// The amount spent in the current window.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
     used: u64,
@@ -30,8 +30,7 @@ impl Window {
         }
     }
 
-    /// How long until `cost` fits under `limit`; `None` if it fits now. An empty window takes
-    /// anything.
+    /// Returns the time until `cost` fits under `limit`; `None` if it fits now. An empty window accepts any cost.
     pub(super) fn wait(
         &mut self,
         now: Duration,
@@ -68,7 +67,7 @@ impl Window {
         }
     }
 
-    /// As of the latest [`wait`](Self::wait).
+    /// Returns the amount at the latest [`wait`](Self::wait).
     pub(super) fn used(&self) -> u64 {
         self.used
     }

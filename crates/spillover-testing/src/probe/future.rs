@@ -10,7 +10,7 @@ use http::Response;
 
 use super::state::State;
 
-/// The response future of a [`Probe`](super::Probe). Dropped before it ends, it counts as cancelled.
+/// The response future of a [`Probe`](super::Probe). Dropping it before it ends counts as cancelled.
 #[must_use = "futures do nothing unless polled"]
 pub struct ResponseFuture<ResBody, E> {
     inner: Pin<Box<dyn Future<Output = Result<Response<ResBody>, E>> + Send>>,

@@ -2,8 +2,7 @@ use std::{fmt, sync::Arc};
 
 use super::state::State;
 
-/// Steers the readiness of a [`Probe`](super::Probe) and all of its clones, and reads what they
-/// counted.
+/// Controls the readiness of a [`Probe`](super::Probe) and all of its clones, and reads their counters.
 pub struct ProbeHandle<E> {
     state: Arc<State<E>>,
 }
@@ -13,73 +12,73 @@ impl<E> ProbeHandle<E> {
         Self { state }
     }
 
-    /// From now on `poll_ready` answers `Pending`, except on instances that are ready already:
-    /// those must keep their word.
+    /// Makes `poll_ready` answer `Pending`, except on instances that are ready already: those stay ready.
     pub fn set_pending(&self) {
         self.state
             .set_readiness(|readiness| readiness.closed = true);
     }
 
-    /// Undoes [`set_pending`](Self::set_pending) and wakes what waits for it.
+    /// Undoes [`set_pending`](Self::set_pending) and wakes the waiting tasks.
     pub fn set_ready(&self) {
         self.state
             .set_readiness(|readiness| readiness.closed = false);
     }
 
-    /// Each instance answers `Pending` this many times, waking its task each time, before it is
-    /// ready; and again after each call.
+    /// Makes each instance answer `Pending` this many times before it is ready, waking its task each time. The count
+    /// starts again after each call.
     pub fn set_pending_polls(&self, polls: usize) {
         self.state
             .set_readiness(|readiness| readiness.pending_polls = polls);
     }
 
-    /// The next `poll_ready` of any instance fails with `error`, once. Several errors queue up.
+    /// Makes the next `poll_ready` of any instance fail with `error`, once. Several errors queue up.
     pub fn fail_ready(&self, error: E) {
         self.state
             .set_readiness(|readiness| readiness.errors.push_back(error));
     }
 
-    /// Times that `poll_ready` was called.
+    /// Returns the number of calls of `poll_ready`.
     pub fn polls(&self) -> usize {
         self.state.counts().polls
     }
 
-    /// Requests accepted by `call`; violations are not among them.
+    /// Returns the number of requests accepted by `call`, without violations.
     pub fn calls(&self) -> usize {
         self.state.counts().calls
     }
 
-    /// Times that an instance was cloned.
+    /// Returns the number of clones made.
     pub fn clones(&self) -> usize {
         self.state.counts().clones
     }
 
-    /// Instances alive now, the first one included.
+    /// Returns the number of live instances, the first one included.
     pub fn instances(&self) -> usize {
         self.state.counts().instances
     }
 
-    /// Instances that are ready now and have not been called: capacity that a layer holds.
+    /// Returns the number of instances that are ready and not called: capacity that a layer reserves.
     pub fn reserved(&self) -> usize {
         self.state.counts().reserved
     }
 
-    /// Response futures that exist and have not ended.
+    /// Returns the number of response futures that exist and have not ended.
     pub fn in_flight(&self) -> usize {
         self.state.counts().in_flight
     }
 
-    /// Response futures that gave a response or an error.
+    /// Returns the number of response futures that gave a response or an error.
     pub fn completed(&self) -> usize {
         self.state.counts().completed
     }
 
-    /// Response futures dropped before they ended.
+    /// Returns the number of response futures dropped before they ended.
     pub fn cancelled(&self) -> usize {
         self.state.counts().cancelled
     }
 
-    /// Calls without readiness. Each has panicked too, but perhaps in a task that nobody joined.
+    /// Returns the number of calls without readiness. Each of them panicked too, but maybe in a task that was never
+    /// joined.
     pub fn violations(&self) -> usize {
         self.state.counts().violations
     }

@@ -1,11 +1,11 @@
-//! An inner service that notices a broken readiness contract.
+//! An inner service that detects breaches of the readiness contract.
 //!
-//! A [`Probe`] is what a layer is tested against. It is stricter than `tower::service_fn`:
+//! Test layers against a [`Probe`]. It is stricter than `tower::service_fn`:
 //!
 //! * a clone starts **unready**, as a clone of `ConcurrencyLimit` or `Buffer` does;
-//! * `call` uses readiness up, so the next one needs another `poll_ready`;
+//! * `call` consumes readiness, so the next call needs another `poll_ready`;
 //! * `call` on an instance that is not ready is counted and panics;
-//! * a [`ProbeHandle`] holds readiness back or lets it fail, and reads the counters.
+//! * a [`ProbeHandle`] withholds readiness or makes it fail, and reads the counters.
 //!
 //! # Example
 //!
@@ -38,7 +38,7 @@
 //! # drop(clone);
 //! ```
 //!
-//! A layer that calls a clone it did not poll is caught:
+//! A layer that calls a clone without polling it is detected:
 //!
 //! ```should_panic
 //! use http::{Request, Response};

@@ -23,7 +23,7 @@ pub struct Probe<B, ResBody, E> {
     respond: Arc<Mutex<Respond<B, ResBody, E>>>,
     state: Arc<State<E>>,
     ready: bool,
-    /// How many more polls of this instance answer `Pending`; `None` until it is first polled.
+    /// The number of further polls of this instance that answer `Pending`; `None` before its first poll.
     pending_polls: Option<usize>,
 }
 
@@ -31,10 +31,9 @@ type Respond<B, ResBody, E> = dyn FnMut(Request<B>) -> Pin<Box<dyn Future<Output
     + Send;
 
 impl<B, ResBody, E> Probe<B, ResBody, E> {
-    /// A probe that answers each request with `respond`.
+    /// Creates a probe that answers each request with `respond`.
     ///
-    /// All clones share the closure, so it can count or keep what it sees. It must not call the
-    /// probe itself.
+    /// All clones share the closure, so it can count or store requests. It must not call the probe itself.
     pub fn new<F, Fut>(mut respond: F) -> Self
     where
         F: FnMut(Request<B>) -> Fut + Send + 'static,
@@ -50,12 +49,12 @@ impl<B, ResBody, E> Probe<B, ResBody, E> {
         }
     }
 
-    /// The handle shared by this probe and all of its clones.
+    /// Returns the handle shared by this probe and all of its clones.
     pub fn handle(&self) -> ProbeHandle<E> {
         ProbeHandle::new(Arc::clone(&self.state))
     }
 
-    /// Whether this very instance is ready: polled so, and not called since.
+    /// Returns true if this instance was polled ready and not called since.
     pub fn is_ready(&self) -> bool {
         self.ready
     }
@@ -85,7 +84,7 @@ impl<B, ResBody, E> Service<Request<B>> for Probe<B, ResBody, E> {
             self.set_ready(false);
             return Poll::Ready(Err(error));
         }
-        // An instance that said it is ready keeps its word until it is called.
+        // A ready instance stays ready until it is called.
         if self.ready {
             return Poll::Ready(Ok(()));
         }

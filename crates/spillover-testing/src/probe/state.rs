@@ -6,7 +6,7 @@ use std::{
 
 use crate::sync::lock;
 
-/// What the clones of one probe share.
+/// The state that the clones of one probe share.
 pub(super) struct State<E> {
     counts: Mutex<Counts>,
     readiness: Mutex<Readiness<E>>,
@@ -17,7 +17,7 @@ impl<E> State<E> {
         lock(&self.counts)
     }
 
-    /// What the handle says about readiness; a waker is kept while that is "no".
+    /// Returns the readiness that the handle has set, and stores the waker if that is pending.
     pub(super) fn gate(&self, cx: &mut Context<'_>) -> Gate<E> {
         let mut readiness = lock(&self.readiness);
         if let Some(error) = readiness.errors.pop_front() {
@@ -35,7 +35,7 @@ impl<E> State<E> {
         }
     }
 
-    /// Changes readiness and wakes everything that waits for it.
+    /// Changes readiness and wakes all waiting tasks.
     pub(super) fn set_readiness(&self, change: impl FnOnce(&mut Readiness<E>)) {
         let wakers = {
             let mut readiness = lock(&self.readiness);

@@ -16,7 +16,7 @@ fn poll_ready<S: Service<Request<()>>>(service: &mut S) -> std::task::Poll<Resul
 }
 
 #[test]
-fn is_what_axum_needs() {
+fn probe_has_the_bounds_of_axum() {
     fn check<T: Clone + Send + Sync + 'static>(_: &T) {}
     fn check_future<T: Send + Unpin + 'static>(_: &T) {}
     let mut probe = probe();

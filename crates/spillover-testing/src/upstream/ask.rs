@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-/// What matters of a request.
+/// The relevant fields of a chat request.
 pub(super) struct Ask {
     pub(super) model: String,
     pub(super) prompt_tokens: u64,
@@ -25,7 +25,7 @@ impl Ask {
     }
 }
 
-/// The characters of a message, whose content is a string or a list of parts.
+/// Counts the characters of a message, whose content is a string or a list of parts.
 fn chars(message: &Value) -> usize {
     let count = |text: &Value| text.as_str().map_or(0, |text| text.chars().count());
     match &message["content"] {
@@ -34,5 +34,5 @@ fn chars(message: &Value) -> usize {
     }
 }
 
-/// Services do not say what they assume when a request leaves it open.
+/// Services do not document their default for a request without a limit.
 const DEFAULT_MAX_TOKENS: u64 = 256;

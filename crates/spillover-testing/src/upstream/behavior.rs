@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-/// What a [`MockUpstream`](super::MockUpstream) does with a request.
+/// The reaction of a [`MockUpstream`](super::MockUpstream) to a request.
 ///
 /// ```
 /// use http::Response;
@@ -38,7 +38,7 @@ pub(super) enum Action {
     Large(usize),
 }
 
-/// When the request's body is read.
+/// The time at which the request's body is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Reading {
     First,
@@ -47,7 +47,7 @@ pub(super) enum Reading {
 }
 
 impl Behavior {
-    /// The limited chat API: what a mock does unless told otherwise.
+    /// Serves the rate-limited chat API. This is the default.
     pub fn api() -> Self {
         Self::new(Action::Api)
     }
@@ -61,7 +61,7 @@ impl Behavior {
     ///
     /// # Panics
     ///
-    /// If `status` is not between 100 and 999.
+    /// Panics if `status` is not between 100 and 999.
     pub fn status(status: u16) -> Self {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = http::StatusCode::from_u16(status).expect("a valid status");
@@ -78,28 +78,27 @@ impl Behavior {
         Self::new(Action::Reset)
     }
 
-    /// Closes the connection in the middle of a response head. Only for HTTP/1.1.
+    /// Closes the connection in the middle of a response head. HTTP/1.1 only.
     pub fn cut_head() -> Self {
         Self::new(Action::CutHead)
     }
 
     /// Answers 200 and resets the TCP connection after `bytes` of the body.
     ///
-    /// All of them have been given to the kernel then. A reset discards what the kernel could not yet
-    /// deliver, so a client is sure to see only as much as fits in its receive buffer (tens of KiB).
+    /// The kernel has received all of them by then. A reset discards undelivered data, so a client surely sees only as
+    /// much as fits in its receive buffer (tens of KiB).
     pub fn reset_mid_body(bytes: usize) -> Self {
         Self::new(Action::ResetMidBody(bytes))
     }
 
-    /// Answers 200 and a chat stream of `chunks` events, one at once and one `every` so long, then
+    /// Answers 200 and a chat stream of `chunks` events, the first at once and the others at intervals of `every`, then
     /// `[DONE]`.
     pub fn slow_stream(chunks: usize, every: Duration) -> Self {
         Self::new(Action::SlowStream { chunks, every })
     }
 
-    /// Answers 200 with the request's own body. What was seen of the request is in `x-echo-method`,
-    /// `x-echo-path`, `x-echo-version`, `x-echo-content-length` and `x-echo-transfer-encoding`; the
-    /// last two only if it had them.
+    /// Answers 200 with the request's own body. `x-echo-method`, `x-echo-path` and `x-echo-version` describe the
+    /// request, and so do `x-echo-content-length` and `x-echo-transfer-encoding` if the request had these fields.
     pub fn echo() -> Self {
         Self::new(Action::Echo)
     }
@@ -109,22 +108,21 @@ impl Behavior {
         Self::new(Action::Large(bytes))
     }
 
-    /// Only after `delay`, counted from when the request has been read.
+    /// Delays the answer by `delay` after the request has been read.
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Answers before the request's body has been read; reads and drops it afterwards.
-    /// The request is recorded without its body.
+    /// Answers before the request's body has been read; reads and drops it afterwards. The request is recorded without
+    /// its body.
     pub fn early(mut self) -> Self {
         self.reading = Reading::Afterwards;
         self
     }
 
-    /// Answers before the request's body has been read, and never reads it: HTTP/2 clients are told to
-    /// stop sending, HTTP/1.1 clients find the connection closed.
-    /// The request is recorded without its body.
+    /// Answers before the request's body has been read, and never reads it. HTTP/2 clients are told to stop sending;
+    /// HTTP/1.1 clients find the connection closed. The request is recorded without its body.
     pub fn early_unread(mut self) -> Self {
         self.reading = Reading::Never;
         self

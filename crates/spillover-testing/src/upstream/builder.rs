@@ -25,6 +25,13 @@ pub struct Builder {
     behavior: Behavior,
 }
 
+impl MockUpstream {
+    /// Returns a builder. By default the mock has no limit and requires no key.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
 impl Builder {
     pub(super) fn new() -> Self {
         Self {
@@ -43,14 +50,14 @@ impl Builder {
         }
     }
 
-    /// Listens on `addr`, instead of a free port of 127.0.0.1.
+    /// Listens on `addr`. Default: a free port of 127.0.0.1.
     pub fn bind(mut self, addr: SocketAddr) -> Self {
         self.addr = addr;
         self
     }
 
-    /// Stands for this provider: has its paths, its errors and its `model` in the body, and nothing else. Default: for none.
-    /// Then the paths of all providers are there, and errors are Azure's.
+    /// Mocks this provider: its paths, its errors, and its rule for `model` in the body. Default: none. Then the mock
+    /// has the paths of all providers and Azure's errors.
     pub fn provider(mut self, provider: Provider) -> Self {
         self.settings.provider = Some(provider);
         self
@@ -60,68 +67,66 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// If `name` cannot be a header's value.
+    /// Panics if `name` is not a valid header value.
     pub fn name(mut self, name: &str) -> Self {
         self.settings.name = Some(HeaderValue::from_str(name).expect("a header value"));
         self
     }
 
-    /// Wants this key, in `api-key` or as a bearer token; answers 401 without it. [OpenAI](Provider::OpenAi) does not read
-    /// `api-key`.
+    /// Requires this key, in `api-key` or as a bearer token, and answers 401 without it. [OpenAI](Provider::OpenAi)
+    /// does not read `api-key`.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.settings.api_key = Some(key.into());
         self
     }
 
-    /// Limits all chat requests together, but for those to a [`deployment`](Self::deployment) with a
-    /// limit of its own.
+    /// Limits all chat requests together, except to a [`deployment`](Self::deployment) with a limit of its own.
     pub fn limit(mut self, limit: impl Into<Limit>) -> Self {
         self.limits.shared = Some(limit.into());
         self
     }
 
-    /// Limits the chat requests to one deployment: by the segment of an Azure path, else by the
-    /// `model` of the body.
+    /// Limits the chat requests to one deployment: the segment of an Azure path, else the `model` of the body.
     pub fn deployment(mut self, name: impl Into<String>, limit: impl Into<Limit>) -> Self {
-        self.limits.of_deployment.insert(name.into(), limit.into());
+        self.limits.by_deployment.insert(name.into(), limit.into());
         self
     }
 
-    /// What the assistant says, instead of a greeting. A word is a token; `max_tokens` cuts it off.
+    /// Sets the assistant's reply. Default: a greeting. Each word is a token; `max_tokens` cuts the reply off.
     pub fn reply(mut self, text: impl Into<String>) -> Self {
         self.settings.reply = text.into();
         self
     }
 
-    /// How long an admitted request takes until its response starts. A refusal takes no time.
+    /// Sets the time from admitting a request to the start of its response. Refusals take no time.
     pub fn latency(mut self, latency: Duration) -> Self {
         self.settings.latency = latency;
         self
     }
 
-    /// The time between two events of a streamed reply.
+    /// Sets the time between two events of a streamed reply.
     pub fn token_interval(mut self, interval: Duration) -> Self {
         self.settings.token_interval = interval;
         self
     }
 
-    /// Does this with every request, instead of serving the [chat API](Behavior::api).
+    /// Uses this behavior for every request instead of the [chat API](Behavior::api).
     pub fn behavior(mut self, behavior: impl Into<Behavior>) -> Self {
         self.behavior = behavior.into();
         self
     }
 
-    /// Keeps the newest `requests` requests, instead of 1,024.
+    /// Sets the number of newest requests that are recorded. Default: 1,024.
     pub fn recorded(mut self, requests: usize) -> Self {
         self.settings.recorded = requests;
         self
     }
 
-    /// Binds the socket and starts to serve, on the current Tokio runtime.
+    /// Binds the socket and starts to serve on the current Tokio runtime.
     ///
     /// # Errors
     ///
-    /// If the address cannot be bound.
+    /// Fails if the address cannot be bound.
     pub async fn start(self) -> io::Result<MockUpstream> {
         let shared = Shared::new(self.settings, self.limits, self.behavior);
         MockUpstream::start(self.addr, Arc::new(shared)).await

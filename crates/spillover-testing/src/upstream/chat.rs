@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 
 use super::{
-    api,
+    answer::{error_response, json_response, throttled_response},
     ask::Ask,
     completion::Completion,
     in_flight::{Admission, InFlight},
@@ -22,7 +22,7 @@ pub(super) async fn complete(
     in_flight: &mut InFlight,
 ) -> Response<Reply> {
     let Some(ask) = Ask::parse(body) else {
-        return api::error(
+        return error_response(
             shared,
             StatusCode::BAD_REQUEST,
             "The body is not a JSON object with a list of messages.",
@@ -31,7 +31,7 @@ pub(super) async fn complete(
     let deployment = deployment.unwrap_or(&ask.model);
     let admitted = match shared.admit(deployment, ask.prompt_tokens, ask.max_tokens) {
         Ok(admitted) => admitted,
-        Err(refused) => return api::throttled(shared, &refused),
+        Err(refused) => return throttled_response(shared, &refused),
     };
     let completion = Completion::new(shared, &ask);
     in_flight.admitted(Admission {
@@ -47,7 +47,7 @@ pub(super) async fn complete(
             shared.settings.token_interval,
         )
     } else {
-        api::json_response(StatusCode::OK, &completion.json())
+        json_response(StatusCode::OK, &completion.json())
     };
     if let Some(admitted) = admitted {
         response.headers_mut().extend(admitted.headers());
@@ -55,7 +55,7 @@ pub(super) async fn complete(
     response
 }
 
-/// A stream of so many words, whatever was asked.
+/// Returns a stream of this many words, independent of the request.
 pub(super) fn slow_stream(words: usize, every: Duration) -> Response<Reply> {
     event_stream(Completion::ticking(words).bare_events(), every)
 }

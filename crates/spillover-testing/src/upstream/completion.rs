@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::{ask::Ask, shared::Shared};
 
-/// What the assistant says.
+/// The assistant's reply.
 pub(super) struct Completion<'a> {
     id: String,
     model: String,
@@ -40,7 +40,7 @@ impl<'a> Completion<'a> {
         self.words.len() as u64
     }
 
-    /// All at once.
+    /// Returns the reply as one object.
     pub(super) fn json(&self) -> Value {
         let message = json!({"role": "assistant", "content": self.words.concat()});
         json!({
@@ -58,7 +58,7 @@ impl<'a> Completion<'a> {
         })
     }
 
-    /// Word by word.
+    /// Returns the reply as a stream, one event per word.
     pub(super) fn events(&self, include_usage: bool) -> Vec<Bytes> {
         let role = self.chunk(json!({"role": "assistant", "content": ""}), None);
         let last = self.chunk(json!({}), Some(self.finish_reason));
@@ -75,7 +75,7 @@ impl<'a> Completion<'a> {
         events
     }
 
-    /// The words alone, and the end of the stream.
+    /// Returns one event per word and the end of the stream, without usage.
     pub(super) fn bare_events(&self) -> Vec<Bytes> {
         self.words().chain([DONE]).collect()
     }
@@ -114,7 +114,7 @@ fn event(data: &Value) -> Bytes {
     format!("data: {data}\n\n").into()
 }
 
-/// As good as any time: a mock's answers do not depend on the date.
+/// A constant, so that a mock's answers do not depend on the date.
 pub(super) const CREATED: u64 = 1_700_000_000;
 
 const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");

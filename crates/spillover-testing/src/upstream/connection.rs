@@ -20,7 +20,7 @@ use super::{
 
 /// Serves one connection until the client or a behavior ends it.
 pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>, stopping: Arc<AtomicBool>) {
-    // Each event of a stream is to leave at once. If that cannot be had, it is only slower.
+    // Sends each event of a stream at once. A failure only makes it slower.
     let _ = stream.set_nodelay(true);
     let wire = Arc::new(Wire::new(stopping));
     let io = TokioIo::new(WiredStream::new(stream, Arc::clone(&wire)));
@@ -29,7 +29,7 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>, stopping: Arc<
     let mut connection = pin!(server.serve_connection(io, service));
     poll_fn(|cx| {
         wire.register(cx);
-        // How a connection ends, well or badly, is the client's to see.
+        // A connection's result is for the client to check.
         if !wire.is_over() && connection.as_mut().poll(cx).is_pending() && !wire.is_over() {
             return Poll::Pending;
         }

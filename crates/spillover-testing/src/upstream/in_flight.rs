@@ -10,7 +10,7 @@ pub(super) struct InFlight {
     completed: bool,
 }
 
-/// What the limit must be told at the end.
+/// The values that the limit needs at the end of the request.
 pub(super) struct Admission {
     pub(super) deployment: String,
     pub(super) max_tokens: u64,
@@ -35,7 +35,7 @@ impl InFlight {
         self.admission = Some(admission);
     }
 
-    /// The whole answer has been handed to the connection.
+    /// Marks the whole answer as handed to the connection.
     pub(super) fn complete(mut self) {
         self.completed = true;
     }

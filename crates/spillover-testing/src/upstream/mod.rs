@@ -1,6 +1,6 @@
-//! A mock of a rate-limited LLM service, on a real socket of this machine.
+//! A mock of a rate-limited LLM service on a local socket.
 //!
-//! [`MockUpstream`] speaks enough of OpenAI's API, and of Azure's form of it, for real SDKs:
+//! [`MockUpstream`] implements enough of OpenAI's API, and of Azure's form of it, for real SDKs:
 //!
 //! * `POST /v1/chat/completions`, `/openai/v1/chat/completions`, `/chat/completions` and
 //!   `/openai/deployments/{deployment}/chat/completions?api-version=..`, as JSON or as a stream;
@@ -8,15 +8,14 @@
 //! * `GET /v1/models`, `/openai/v1/models`, `/models` and `/openai/models`;
 //! * over HTTP/1.1 and HTTP/2 without TLS.
 //!
-//! No service has all of these paths. A mock that stands for one is told so by its
-//! [`provider`](Builder::provider), and answers with 404 on every path that the [`Provider`] does not have.
+//! No service has all of these paths. A mock with a [`provider`](Builder::provider) answers 404 on every path that the
+//! [`Provider`] does not have.
 //!
-//! It limits as Azure does, by the models of [`limit`](crate::limit), and answers a refused request
-//! with Azure's headers and body. A prompt's size is estimated as a quarter of its characters;
-//! `max_tokens`, where it is missing, is taken as 256.
+//! The mock limits like Azure, by the models of [`limit`](crate::limit), and refuses with Azure's headers and body. The
+//! size of a prompt is estimated as a quarter of its characters; a missing `max_tokens` counts as 256.
 //!
-//! It also misbehaves on demand: its [`UpstreamHandle`] sets a [`Behavior`] for the next requests or
-//! for all, and knows every request that arrived.
+//! The mock also misbehaves on demand: its [`UpstreamHandle`] sets a [`Behavior`] for the next requests or for all, and
+//! returns every request that arrived.
 //!
 //! # Example
 //!
@@ -59,9 +58,9 @@
 //! # }
 //! ```
 //!
-//! The server's clock is Tokio's. With a paused clock, time jumps ahead whenever all tasks wait for
-//! the network; use a running one.
+//! The server uses Tokio's clock. Do not pause it: a paused clock jumps ahead whenever all tasks wait for the network.
 
+mod answer;
 mod api;
 mod ask;
 mod behavior;
@@ -73,6 +72,7 @@ mod handle;
 mod in_flight;
 mod play;
 mod provider;
+mod record;
 mod reply;
 mod route;
 mod server;
@@ -84,7 +84,8 @@ mod wire;
 pub use self::{
     behavior::Behavior,
     builder::Builder,
-    handle::{RecordedRequest, Stats, UpstreamHandle},
+    handle::UpstreamHandle,
     provider::Provider,
+    record::{RecordedRequest, Stats},
     server::MockUpstream,
 };

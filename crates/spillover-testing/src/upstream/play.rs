@@ -14,18 +14,18 @@ use super::{
     api,
     behavior::{Action, Reading},
     chat,
-    handle::RecordedRequest,
     in_flight::InFlight,
+    record::RecordedRequest,
     reply::Reply,
     shared::{Shared, pause},
     wire::{Ending, Wire},
 };
 
-/// Does with a request what the next behavior says.
+/// Answers a request as the next behavior says.
 ///
 /// # Errors
 ///
-/// If the request's body does not arrive.
+/// Fails if the request's body does not arrive.
 pub(super) async fn answer(
     shared: Arc<Shared>,
     wire: Arc<Wire>,
@@ -68,7 +68,7 @@ pub(super) async fn answer(
         _ => stats.failed += 1,
     });
     Ok(response.map(|reply| {
-        // The answer to HEAD has no body that could be handed over.
+        // The answer to HEAD has no body to hand over.
         if parts.method == Method::HEAD {
             in_flight.complete();
             reply

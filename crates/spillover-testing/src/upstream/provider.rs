@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use super::route::{Route, of_both, operation};
 use crate::limit::{Dimension, Refused};
 
-/// The service that a [`MockUpstream`](super::MockUpstream) stands for. It answers on that service's paths only, and with 404
-/// on all others.
+/// The service that a [`MockUpstream`](super::MockUpstream) mocks. Other services' paths answer 404.
 ///
 /// | provider | paths | error of another path |
 /// |---|---|---|
@@ -42,7 +41,7 @@ impl Provider {
         }
     }
 
-    /// Returns true when the request has this key in a field that the provider reads.
+    /// Returns true if the request has this key in a field that the provider reads.
     pub(super) fn has_key(provider: Option<Self>, headers: &HeaderMap, key: &str) -> bool {
         let bearer = |value: &HeaderValue| {
             let token = value
@@ -56,7 +55,7 @@ impl Provider {
             || headers.get(AUTHORIZATION).is_some_and(bearer)
     }
 
-    /// The body of an error, as the provider has it. One that is not known has Azure's.
+    /// Returns the body of an error in the provider's format. Default: Azure's.
     pub(super) fn error(provider: Option<Self>, status: StatusCode, message: &str) -> Value {
         match provider {
             None | Some(Self::Azure) => {
@@ -120,7 +119,7 @@ impl Provider {
         }
     }
 
-    /// Returns true when no model is named and the API wants one: the v1 API has it in the body only.
+    /// Returns true if no model is named and the API requires one: the v1 API has it in the body only.
     pub(super) fn lacks_model(provider: Option<Self>, route: &Route<'_>, body: &Bytes) -> bool {
         provider.is_some()
             && match route {
@@ -134,5 +133,83 @@ impl Provider {
                 }
                 _ => false,
             }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AZURE: Option<Provider> = Some(Provider::Azure);
+    const OPENAI: Option<Provider> = Some(Provider::OpenAi);
+
+    fn route(provider: Option<Provider>, method: &Method, uri: &str) -> Option<String> {
+        let uri = uri.parse().unwrap();
+        let route = Provider::route(provider, method, &uri)?;
+        Some(match route {
+            Route::Chat { deployment } => format!("chat {}", deployment.unwrap_or_default()),
+            Route::Transcription { .. } => "transcription".to_owned(),
+            Route::Models => "models".to_owned(),
+        })
+    }
+
+    #[test]
+    fn each_provider_has_its_own_paths_only() {
+        let post = |uri| [AZURE, OPENAI].map(|provider| route(provider, &Method::POST, uri));
+        let azure = |route: &str| [Some(route.to_owned()), None];
+        let openai = |route: &str| [None, Some(route.to_owned())];
+        for (uri, expected) in [
+            ("/openai/v1/chat/completions", azure("chat ")),
+            ("/openai/v1/audio/transcriptions", azure("transcription")),
+            (
+                "/openai/deployments/gpt-4o/chat/completions?a=b&api-version=1",
+                azure("chat gpt-4o"),
+            ),
+            ("/openai/deployments/gpt-4o/chat/completions", [None, None]),
+            (
+                "/openai/deployments/chat/completions?api-version=1",
+                [None, None],
+            ),
+            (
+                "/openai/deployments//chat/completions?api-version=1",
+                [None, None],
+            ),
+            ("/openai/chat/completions?api-version=1", [None, None]),
+            ("/v1/chat/completions?x=1", openai("chat ")),
+            ("/v1/audio/transcriptions", openai("transcription")),
+            ("/openai/v1/v1/chat/completions", [None, None]),
+            ("/v1/v1/chat/completions", [None, None]),
+            ("/v1/openai/v1/chat/completions", [None, None]),
+            ("/chat/completions", [None, None]),
+            ("/v1/models", [None, None]),
+            ("/", [None, None]),
+        ] {
+            assert_eq!(post(uri), expected, "{uri}");
+        }
+        let get = |uri| [AZURE, OPENAI].map(|provider| route(provider, &Method::GET, uri));
+        assert_eq!(get("/v1/models"), openai("models"));
+        assert_eq!(get("/openai/v1/models"), azure("models"));
+        assert_eq!(get("/openai/models?api-version=1"), azure("models"));
+        assert_eq!(get("/openai/models"), [None, None]);
+        assert_eq!(get("/v1/chat/completions"), [None, None]);
+    }
+
+    #[test]
+    fn mock_of_no_provider_has_the_paths_of_all() {
+        for (method, uri) in [
+            (Method::POST, "/v1/chat/completions"),
+            (Method::POST, "/openai/v1/chat/completions"),
+            (Method::POST, "/chat/completions?x=1"),
+            (
+                Method::POST,
+                "/openai/deployments/d/chat/completions?api-version=1",
+            ),
+            (Method::GET, "/v1/models"),
+            (Method::GET, "/openai/models"),
+        ] {
+            assert!(route(None, &method, uri).is_some(), "{uri}");
+        }
+        let uri = "/openai/deployments/d/chat/completions";
+        assert_eq!(route(None, &Method::POST, uri), None);
     }
 }

@@ -17,7 +17,7 @@ use super::{
     wire::{Ending, Wire},
 };
 
-/// The body of an answer. It keeps its request in flight until it has been handed over.
+/// The body of an answer. Its request stays in flight until the body has been handed over.
 pub(super) struct Reply {
     pieces: Pieces,
     known_length: bool,
@@ -40,7 +40,7 @@ impl Reply {
         }
     }
 
-    /// One piece at once, and another `every` so long.
+    /// Yields the first piece at once and the others at intervals of `every`.
     pub(super) fn stream(pieces: impl IntoIterator<Item = Bytes>, every: Duration) -> Self {
         let pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
         Self::new(Pieces::Queue(pieces.collect()), every)
@@ -50,7 +50,7 @@ impl Reply {
         Self::new(Pieces::Filler(bytes), Duration::ZERO)
     }
 
-    /// Resets the connection instead of ending.
+    /// Resets the connection instead of ending the body.
     pub(super) fn then_reset(mut self, wire: Arc<Wire>) -> Self {
         self.reset = Some(wire);
         self
@@ -141,7 +141,7 @@ impl Pieces {
         }
     }
 
-    /// In bytes.
+    /// Returns the length in bytes.
     fn len(&self) -> usize {
         match self {
             Self::Queue(queue) => queue.iter().map(Bytes::len).sum(),

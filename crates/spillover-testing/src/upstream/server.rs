@@ -14,11 +14,11 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use super::{builder::Builder, connection, handle::UpstreamHandle, shared::Shared};
+use super::{connection, handle::UpstreamHandle, shared::Shared};
 
 /// A mock LLM service. See the [module documentation](super).
 ///
-/// It serves until it is shut down or dropped.
+/// Serves until it is shut down or dropped.
 #[derive(Debug)]
 pub struct MockUpstream {
     addr: SocketAddr,
@@ -27,11 +27,6 @@ pub struct MockUpstream {
 }
 
 impl MockUpstream {
-    /// A mock that is not limited and wants no key, until told otherwise.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
     pub(super) async fn start(addr: SocketAddr, shared: Arc<Shared>) -> io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         Ok(Self {
@@ -41,21 +36,21 @@ impl MockUpstream {
         })
     }
 
-    /// Closes the port and all connections. New connections are refused from now on.
+    /// Closes the port and all connections. New connections are refused.
     ///
-    /// A request that this cuts off is not counted as cancelled.
+    /// Requests that this interrupts are not counted as cancelled.
     pub async fn shutdown(&mut self) {
         if let Some(running) = self.running.take() {
             running.stop().await;
         }
     }
 
-    /// Serves again, on the same port and with the same handle, behaviors, counters and limits.
-    /// A mock that is running is shut down first.
+    /// Serves again on the same port, with the same handle, behaviors, counters and limits. A running mock is shut down
+    /// first.
     ///
     /// # Errors
     ///
-    /// If the port has been taken in the meantime.
+    /// Fails if another process has taken the port.
     pub async fn restart(&mut self) -> io::Result<()> {
         self.shutdown().await;
         let listener = TcpListener::bind(self.addr).await?;
@@ -63,17 +58,17 @@ impl MockUpstream {
         Ok(())
     }
 
-    /// The address it listens on, or did before it was shut down.
+    /// Returns the address of the listener, even after a shutdown.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The base URL, without a slash at the end.
+    /// Returns the base URL, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// The handle, which can be cloned.
+    /// Returns the handle, which can be cloned.
     pub fn handle(&self) -> &UpstreamHandle {
         &self.handle
     }
@@ -103,7 +98,7 @@ impl Running {
         self.stopping.store(true, Ordering::Relaxed);
         self.stop = None;
         if let Some(accepting) = self.accepting.take() {
-            // It can fail only by the runtime's own end.
+            // Fails only when the runtime ends.
             let _ = accepting.await;
         }
     }
@@ -130,7 +125,7 @@ async fn accept(
                     let (shared, stopping) = (Arc::clone(&shared), Arc::clone(&stopping));
                     connections.spawn(connection::serve(stream, shared, stopping));
                 }
-                // Out of file descriptors, say: trying again at once would spin.
+                // For example, no file descriptors are left: retrying at once would spin.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
             Some(_) = connections.join_next() => {}

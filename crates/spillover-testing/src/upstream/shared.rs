@@ -12,15 +12,15 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     behavior::Behavior,
-    handle::{RecordedRequest, Stats},
     provider::Provider,
+    record::{RecordedRequest, Stats},
 };
 use crate::{
     limit::{Admitted, Limit, Refused},
     sync::lock,
 };
 
-/// What the server, its connections and its handles share.
+/// The state that the server, its connections and its handles share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) settings: Settings,
@@ -52,12 +52,12 @@ pub(super) struct Behaviors {
 #[derive(Debug, Default)]
 pub(super) struct Limits {
     pub(super) shared: Option<Limit>,
-    pub(super) of_deployment: HashMap<String, Limit>,
+    pub(super) by_deployment: HashMap<String, Limit>,
 }
 
 impl Limits {
-    fn of(&mut self, deployment: &str) -> Option<&mut Limit> {
-        let own = self.of_deployment.get_mut(deployment);
+    fn limit_of(&mut self, deployment: &str) -> Option<&mut Limit> {
+        let own = self.by_deployment.get_mut(deployment);
         own.or(self.shared.as_mut())
     }
 }
@@ -98,7 +98,7 @@ impl Shared {
         }
     }
 
-    /// Nothing is limited where no limit is set.
+    /// Admits everything if no limit is set.
     pub(super) fn admit(
         &self,
         deployment: &str,
@@ -107,7 +107,7 @@ impl Shared {
     ) -> Result<Option<Admitted>, Refused> {
         let now = self.now();
         let mut limits = lock(&self.limits);
-        let limit = limits.of(deployment);
+        let limit = limits.limit_of(deployment);
         limit
             .map(|limit| limit.admit(now, prompt_tokens, max_tokens))
             .transpose()
@@ -115,7 +115,7 @@ impl Shared {
 
     pub(super) fn finish(&self, deployment: &str, max_tokens: u64, output_tokens: u64) {
         let now = self.now();
-        if let Some(limit) = lock(&self.limits).of(deployment) {
+        if let Some(limit) = lock(&self.limits).limit_of(deployment) {
             limit.finish(now, max_tokens, output_tokens);
         }
     }
@@ -129,7 +129,7 @@ impl Shared {
     }
 }
 
-/// Sleeps, but not for no time: a timer rounds that up to a millisecond.
+/// Sleeps, but not for zero time: a timer would round that up to a millisecond.
 pub(super) async fn pause(time: Duration) {
     if !time.is_zero() {
         tokio::time::sleep(time).await;

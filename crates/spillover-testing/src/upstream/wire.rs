@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::sync::lock;
 
-/// Lets a behavior end the connection that its request came by.
+/// Lets a behavior end the connection of its request.
 #[derive(Debug)]
 pub(super) struct Wire {
     ending: Mutex<(Option<Ending>, Option<Waker>)>,
@@ -24,7 +24,7 @@ pub(super) struct Wire {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Ending {
-    /// A TCP reset, once everything answered so far has been written.
+    /// A TCP reset after everything answered so far has been written.
     ResetAfterFlush,
     /// A TCP reset.
     Reset,
@@ -40,12 +40,12 @@ impl Wire {
         }
     }
 
-    /// Ends the connection. The task that serves it does so when it is next polled, which may be
-    /// after the caller's next await.
+    /// Ends the connection. The task that serves it does so when it is next polled, which may be after the caller's
+    /// next await.
     pub(super) fn end(&self, ending: Ending) {
         let waker = {
             let mut slot = lock(&self.ending);
-            // The first one stands: a body may be polled again after it asked for the end.
+            // The first ending wins: a body may be polled again after it requested the end.
             slot.0.get_or_insert(ending);
             slot.1.take()
         };
@@ -54,12 +54,12 @@ impl Wire {
         }
     }
 
-    /// Whether it is the server that ended the connection, or is about to.
+    /// Returns true if the server ended the connection, or is about to.
     pub(super) fn is_ended_by_server(&self) -> bool {
         self.ending().is_some() || self.stopping.load(Ordering::Relaxed)
     }
 
-    /// Whether the connection is to end now.
+    /// Returns true if the connection must end now.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.ending(), Some(Ending::Reset | Ending::CutHead))
     }
@@ -81,7 +81,7 @@ impl Wire {
     }
 }
 
-/// A stream that ends in the way its [`Wire`] says.
+/// A stream that ends as its [`Wire`] says.
 pub(super) struct WiredStream {
     stream: TcpStream,
     wire: Arc<Wire>,
@@ -125,8 +125,7 @@ impl AsyncWrite for WiredStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // hyper flushes the socket when it has written all that it holds; the socket itself has
-        // nothing to flush.
+        // hyper flushes the socket when it has written everything; the socket itself has nothing to flush.
         self.wire.flushed();
         Poll::Ready(Ok(()))
     }
@@ -138,7 +137,7 @@ impl AsyncWrite for WiredStream {
 
 impl Drop for WiredStream {
     fn drop(&mut self) {
-        // Where these fail, the client has gone already.
+        // A failure means that the client is gone.
         match self.wire.ending() {
             Some(Ending::Reset | Ending::ResetAfterFlush) => {
                 let _ = self.stream.set_zero_linger();

@@ -6,7 +6,7 @@ use super::*;
 use crate::ScriptedBody;
 
 #[tokio::test]
-async fn responds_as_told_in_order() {
+async fn behaviors_are_used_in_order() {
     let upstream = MockUpstream::builder().name("east").start().await.unwrap();
     let handle = upstream.handle();
     handle.set_behavior(Behavior::status(204));
@@ -115,7 +115,7 @@ async fn an_abandoned_stream_is_cancelled() {
 }
 
 #[tokio::test]
-async fn a_slow_stream_takes_its_time() {
+async fn slow_stream_has_intervals() {
     let upstream = upstream().await;
     upstream
         .handle()
@@ -129,7 +129,7 @@ async fn a_slow_stream_takes_its_time() {
 }
 
 #[tokio::test]
-async fn echoes() {
+async fn echo_returns_the_request() {
     let upstream = upstream().await;
     upstream.handle().set_behavior(Behavior::echo());
     let echo = Caller::new(&upstream).post("/a?b=c", "body").await;
@@ -148,7 +148,7 @@ async fn echoes() {
 }
 
 #[tokio::test]
-async fn a_large_body() {
+async fn large_body_has_its_size() {
     let upstream = upstream().await;
     for caller in [Caller::new(&upstream), Caller::http2(&upstream)] {
         upstream.handle().push(Behavior::large(1_000_000));

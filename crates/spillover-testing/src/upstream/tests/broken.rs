@@ -3,7 +3,7 @@ use std::error::Error as _;
 use super::*;
 
 #[tokio::test]
-async fn a_reset_connection() {
+async fn reset_ends_the_connection() {
     let upstream = upstream().await;
     for caller in [Caller::new(&upstream), Caller::http2(&upstream)] {
         upstream.handle().push(Behavior::reset());
@@ -19,7 +19,7 @@ async fn a_reset_connection() {
 }
 
 #[tokio::test]
-async fn a_cut_head() {
+async fn cut_head_closes_the_connection() {
     let upstream = upstream().await;
     upstream.handle().push(Behavior::cut_head());
     let error = Caller::new(&upstream).send("/", "").await.unwrap_err();
@@ -30,7 +30,7 @@ async fn a_cut_head() {
 }
 
 #[tokio::test]
-async fn a_reset_mid_body() {
+async fn reset_mid_body_comes_after_its_bytes() {
     let upstream = upstream().await;
     for caller in [Caller::new(&upstream), Caller::http2(&upstream)] {
         for bytes in [0, 1, 20_000] {

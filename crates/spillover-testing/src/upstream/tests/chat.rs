@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_completion_as_sdks_parse_it() {
+async fn completion_has_the_fields_that_sdks_parse() {
     let upstream = MockUpstream::builder()
         .reply("one two")
         .start()
@@ -54,7 +54,7 @@ async fn content_in_parts_is_counted() {
 }
 
 #[tokio::test]
-async fn a_stream_of_events() {
+async fn stream_has_the_events_that_sdks_parse() {
     let upstream = MockUpstream::builder()
         .reply("one two")
         .start()
@@ -93,7 +93,7 @@ async fn a_stream_of_events() {
 }
 
 #[tokio::test]
-async fn azures_path_and_models() {
+async fn azure_path_and_models_are_served() {
     let upstream = upstream().await;
     let caller = Caller::new(&upstream);
     let path = "/openai/deployments/gpt-4o/chat/completions?api-version=2024-06-01";
@@ -110,7 +110,7 @@ async fn azures_path_and_models() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_request() {
+async fn invalid_chat_body_gets_400() {
     let upstream = upstream().await;
     let caller = Caller::new(&upstream);
     for body in ["", "{", "[]", r#"{"messages": 1}"#] {
@@ -120,7 +120,7 @@ async fn a_body_that_is_no_request() {
 }
 
 #[tokio::test]
-async fn a_key_may_be_wanted() {
+async fn missing_api_key_gets_401() {
     let upstream = MockUpstream::builder().api_key("k").start().await.unwrap();
     let caller = Caller::new(&upstream);
     let call = async |name: &str, value: &str| {

@@ -25,7 +25,7 @@ async fn an_early_answer_comes_before_the_body() {
 }
 
 #[tokio::test]
-async fn what_follows_an_early_answer_is_read_or_not() {
+async fn early_answer_reads_the_rest_or_not() {
     let upstream = upstream().await;
     for http2 in [false, true] {
         upstream.handle().push(Behavior::status(200).early());

@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 use super::*;
 
 #[test]
-fn handles_go_anywhere() {
+fn handles_are_send_and_sync() {
     fn check<T: Send + Sync + 'static>() {}
     check::<MockUpstream>();
     check::<UpstreamHandle>();
@@ -31,7 +31,7 @@ async fn refuses_when_shut_down_and_recovers_on_the_same_port() {
 }
 
 #[tokio::test]
-async fn what_a_shutdown_cuts_off_is_not_cancelled() {
+async fn requests_cut_off_by_shutdown_are_not_cancelled() {
     let mut upstream = upstream().await;
     upstream.handle().set_behavior(Behavior::stall());
     for caller in [Caller::new(&upstream), Caller::http2(&upstream)] {
@@ -63,7 +63,7 @@ async fn dropping_it_closes_the_port() {
 }
 
 #[tokio::test]
-async fn an_address_can_be_given() {
+async fn bind_sets_the_address() {
     let first = upstream().await;
     let taken = MockUpstream::builder().bind(first.addr()).start().await;
     assert_eq!(taken.unwrap_err().kind(), ErrorKind::AddrInUse);

@@ -48,7 +48,7 @@ async fn a_bucket_is_corrected_by_the_output() {
             .unwrap();
         value.strip_suffix('%').unwrap().parse::<f64>().unwrap()
     };
-    // 2 + 3 * 256, and 2 + 3 * 1 in the end.
+    // 2 + 3 * 256 at arrival, corrected to 2 + 3 * 1.
     let first = caller.chat(hello()).await;
     assert!((769.0..=770.0).contains(&percent(&first)));
     upstream
@@ -87,7 +87,7 @@ async fn a_full_bucket_says_milliseconds() {
 }
 
 #[tokio::test]
-async fn latency_delays_what_is_admitted() {
+async fn latency_delays_admitted_requests() {
     let upstream = MockUpstream::builder()
         .limit(Payg::new(1))
         .latency(Duration::from_secs(60))

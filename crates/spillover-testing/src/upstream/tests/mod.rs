@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::ScriptedBody;
 
-/// A client of its own for each test.
+/// A client; each test has its own.
 struct Caller {
     http: Client<HttpConnector, Full<Bytes>>,
     base: String,

@@ -1,15 +1,15 @@
 use crate::{Dimension, value::decimal::Decimal};
 
-/// What the fields say besides counts and waits.
+/// Signals other than counts and waits.
 #[derive(Debug, Default)]
-pub(crate) struct Signs<'a> {
+pub(crate) struct Signals<'a> {
     pub(crate) date: Option<&'a [u8]>,
     pub(crate) utilization: Option<&'a [u8]>,
-    /// `x-should-retry`, which the SDKs of OpenAI and Anthropic obey, or a negative gRPC pushback.
+    /// `x-should-retry`, which the SDKs of OpenAI and Anthropic obey, or false for a negative gRPC pushback.
     pub(crate) should_retry: Option<bool>,
     pub(crate) error_type: Option<&'a [u8]>,
     pub(crate) throttle_reason: Option<&'a [u8]>,
-    /// The proxy in front counts by itself, and its limit is the one that was hit.
+    /// True if a proxy in front has its own limit, and that one was hit.
     pub(crate) is_proxy_limit: bool,
     pub(crate) is_overloaded: bool,
     pub(crate) grpc_status: Option<&'a [u8]>,
@@ -17,13 +17,13 @@ pub(crate) struct Signs<'a> {
     pub(crate) grpc_details: Option<&'a [u8]>,
 }
 
-impl Signs<'_> {
-    /// How much of a deployment is in use, in percent.
+impl Signals<'_> {
+    /// Returns the utilization of a deployment in percent.
     pub(crate) fn utilization(&self) -> Option<f32> {
         percentage(self.utilization?)
     }
 
-    /// A retry that one line forbids stays forbidden.
+    /// Adds a value of `x-should-retry`. If one line forbids a retry, it stays forbidden.
     pub(crate) fn push_should_retry(&mut self, value: &[u8]) {
         let said = match value.trim_ascii() {
             value if value.eq_ignore_ascii_case(b"true") => true,
@@ -39,7 +39,7 @@ pub(crate) fn is_true(value: &[u8]) -> bool {
     value.eq_ignore_ascii_case(b"true") || value == b"1"
 }
 
-/// The dimension in an Azure policy such as `DeploymentRatelimit-Token`.
+/// Returns the dimension in an Azure policy, e.g. `DeploymentRatelimit-Token`.
 pub(crate) fn policy_dimension(value: &[u8]) -> Option<Dimension> {
     let value = value.trim_ascii();
     let at = value.iter().rposition(|byte| *byte == b'-')?;
@@ -49,7 +49,7 @@ pub(crate) fn policy_dimension(value: &[u8]) -> Option<Dimension> {
 fn percentage(value: &[u8]) -> Option<f32> {
     let value = value.trim_ascii();
     let number = Decimal::parse(value.strip_suffix(b"%").unwrap_or(value))?;
-    // A millionth of a percent is enough, and six digits are all that a `f32` has.
+    // Millionths are enough: an `f32` has about six digits.
     let millionths = number.times(1_000_000);
     (millionths < 1_000_000_000_000).then(|| (millionths as f64 / 1e6) as f32)
 }
