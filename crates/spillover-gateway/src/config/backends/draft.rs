@@ -2,16 +2,17 @@ use std::collections::BTreeMap;
 
 use spillover_core::BackendKind;
 
-use super::{auth::Auth, key::Key};
+use super::key::{Auth, Key};
 use crate::{
     client::Protocol,
     config::{
         Problem,
         error::Problems,
-        file::{BackendTable, CredentialTable, KindWord},
         operation::Operation,
-        setting::Setting,
+        table::{BackendTable, CredentialTable},
+        value::KindWord,
         values,
+        variables::Setting,
     },
 };
 
