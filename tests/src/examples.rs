@@ -107,7 +107,7 @@ impl Program {
 
     /// Runs an example, with a gateway at this address in place of one at the default address, and returns what it prints.
     ///
-    /// Panics if the example fails.
+    /// # Panics
     ///
     /// Panics when the example fails.
     pub async fn run(

@@ -101,7 +101,7 @@ impl Echo {
         self.requests().pop().expect("a request")
     }
 
-    /// Waits until this many WebSockets are open.
+    /// Waits until this many `WebSocket`s are open.
     pub async fn wait_for_open(&self, count: usize) {
         let mut open = self.open.subscribe();
         let reached = soon(open.wait_for(|open| *open == count)).await;

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, error, fmt};
 
-use super::order::natural;
+use super::names::natural;
 
 /// Everything that is wrong with the configuration, one [`Problem`] a line.
 ///

@@ -5,7 +5,7 @@ use std::{
 
 use clap::Args;
 
-use super::setting::Setting;
+use super::variables::Setting;
 
 /// The flags that stand beside the variables. Each has the name of its variable.
 #[expect(clippy::doc_markdown, reason = "the help text is no Markdown")]

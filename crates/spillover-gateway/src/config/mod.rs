@@ -35,7 +35,6 @@
 //! key and refused.
 
 mod backends;
-mod check;
 mod cli;
 mod error;
 mod family;
@@ -44,14 +43,14 @@ mod flags;
 mod help;
 mod import;
 mod log_format;
+mod names;
 mod operation;
-mod order;
 mod overrides;
-mod setting;
-mod similar;
 mod source;
+mod table;
 #[cfg(test)]
 mod tests;
+mod value;
 mod values;
 mod variables;
 
@@ -60,16 +59,19 @@ use std::{env, ffi::OsString, time::Duration};
 use spillover_core::Backend;
 use tower_spillover::select::WhenExhausted;
 
-use self::{
-    check::Check, error::Problems, file::Document, overrides::Overrides, source::Source,
-    variables::Variables,
-};
 pub use self::{
     cli::{
         CheckArgs, Cli, Command, CompletionsArgs, DemoArgs, HashKeyArgs, HealthArgs, ImportArgs,
     },
     error::{ConfigError, Problem},
     log_format::LogFormat,
+};
+use self::{
+    error::Problems,
+    overrides::Overrides,
+    source::Source,
+    table::{Check, Document},
+    variables::Variables,
 };
 pub(crate) use self::{
     file::schema,

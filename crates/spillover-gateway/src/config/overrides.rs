@@ -1,9 +1,10 @@
 use super::{
     ListenAddr, LogFormat, Problem,
     error::Problems,
-    file::{AdminTable, Document, Exhausted, Origin, Path, Time},
-    flags::FlagText,
-    flags::Flags,
+    file::{Origin, Path},
+    flags::{FlagText, Flags},
+    table::{AdminTable, Document},
+    value::{Exhausted, Time},
     values,
     variables::Variables,
 };

@@ -4,9 +4,10 @@ use super::{
     Problem,
     backends::{self, Backends},
     error::Problems,
-    file::{Document, File, Origin, Path, PoolTable},
+    file::{File, Origin, Path},
     flags::{FlagText, Flags},
-    order::natural,
+    names::natural,
+    table::{Document, PoolTable},
     variables::{Spellings, Variables},
 };
 use crate::read_files::ReadFiles;

@@ -7,7 +7,10 @@ use spillover_core::{Backend, BackendBuilder, BackendKind, Credential};
 use tower_spillover::select::WhenExhausted;
 use tracing_subscriber::EnvFilter;
 
-use super::file::{ClientKeyTable, CredentialTable, KindWord, Secret};
+use super::{
+    table::{ClientKeyTable, CredentialTable, Secret},
+    value::KindWord,
+};
 
 pub(super) fn timeout(text: &str) -> Result<Duration, &'static str> {
     const EXPECTED: &str = "a number of seconds from 0.001 to 86400, such as 100 or 2.5";

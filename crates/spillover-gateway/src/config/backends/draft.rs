@@ -2,16 +2,17 @@ use std::collections::BTreeMap;
 
 use spillover_core::BackendKind;
 
-use super::{auth::Auth, key::Key};
-use crate::config::error::Problems;
+use super::key::{Auth, Key};
 use crate::{
     client::Protocol,
     config::{
         Problem,
-        file::{BackendTable, CredentialTable, KindWord},
+        error::Problems,
         operation::Operation,
-        setting::Setting,
+        table::{BackendTable, CredentialTable},
+        value::KindWord,
         values,
+        variables::Setting,
     },
 };
 

@@ -6,7 +6,7 @@ use super::{
     key::{self, Key},
 };
 use crate::config::{
-    Problem, error::Problems, file::BackendTable, flags::FlagText, variables::Variables,
+    Problem, error::Problems, flags::FlagText, table::BackendTable, variables::Variables,
 };
 
 /// What was set for each label, by the label in upper case.

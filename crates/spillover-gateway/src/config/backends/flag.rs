@@ -1,5 +1,5 @@
 use super::key::Key;
-use crate::config::{Problem, error::Problems, flags::FlagText, setting::Setting};
+use crate::config::{Problem, error::Problems, flags::FlagText, variables::Setting};
 
 /// What one `--backend` flag sets.
 #[derive(Debug)]

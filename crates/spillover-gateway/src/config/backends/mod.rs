@@ -1,16 +1,14 @@
 //! The backends: `--backend` flags and `BACKEND_<label>_<key>` variables, put together by label.
 
-mod auth;
 mod draft;
 mod drafts;
 mod flag;
 pub(super) mod key;
-mod service_link;
 mod stray;
 
 use self::drafts::Drafts;
 use super::{
-    Problem, error::Problems, file::BackendTable, flags::FlagText, order::natural,
+    Problem, error::Problems, flags::FlagText, names::natural, table::BackendTable,
     variables::Variables,
 };
 

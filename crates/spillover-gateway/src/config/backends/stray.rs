@@ -1,9 +1,8 @@
 use super::{
     drafts::Drafts,
     key::{self, Key},
-    service_link::is_service_link,
 };
-use crate::config::{Problem, error::Problems, order::natural, variables::Variables};
+use crate::config::{Problem, error::Problems, names::natural, variables::Variables};
 
 /// Sorts out the variables that end with no known key: misspelt ones become problems, the names of the rest are returned.
 pub(super) fn sort_out(
@@ -36,4 +35,29 @@ fn misspelt(label: &str, key: &str) -> String {
             "an unknown key; expected BACKEND_{label} with _URL, _PRIORITY, _APIKEY, _AUTH, _DEPLOYMENT_NAME, _KIND or _PROTOCOL"
         ),
     }
+}
+
+/// Whether Kubernetes sets such a variable for a service: `<SERVICE>_SERVICE_HOST`, `<SERVICE>_PORT_80_TCP` and the like.
+/// The name is in upper case.
+///
+/// See <https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>.
+fn is_service_link(name: &str) -> bool {
+    let parts: Vec<_> = name.split('_').collect();
+    match *parts {
+        [.., "SERVICE", "HOST"] | [.., "PORT"] => true,
+        [.., "PORT", port, protocol] | [.., "PORT", port, protocol, "PROTO" | "ADDR"]
+            if is_number(port) && matches!(protocol, "TCP" | "UDP" | "SCTP") =>
+        {
+            true
+        }
+        _ => parts
+            .windows(2)
+            .rev()
+            .skip(1)
+            .any(|pair| pair == ["SERVICE", "PORT"]),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }

@@ -1,30 +1,18 @@
-//! The configuration file: its tables, how they are read, and where in it each setting stands.
+//! Reads the configuration file, and keeps the place of each setting in it.
 
-mod document;
 mod origin;
 mod read;
 mod schema;
-mod text;
-mod value;
 
 use std::path::PathBuf;
 
 pub(crate) use self::schema::schema;
-pub(super) use self::{
-    document::{
-        AdminTable, AffinityKeyTable, AffinityTable, BackendTable, ClientCertificateWord,
-        ClientKeyTable, ClientsTable, ConnectionsTable, CooldownTable, Document, HeadersTable,
-        LimitsTable, ListenerTable, PoolTable, RouteTable, ShutdownTable, TimeoutsTable, TlsTable,
-    },
-    origin::Origin,
-    read::Path,
-    text::read_text,
-    value::{
-        ClassWord, CredentialHeader, CredentialTable, Exhausted, KindWord, Limit, Secret, Size,
-        Time,
-    },
+pub(super) use self::{origin::Origin, read::Path};
+use super::{
+    Problem,
+    error::Problems,
+    table::{Document, read_text},
 };
-use super::{Problem, error::Problems};
 use crate::read_files::ReadFiles;
 
 /// A file that could be read, at least in part.

@@ -5,7 +5,7 @@ use schemars::{
 };
 use serde_json::Value;
 
-use super::Document;
+use crate::config::table::Document;
 
 /// The JSON schema of the file.
 pub(crate) fn schema() -> String {

@@ -1,4 +1,4 @@
-use crate::config::order::natural;
+use crate::config::names::natural;
 
 #[test]
 fn numbers_compare_by_value_and_letters_without_case() {

@@ -3,7 +3,7 @@ use std::{borrow::Cow, error, fmt};
 use serde::de::{Error, Expected, Unexpected};
 
 use super::path::{Path, Segment};
-use crate::config::similar;
+use crate::config::names;
 
 /// What is wrong with the document, and where. It says what was expected, and not what was found.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Error for Mistake {
     }
 
     fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
-        match similar::closest(variant, known.iter().copied()) {
+        match names::closest(variant, known.iter().copied()) {
             Some(meant) => Self::new(format!(
                 "expected one of: {}; did you mean {meant}?",
                 known.join(", ")
@@ -66,7 +66,7 @@ impl Error for Mistake {
     }
 
     fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
-        match similar::closest(field, known.iter().copied()) {
+        match names::closest(field, known.iter().copied()) {
             Some(meant) => Self::new(format!("an unknown key; did you mean {meant}?")),
             None => Self::new(format!(
                 "an unknown key; expected one of: {}",

@@ -1,7 +1,6 @@
 //! From the text of the file to its tables. All mistakes are found, not only the first, and no value gets into a message.
 
 mod deserializer;
-mod line;
 mod mistake;
 mod node;
 mod path;
@@ -10,7 +9,7 @@ use serde::de::DeserializeOwned;
 use toml::de::DeTable;
 
 use self::mistake::Mistake;
-pub(crate) use self::{line::Lines, node::Node, path::Path};
+pub(crate) use self::{node::Node, path::Path};
 
 /// A text that is TOML: its tables, with the place of each value.
 pub(crate) fn parse(text: &str) -> Result<Node, Vec<Broken>> {
@@ -35,6 +34,25 @@ impl From<&toml::de::Error> for Broken {
             // The message alone: printed, the error would show the line.
             message: error.message().to_owned(),
         }
+    }
+}
+
+/// Where the lines of a text begin.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    pub(crate) fn of(text: &str) -> Self {
+        Self {
+            ends: text.match_indices('\n').map(|(at, _)| at).collect(),
+        }
+    }
+
+    /// The number of the line that has this byte; the first is 1.
+    pub(crate) fn at(&self, byte: usize) -> usize {
+        self.ends.partition_point(|&end| end < byte) + 1
     }
 }
 

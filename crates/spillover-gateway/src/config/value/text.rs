@@ -38,6 +38,6 @@ impl<T, F: FnOnce(&str) -> Result<T, &'static str>> Visitor<'_> for Parsed<F, T>
 }
 
 /// A value of the right type that is none of those that were expected.
-pub(super) fn refused<E: Error>(expected: &'static str) -> E {
+pub(in crate::config) fn refused<E: Error>(expected: &'static str) -> E {
     E::invalid_value(Unexpected::Other("value"), &expected)
 }

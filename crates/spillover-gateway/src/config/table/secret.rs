@@ -1,4 +1,8 @@
-use std::{borrow::Cow, fmt, path::PathBuf};
+use std::{
+    borrow::Cow,
+    fmt,
+    path::{self, PathBuf},
+};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -6,7 +10,11 @@ use serde::{
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::text::refused;
+use super::{
+    Check,
+    files::{self, read_text},
+};
+use crate::config::{file::Path, value::refused};
 
 /// A secret, or where it is. What stands in the file itself prints as `[redacted]`.
 #[derive(Clone)]
@@ -115,3 +123,62 @@ impl JsonSchema for Secret {
 const REDACTED: &str = "[redacted]";
 const EXPECTED: &str =
     "{ env = \"NAME\" }, { file = \"/path\" } or the secret itself, which is a string";
+
+impl Check<'_> {
+    /// The text of a secret, from wherever it is.
+    pub(super) fn secret(&mut self, path: &Path, secret: &Secret) -> Option<String> {
+        match secret {
+            Secret::Inline(text) => Some(text.clone()),
+            Secret::Env(name) => self.secret_of_variable(&path.key("env"), name),
+            Secret::File(file) => self.secret_of_file(&path.key("file"), file),
+        }
+    }
+
+    fn secret_of_variable(&mut self, path: &Path, name: &str) -> Option<String> {
+        // Whatever looks otherwise may be the secret itself.
+        let is_name = name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        if !is_name {
+            self.expected(
+                path,
+                "the name of a variable, of capital letters, digits and `_`",
+            );
+            return None;
+        }
+        let setting = match self.variables.named(name) {
+            Ok(Some(setting)) => setting,
+            Ok(None) => {
+                self.problem(path, format!("the variable {name} is not set"));
+                return None;
+            }
+            Err(problem) => {
+                self.problems.add(problem);
+                return None;
+            }
+        };
+        match setting.read(|text| Ok(text.to_owned())) {
+            Ok(text) => Some(text),
+            Err(problem) => {
+                self.problems.add(problem);
+                None
+            }
+        }
+    }
+
+    fn secret_of_file(&mut self, path: &Path, file: &path::Path) -> Option<String> {
+        let name = files::name(file);
+        let file = self.origin.resolve(file);
+        match read_text(&file, MOST_BYTES, self.files) {
+            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(error) => {
+                self.problem(path, format!("{name} cannot be read: {error}"));
+                None
+            }
+        }
+    }
+}
+
+/// Tokens are long, but not that long.
+const MOST_BYTES: usize = 64 * 1024;

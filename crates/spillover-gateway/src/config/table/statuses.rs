@@ -1,6 +1,12 @@
+use std::collections::BTreeMap;
+
+use http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spillover_core::Class;
+use spillover_core::{Class, StatusClassifier};
+
+use super::Check;
+use crate::config::file::Path;
 
 /// What an answer means for the backend that gave it.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
@@ -43,4 +49,31 @@ impl From<ClassWord> for Class {
             ClassWord::ClientError => Self::ClientError,
         }
     }
+}
+
+impl Check<'_> {
+    pub(super) fn statuses(
+        &mut self,
+        path: &Path,
+        statuses: &BTreeMap<String, ClassWord>,
+    ) -> StatusClassifier {
+        let mut classifier = StatusClassifier::new();
+        for (digits, class) in statuses {
+            let status = status(digits).ok_or("a status from 200 to 599 in the place of the key");
+            if let Some(status) = self.keep(&path.key(digits), status) {
+                classifier = classifier.with_status(status, (*class).into());
+            }
+        }
+        classifier
+    }
+}
+
+fn status(digits: &str) -> Option<StatusCode> {
+    if digits.len() != 3 {
+        return None;
+    }
+    let status: u16 = digits.parse().ok()?;
+    (200..=599)
+        .contains(&status)
+        .then(|| StatusCode::from_u16(status).ok())?
 }

@@ -1,10 +1,28 @@
-use http::{HeaderName, HeaderValue, header};
+use std::collections::BTreeMap;
 
-use super::Check;
-use crate::{
-    config::file::{HeadersTable, Path},
-    rules::HeaderRules,
-};
+use http::{HeaderName, HeaderValue, header};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Check, Secret};
+use crate::{config::file::Path, rules::HeaderRules};
+
+/// Header fields to set and to remove.
+#[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(rename = "Headers")]
+pub(crate) struct HeadersTable {
+    /// The fields to set, by name, each in place of all of that name.
+    pub(crate) set: BTreeMap<String, Secret>,
+    /// The names of the fields to remove.
+    pub(crate) remove: Vec<String>,
+}
+
+impl HeadersTable {
+    pub(super) fn is_empty(&self) -> bool {
+        self.set.is_empty() && self.remove.is_empty()
+    }
+}
 
 impl Check<'_> {
     pub(super) fn headers(&mut self, path: &Path, table: &HeadersTable) -> HeaderRules {

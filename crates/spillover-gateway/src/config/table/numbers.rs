@@ -1,7 +1,10 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::Check;
-use crate::config::file::{Limit, Path, Size, Time};
+use crate::config::{
+    file::Path,
+    value::{Limit, Size, Time},
+};
 
 impl Check<'_> {
     /// A timeout: nobody waits for less than a millisecond, or for more than a day.

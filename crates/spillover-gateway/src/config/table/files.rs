@@ -1,7 +1,14 @@
-use std::path::{self, PathBuf};
+use std::{
+    io,
+    path::{self, PathBuf},
+};
 
 use super::Check;
-use crate::{config::file::Path, site::Authorities};
+use crate::{
+    config::file::Path,
+    read_files::{ReadFiles, too_long},
+    site::Authorities,
+};
 
 impl Check<'_> {
     /// A file that somebody will read: it must be there.
@@ -36,4 +43,20 @@ pub(super) fn name(file: &path::Path) -> String {
         return file.display().to_string();
     }
     "the file".to_owned()
+}
+
+/// The text of a file that is not longer than this many bytes.
+pub(in crate::config) fn read_text(
+    path: &path::Path,
+    most: usize,
+    files: &mut ReadFiles,
+) -> io::Result<String> {
+    let text = files.read(path)?;
+    if text.len() > most {
+        return Err(too_long());
+    }
+    String::from_utf8(text).map_err(|_| {
+        let reason = "stream did not contain valid UTF-8";
+        io::Error::new(io::ErrorKind::InvalidData, reason)
+    })
 }

@@ -1,0 +1,186 @@
+//! The tables of the configuration file: their keys, their defaults, and the checks that turn them into the options of the
+//! gateway. Each problem is reported with its place.
+
+mod affinity;
+mod backend;
+mod clients;
+mod connections;
+mod credential;
+mod files;
+mod headers;
+mod listener;
+mod numbers;
+mod pool;
+mod route;
+mod secret;
+mod statuses;
+
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::{
+    affinity::AffinityTable,
+    clients::ClientsTable,
+    connections::{ConnectionsTable, ShutdownTable},
+    headers::HeadersTable,
+    listener::{ClientCertificateWord, ListenerTable},
+    route::RouteTable,
+    statuses::ClassWord,
+};
+pub(super) use self::{
+    backend::BackendTable, clients::ClientKeyTable, credential::CredentialTable, files::read_text,
+    listener::AdminTable, pool::PoolTable, secret::Secret,
+};
+use super::{
+    Config, LogFormat, Problem,
+    error::Problems,
+    file::{Origin, Path},
+    values,
+    variables::Variables,
+};
+use crate::read_files::ReadFiles;
+
+/// The configuration file of Spillover.
+#[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "Spillover", rename = "Configuration", extend("required" = ["pools"]))]
+pub(crate) struct Document {
+    /// The form of the log.
+    pub(crate) log_format: LogFormat,
+    /// Where operators ask how the gateway does. Without it, nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) admin: Option<AdminTable>,
+    /// Where clients connect. Default: one listener, in clear text.
+    pub(crate) listeners: Vec<ListenerTable>,
+    /// What connections of clients may take.
+    pub(crate) connections: ConnectionsTable,
+    /// How the gateway stops.
+    pub(crate) shutdown: ShutdownTable,
+    /// Who may come in.
+    pub(crate) clients: ClientsTable,
+    /// The backends, and which requests they get. A request goes to the first pool with a route that takes it.
+    #[schemars(required, length(min = 1))]
+    pub(crate) pools: Vec<PoolTable>,
+}
+
+impl Document {
+    /// Writes out what goes without saying.
+    pub(crate) fn fill_in(&mut self) {
+        if self.listeners.is_empty() {
+            self.listeners.push(ListenerTable::default());
+        }
+        for tls in self
+            .listeners
+            .iter_mut()
+            .filter_map(|listener| listener.tls.as_mut())
+        {
+            if tls.client_ca.is_some() && tls.client_certificate.is_none() {
+                tls.client_certificate = Some(ClientCertificateWord::default());
+            }
+        }
+        let backends = self.pools.iter_mut().flat_map(|pool| &mut pool.backends);
+        for backend in backends.filter(|backend| backend.kind.is_none()) {
+            backend.kind = backend.url.as_deref().and_then(values::kind_of_url);
+        }
+    }
+
+    /// The document as a file, with warnings and the variables that do not count as comments.
+    pub(crate) fn print(&self, ignored: &[String], warnings: &[Problem]) -> String {
+        let mut text = String::new();
+        for warning in warnings {
+            text += &format!("# Warning: {warning}\n");
+        }
+        if !ignored.is_empty() {
+            text += &format!("# Ignored: {}\n", ignored.join(", "));
+        }
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text + &toml::to_string_pretty(self).expect("the tables are TOML")
+    }
+}
+
+/// Checks a document.
+pub(super) struct Check<'a> {
+    origin: &'a Origin,
+    variables: &'a Variables,
+    problems: &'a mut Problems,
+    warnings: Vec<Problem>,
+    /// Every file that was read or will be.
+    files: &'a mut ReadFiles,
+}
+
+impl<'a> Check<'a> {
+    pub(super) fn new(
+        origin: &'a Origin,
+        variables: &'a Variables,
+        files: &'a mut ReadFiles,
+        problems: &'a mut Problems,
+    ) -> Self {
+        Self {
+            files,
+            origin,
+            variables,
+            problems,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// The configuration that the document describes. It is of use if there are no problems.
+    pub(super) fn document(mut self, document: &Document, ignored: Vec<String>) -> Config {
+        let root = Path::default();
+        let listeners = self.listeners(&root.key("listeners"), &document.listeners);
+        let admin = document
+            .admin
+            .as_ref()
+            .and_then(|admin| self.admin(&root.key("admin"), admin, &listeners));
+        Config {
+            log_format: document.log_format,
+            admin,
+            listeners,
+            connections: self.connections(&root.key("connections"), &document.connections),
+            shutdown: self.shutdown(&root.key("shutdown"), &document.shutdown),
+            clients: self.clients(&root.key("clients"), &document.clients, &document.pools),
+            pools: self.pools(&root.key("pools"), &document.pools),
+            has_file: self.origin.path().is_some(),
+            ignored,
+            warnings: self.warnings,
+        }
+    }
+
+    fn problem(&mut self, path: &Path, message: impl Into<Cow<'static, str>>) {
+        let place = self.origin.place(path);
+        self.problems.add(Problem::new(place, message));
+    }
+
+    fn warning(&mut self, path: &Path, message: impl Into<Cow<'static, str>>) {
+        let place = self.origin.place(path);
+        self.warnings.push(Problem::new(place, message));
+    }
+
+    fn expected(&mut self, path: &Path, expected: &'static str) {
+        self.problem(path, format!("expected {expected}"));
+    }
+
+    /// Takes the value, or notes what was expected.
+    fn keep<T>(&mut self, path: &Path, result: Result<T, &'static str>) -> Option<T> {
+        result
+            .map_err(|expected| self.expected(path, expected))
+            .ok()
+    }
+
+    /// What must be set, or a note that it is not.
+    fn required<'v, T>(
+        &mut self,
+        path: &Path,
+        value: &'v Option<T>,
+        expected: &'static str,
+    ) -> Option<&'v T> {
+        if value.is_none() && !self.origin.is_wrong(path) {
+            self.problem(path, format!("not set; expected {expected}"));
+        }
+        value.as_ref()
+    }
+}
