@@ -22,7 +22,7 @@ library_benchmark_group!(name = stack, benchmarks = one_request);
 
 main!(library_benchmark_groups = stack);
 
-// It returns what it went through, so as not to count the end of that.
+// Returns the service, so as not to count its drop.
 #[library_benchmark]
 #[bench::client_alone(client_alone())]
 #[bench::not_retried(behind_the_stack(Client::new()))]

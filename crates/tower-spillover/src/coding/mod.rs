@@ -1,6 +1,6 @@
 //! Reads bodies in a content coding (RFC 9110 section 8.4), for a look at what they say.
 //!
-//! [`StreamPeek`](crate::peek) and [`RefusalBody`](crate::refusal) look into the bodies of responses with it. The bodies
+//! [`Peek`](crate::peek) looks into the bodies of responses with it. The bodies
 //! themselves pass on in the coding in which they came.
 //!
 //! | `content-encoding` | read as |
@@ -38,7 +38,7 @@
 //! }
 //! assert_eq!(text, b"data: {\"error\": \"overloaded\"}\n\n");
 //! assert!(decoder.is_complete());
-//! # Ok::<_, Box<dyn std::step::Error>>(())
+//! # Ok::<_, Box<dyn std::error::Error>>(())
 //! ```
 
 mod accept;
