@@ -289,7 +289,7 @@ pub use spillover_core::{
     Candidates, Cause, Change, Class, Classify, Condition, Cooldown, Cooldowns, Counts, Credential,
     Declined, Exhausted, GrpcClassifier, InvalidBackend, InvalidPool, Opening, Outcome, PeakEwma,
     Pool, Query, Recorded, Scope, Selected, Silence, StatusClassifier, Strategy, Turn, Waiter,
-    Weighted, layer::LateReport,
+    Weighted,
 };
 #[doc(no_inline)]
 pub use spillover_hint::{Refusal, Report};
