@@ -2,16 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::{process::Stdio, time::Duration};
+use std::{convert::Infallible, process::Stdio, time::Duration};
 
 use bytes::Bytes;
+use futures_util::stream;
 use http_body_util::Full;
 use hyper_util::{client::legacy, rt::TokioExecutor};
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Body, Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
+use spillover_testing::upstream::MockUpstream;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
+    net::TcpStream,
+    process::{Child, ChildStderr, Command},
     time::{sleep, timeout},
 };
 
@@ -212,6 +215,137 @@ async fn axum() {
         answer["backend"].as_str().unwrap().to_owned()
     });
     assert_eq!(backends.await[0], "ptu");
+}
+
+/// The example gateway, with its log. It tells its address there.
+struct Gateway {
+    url: String,
+    client: Client,
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Gateway {
+    async fn start(variables: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gateway"))
+            .env_clear()
+            .env("LISTEN", "127.0.0.1:0")
+            .envs(variables.iter().copied())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let line = timeout(LIMIT, log.next_line()).await.expect("it starts");
+        let line: Value = serde_json::from_str(&line.unwrap().unwrap()).unwrap();
+        Self {
+            url: format!("http://{}", line["address"].as_str().unwrap()),
+            client: Client::builder().no_proxy().build().unwrap(),
+            child,
+            log,
+        }
+    }
+
+    /// Returns a request with secrets where clients have them.
+    fn post(&self, body: impl Into<Body>) -> RequestBuilder {
+        let url = format!("{}/v1/chat/completions?key=s3cret", self.url);
+        let request = self.client.post(url).body(body);
+        request.header("api-key", "s3cret").bearer_auth("s3cret")
+    }
+
+    /// Returns the backend, the id and the status of a response.
+    async fn ask(&self, request: RequestBuilder) -> (String, String, StatusCode) {
+        let response = request.send().await.unwrap();
+        let field = |name| {
+            let value = response.headers().get(name);
+            value.map_or("", |value| value.to_str().unwrap()).to_owned()
+        };
+        let (backend, id) = (field("x-spillover-backend"), field("x-request-id"));
+        (backend, id, response.status())
+    }
+
+    /// Ends it, and returns what it logged.
+    async fn end(mut self) -> String {
+        self.child.start_kill().unwrap();
+        let mut log = String::new();
+        while let Some(line) = self.log.next_line().await.unwrap() {
+            log += &(line + "\n");
+        }
+        log
+    }
+}
+
+#[tokio::test]
+async fn gateway() {
+    let ptu = MockUpstream::builder().api_key("s3cret-of-ptu").start();
+    let payg = MockUpstream::builder().api_key("s3cret-of-payg").start();
+    let (ptu, payg) = (ptu.await.unwrap(), payg.await.unwrap());
+    let gateway = Gateway::start(&[
+        ("BACKEND_PTU_URL", &ptu.url()),
+        ("BACKEND_PTU_PRIORITY", "1"),
+        ("BACKEND_PTU_APIKEY", "s3cret-of-ptu"),
+        ("BACKEND_PAYG_URL", &payg.url()),
+        ("BACKEND_PAYG_PRIORITY", "2"),
+        ("BACKEND_PAYG_APIKEY", "s3cret-of-payg"),
+        ("CORS_ORIGIN", "https://app.example"),
+    ])
+    .await;
+    const CHAT: &str = r#"{"model": "gpt-4o", "messages": []}"#;
+
+    // The id is the client's, or made, and goes to the backend.
+    let with_id = gateway.post(CHAT).header("x-request-id", "42");
+    let (backend, id, status) = gateway.ask(with_id).await;
+    assert_eq!((&*backend, &*id, status), ("ptu", "42", StatusCode::OK));
+    assert_eq!(
+        ptu.handle().last_request().unwrap().headers["x-request-id"],
+        "42"
+    );
+    let (_, id, _) = gateway.ask(gateway.post(CHAT)).await;
+    assert_eq!(
+        ptu.handle().last_request().unwrap().headers["x-request-id"],
+        id
+    );
+
+    // A body over the limit is refused: by its length before it comes, or when it has come so far. That closes no backend.
+    const LIMIT: usize = 64 << 20;
+    let mut wire = TcpStream::connect(gateway.url.replace("http://", ""))
+        .await
+        .unwrap();
+    let head = format!(
+        "POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
+        LIMIT + 1
+    );
+    wire.write_all(head.as_bytes()).await.unwrap();
+    let mut status = [0; 12];
+    wire.read_exact(&mut status).await.unwrap();
+    assert_eq!(status.as_slice(), b"HTTP/1.1 413");
+
+    let pieces = [Bytes::from(vec![0; LIMIT]), Bytes::from_static(b"!")];
+    let too_long = Body::wrap_stream(stream::iter(pieces.map(Ok::<_, Infallible>)));
+    let (_, _, status) = gateway.ask(gateway.post(too_long)).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(gateway.ask(gateway.post(CHAT)).await.0, "ptu");
+
+    let busy = http::Response::builder().status(429);
+    ptu.handle()
+        .push(busy.header("retry-after", "1").body("").unwrap());
+    let backends = until_it_is_back(async || gateway.ask(gateway.post(CHAT)).await.0).await;
+    assert_eq!(backends[0], "payg");
+
+    let preflight = gateway.client.request(Method::OPTIONS, &gateway.url);
+    let preflight = preflight.header("origin", "https://app.example").send();
+    let preflight = preflight.await.unwrap();
+    assert_eq!(
+        preflight.headers()["access-control-allow-origin"],
+        "https://app.example"
+    );
+
+    // One line for each request: three, two refused ones, those until it was back, and the preflight.
+    let log = gateway.end().await;
+    let requests = log.matches(r#""message":"request""#).count();
+    assert_eq!(requests, 3 + 2 + backends.len() + 1, "{log}");
+    assert!(log.contains(r#""backend":"payg","attempts":2"#), "{log}");
+    assert!(!log.contains("s3cret"), "{log}");
 }
 
 #[tokio::test]

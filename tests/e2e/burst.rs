@@ -6,14 +6,20 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use spillover_testing::{MockUpstream, upstream::Behavior};
 use spillover_tests::{
-    e2e::{Answer, Client, Gateway, answer, healthy, soon},
-    gateway,
+    e2e::{Answer, Client, Gateway, Program, answer, healthy, soon},
+    for_both_gateways,
 };
 
+for_both_gateways!(
+    five_hundred_concurrent_requests_succeed_while_the_best_backend_throttles,
+    only_requests_already_on_their_way_reach_a_backend_that_throttles,
+);
+
 /// A gateway in front of three healthy backends: one in the best tier, two in the next.
-async fn in_front_of_three() -> (Gateway, [MockUpstream; 3]) {
+async fn in_front_of_three(program: Program) -> (Gateway, [MockUpstream; 3]) {
     let backends = [healthy().await, healthy().await, healthy().await];
-    let gateway = gateway!()
+    let gateway = program
+        .gateway()
         .backend("best", 1, backends[0].url())
         .backend("a", 2, backends[1].url())
         .backend("b", 2, backends[2].url());
@@ -30,9 +36,10 @@ fn number(line: &Value, field: &str) -> u64 {
 
 /// The clients' 500 requests are all on their way at the same time. HTTP/2 carries them, so that no machine's limit of
 /// open files is in the way.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn five_hundred_concurrent_requests_succeed_while_the_best_backend_throttles() {
-    let (gateway, [best, a, b]) = in_front_of_three().await;
+async fn five_hundred_concurrent_requests_succeed_while_the_best_backend_throttles(
+    program: Program,
+) {
+    let (gateway, [best, a, b]) = in_front_of_three(program).await;
     best.handle()
         .set_behavior(answer(429, &[("retry-after", "2")]));
 
@@ -71,10 +78,9 @@ async fn five_hundred_concurrent_requests_succeed_while_the_best_backend_throttl
     assert!(first_served.at - last_refused.at >= Duration::from_secs(2));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_requests_already_on_their_way_reach_a_backend_that_throttles() {
+async fn only_requests_already_on_their_way_reach_a_backend_that_throttles(program: Program) {
     const CLIENTS: usize = 20;
-    let (gateway, [best, a, b]) = in_front_of_three().await;
+    let (gateway, [best, a, b]) = in_front_of_three(program).await;
     best.handle()
         .set_behavior(answer(429, &[("retry-after", "50")]));
 

@@ -2,23 +2,35 @@
 
 use spillover_testing::upstream::Behavior;
 use spillover_tests::{
-    e2e::{GatewayBuilder, behaving, healthy},
-    gateway,
+    e2e::{GatewayBuilder, Program, behaving, healthy},
+    for_both_gateways, gateway, production,
 };
+
+for_both_gateways!(
+    nothing_set,
+    a_label_without_a_url,
+    a_label_without_a_priority,
+    a_bad_url,
+    a_priority_that_is_no_number,
+    a_misspelt_key,
+    a_bad_value,
+    names_are_read_in_any_case_and_values_are_trimmed,
+);
 
 const URL: &str = "https://name.openai.azure.com";
 const SECRET: &str = "s3cret-value";
 
-/// A gateway with this configuration does not start, and says in one line for each place why.
-async fn assert_refused(gateway: GatewayBuilder, places: &[(&str, &str)]) {
+/// Asserts that a gateway with this configuration does not start, and says why in a line for each place. The example gateway says it
+/// for the first place only.
+async fn assert_refused(program: Program, gateway: GatewayBuilder, places: &[(&str, &str)]) {
     let exit = gateway.env("UNRELATED", SECRET).run().await;
     assert_eq!(exit.code, Some(2), "{exit:?}");
-    assert!(
-        exit.stderr.starts_with("spillover: bad configuration\n"),
-        "{}",
-        exit.stderr
-    );
-    let problems: Vec<_> = exit.stderr.lines().skip(1).collect();
+    let heading = match program.is_production() {
+        true => "spillover: bad configuration\n",
+        false => "gateway: ",
+    };
+    let problems = exit.stderr.strip_prefix(heading).expect(heading);
+    let problems: Vec<_> = problems.lines().collect();
     assert_eq!(problems.len(), places.len(), "{problems:#?}");
     for (problem, (place, expected)) in problems.iter().zip(places) {
         assert!(
@@ -34,37 +46,42 @@ async fn assert_refused(gateway: GatewayBuilder, places: &[(&str, &str)]) {
     assert!(!exit.stderr.contains(SECRET), "{}", exit.stderr);
 }
 
-#[tokio::test]
-async fn nothing_set() {
-    assert_refused(
-        gateway!(),
-        &[("BACKEND_<LABEL>_URL: ", "for example BACKEND_1_URL=")],
-    )
-    .await;
+async fn nothing_set(program: Program) {
+    let expected = match program.is_production() {
+        true => "for example BACKEND_1_URL=",
+        false => "at least one backend",
+    };
+    let places = [("BACKEND_<LABEL>_URL: ", expected)];
+    assert_refused(program, program.gateway(), &places).await;
 }
 
-#[tokio::test]
-async fn a_label_without_a_url() {
-    let gateway = gateway!().envs([("BACKEND_1_PRIORITY", "1"), ("BACKEND_1_APIKEY", SECRET)]);
-    assert_refused(
-        gateway,
-        &[("BACKEND_1_URL: ", "not set, but BACKEND_1_PRIORITY is")],
-    )
-    .await;
+async fn a_label_without_a_url(program: Program) {
+    let gateway = program
+        .gateway()
+        .envs([("BACKEND_1_PRIORITY", "1"), ("BACKEND_1_APIKEY", SECRET)]);
+    let place = match program.is_production() {
+        true => ("BACKEND_1_URL: ", "not set, but BACKEND_1_PRIORITY is"),
+        false => (
+            "BACKEND_1_APIKEY: ",
+            "expected a key of a backend with a URL",
+        ),
+    };
+    assert_refused(program, gateway, &[place]).await;
 }
 
-#[tokio::test]
-async fn a_label_without_a_priority() {
-    let gateway = gateway!().envs([("BACKEND_1_URL", URL), ("BACKEND_1_APIKEY", SECRET)]);
+async fn a_label_without_a_priority(program: Program) {
+    let gateway = program
+        .gateway()
+        .envs([("BACKEND_1_URL", URL), ("BACKEND_1_APIKEY", SECRET)]);
     assert_refused(
+        program,
         gateway,
         &[("BACKEND_1_PRIORITY: ", "expected a whole number")],
     )
     .await;
 }
 
-#[tokio::test]
-async fn a_bad_url() {
+async fn a_bad_url(program: Program) {
     for url in [
         "name.openai.azure.com",
         "ftp://name",
@@ -72,17 +89,18 @@ async fn a_bad_url() {
         &format!("https://user:{SECRET}@name"),
     ] {
         let places = [("BACKEND_1_URL: ", "expected an absolute URL, http or https")];
-        assert_refused(gateway!().backend("1", 1, url), &places).await;
+        assert_refused(program, program.gateway().backend("1", 1, url), &places).await;
     }
 }
 
-#[tokio::test]
-async fn a_priority_that_is_no_number() {
+async fn a_priority_that_is_no_number(program: Program) {
     for priority in ["high", "1.5", "-1", SECRET] {
-        let gateway = gateway!()
+        let gateway = program
+            .gateway()
             .backend("1", 1, URL)
             .env("BACKEND_1_PRIORITY", priority);
         assert_refused(
+            program,
             gateway,
             &[("BACKEND_1_PRIORITY: ", "expected a whole number")],
         )
@@ -99,18 +117,41 @@ async fn labels_that_differ_only_in_case() {
         ("BACKEND_EAST_PRIORITY and BACKEND_east_PRIORITY: ", twice),
         ("BACKEND_EAST_URL and BACKEND_east_URL: ", twice),
     ];
-    assert_refused(gateway, &places).await;
+    assert_refused(production!(), gateway, &places).await;
 }
 
-#[tokio::test]
-async fn a_misspelt_key() {
+async fn a_misspelt_key(program: Program) {
     for name in ["BACKEND_1_API_KEY", "BACKEND_1_APIKEYS", "backend_1_apkey"] {
-        let gateway = gateway!().backend("1", 1, URL).env(name, SECRET);
-        assert_refused(
-            gateway,
-            &[(&format!("{name}: "), "did you mean BACKEND_1_APIKEY?")],
-        )
-        .await;
+        let gateway = program.gateway().backend("1", 1, URL).env(name, SECRET);
+        let upper = name.to_ascii_uppercase();
+        let (place, expected) = match program.is_production() {
+            true => (name, "did you mean BACKEND_1_APIKEY?"),
+            false => (&*upper, "expected a key of a backend with a URL"),
+        };
+        assert_refused(program, gateway, &[(&format!("{place}: "), expected)]).await;
+    }
+}
+
+async fn a_bad_value(program: Program) {
+    for (name, value, expected) in [
+        ("BACKEND_1_AUTH", SECRET, "expected key, bearer"),
+        ("BACKEND_1_APIKEY", "of two\nlines", "expected "),
+        (
+            "BACKEND_1_DEPLOYMENT_NAME",
+            "a/b",
+            "expected a deployment name",
+        ),
+        (
+            "HTTP_TIMEOUT_SECONDS",
+            "soon",
+            "expected a number of seconds",
+        ),
+        ("HTTP_TIMEOUT_SECONDS", "-1", "expected a number of seconds"),
+        ("LISTEN", "8080", "expected "),
+    ] {
+        let gateway = program.gateway().key("1", "a key").backend("1", 1, URL);
+        let place = format!("{name}: ");
+        assert_refused(program, gateway.env(name, value), &[(&place, expected)]).await;
     }
 }
 
@@ -135,14 +176,19 @@ async fn bad_settings_of_the_gateway_are_reported_all_at_once() {
             "expected forward, reject or wait:<duration>",
         ),
     ];
-    assert_refused(gateway, &places).await;
+    assert_refused(production!(), gateway, &places).await;
 }
 
 #[tokio::test]
 async fn a_key_as_a_flag() {
     let flag = format!("1,url={URL},priority=1,apikey={SECRET}");
     let gateway = gateway!().args(["--backend", &flag]);
-    assert_refused(gateway, &[("--backend 1", "BACKEND_1_APIKEY")]).await;
+    assert_refused(
+        production!(),
+        gateway,
+        &[("--backend 1", "BACKEND_1_APIKEY")],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -152,11 +198,11 @@ async fn an_unknown_flag_is_a_bad_configuration_too() {
     assert!(exit.stderr.contains("--priority"), "{}", exit.stderr);
 }
 
-#[tokio::test]
-async fn names_are_read_in_any_case_and_values_are_trimmed() {
+async fn names_are_read_in_any_case_and_values_are_trimmed(program: Program) {
     let backend = healthy().await;
     let url = format!(" {} \n", backend.url());
-    let gateway = gateway!()
+    let gateway = program
+        .gateway()
         .envs([
             ("backend_East-Us_url", &*url),
             ("BACKEND_EAST-US_Priority", " 1 "),
@@ -166,8 +212,14 @@ async fn names_are_read_in_any_case_and_values_are_trimmed() {
         .start()
         .await;
     let answer = gateway.get("/v1/models").await;
-    assert_eq!((answer.status, answer.backend()), (200, "East-Us"));
-    assert_eq!(answer.header("x-openai-backendurl"), Some(&*backend.url()));
+    let label = match program.is_production() {
+        true => "East-Us",
+        false => "east-us",
+    };
+    assert_eq!((answer.status, answer.backend()), (200, label));
+    let url = answer.header("x-openai-backendurl");
+    assert_eq!(url.is_some(), program.is_production());
+    assert!(url.is_none_or(|url| url == backend.url()));
 }
 
 #[tokio::test]

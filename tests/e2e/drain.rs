@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::upgrade;
 use hyper_util::rt::TokioIo;
 use rustix::process::Signal;
-use spillover_gateway::serve::{Connections, Phase, RequestBody, Shutdown, Tunnels};
+use spillover_serve::{Connections, Phase, RequestBody, Shutdown, TaskSpawner};
 use spillover_testing::upstream::Behavior;
 use spillover_tests::{
     e2e::{Client, Serving, Wire, behaving, soon},
@@ -205,7 +205,7 @@ async fn a_deadline_ends_what_has_no_end() {
 
 /// Answers in the protocol that the client asks for, which is to say everything twice.
 async fn tunnel(mut request: Request<RequestBody>) -> Response<Body> {
-    let tunnels = request.extensions().get::<Tunnels>().unwrap().clone();
+    let tunnels = request.extensions().get::<TaskSpawner>().unwrap().clone();
     let upgraded = upgrade::on(&mut request);
     tunnels.spawn(async move {
         let (mut read, mut write) = split(TokioIo::new(upgraded.await.unwrap()));

@@ -197,7 +197,7 @@ async fn a_layer_with_a_body_of_its_own_lets_one_choose_over_hyper() {
     check(select().stream_peek().service(hyper_client())).await;
     let limit = ConcurrencyLimitLayer::new(1);
     check(select().layer(limit).service(hyper_client())).await;
-    // This layer closes the backend, so it comes last.
+    // Last, because the tracker closes the backend.
     check(select().throttle_tracker().service(hyper_client())).await;
 }
 

@@ -4,9 +4,14 @@ use axum::body::Body;
 use serde_json::Value;
 use spillover_testing::{MockUpstream, upstream::Behavior};
 use spillover_tests::{
-    e2e::{Answer, Gateway, GatewayBuilder, answer, behaving, request, soon},
-    gateway,
+    e2e::{Answer, Gateway, GatewayBuilder, Program, answer, behaving, request, soon},
+    for_both_gateways, production,
 };
+
+for_both_gateways!(
+    the_last_429_says_when_the_pool_reopens,
+    a_request_that_finds_all_closed_is_forwarded_to_the_first_backend,
+);
 
 /// Backends of which each throttles for as long as it is said here.
 async fn throttling<const N: usize>(fields: [(&str, &str); N]) -> Vec<MockUpstream> {
@@ -18,12 +23,13 @@ async fn throttling<const N: usize>(fields: [(&str, &str); N]) -> Vec<MockUpstre
 }
 
 /// A gateway in front of them, in tiers of one.
-fn in_front_of(backends: &[MockUpstream]) -> GatewayBuilder {
+fn in_front_of(program: Program, backends: &[MockUpstream]) -> GatewayBuilder {
     let labels = ["first", "second", "third"];
     let tiers = labels.into_iter().zip(1..).zip(backends);
-    tiers.fold(gateway!(), |gateway, ((label, priority), backend)| {
-        gateway.backend(label, priority, backend.url())
-    })
+    tiers.fold(
+        program.gateway(),
+        |gateway, ((label, priority), backend)| gateway.backend(label, priority, backend.url()),
+    )
 }
 
 async fn ask(gateway: &Gateway) -> Answer {
@@ -39,15 +45,14 @@ fn wait_of(answer: &Answer) -> u64 {
     ms
 }
 
-#[tokio::test]
-async fn the_last_429_says_when_the_pool_reopens() {
+async fn the_last_429_says_when_the_pool_reopens(program: Program) {
     for fields in [
         [("retry-after", "20"), ("retry-after", "40")],
         [("retry-after", "40"), ("retry-after", "20")],
         [("retry-after-ms", "19500"), ("retry-after", "40")],
     ] {
         let backends = throttling(fields).await;
-        let gateway = in_front_of(&backends).start().await;
+        let gateway = in_front_of(program, &backends).start().await;
 
         let answer = ask(&gateway).await;
         assert_eq!(answer.backend(), "second");
@@ -56,10 +61,9 @@ async fn the_last_429_says_when_the_pool_reopens() {
     }
 }
 
-#[tokio::test]
-async fn a_request_that_finds_all_closed_is_forwarded_to_the_first_backend() {
+async fn a_request_that_finds_all_closed_is_forwarded_to_the_first_backend(program: Program) {
     let backends = throttling([("retry-after", "40"), ("retry-after", "20")]).await;
-    let gateway = in_front_of(&backends).start().await;
+    let gateway = in_front_of(program, &backends).start().await;
     ask(&gateway).await;
 
     // Its refusal is the client's, but for the time: that is the pool's.
@@ -82,7 +86,7 @@ async fn a_request_that_finds_all_closed_is_forwarded_to_the_first_backend() {
 #[tokio::test]
 async fn reject_answers_at_once_in_the_clients_format() {
     let backends = throttling([("retry-after", "40"), ("retry-after", "20")]).await;
-    let gateway = in_front_of(&backends)
+    let gateway = in_front_of(production!(), &backends)
         .env("WHEN_EXHAUSTED", "reject")
         .start()
         .await;
@@ -117,7 +121,7 @@ async fn reject_answers_at_once_in_the_clients_format() {
 async fn reject_still_asks_a_backend_that_only_fails() {
     let backends = throttling([("retry-after", "40")]).await;
     let failing = behaving(answer(500, &[])).await;
-    let gateway = in_front_of(&backends)
+    let gateway = in_front_of(production!(), &backends)
         .backend("failing", 9, failing.url())
         .env("WHEN_EXHAUSTED", "reject")
         .start()
@@ -133,7 +137,7 @@ async fn reject_still_asks_a_backend_that_only_fails() {
 #[tokio::test]
 async fn wait_holds_a_request_until_the_first_backend_opens() {
     let backends = throttling([("retry-after", "40"), ("retry-after-ms", "800")]).await;
-    let gateway = in_front_of(&backends)
+    let gateway = in_front_of(production!(), &backends)
         .env("WHEN_EXHAUSTED", "wait:10s")
         .start()
         .await;
@@ -156,7 +160,7 @@ async fn wait_holds_a_request_until_the_first_backend_opens() {
 #[tokio::test]
 async fn wait_does_not_begin_when_it_would_be_in_vain() {
     let backends = throttling([("retry-after", "20")]).await;
-    let gateway = in_front_of(&backends)
+    let gateway = in_front_of(production!(), &backends)
         .env("WHEN_EXHAUSTED", "wait:2s")
         .start()
         .await;
@@ -171,7 +175,7 @@ async fn wait_does_not_begin_when_it_would_be_in_vain() {
 #[tokio::test]
 async fn a_client_that_goes_away_while_it_waits_costs_no_attempt() {
     let backends = throttling([("retry-after-ms", "2000")]).await;
-    let gateway = in_front_of(&backends)
+    let gateway = in_front_of(production!(), &backends)
         .env("WHEN_EXHAUSTED", "wait:1900ms")
         .env("RUST_LOG", "debug")
         .start()

@@ -7,21 +7,48 @@ use axum::body::Body;
 use serde_json::Value;
 use spillover_testing::{MockUpstream, upstream::Behavior};
 use spillover_tests::{
-    e2e::{Answer, Gateway, RefusingPort, WireUpstream, answer, behaving, healthy, request, soon},
-    gateway,
+    e2e::{
+        Answer, Gateway, Program, RefusingPort, WireUpstream, answer, behaving, healthy, request,
+        soon,
+    },
+    for_both_gateways, production,
 };
 
+for_both_gateways!(
+    a_429_closes_the_backend_for_as_long_as_retry_after_says,
+    retry_after_ms_is_more_exact_than_retry_after,
+    a_429_that_does_not_say_how_long_closes_for_ten_seconds,
+    a_500_moves_on,
+    a_503_says_in_retry_after_for_how_long,
+    a_port_that_refuses_moves_on,
+    a_backend_that_does_not_answer_in_time_moves_on,
+    a_refused_credential_of_the_backends_own_moves_on,
+    a_refused_credential_of_the_client_is_the_clients_to_see,
+    a_request_at_fault_is_not_tried_elsewhere,
+    every_backend_is_tried_once_in_the_order_of_the_tiers,
+    a_refusal_whose_body_never_comes_holds_nothing_up,
+    a_connection_that_the_backend_closed_while_it_was_idle_costs_nothing,
+    a_connection_that_carried_a_refusal_is_used_again,
+    the_client_gets_502_when_no_backend_can_be_reached,
+    the_client_gets_502_when_every_backend_breaks_off,
+    the_client_gets_504_when_no_backend_answers_in_time,
+    the_last_answer_of_a_backend_passes_unchanged_when_all_fail,
+    a_backend_that_recovers_regains_its_priority,
+    a_failing_backend_is_tried_again_and_serves_again,
+    backends_of_one_priority_share_the_requests,
+);
+
 /// A gateway in front of `url` and, below it, of `next`.
-async fn in_front_of(url: String, next: &MockUpstream) -> Gateway {
-    let gateway = gateway!().backend("first", 1, url);
+async fn in_front_of(program: Program, url: String, next: &MockUpstream) -> Gateway {
+    let gateway = program.gateway().backend("first", 1, url);
     gateway.backend("next", 2, next.url()).start().await
 }
 
 /// The first backend misbehaves: the next one answers, and the first is left alone from then on. Returns the line of the
 /// log that says why.
-async fn assert_failover(behavior: impl Into<Behavior>) -> Value {
+async fn assert_failover(program: Program, behavior: impl Into<Behavior>) -> Value {
     let (first, next) = (behaving(behavior).await, healthy().await);
-    let gateway = in_front_of(first.url(), &next).await;
+    let gateway = in_front_of(program, first.url(), &next).await;
 
     for (number, attempts) in [(1, 2), (2, 1)] {
         let answer = gateway.post("/v1/chat/completions", "question").await;
@@ -39,68 +66,62 @@ async fn assert_failover(behavior: impl Into<Behavior>) -> Value {
     closed.remove(0)
 }
 
-#[tokio::test]
-async fn a_429_closes_the_backend_for_as_long_as_retry_after_says() {
-    let closed = assert_failover(answer(429, &[("retry-after", "7")])).await;
+async fn a_429_closes_the_backend_for_as_long_as_retry_after_says(program: Program) {
+    let closed = assert_failover(program, answer(429, &[("retry-after", "7")])).await;
     assert_eq!(closed["class"], "throttled");
     assert_eq!(closed["source"], "retry-after");
     assert_eq!(closed["cooldown_ms"], 7_000);
 }
 
-#[tokio::test]
-async fn retry_after_ms_is_more_exact_than_retry_after() {
+async fn retry_after_ms_is_more_exact_than_retry_after(program: Program) {
     let fields = [("retry-after", "7"), ("retry-after-ms", "6500")];
-    let closed = assert_failover(answer(429, &fields)).await;
+    let closed = assert_failover(program, answer(429, &fields)).await;
     assert_eq!(closed["source"], "retry-after-ms");
     assert_eq!(closed["cooldown_ms"], 6_500);
 }
 
-#[tokio::test]
-async fn a_429_that_does_not_say_how_long_closes_for_ten_seconds() {
-    let closed = assert_failover(Behavior::status(429)).await;
+async fn a_429_that_does_not_say_how_long_closes_for_ten_seconds(program: Program) {
+    let closed = assert_failover(program, Behavior::status(429)).await;
     assert_eq!(closed["source"], "default");
     assert_eq!(closed["cooldown_ms"], 10_000);
 }
 
-#[tokio::test]
-async fn a_500_moves_on() {
-    let closed = assert_failover(answer(500, &[])).await;
+async fn a_500_moves_on(program: Program) {
+    let closed = assert_failover(program, answer(500, &[])).await;
     assert_eq!(closed["class"], "failing");
 }
 
-#[tokio::test]
-async fn a_503_says_in_retry_after_for_how_long() {
-    let closed = assert_failover(answer(503, &[("retry-after", "20")])).await;
+async fn a_503_says_in_retry_after_for_how_long(program: Program) {
+    let closed = assert_failover(program, answer(503, &[("retry-after", "20")])).await;
     assert_eq!(closed["class"], "capacity");
     assert_eq!(closed["cooldown_ms"], 20_000);
 }
 
 #[tokio::test]
 async fn a_connection_that_is_reset_before_the_answer_moves_on() {
-    let closed = assert_failover(Behavior::reset()).await;
+    let closed = assert_failover(production!(), Behavior::reset()).await;
     assert_eq!(closed["class"], "failing");
 }
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_in_its_head_moves_on() {
-    let closed = assert_failover(Behavior::cut_head()).await;
+    let closed = assert_failover(production!(), Behavior::cut_head()).await;
     assert_eq!(closed["class"], "failing");
 }
 
-#[tokio::test]
-async fn a_port_that_refuses_moves_on() {
+async fn a_port_that_refuses_moves_on(program: Program) {
     let (refusing, next) = (RefusingPort::bind(), healthy().await);
-    let gateway = in_front_of(refusing.url(), &next).await;
+    let gateway = in_front_of(program, refusing.url(), &next).await;
 
     let answer = gateway.get("/v1/models").await;
     assert_eq!((answer.status, answer.backend()), (200, "next"));
     assert_eq!(gateway.wait_for_closed(1).await[0]["class"], "failing");
 }
 
-#[tokio::test]
-async fn a_backend_that_does_not_answer_in_time_moves_on() {
+async fn a_backend_that_does_not_answer_in_time_moves_on(program: Program) {
     let (stalled, next) = (behaving(Behavior::stall()).await, healthy().await);
-    let gateway = gateway!()
+    let gateway = program
+        .gateway()
         .backend("stalled", 1, stalled.url())
         .backend("next", 2, next.url())
         .env("HTTP_TIMEOUT_SECONDS", "0.3")
@@ -111,21 +132,23 @@ async fn a_backend_that_does_not_answer_in_time_moves_on() {
     assert_eq!((answer.status, answer.backend()), (200, "next"));
     assert_eq!(answer.body, "question");
     assert_eq!(gateway.wait_for_closed(1).await[0]["class"], "failing");
-    let failed = gateway.wait_for_line(|line| line["message"] == "attempt failed");
-    assert_eq!(failed.await["error"], "no response head within 0.3 s");
+    if program.is_production() {
+        let failed = gateway.wait_for_line(|line| line["message"] == "attempt failed");
+        assert_eq!(failed.await["error"], "no response head within 0.3 s");
+    }
     // The attempt that was given up does not go on behind the client's back.
     soon(stalled.handle().wait_for(|stats| stats.cancelled == 1)).await;
 }
 
-#[tokio::test]
-async fn a_refused_credential_of_the_backends_own_moves_on() {
+async fn a_refused_credential_of_the_backends_own_moves_on(program: Program) {
     let first = MockUpstream::builder()
         .api_key("another key")
         .start()
         .await
         .unwrap();
     let next = healthy().await;
-    let gateway = gateway!()
+    let gateway = program
+        .gateway()
         .backend("first", 1, first.url())
         .key("first", "a key")
         .backend("next", 2, next.url())
@@ -141,15 +164,14 @@ async fn a_refused_credential_of_the_backends_own_moves_on() {
     );
 }
 
-#[tokio::test]
-async fn a_refused_credential_of_the_client_is_the_clients_to_see() {
+async fn a_refused_credential_of_the_client_is_the_clients_to_see(program: Program) {
     let first = MockUpstream::builder()
         .api_key("another key")
         .start()
         .await
         .unwrap();
     let next = healthy().await;
-    let gateway = in_front_of(first.url(), &next).await;
+    let gateway = in_front_of(program, first.url(), &next).await;
 
     let mut request = request("GET", "/v1/models", Body::empty());
     request
@@ -167,10 +189,9 @@ async fn a_refused_credential_of_the_client_is_the_clients_to_see() {
     assert!(gateway.wait_for_closed(1).await.is_empty());
 }
 
-#[tokio::test]
-async fn a_request_at_fault_is_not_tried_elsewhere() {
+async fn a_request_at_fault_is_not_tried_elsewhere(program: Program) {
     let (first, next) = (healthy().await, healthy().await);
-    let gateway = in_front_of(first.url(), &next).await;
+    let gateway = in_front_of(program, first.url(), &next).await;
 
     for status in [400, 403, 404, 409, 415, 422] {
         first.handle().push(answer(status, &[]));
@@ -182,12 +203,12 @@ async fn a_request_at_fault_is_not_tried_elsewhere() {
     assert!(gateway.wait_for_closed(6).await.is_empty());
 }
 
-#[tokio::test]
-async fn every_backend_is_tried_once_in_the_order_of_the_tiers() {
+async fn every_backend_is_tried_once_in_the_order_of_the_tiers(program: Program) {
     let refusing = RefusingPort::bind();
     let throttled = behaving(answer(429, &[])).await;
     let third = healthy().await;
-    let gateway = gateway!()
+    let gateway = program
+        .gateway()
         .backend("c", 3, third.url())
         .backend("b", 2, throttled.url())
         .backend("a", 1, refusing.url())
@@ -205,10 +226,9 @@ async fn every_backend_is_tried_once_in_the_order_of_the_tiers() {
     assert_eq!(closed, ["a", "b"]);
 }
 
-#[tokio::test]
-async fn a_refusal_whose_body_never_comes_holds_nothing_up() {
+async fn a_refusal_whose_body_never_comes_holds_nothing_up(program: Program) {
     let (backend, next) = (WireUpstream::bind().await, healthy().await);
-    let gateway = in_front_of(backend.url(), &next).await;
+    let gateway = in_front_of(program, backend.url(), &next).await;
     let asking = gateway.post("/v1/chat/completions", "question");
     let (answer, mut server) = tokio::join!(asking, async {
         let mut server = backend.accept().await;
@@ -224,10 +244,9 @@ async fn a_refusal_whose_body_never_comes_holds_nothing_up() {
     assert_eq!(server.read_to_end().await, "");
 }
 
-#[tokio::test]
-async fn a_connection_that_the_backend_closed_while_it_was_idle_costs_nothing() {
+async fn a_connection_that_the_backend_closed_while_it_was_idle_costs_nothing(program: Program) {
     let (backend, next) = (WireUpstream::bind().await, healthy().await);
-    let gateway = in_front_of(backend.url(), &next).await;
+    let gateway = in_front_of(program, backend.url(), &next).await;
     for _ in 0..20 {
         let asking = gateway.post("/v1/chat/completions", "question");
         let (answer, ()) = tokio::join!(asking, async {
@@ -242,11 +261,10 @@ async fn a_connection_that_the_backend_closed_while_it_was_idle_costs_nothing() 
     assert_eq!(next.handle().stats().received, 0);
 }
 
-#[tokio::test]
-async fn a_connection_that_carried_a_refusal_is_used_again() {
+async fn a_connection_that_carried_a_refusal_is_used_again(program: Program) {
     let first = behaving(answer(429, &[("retry-after-ms", "1")])).await;
     let next = healthy().await;
-    let gateway = in_front_of(first.url(), &next).await;
+    let gateway = in_front_of(program, first.url(), &next).await;
     let asked_often = async {
         while first.handle().stats().throttled < 5 {
             assert_eq!(gateway.get("/v1/models").await.backend(), "next");
@@ -259,41 +277,49 @@ async fn a_connection_that_carried_a_refusal_is_used_again() {
     assert!(connections < 5, "{connections} connections");
 }
 
-/// An answer in place of one that no backend gave: in the format of the OpenAI API, and without a word about addresses.
-fn assert_local_error(answer: &Answer, status: u16, code: &str) {
+/// Asserts that the gateway answers itself, without a word about addresses; the production gateway in the format of the OpenAI API.
+fn assert_local_error(program: Program, answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status, status);
-    let error = answer.error();
-    assert_eq!(error["code"], code);
-    assert_eq!(error["type"], "server_error");
+    if program.is_production() {
+        let error = answer.error();
+        assert_eq!(error["code"], code);
+        assert_eq!(error["type"], "server_error");
+    }
     assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
 }
 
-#[tokio::test]
-async fn the_client_gets_502_when_no_backend_can_be_reached() {
+async fn the_client_gets_502_when_no_backend_can_be_reached(program: Program) {
     let refusing = [RefusingPort::bind(), RefusingPort::bind()];
-    let gateway = gateway!()
+    let gateway = program
+        .gateway()
         .backend("a", 1, refusing[0].url())
         .backend("b", 1, refusing[1].url())
         .start()
         .await;
 
     let answer = gateway.post("/v1/chat/completions", "question").await;
-    assert_local_error(&answer, 502, "bad_gateway");
-    assert_eq!(gateway.wait_for_requests(1).await[0]["attempts"], 2);
+    assert_local_error(program, &answer, 502, "bad_gateway");
+    assert_eq!(gateway.wait_for_closed(1).await.len(), 2);
+    if program.is_production() {
+        assert_eq!(gateway.wait_for_requests(1).await[0]["attempts"], 2);
+    }
 }
 
-#[tokio::test]
-async fn the_client_gets_502_when_every_backend_breaks_off() {
+async fn the_client_gets_502_when_every_backend_breaks_off(program: Program) {
     let backend = behaving(Behavior::reset()).await;
-    let gateway = gateway!().backend("a", 1, backend.url()).start().await;
+    let gateway = program
+        .gateway()
+        .backend("a", 1, backend.url())
+        .start()
+        .await;
     let answer = gateway.post("/v1/chat/completions", "question").await;
-    assert_local_error(&answer, 502, "bad_gateway");
+    assert_local_error(program, &answer, 502, "bad_gateway");
 }
 
-#[tokio::test]
-async fn the_client_gets_504_when_no_backend_answers_in_time() {
+async fn the_client_gets_504_when_no_backend_answers_in_time(program: Program) {
     let stalled = behaving(Behavior::stall()).await;
-    let gateway = gateway!()
+    let gateway = program
+        .gateway()
         .backend("a", 1, stalled.url())
         .backend("b", 2, stalled.url())
         .env("HTTP_TIMEOUT_SECONDS", "0.3")
@@ -301,16 +327,15 @@ async fn the_client_gets_504_when_no_backend_answers_in_time() {
         .await;
 
     let answer = gateway.post("/v1/chat/completions", "question").await;
-    assert_local_error(&answer, 504, "gateway_timeout");
+    assert_local_error(program, &answer, 504, "gateway_timeout");
     assert_eq!(stalled.handle().stats().received, 2);
 }
 
-#[tokio::test]
-async fn the_last_answer_of_a_backend_passes_unchanged_when_all_fail() {
+async fn the_last_answer_of_a_backend_passes_unchanged_when_all_fail(program: Program) {
     let (first, last) = (behaving(answer(502, &[])).await, healthy().await);
     last.handle()
         .set_behavior(answer(500, &[("x-request-id", "42")]));
-    let gateway = in_front_of(first.url(), &last).await;
+    let gateway = in_front_of(program, first.url(), &last).await;
 
     let answer = gateway.post("/v1/chat/completions", "question").await;
     assert_eq!((answer.status, answer.backend()), (500, "next"));
@@ -318,13 +343,12 @@ async fn the_last_answer_of_a_backend_passes_unchanged_when_all_fail() {
     assert!(answer.text().contains("of the backend"));
 }
 
-#[tokio::test]
-async fn a_backend_that_recovers_regains_its_priority() {
+async fn a_backend_that_recovers_regains_its_priority(program: Program) {
     let (first, next) = (healthy().await, healthy().await);
     first
         .handle()
         .push(answer(429, &[("retry-after-ms", "500")]));
-    let gateway = in_front_of(first.url(), &next).await;
+    let gateway = in_front_of(program, first.url(), &next).await;
 
     let spilled = gateway.get("/v1/models").await;
     assert_eq!((spilled.status, spilled.backend()), (200, "next"));
@@ -341,11 +365,10 @@ async fn a_backend_that_recovers_regains_its_priority() {
     assert_eq!(gateway.get("/v1/models").await.backend(), "first");
 }
 
-#[tokio::test]
-async fn a_failing_backend_is_tried_again_and_serves_again() {
+async fn a_failing_backend_is_tried_again_and_serves_again(program: Program) {
     let (mut first, next) = (healthy().await, healthy().await);
     first.shutdown().await;
-    let gateway = in_front_of(first.url(), &next).await;
+    let gateway = in_front_of(program, first.url(), &next).await;
     assert_eq!(gateway.get("/v1/models").await.backend(), "next");
 
     // Nothing else is left: what only fails is better than nothing.
@@ -359,10 +382,12 @@ async fn a_failing_backend_is_tried_again_and_serves_again() {
     assert_eq!(gateway.get("/v1/models").await.backend(), "first");
 }
 
-#[tokio::test]
-async fn backends_of_one_priority_share_the_requests() {
+async fn backends_of_one_priority_share_the_requests(program: Program) {
     let (a, b) = (healthy().await, healthy().await);
-    let gateway = gateway!().backend("a", 1, a.url()).backend("b", 1, b.url());
+    let gateway = program
+        .gateway()
+        .backend("a", 1, a.url())
+        .backend("b", 1, b.url());
     let gateway = gateway.start().await;
 
     for _ in 0..40 {

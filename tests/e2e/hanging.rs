@@ -6,10 +6,15 @@ use axum::body::Body;
 use http::Request;
 use spillover_testing::{MockUpstream, upstream::Behavior};
 use spillover_tests::{
-    e2e::{Answer, Gateway, behaving, healthy, request, soon, with},
-    gateway,
+    e2e::{Answer, Gateway, Program, behaving, healthy, request, soon, with},
+    for_both_gateways, production,
 };
 use tokio::time::{Instant, timeout};
+
+for_both_gateways!(
+    a_client_that_says_it_tries_again_goes_to_the_second_backend,
+    a_backend_that_answers_again_is_first_again,
+);
 
 struct Hanging {
     hanging: MockUpstream,
@@ -18,10 +23,11 @@ struct Hanging {
 }
 
 impl Hanging {
-    async fn start() -> Self {
+    async fn start(program: Program) -> Self {
         let hanging = behaving(Behavior::stall()).await;
         let healthy = healthy().await;
-        let gateway = gateway!()
+        let gateway = program
+            .gateway()
             .backend("ptu", 1, hanging.url())
             .backend("payg", 2, healthy.url())
             .env("ADMIN_LISTEN", "127.0.0.1:0")
@@ -60,7 +66,7 @@ async fn a_client_that_tells_its_patience_is_answered_in_time_at_the_first_reque
         ("x-server-timeout", "1"),
         ("grpc-timeout", "1000m"),
     ];
-    let pool = Hanging::start().await;
+    let pool = Hanging::start(production!()).await;
     for (nth, (name, value)) in (1..).zip(fields).take(3) {
         let begun = Instant::now();
         let answer = pool.ask(with(chat(), name, value), SECOND).await;
@@ -89,7 +95,7 @@ async fn a_client_that_tells_its_patience_is_answered_in_time_at_the_first_reque
 
 #[tokio::test]
 async fn clients_that_go_away_reach_the_second_backend_from_the_fourth_on() {
-    let pool = Hanging::start().await;
+    let pool = Hanging::start(production!()).await;
     for _ in 0..3 {
         assert!(pool.ask(chat(), SECOND).await.is_none());
     }
@@ -114,9 +120,8 @@ async fn clients_that_go_away_reach_the_second_backend_from_the_fourth_on() {
     assert!(metrics.text().contains(metric), "{}", metrics.text());
 }
 
-#[tokio::test]
-async fn a_client_that_says_it_tries_again_goes_to_the_second_backend() {
-    let pool = Hanging::start().await;
+async fn a_client_that_says_it_tries_again_goes_to_the_second_backend(program: Program) {
+    let pool = Hanging::start(program).await;
     let again = |count| with(chat(), "x-stainless-retry-count", count);
     assert!(pool.ask(again("0"), SECOND).await.is_none());
     soon(pool.hanging.handle().wait_for(|stats| stats.in_flight == 0)).await;
@@ -128,9 +133,8 @@ async fn a_client_that_says_it_tries_again_goes_to_the_second_backend() {
     assert_eq!(pool.received(), [1, 1]);
 }
 
-#[tokio::test]
-async fn a_backend_that_answers_again_is_first_again() {
-    let pool = Hanging::start().await;
+async fn a_backend_that_answers_again_is_first_again(program: Program) {
+    let pool = Hanging::start(program).await;
     // One that waits longer gets its answer, and ends the silence.
     let client = pool.gateway.http2();
     for _ in 0..3 {

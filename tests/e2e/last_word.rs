@@ -2,13 +2,22 @@
 
 use spillover_testing::MockUpstream;
 use spillover_tests::{
-    e2e::{Answer, Gateway, answer, behaving},
-    gateway,
+    e2e::{Answer, Gateway, Program, answer, behaving},
+    for_both_gateways, production,
 };
 
+for_both_gateways!(
+    client_gets_429_when_one_of_the_backends_opens_again,
+    wait_of_one_backend_is_not_passed_on_when_another_opens_sooner,
+    wait_of_more_than_a_minute_is_not_told,
+);
+
 /// A gateway in front of backends that each refuse with this status and these fields.
-async fn refusing(refusals: &[(u16, &[(&str, &str)])]) -> (Gateway, Vec<MockUpstream>) {
-    let mut gateway = gateway!();
+async fn refusing(
+    program: Program,
+    refusals: &[(u16, &[(&str, &str)])],
+) -> (Gateway, Vec<MockUpstream>) {
+    let mut gateway = program.gateway();
     let mut backends = Vec::new();
     for (priority, (status, fields)) in (1..).zip(refusals) {
         let backend = behaving(answer(*status, fields)).await;
@@ -21,8 +30,8 @@ async fn refusing(refusals: &[(u16, &[(&str, &str)])]) -> (Gateway, Vec<MockUpst
     (gateway.start().await, backends)
 }
 
-async fn ask(refusals: &[(u16, &[(&str, &str)])]) -> Answer {
-    let (gateway, backends) = refusing(refusals).await;
+async fn ask(program: Program, refusals: &[(u16, &[(&str, &str)])]) -> Answer {
+    let (gateway, backends) = refusing(program, refusals).await;
     let answer = gateway.post("/v1/chat/completions", "question").await;
     for backend in &backends {
         assert_eq!(backend.handle().stats().received, 1, "{refusals:?}");
@@ -37,8 +46,7 @@ fn number(answer: &Answer, field: &str) -> u64 {
         .unwrap_or_else(|| panic!("{field}: {answer:?}"))
 }
 
-#[tokio::test]
-async fn client_gets_429_when_one_of_the_backends_opens_again() {
+async fn client_gets_429_when_one_of_the_backends_opens_again(program: Program) {
     let throttled = (429, &[("retry-after", "20")][..]);
     let mixed: [(u16, &[(&str, &str)]); 6] = [
         (401, &[]),
@@ -50,7 +58,7 @@ async fn client_gets_429_when_one_of_the_backends_opens_again() {
     ];
     for other in mixed {
         for refusals in [[throttled, other], [other, throttled]] {
-            let answer = ask(&refusals).await;
+            let answer = ask(program, &refusals).await;
             assert_eq!(answer.status, 429, "{refusals:?}");
             assert!((1..=20).contains(&number(&answer, "retry-after")));
             assert!((1..=20_000).contains(&number(&answer, "retry-after-ms")));
@@ -59,8 +67,7 @@ async fn client_gets_429_when_one_of_the_backends_opens_again() {
     }
 }
 
-#[tokio::test]
-async fn wait_of_one_backend_is_not_passed_on_when_another_opens_sooner() {
+async fn wait_of_one_backend_is_not_passed_on_when_another_opens_sooner(program: Program) {
     for status in [408, 429, 500, 503, 529] {
         let refusals: [(u16, &[(&str, &str)]); 2] = [
             (status, &[("retry-after", "5")]),
@@ -69,7 +76,7 @@ async fn wait_of_one_backend_is_not_passed_on_when_another_opens_sooner() {
                 &[("retry-after", "3600"), ("x-ms-retry-after-ms", "3600000")],
             ),
         ];
-        let answer = ask(&refusals).await;
+        let answer = ask(program, &refusals).await;
         assert_eq!(answer.status, status);
         for (field, most) in [
             ("retry-after", 5),
@@ -81,15 +88,14 @@ async fn wait_of_one_backend_is_not_passed_on_when_another_opens_sooner() {
     }
 }
 
-#[tokio::test]
-async fn wait_of_more_than_a_minute_is_not_told() {
+async fn wait_of_more_than_a_minute_is_not_told(program: Program) {
     let quota = [
         ("retry-after", "86400"),
         ("x-ratelimit-reset-requests", "24h0m0s"),
         ("x-amz-retry-after", "86400000"),
     ];
     let refusals: [(u16, &[(&str, &str)]); 1] = [(402, &quota)];
-    let answer = ask(&refusals).await;
+    let answer = ask(program, &refusals).await;
     assert_eq!(answer.header("x-should-retry"), Some("false"), "{answer:?}");
     for field in ["retry-after", "retry-after-ms", "x-amz-retry-after"] {
         assert_eq!(answer.header(field), None, "{answer:?}");
@@ -106,7 +112,7 @@ async fn refusal_about_the_gateways_account_is_told_in_its_own_words() {
     for (status, code) in cases {
         for count in [1, 2] {
             let refusals = vec![(status, &[("x-account", "acme")][..]); count];
-            let answer = ask(&refusals).await;
+            let answer = ask(production!(), &refusals).await;
             assert_eq!(answer.status, status, "{answer:?}");
             assert_eq!(answer.error()["code"], code);
             assert!(!answer.text().contains("of the backend"), "{answer:?}");

@@ -7,9 +7,17 @@ use flate2::{Compression, write::GzEncoder};
 use http::Response;
 use spillover_testing::{MockUpstream, upstream::Behavior};
 use spillover_tests::{
-    e2e::{Gateway, WireUpstream, behaving, eventually, healthy, json, with},
-    gateway,
+    e2e::{Gateway, Program, WireUpstream, behaving, eventually, healthy, json, with},
+    for_both_gateways,
 };
+
+for_both_gateways!(
+    a_stream_that_fails_before_its_first_content_moves_on,
+    the_last_one_is_answered_with_the_status_that_its_error_stands_for,
+    an_error_after_the_first_content_is_the_clients_and_is_logged,
+    a_stream_in_gzip_that_fails_before_its_first_content_moves_on,
+    a_refusal_whose_body_stalls_moves_on_and_is_read_beside_the_next_attempt,
+);
 
 const START: &str = "event: message_start\ndata: {\"type\":\"message_start\"}\n\n";
 const DELTA: &str =
@@ -23,18 +31,17 @@ async fn streaming(events: &[&str]) -> MockUpstream {
     behaving(response.expect("a valid response")).await
 }
 
-async fn in_front_of(first: &MockUpstream, next: &MockUpstream) -> Gateway {
-    let gateway = gateway!().backend("first", 1, first.url());
+async fn in_front_of(program: Program, first: &MockUpstream, next: &MockUpstream) -> Gateway {
+    let gateway = program.gateway().backend("first", 1, first.url());
     gateway.backend("next", 2, next.url()).start().await
 }
 
-#[tokio::test]
-async fn a_stream_that_fails_before_its_first_content_moves_on() {
+async fn a_stream_that_fails_before_its_first_content_moves_on(program: Program) {
     let (first, next) = (
         streaming(&[START, ERROR]).await,
         streaming(&[START, DELTA]).await,
     );
-    let gateway = in_front_of(&first, &next).await;
+    let gateway = in_front_of(program, &first, &next).await;
     for attempts in [2, 1] {
         let answer = gateway.post("/v1/messages", r#"{"stream":true}"#).await;
         assert_eq!(
@@ -55,20 +62,22 @@ async fn a_stream_that_fails_before_its_first_content_moves_on() {
     assert_eq!(closed["cause"], "Overloaded");
 }
 
-#[tokio::test]
-async fn the_last_one_is_answered_with_the_status_that_its_error_stands_for() {
+async fn the_last_one_is_answered_with_the_status_that_its_error_stands_for(program: Program) {
     let only = streaming(&[START, ERROR]).await;
-    let gateway = gateway!().backend("only", 1, only.url()).start().await;
+    let gateway = program
+        .gateway()
+        .backend("only", 1, only.url())
+        .start()
+        .await;
     let answer = gateway.post("/v1/messages", r#"{"stream":true}"#).await;
     assert_eq!(answer.status, 529);
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.json()["error"]["type"], "overloaded_error");
 }
 
-#[tokio::test]
-async fn an_error_after_the_first_content_is_the_clients_and_is_logged() {
+async fn an_error_after_the_first_content_is_the_clients_and_is_logged(program: Program) {
     let first = streaming(&[START, DELTA, ERROR]).await;
-    let gateway = in_front_of(&first, &healthy().await).await;
+    let gateway = in_front_of(program, &first, &healthy().await).await;
     let answer = gateway.post("/v1/messages", r#"{"stream":true}"#).await;
     assert_eq!(
         (answer.status, answer.text().to_owned()),
@@ -98,11 +107,10 @@ async fn streaming_in_gzip(events: &[&str]) -> (MockUpstream, Bytes) {
     (behaving(response).await, coded)
 }
 
-#[tokio::test]
-async fn a_stream_in_gzip_that_fails_before_its_first_content_moves_on() {
+async fn a_stream_in_gzip_that_fails_before_its_first_content_moves_on(program: Program) {
     let (first, _) = streaming_in_gzip(&[START, ERROR]).await;
     let (next, coded) = streaming_in_gzip(&[START, DELTA, ERROR]).await;
-    let gateway = in_front_of(&first, &next).await;
+    let gateway = in_front_of(program, &first, &next).await;
     let request = json("/v1/messages", r#"{"stream":true}"#);
     let request = with(request, "accept-encoding", "gzip, br;q=0.5, dcb");
     let answer = gateway.send(request).await;
@@ -122,11 +130,12 @@ async fn a_stream_in_gzip_that_fails_before_its_first_content_moves_on() {
     assert_eq!(line["backend"], "next");
 }
 
-#[tokio::test]
-async fn a_refusal_whose_body_stalls_moves_on_and_is_read_beside_the_next_attempt() {
+async fn a_refusal_whose_body_stalls_moves_on_and_is_read_beside_the_next_attempt(
+    program: Program,
+) {
     let first = WireUpstream::bind().await;
     let next = behaving(Behavior::echo().after(Duration::from_millis(600))).await;
-    let gateway = gateway!().backend("first", 1, first.url());
+    let gateway = program.gateway().backend("first", 1, first.url());
     let gateway = gateway.backend("next", 2, next.url()).start().await;
 
     let body = r#"{"error":{"message":"No credit.","code":"insufficient_quota"}}"#;

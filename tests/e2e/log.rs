@@ -83,7 +83,7 @@ async fn rust_log_says_what_is_logged() {
     let backend = healthy().await;
     let gateway = gateway!()
         .backend("only", 1, backend.url())
-        .env("RUST_LOG", "warn,spillover_gateway::serve=info")
+        .env("RUST_LOG", "warn,spillover_serve=info")
         .start()
         .await;
     assert_eq!(gateway.get("/v1/models").await.status, 200);

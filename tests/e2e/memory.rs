@@ -5,14 +5,24 @@
 use http_body_util::BodyExt;
 use spillover_testing::{MockUpstream, upstream::Behavior};
 use spillover_tests::{
-    e2e::{Gateway, WireUpstream, behaving, request, soon},
-    gateway,
+    e2e::{Gateway, Program, WireUpstream, behaving, request, soon},
+    for_both_gateways,
 };
+
+for_both_gateways!(
+    fifty_mebibytes_of_an_answer_leave_it_flat,
+    a_long_stream_of_events_leaves_it_flat,
+    a_client_that_does_not_read_holds_the_backend_back,
+);
 
 const MIB: usize = 1 << 20;
 
-async fn in_front_of(backend: &MockUpstream) -> Gateway {
-    gateway!().backend("only", 1, backend.url()).start().await
+async fn in_front_of(program: Program, backend: &MockUpstream) -> Gateway {
+    program
+        .gateway()
+        .backend("only", 1, backend.url())
+        .start()
+        .await
 }
 
 /// Reads the whole answer without keeping it, and returns its size.
@@ -37,10 +47,9 @@ fn risen(gateway: &Gateway, before: u64) -> usize {
     usize::try_from(kib).expect("a number of KiB") * 1_024
 }
 
-#[tokio::test]
-async fn fifty_mebibytes_of_an_answer_leave_it_flat() {
+async fn fifty_mebibytes_of_an_answer_leave_it_flat(program: Program) {
     let backend = behaving(Behavior::large(MIB)).await;
-    let gateway = in_front_of(&backend).await;
+    let gateway = in_front_of(program, &backend).await;
     assert_eq!(read_through(&gateway).await, MIB);
     let warm = gateway.peak_memory();
 
@@ -50,10 +59,13 @@ async fn fifty_mebibytes_of_an_answer_leave_it_flat() {
     assert!(risen < 8 * MIB, "{risen} bytes more");
 }
 
-#[tokio::test]
-async fn a_long_stream_of_events_leaves_it_flat() {
+async fn a_long_stream_of_events_leaves_it_flat(program: Program) {
     let backend = WireUpstream::bind().await;
-    let gateway = gateway!().backend("only", 1, backend.url()).start().await;
+    let gateway = program
+        .gateway()
+        .backend("only", 1, backend.url())
+        .start()
+        .await;
     let events = async |count: usize| {
         let served = tokio::join!(read_through(&gateway), stream(&backend, count));
         served.0
@@ -85,10 +97,9 @@ async fn stream(backend: &WireUpstream, events: usize) {
 const EVENT: &str = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\
     \"model\":\"gpt-4o\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"tick \"},\"finish_reason\":null}]}\n\n";
 
-#[tokio::test]
-async fn a_client_that_does_not_read_holds_the_backend_back() {
+async fn a_client_that_does_not_read_holds_the_backend_back(program: Program) {
     let backend = behaving(Behavior::large(5 * MIB)).await;
-    let gateway = in_front_of(&backend).await;
+    let gateway = in_front_of(program, &backend).await;
     read_through(&gateway).await;
     let warm = gateway.peak_memory();
 

@@ -14,27 +14,40 @@ use async_openai::{
 use futures_util::TryStreamExt;
 use spillover_testing::{MockUpstream, limit::Payg, upstream::Provider};
 use spillover_tests::{
-    e2e::{Gateway, GatewayBuilder, RefusingPort, answer, behaving, soon},
-    gateway,
+    e2e::{Gateway, GatewayBuilder, Program, RefusingPort, answer, behaving, soon},
+    for_both_gateways, gateway, production,
 };
+
+for_both_gateways!(
+    chat_and_stream_by_openai_config,
+    chat_and_stream_by_azure_config,
+    a_throttled_backend_goes_unnoticed,
+    a_client_that_retries_comes_back_when_the_pool_opens,
+    the_client_learns_what_a_backend_has_against_its_request,
+);
 
 const REPLY: &str = "It is a gateway, and nobody noticed.";
 
-/// A mock of Azure OpenAI that wants this key, and says [`REPLY`].
-async fn backend(key: &str) -> MockUpstream {
-    let mock = MockUpstream::builder().provider(Provider::Azure);
-    let mock = mock.api_key(key).reply(REPLY);
+/// Starts a mock that wants this key, and says [`REPLY`]. For the production gateway it has the paths of Azure OpenAI only; the example
+/// gateway cannot be told the kind of a backend on this machine.
+async fn backend(program: Program, key: &str) -> MockUpstream {
+    let mut mock = MockUpstream::builder().api_key(key).reply(REPLY);
+    if program.is_production() {
+        mock = mock.provider(Provider::Azure);
+    }
     mock.start().await.expect("a free port")
 }
 
-fn in_front_of(backends: &[&MockUpstream], keys: &[&str]) -> GatewayBuilder {
+fn in_front_of(program: Program, backends: &[&MockUpstream], keys: &[&str]) -> GatewayBuilder {
     let backends = (1..).zip(backends).zip(keys);
-    backends.fold(gateway!(), |gateway, ((number, backend), key)| {
+    backends.fold(program.gateway(), |gateway, ((number, backend), key)| {
         let label = number.to_string();
-        gateway
-            .backend(&label, number, backend.url())
-            .env(format!("BACKEND_{label}_KIND"), "azure")
-            .key(&label, key)
+        let gateway = gateway.backend(&label, number, backend.url());
+        let gateway = gateway.key(&label, key);
+        match program.is_production() {
+            true => gateway.env(format!("BACKEND_{label}_KIND"), "azure"),
+            false => gateway,
+        }
     })
 }
 
@@ -106,10 +119,11 @@ fn api_error(error: OpenAIError) -> ApiErrorResponse {
     }
 }
 
-#[tokio::test]
-async fn chat_and_stream_by_openai_config() {
-    let backend = backend("of-the-backend").await;
-    let gateway = in_front_of(&[&backend], &["of-the-backend"]).start().await;
+async fn chat_and_stream_by_openai_config(program: Program) {
+    let backend = backend(program, "of-the-backend").await;
+    let gateway = in_front_of(program, &[&backend], &["of-the-backend"])
+        .start()
+        .await;
     let client = client(openai(&gateway));
 
     assert_eq!(chat(&client).await.unwrap(), REPLY);
@@ -118,10 +132,9 @@ async fn chat_and_stream_by_openai_config() {
     assert_eq!(models.data[0].id, "mock");
 }
 
-#[tokio::test]
-async fn chat_and_stream_by_azure_config() {
-    let backend = backend("of-the-backend").await;
-    let gateway = in_front_of(&[&backend], &["of-the-backend"])
+async fn chat_and_stream_by_azure_config(program: Program) {
+    let backend = backend(program, "of-the-backend").await;
+    let gateway = in_front_of(program, &[&backend], &["of-the-backend"])
         .env("BACKEND_1_DEPLOYMENT_NAME", "gpt-4o-sweden")
         .start()
         .await;
@@ -138,19 +151,21 @@ async fn chat_and_stream_by_azure_config() {
 
 #[tokio::test]
 async fn the_clients_own_key_is_enough_where_the_gateway_has_none() {
-    let backend = backend("of-the-client").await;
+    let backend = backend(production!(), "of-the-client").await;
     let gateway = gateway!().backend("1", 1, backend.url());
     let gateway = gateway.env("BACKEND_1_KIND", "azure").start().await;
     assert_eq!(chat(&client(openai(&gateway))).await.unwrap(), REPLY);
     assert_eq!(chat(&client(azure(&gateway))).await.unwrap(), REPLY);
 }
 
-#[tokio::test]
-async fn a_throttled_backend_goes_unnoticed() {
-    let (first, next) = (backend("first").await, backend("next").await);
+async fn a_throttled_backend_goes_unnoticed(program: Program) {
+    let (first, next) = (
+        backend(program, "first").await,
+        backend(program, "next").await,
+    );
     // Room for one request a minute.
     first.handle().set_limit(Payg::new(60));
-    let gateway = in_front_of(&[&first, &next], &["first", "next"])
+    let gateway = in_front_of(program, &[&first, &next], &["first", "next"])
         .start()
         .await;
 
@@ -172,7 +187,7 @@ async fn a_throttled_backend_goes_unnoticed() {
 #[tokio::test]
 async fn the_client_learns_that_all_are_throttled() {
     let backend = behaving(answer(429, &[("retry-after", "30")])).await;
-    let gateway = in_front_of(&[&backend], &["key"])
+    let gateway = in_front_of(production!(), &[&backend], &["key"])
         .env("WHEN_EXHAUSTED", "reject")
         .start()
         .await;
@@ -200,14 +215,13 @@ async fn the_client_learns_that_all_are_throttled() {
     assert_eq!(backend.handle().stats().received, 1);
 }
 
-#[tokio::test]
-async fn a_client_that_retries_comes_back_when_the_pool_opens() {
-    let mocks = [backend("a").await, backend("b").await];
+async fn a_client_that_retries_comes_back_when_the_pool_opens(program: Program) {
+    let mocks = [backend(program, "a").await, backend(program, "b").await];
     // The second one says of itself that it takes longer; the client is told of the first.
     for (mock, seconds) in mocks.iter().zip(["1", "30"]) {
         mock.handle().push(answer(429, &[("retry-after", seconds)]));
     }
-    let gateway = in_front_of(&[&mocks[0], &mocks[1]], &["a", "b"])
+    let gateway = in_front_of(program, &[&mocks[0], &mocks[1]], &["a", "b"])
         .start()
         .await;
     assert_eq!(chat(&client(openai(&gateway))).await.unwrap(), REPLY);
@@ -234,10 +248,9 @@ async fn the_client_learns_that_no_backend_can_be_reached() {
     );
 }
 
-#[tokio::test]
-async fn the_client_learns_what_a_backend_has_against_its_request() {
+async fn the_client_learns_what_a_backend_has_against_its_request(program: Program) {
     let backend = behaving(answer(400, &[])).await;
-    let gateway = in_front_of(&[&backend], &["key"]).start().await;
+    let gateway = in_front_of(program, &[&backend], &["key"]).start().await;
     let error = api_error(chat(&client(openai(&gateway))).await.unwrap_err());
     assert_eq!(
         (error.status_code.as_u16(), &*error.api_error.message),

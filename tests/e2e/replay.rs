@@ -9,9 +9,26 @@ use futures_util::stream;
 use http::HeaderValue;
 use spillover_testing::{MockUpstream, upstream::Behavior};
 use spillover_tests::{
-    e2e::{Gateway, RefusingPort, Wire, WireUpstream, answer, behaving, healthy, request},
-    gateway,
+    e2e::{Gateway, Program, RefusingPort, Wire, WireUpstream, answer, behaving, healthy, request},
+    for_both_gateways,
 };
+
+for_both_gateways!(
+    one_mebibyte_after_a_429,
+    one_mebibyte_after_a_500,
+    twenty_mebibytes_after_a_429,
+    twenty_mebibytes_after_a_500,
+    nothing_is_still_nothing,
+    one_mebibyte_after_a_reset,
+    one_mebibyte_after_a_refused_connection,
+    twenty_mebibytes_of_which_the_first_backend_took_a_part,
+    an_upload_without_a_length_stays_one,
+    a_refusal_before_the_body_was_read,
+    a_refusal_and_a_connection_closed_before_the_body_was_read,
+    headers_are_those_of_the_original_request_at_every_attempt,
+    a_body_beyond_what_is_kept_is_sent_once_and_the_log_says_so,
+    trailers_are_sent_again,
+);
 
 const MIB: usize = 1 << 20;
 
@@ -29,8 +46,8 @@ fn noise(len: usize) -> Bytes {
     bytes.into()
 }
 
-async fn in_front_of(backends: [&MockUpstream; 2]) -> Gateway {
-    let gateway = gateway!().backend("first", 1, backends[0].url());
+async fn in_front_of(program: Program, backends: [&MockUpstream; 2]) -> Gateway {
+    let gateway = program.gateway().backend("first", 1, backends[0].url());
     gateway.backend("next", 2, backends[1].url()).start().await
 }
 
@@ -45,9 +62,9 @@ fn assert_received(backend: &MockUpstream, body: &Bytes) {
 }
 
 /// The first backend refuses the body when it has read all of it.
-async fn assert_replayed(len: usize, refusal: Behavior) {
+async fn assert_replayed(program: Program, len: usize, refusal: Behavior) {
     let (first, next) = (behaving(refusal).await, healthy().await);
-    let gateway = in_front_of([&first, &next]).await;
+    let gateway = in_front_of(program, [&first, &next]).await;
     let body = noise(len);
 
     let answer = gateway.post("/v1/audio/transcriptions", body.clone()).await;
@@ -61,30 +78,25 @@ async fn assert_replayed(len: usize, refusal: Behavior) {
     assert!(answer.body == body);
 }
 
-#[tokio::test]
-async fn one_mebibyte_after_a_429() {
-    assert_replayed(MIB, Behavior::status(429)).await;
+async fn one_mebibyte_after_a_429(program: Program) {
+    assert_replayed(program, MIB, Behavior::status(429)).await;
 }
 
-#[tokio::test]
-async fn one_mebibyte_after_a_500() {
-    assert_replayed(MIB, Behavior::status(500)).await;
+async fn one_mebibyte_after_a_500(program: Program) {
+    assert_replayed(program, MIB, Behavior::status(500)).await;
 }
 
-#[tokio::test]
-async fn twenty_mebibytes_after_a_429() {
-    assert_replayed(20 * MIB, Behavior::status(429)).await;
+async fn twenty_mebibytes_after_a_429(program: Program) {
+    assert_replayed(program, 20 * MIB, Behavior::status(429)).await;
 }
 
-#[tokio::test]
-async fn twenty_mebibytes_after_a_500() {
-    assert_replayed(20 * MIB, Behavior::status(500)).await;
+async fn twenty_mebibytes_after_a_500(program: Program) {
+    assert_replayed(program, 20 * MIB, Behavior::status(500)).await;
 }
 
-#[tokio::test]
-async fn nothing_is_still_nothing() {
+async fn nothing_is_still_nothing(program: Program) {
     let (first, next) = (behaving(Behavior::status(429)).await, healthy().await);
-    let gateway = in_front_of([&first, &next]).await;
+    let gateway = in_front_of(program, [&first, &next]).await;
 
     let mut request = request("POST", "/v1/files", Body::empty());
     request
@@ -101,10 +113,9 @@ async fn nothing_is_still_nothing() {
     }
 }
 
-#[tokio::test]
-async fn one_mebibyte_after_a_reset() {
+async fn one_mebibyte_after_a_reset(program: Program) {
     let (first, next) = (behaving(Behavior::reset()).await, healthy().await);
-    let gateway = in_front_of([&first, &next]).await;
+    let gateway = in_front_of(program, [&first, &next]).await;
     let body = noise(MIB);
 
     let answer = gateway.post("/v1/files", body.clone()).await;
@@ -112,10 +123,10 @@ async fn one_mebibyte_after_a_reset() {
     assert_received(&next, &body);
 }
 
-#[tokio::test]
-async fn one_mebibyte_after_a_refused_connection() {
+async fn one_mebibyte_after_a_refused_connection(program: Program) {
     let (refusing, next) = (RefusingPort::bind(), healthy().await);
-    let gateway = gateway!()
+    let gateway = program
+        .gateway()
         .backend("first", 1, refusing.url())
         .backend("next", 2, next.url())
         .start()
@@ -127,10 +138,10 @@ async fn one_mebibyte_after_a_refused_connection() {
     assert_received(&next, &body);
 }
 
-#[tokio::test]
-async fn twenty_mebibytes_of_which_the_first_backend_took_a_part() {
+async fn twenty_mebibytes_of_which_the_first_backend_took_a_part(program: Program) {
     let (stuck, next) = (WireUpstream::bind().await, healthy().await);
-    let gateway = gateway!()
+    let gateway = program
+        .gateway()
         .backend("first", 1, stuck.url())
         .backend("next", 2, next.url())
         .env("HTTP_TIMEOUT_SECONDS", "1")
@@ -149,10 +160,9 @@ async fn twenty_mebibytes_of_which_the_first_backend_took_a_part() {
     assert_received(&next, &body);
 }
 
-#[tokio::test]
-async fn an_upload_without_a_length_stays_one() {
+async fn an_upload_without_a_length_stays_one(program: Program) {
     let (first, next) = (behaving(Behavior::status(429)).await, healthy().await);
-    let gateway = in_front_of([&first, &next]).await;
+    let gateway = in_front_of(program, [&first, &next]).await;
     let body = noise(MIB);
 
     let pieces: Vec<_> = body
@@ -173,13 +183,12 @@ async fn an_upload_without_a_length_stays_one() {
     assert_received(&next, &body);
 }
 
-#[tokio::test]
-async fn a_refusal_before_the_body_was_read() {
+async fn a_refusal_before_the_body_was_read(program: Program) {
     let (first, next) = (
         behaving(Behavior::status(429).early()).await,
         healthy().await,
     );
-    let gateway = in_front_of([&first, &next]).await;
+    let gateway = in_front_of(program, [&first, &next]).await;
     let body = noise(4 * MIB);
 
     let answer = gateway.post("/v1/files", body.clone()).await;
@@ -188,13 +197,12 @@ async fn a_refusal_before_the_body_was_read() {
     assert_eq!(gateway.wait_for_closed(1).await[0]["class"], "throttled");
 }
 
-#[tokio::test]
-async fn a_refusal_and_a_connection_closed_before_the_body_was_read() {
+async fn a_refusal_and_a_connection_closed_before_the_body_was_read(program: Program) {
     let (first, next) = (
         behaving(Behavior::status(429).early_unread()).await,
         healthy().await,
     );
-    let gateway = in_front_of([&first, &next]).await;
+    let gateway = in_front_of(program, [&first, &next]).await;
     let body = noise(4 * MIB);
 
     let answer = gateway.post("/v1/files", body.clone()).await;
@@ -202,10 +210,10 @@ async fn a_refusal_and_a_connection_closed_before_the_body_was_read() {
     assert_received(&next, &body);
 }
 
-#[tokio::test]
-async fn headers_are_those_of_the_original_request_at_every_attempt() {
+async fn headers_are_those_of_the_original_request_at_every_attempt(program: Program) {
     let (first, next) = (behaving(answer(429, &[])).await, healthy().await);
-    let gateway = gateway!()
+    let gateway = program
+        .gateway()
         .backend("first", 1, format!("{}/base", first.url()))
         .key("first", "key of the first")
         .env("BACKEND_first_DEPLOYMENT_NAME", "of-the-first")
@@ -247,10 +255,9 @@ async fn headers_are_those_of_the_original_request_at_every_attempt() {
     }
 }
 
-#[tokio::test]
-async fn a_body_beyond_what_is_kept_is_sent_once_and_the_log_says_so() {
+async fn a_body_beyond_what_is_kept_is_sent_once_and_the_log_says_so(program: Program) {
     let (first, next) = (behaving(answer(429, &[])).await, healthy().await);
-    let gateway = in_front_of([&first, &next]).await;
+    let gateway = in_front_of(program, [&first, &next]).await;
     let body = noise(33 * MIB);
 
     let answer = gateway.post("/v1/files", body.clone()).await;
@@ -266,10 +273,10 @@ async fn a_body_beyond_what_is_kept_is_sent_once_and_the_log_says_so() {
     gateway.wait_for_line(warned).await;
 }
 
-#[tokio::test]
-async fn trailers_are_sent_again() {
+async fn trailers_are_sent_again(program: Program) {
     let (first, next) = (behaving(answer(429, &[])).await, WireUpstream::bind().await);
-    let gateway = gateway!()
+    let gateway = program
+        .gateway()
         .backend("first", 1, first.url())
         .backend("next", 2, next.url())
         .start()

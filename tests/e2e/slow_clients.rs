@@ -17,10 +17,8 @@ use futures_util::stream;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::connect::HttpConnector;
-use spillover_gateway::{
-    App, Settings,
-    serve::{Connections, Listener, RequestBody, Server, Shutdown},
-};
+use spillover_gateway::{App, Settings};
+use spillover_serve::{Connections, Listener, RequestBody, Server, Shutdown};
 use spillover_tests::e2e::{Client, Serving, Wire, healthy, soon};
 use tokio::{
     runtime,

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::Value;
-use spillover_gateway::serve::{
+use spillover_serve::{
     ClientCertificate, ClientFingerprint, Connections, Listener, RequestBody, Server, Shutdown,
     StartError, Tls,
 };

@@ -115,6 +115,8 @@ pub(crate) struct Upstream {
 pub(crate) const GATEWAY: &str = "spillover";
 /// The gateway, as `bench/pgo` makes it.
 pub(crate) const PROFILED_GATEWAY: &str = "spillover-pgo";
+/// The example gateway of axum and tower-http, `examples/gateway.rs`. It reads the same variables.
+pub(crate) const EXAMPLE_GATEWAY: &str = "gateway";
 
 /// Where the proxy listens.
 pub(crate) const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 20_999);

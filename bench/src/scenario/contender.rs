@@ -1,6 +1,6 @@
 use crate::{
     backend::FINE,
-    peer::{GATEWAY, PROFILED_GATEWAY, Peer, Setup, Upstream, sibling},
+    peer::{EXAMPLE_GATEWAY, GATEWAY, PROFILED_GATEWAY, Peer, Setup, Upstream, sibling},
 };
 
 /// A row of a table: a proxy as it is set up.
@@ -83,6 +83,13 @@ impl Contender {
             return self;
         }
         self.unable("Not built: `bench/pgo` does.")
+    }
+
+    /// The example gateway in place of the production gateway.
+    pub(super) fn example(mut self) -> Self {
+        self.setup.gateway = EXAMPLE_GATEWAY;
+        self.named("`examples/gateway.rs`".to_owned())
+            .note("Built of axum and tower-http, with the layers of the gateway.")
     }
 
     pub(super) fn named(mut self, name: String) -> Self {

@@ -16,6 +16,7 @@ pub(super) fn sse() -> Scenario {
                 .note("With `option http-no-delay`: by default it holds chunks back for 200 ms."),
             streaming(Peer::Spillover),
             streaming(Peer::Spillover).profiled(),
+            streaming(Peer::Spillover).example(),
         ],
     }
 }

@@ -102,6 +102,7 @@ fn with_profiled() -> Vec<Contender> {
     let mut contenders = both_apis();
     contenders.push(spillover_model_in_body().profiled());
     contenders.push(spillover_deployment_in_path().profiled());
+    contenders.push(Contender::new(Peer::Spillover).example());
     contenders
 }
 

@@ -23,6 +23,9 @@ pub(super) fn priority_1_throttled() -> Scenario {
                 .note(NGINX),
             Contender::new(Peer::Haproxy).unable(HAPROXY),
             Contender::new(Peer::Spillover).tiers(&[THROTTLED, FINE]),
+            Contender::new(Peer::Spillover)
+                .tiers(&[THROTTLED, FINE])
+                .example(),
         ],
     }
 }

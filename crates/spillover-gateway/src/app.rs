@@ -1,14 +1,13 @@
 //! The stack of the gateway on one screen.
 
-use std::{convert::Infallible, fmt, io, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response};
 use http_body::Body;
 use hyper_util::client::legacy::connect::Connect;
 use spillover_core::Pool;
 use tokio::sync::watch;
-use tower::{BoxError, Service, ServiceBuilder};
+use tower::{BoxError, ServiceBuilder};
 use tower_spillover::select::WhenExhausted;
 
 use crate::{
@@ -22,12 +21,12 @@ use crate::{
     live::Live,
     model_scope::ModelScopeLayer,
     router::Router,
-    serve::Phases,
     site::PoolConfig,
     site::Site,
     upgrade::UpgradeLayer,
     upstream::Upstream,
 };
+use spillover_serve::{HttpService, Phases};
 
 /// Settings of an [`App`] with a single pool.
 #[derive(Clone, Debug)]
@@ -114,7 +113,7 @@ impl App {
     /// Returns the gateway as a service over the connections of `connector`. Runs on the runtime it is created in.
     ///
     /// For a WebSocket over TLS the connector gets a URI with the scheme `wss`. Such a connection must not speak HTTP/2.
-    pub fn over<C, B>(&self, connector: C) -> impl Gateway<B> + use<C, B>
+    pub fn over<C, B>(&self, connector: C) -> impl HttpService<B> + use<C, B>
     where
         C: Connect + Clone + Send + Sync + 'static,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
@@ -123,14 +122,14 @@ impl App {
     }
 
     /// Returns the gateway as a service over its own connections.
-    pub(crate) fn over_tcp<B>(&self) -> impl Gateway<B> + use<B>
+    pub(crate) fn over_tcp<B>(&self) -> impl HttpService<B> + use<B>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
         self.service(|site, settings| site.connector(settings))
     }
 
-    fn service<C, B, F>(&self, connector: F) -> impl Gateway<B> + use<C, B, F>
+    fn service<C, B, F>(&self, connector: F) -> impl HttpService<B> + use<C, B, F>
     where
         F: Fn(&Site, &ConnectSettings) -> C + Send + Sync + 'static,
         C: Connect + Clone + Send + Sync + 'static,
@@ -167,30 +166,4 @@ impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App").finish_non_exhaustive()
     }
-}
-
-/// The bounds that a server has on the gateway's service.
-pub trait Gateway<B>:
-    Service<Request<B>, Response = Response<Self::Body>, Error = Infallible, Future: Send + 'static>
-    + Clone
-    + Send
-    + Sync
-    + Unpin
-    + 'static
-{
-    /// Body of the responses.
-    type Body: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static;
-}
-
-impl<S, B, R> Gateway<B> for S
-where
-    S: Service<Request<B>, Response = Response<R>, Error = Infallible, Future: Send + 'static>
-        + Clone
-        + Send
-        + Sync
-        + Unpin
-        + 'static,
-    R: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
-{
-    type Body = R;
 }

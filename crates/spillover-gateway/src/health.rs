@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc};
 use spillover_core::{Condition, Scope};
 use tokio::{sync::watch, time::Instant};
 
-use crate::{serve::Phases, site::Site};
+use crate::site::Site;
+use spillover_serve::Phases;
 
 /// The readiness check. Clones share their state.
 #[derive(Clone, Debug)]

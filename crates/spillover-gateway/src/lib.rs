@@ -33,13 +33,11 @@ mod ready;
 mod reload;
 mod router;
 mod rules;
-pub mod serve;
 mod site;
-pub mod tls;
 mod upgrade;
 mod upstream;
 
 pub use crate::{
-    app::{App, Gateway, Settings},
+    app::{App, Settings},
     main_job::main,
 };

@@ -18,10 +18,11 @@ use crate::{
     log,
     read_files::ReadFiles,
     reload::{HangUp, ReloadStatus, Reloader, Source},
-    serve::ListenAddr,
-    serve::{Server, Signals, StartError, one_thread},
     site::CredentialSource,
     site::Site,
+};
+use spillover_serve::{
+    ListenAddr, Server, Signals, StartError, one_thread,
     tls::{Acceptor, TlsError},
 };
 
@@ -131,7 +132,7 @@ impl From<StartError> for Stop {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Tls(_) => Self::Config(error),
-            StartError::Address { .. } => Self::Other(io::Error::other(error)),
+            _ => Self::Other(io::Error::other(error)),
         }
     }
 }

@@ -22,7 +22,7 @@ mod wire;
 pub use self::{
     client::{Answer, Client, chunked, json, request, with},
     ending::{Arrived, EndingUpstream, Reaction},
-    gateway::{Exit, Files, Gateway, GatewayBuilder},
+    gateway::{Exit, Files, Gateway, GatewayBuilder, Program},
     serving::Serving,
     soon::{eventually, soon},
     table::{backend, pool},

@@ -2,9 +2,8 @@ use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, thread};
 
 use axum::body::Body;
 use http::{Request, Response};
-use spillover_gateway::{
-    serve::{Connections, Listener, Phases, RequestBody, Server, Shutdown, Tls},
-    tls::Acceptor,
+use spillover_serve::{
+    Connections, Listener, Phases, RequestBody, Server, Shutdown, Tls, tls::Acceptor,
 };
 use tokio::{
     runtime,

@@ -18,7 +18,7 @@ use hyper_util::{
     server::conn::auto,
 };
 use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use spillover_gateway::serve::Tls;
+use spillover_serve::Tls;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,

@@ -7,7 +7,7 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 use tower_spillover::{Attempts, Selected};
 
-use crate::serve::ClientFingerprint;
+use spillover_serve::ClientFingerprint;
 
 /// What is known of a request so far. Dropped, it becomes a line of the log.
 #[derive(Debug)]

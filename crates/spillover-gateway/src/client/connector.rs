@@ -15,7 +15,8 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tower::{BoxError, Service};
 
 use super::{ConnectSettings, kept::Kept};
-use crate::{client::Protocol, tls::authorities};
+use crate::client::Protocol;
+use spillover_serve::tls::authorities;
 
 /// The parts that connectors with equal settings share, such as the CA certificates, which are read once.
 #[derive(Clone, Debug)]
@@ -149,7 +150,7 @@ pub(crate) fn with_scheme(scheme: Scheme, uri: &Uri) -> Uri {
 pub(crate) const WSS: &str = "wss";
 
 /// Time without data after which TCP keep-alive probes the host. Closes, for example, an idle WebSocket to a lost host.
-pub(crate) const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Time between two keep-alive probes. Linux sends nine before it closes the connection, so about three minutes pass.
-pub(crate) const TCP_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const TCP_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);

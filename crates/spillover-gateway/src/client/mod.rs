@@ -15,7 +15,7 @@ use hyper_util::{
 };
 
 pub(crate) use self::{
-    connector::{Connector, Dialer, TCP_KEEPALIVE, TCP_KEEPALIVE_INTERVAL, WSS, with_scheme},
+    connector::{Connector, Dialer, WSS, with_scheme},
     pooled::{BackendClient, Clients},
 };
 use crate::site::{Authorities, Timeouts};

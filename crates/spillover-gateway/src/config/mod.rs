@@ -78,9 +78,9 @@ pub(crate) use self::{
 use crate::{
     clients::Clients,
     read_files::ReadFiles,
-    serve::{Connections, ListenAddr, Listener, Shutdown},
     site::{CredentialSource, PoolConfig},
 };
+use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
 
 /// The configuration of the gateway, checked; see the [module](self).
 #[derive(Clone, Debug)]

@@ -75,6 +75,22 @@ impl Fleet {
         }
         text
     }
+
+    /// Returns the variables with which another gateway serves from these backends.
+    pub(super) fn variables(&self) -> String {
+        let mut text = String::from(
+            "Its backends serve another gateway, too, such as the example of axum:\n\n",
+        );
+        for member in &self.members {
+            let name = format!("BACKEND_{}", member.label.to_ascii_uppercase());
+            let (url, priority) = (member.upstream.url(), member.priority);
+            let _ = writeln!(
+                text,
+                "  export {name}_URL={url}/openai {name}_PRIORITY={priority} {name}_AUTH=passthrough"
+            );
+        }
+        text + "  LISTEN=127.0.0.1:8081 cargo run -p spillover-examples --bin gateway\n"
+    }
 }
 
 impl Member {

@@ -15,11 +15,8 @@ use tokio::{
 use tower_spillover::select::WhenExhausted;
 
 use self::{account::Account, fleet::Fleet, traffic::Traffic};
-use crate::{
-    app::{App, Settings},
-    serve::{Connections, ListenAddr, Listener, Shutdown},
-    serve::{Server, Signals},
-};
+use crate::app::{App, Settings};
+use spillover_serve::{Connections, ListenAddr, Listener, Server, Shutdown, Signals};
 
 /// Runs the demo. With `stay`, serves without traffic of its own until a signal stops it.
 pub(crate) async fn run(listen: ListenAddr, stay: bool) -> io::Result<()> {
@@ -58,6 +55,7 @@ pub(crate) async fn run(listen: ListenAddr, stay: bool) -> io::Result<()> {
         println!("\n{}", account.summary(&fleet));
         if stay {
             println!("{}", invitation(&address.to_string()));
+            println!("{}", fleet.variables());
         } else {
             // Fails when a signal has stopped the server already.
             let _ = show_over.send(()).await;

@@ -12,10 +12,8 @@ use tower::{BoxError, Service};
 use tower_spillover::Scope;
 
 use super::{ReadBody, look::Look, of_path};
-use crate::{
-    dialect::{Dialect, ErrorKind, GatewayError},
-    serve::BodyTimeout,
-};
+use crate::dialect::{Dialect, ErrorKind, GatewayError};
+use spillover_serve::BodyTimeout;
 
 pin_project! {
     /// The answer of the inner service, once the scope is known.

@@ -11,19 +11,19 @@ use hyper::upgrade::OnUpgrade;
 use pin_project_lite::pin_project;
 
 use super::{Uplink, tunnel::tunnel};
-use crate::serve::Tunnels;
+use spillover_serve::TaskSpawner;
 
 pin_project! {
     /// The response; after one that switches the protocol the tunnel is on its way.
     pub(crate) struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        switch: Option<(OnUpgrade, Tunnels)>,
+        switch: Option<(OnUpgrade, TaskSpawner)>,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, switch: Option<(OnUpgrade, Tunnels)>) -> Self {
+    pub(super) fn new(inner: F, switch: Option<(OnUpgrade, TaskSpawner)>) -> Self {
         Self { inner, switch }
     }
 }

@@ -24,11 +24,12 @@ use tower::{Layer, Service};
 
 use self::future::ResponseFuture;
 pub(crate) use self::uplink::Uplink;
-use crate::{hop_by_hop::tokens, serve::Tunnels};
+use crate::hop_by_hop::tokens;
+use spillover_serve::TaskSpawner;
 
 /// Marks requests for a WebSocket, and joins client and backend when a backend agrees.
 ///
-/// Who serves says in the extensions, by [`Tunnels`], where the tunnel runs. Without them there is no switch.
+/// Who serves says in the extensions, by [`TaskSpawner`], where the tunnel runs. Without them there is no switch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UpgradeLayer;
 
@@ -62,7 +63,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         // It is there for whatever a client wants to switch to.
         let client = request.extensions_mut().remove::<OnUpgrade>();
-        let tunnels = request.extensions_mut().remove::<Tunnels>();
+        let tunnels = request.extensions_mut().remove::<TaskSpawner>();
         let switch = client.zip(tunnels).filter(|_| is_for_websocket(&request));
         if switch.is_some() {
             request.extensions_mut().insert(ForWebSocket);

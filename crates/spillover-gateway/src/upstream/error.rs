@@ -9,8 +9,8 @@ use tower_spillover::{
 use crate::{
     bounds::BodyTooLarge,
     dialect::{ErrorKind, GatewayError},
-    serve::BodyTimeout,
 };
+use spillover_serve::BodyTimeout;
 
 /// Error of an attempt that has no response.
 #[derive(Debug)]

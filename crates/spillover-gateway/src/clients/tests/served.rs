@@ -8,11 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 use tower::{ServiceBuilder, service_fn};
 
 use super::*;
-use crate::{
-    access_log::AccessLogLayer,
-    serve::{Connections, Listener, Shutdown},
-    serve::{Server, one_thread},
-};
+use crate::access_log::AccessLogLayer;
+use spillover_serve::{Connections, Listener, Server, Shutdown, one_thread};
 
 /// A server behind the layers that says what came in.
 struct Served {

@@ -1,8 +1,6 @@
 use super::Check;
-use crate::{
-    config::file::{ConnectionsTable, Path, ShutdownTable, Size},
-    serve::{Connections, Shutdown},
-};
+use crate::config::file::{ConnectionsTable, Path, ShutdownTable, Size};
+use spillover_serve::{Connections, Shutdown};
 
 impl Check<'_> {
     pub(super) fn connections(&mut self, path: &Path, table: &ConnectionsTable) -> Connections {

@@ -1,8 +1,6 @@
 use super::Check;
-use crate::{
-    config::file::{AdminTable, ClientCertificateWord, ListenerTable, Path, TlsTable},
-    serve::{ClientCertificate, ListenAddr, Listener, Tls},
-};
+use crate::config::file::{AdminTable, ClientCertificateWord, ListenerTable, Path, TlsTable};
+use spillover_serve::{ClientCertificate, ListenAddr, Listener, Tls};
 
 impl Check<'_> {
     pub(super) fn listeners(&mut self, path: &Path, tables: &[ListenerTable]) -> Vec<Listener> {

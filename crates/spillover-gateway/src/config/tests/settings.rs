@@ -4,10 +4,8 @@ use proptest::prelude::*;
 use tower_spillover::select::WhenExhausted;
 
 use super::{assert_problem_at, with_backend};
-use crate::{
-    config::{LogFormat, values},
-    serve::ListenAddr,
-};
+use crate::config::{LogFormat, values};
+use spillover_serve::ListenAddr;
 
 #[test]
 fn everything_has_a_default() {

@@ -1,10 +1,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    config::file::value::{Size, Time},
-    serve::Connections,
-};
+use crate::config::file::value::{Size, Time};
+use spillover_serve::Connections;
 
 /// What connections of clients may take.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]

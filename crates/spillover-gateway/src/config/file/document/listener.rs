@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::serve::ListenAddr;
+use spillover_serve::ListenAddr;
 
 /// Where clients connect.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]

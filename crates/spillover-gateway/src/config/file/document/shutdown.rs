@@ -1,7 +1,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{config::file::value::Time, serve::Shutdown};
+use crate::config::file::value::Time;
+use spillover_serve::Shutdown;
 
 /// How the gateway stops.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]

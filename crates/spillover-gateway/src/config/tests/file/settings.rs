@@ -5,8 +5,8 @@ use crate::{
     client::Protocol,
     clients::{Clients, Cors},
     config::{LogFormat, tests::directory::Directory},
-    serve::{Connections, ListenAddr, Listener, Shutdown},
 };
+use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
 
 #[test]
 fn everything_but_a_pool_has_a_default() {
