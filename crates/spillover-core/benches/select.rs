@@ -1,4 +1,4 @@
-//! What it costs to choose a backend and to give it back, alone and with other threads at it. It allocates once: what is
+//! The cost of choosing a backend and giving it back, alone and with other threads at it. It allocates once: what is
 //! chosen.
 
 use std::{hint::black_box, time::Duration};

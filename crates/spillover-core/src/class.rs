@@ -1,4 +1,4 @@
-/// What an answer means for the backend that gave it.
+/// The meaning of an answer for the backend that gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Class {
@@ -15,7 +15,7 @@ pub enum Class {
     /// The backend began no answer within its share of the time that the client waits. Another may be quicker; nothing is held
     /// against this one, but a run of such attempts makes it [suspect](crate::Condition::Suspect).
     Late,
-    /// The backend has no capacity for anybody at the moment.
+    /// The backend has no capacity at the moment.
     Capacity,
     /// The backend does not work now: 5xx, a timeout, no connection.
     Failing,
@@ -29,13 +29,13 @@ pub enum Class {
 }
 
 impl Class {
-    /// Whether another backend may serve the request that this one did not.
+    /// Returns true if another backend may serve the request that this one did not.
     #[must_use]
     pub fn is_refusal(self) -> bool {
         !matches!(self, Self::Success | Self::ClientError)
     }
 
-    /// Whether an answer of this class closes the backend for a time.
+    /// Returns true if an answer of this class closes the backend for a time.
     #[must_use]
     pub fn is_cooling(self) -> bool {
         let is_about_the_request = matches!(
@@ -45,7 +45,7 @@ impl Class {
         self.is_refusal() && !is_about_the_request
     }
 
-    /// Returns whether the backend takes requests again by itself, within its cooldown: it is at a rate limit, or has no capacity
+    /// Returns true if the backend takes requests again by itself, within its cooldown: it is at a rate limit, or has no capacity
     /// at the moment.
     ///
     /// A client that comes back later is served then. It is not after [`Quota`](Self::Quota) or [`Credential`](Self::Credential),

@@ -17,7 +17,7 @@ impl Cooldown {
     /// refuses the first attempt after a wait that it asked for, until an answer shows that its waits are long enough.
     pub const FLOOR: Duration = Duration::from_millis(100);
 
-    /// A cooldown; without a source it is nobody's word but the default.
+    /// Creates a cooldown. Without a source it is a default.
     #[must_use]
     pub fn new(duration: Duration, source: Option<Source>) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl Cooldown {
         self.duration
     }
 
-    /// What a growing floor may not exceed.
+    /// The upper bound of a growing floor.
     #[must_use]
     pub fn cap(&self) -> Duration {
         self.cap

@@ -1,8 +1,8 @@
 use std::{error, fmt};
 
-/// Why a [`Backend`](crate::Backend) could not be built.
+/// The reason why a [`Backend`](crate::Backend) could not be built.
 ///
-/// Names the field and what was expected of it. It never holds the refused value: that may be a secret put in the
+/// Names the field and the values that it takes. The error never holds the refused value: that may be a secret put in the
 /// wrong place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidBackend {
@@ -32,7 +32,7 @@ impl InvalidBackend {
         self.field
     }
 
-    /// What was expected in the field.
+    /// Returns a description of the values that the field takes.
     #[must_use]
     pub fn expected(&self) -> &'static str {
         self.expected
@@ -52,7 +52,7 @@ impl fmt::Display for InvalidBackend {
 
 impl error::Error for InvalidBackend {}
 
-/// Why a [`Pool`](crate::Pool) could not be built.
+/// The reason why a [`Pool`](crate::Pool) could not be built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidPool {

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{Class, Cooldown};
 
-/// How an attempt went: its class, for how long the backend is closed because of it, and what the backend said.
+/// The outcome of an attempt: its class, the time for which the backend is closed, and the backend's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     class: Class,
@@ -12,7 +12,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// An outcome of this class. One that does not [cool](Class::is_cooling) closes nothing, whatever the cooldown.
+    /// Creates an outcome of this class. A class that does not [cool](Class::is_cooling) closes nothing, whatever the cooldown.
     #[must_use]
     pub fn new(class: Class, cooldown: Cooldown) -> Self {
         Self {
@@ -23,7 +23,7 @@ impl Outcome {
         }
     }
 
-    /// The request was served.
+    /// Creates the outcome of a request that was served.
     #[must_use]
     pub fn success() -> Self {
         Self::new(Class::Success, Cooldown::default())
@@ -38,25 +38,25 @@ impl Outcome {
         }
     }
 
-    /// The request is at fault, not the backend.
+    /// Creates the outcome of a request that is at fault itself.
     #[must_use]
     pub fn client_error() -> Self {
         Self::new(Class::ClientError, Cooldown::default())
     }
 
-    /// The backend throttles for this long.
+    /// Creates the outcome of a refusal by a backend that throttles for this long.
     #[must_use]
     pub fn throttled(cooldown: Duration) -> Self {
         Self::new(Class::Throttled, Cooldown::new(cooldown, None))
     }
 
-    /// The backend fails, and is left alone for this long.
+    /// Creates the outcome of a failure, after which the backend is left alone for this long.
     #[must_use]
     pub fn failing(cooldown: Duration) -> Self {
         Self::new(Class::Failing, Cooldown::new(cooldown, None))
     }
 
-    /// Adds the backend's own words.
+    /// Adds the backend's own message.
     #[must_use]
     pub fn with_message(self, message: impl Into<Arc<str>>) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl Outcome {
         }
     }
 
-    /// The same with the time for which the pool really closed the backend
+    /// Returns the same outcome with the time for which the pool really closed the backend
     /// ([`Recorded::closed_for`](crate::Recorded::closed_for)), if the outcome has a cooldown.
     #[must_use]
     pub fn closed_for(self, closed_for: Option<Duration>) -> Self {
@@ -87,25 +87,25 @@ impl Outcome {
         }
     }
 
-    /// Whether the request may go to another backend: it was refused, and the server does not forbid it.
+    /// Returns true if the request may go to another backend: it was refused, and the server does not forbid it.
     #[must_use]
     pub fn may_retry(&self) -> bool {
         self.class.is_refusal() && !self.is_final
     }
 
-    /// What the answer means.
+    /// Returns the class of the answer.
     #[must_use]
     pub fn class(&self) -> Class {
         self.class
     }
 
-    /// For how long the backend is closed because of it.
+    /// Returns the time for which the backend is closed because of the answer.
     #[must_use]
     pub fn cooldown(&self) -> Option<Cooldown> {
         self.cooldown
     }
 
-    /// The backend's own words, where they were read.
+    /// Returns the backend's own message, if it was read.
     #[must_use]
     pub fn message(&self) -> Option<&Arc<str>> {
         self.message.as_ref()

@@ -1,6 +1,6 @@
 //! Every interleaving of the threads that fight over one backend, by the model checker `loom`.
 //!
-//! It is the source of the crate that is compiled here, with loom's atomics in place of the real ones.
+//! The source of the crate is compiled here, with loom's atomics in place of the real ones.
 
 #![expect(
     dead_code,
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use self::{
     deadlines::Deadlines,
-    failing::{Failing, Health},
+    failing::{Failing, FailingState},
     in_flight::InFlight,
     openings::Openings,
     scope::Scope,
@@ -64,16 +64,16 @@ fn start() -> Tick {
 fn failed() -> (Arc<Failing>, Tick) {
     let failing = Arc::new(Failing::default());
     let due = start().after(SECOND);
-    failing.failed(Health::Works, due);
+    failing.failed(FailingState::Works, due);
     (failing, due)
 }
 
-fn take(failing: &Failing, now: Tick) -> Option<Health> {
-    failing.take(failing.health(now), now)
+fn take(failing: &Failing, now: Tick) -> Option<FailingState> {
+    failing.try_acquire(failing.state(now), now)
 }
 
-fn is_probe(taken: Option<Health>) -> bool {
-    matches!(taken, Some(Health::Probe(_)))
+fn is_probe(taken: Option<FailingState>) -> bool {
+    matches!(taken, Some(FailingState::Probe(_)))
 }
 
 #[test]
@@ -101,11 +101,11 @@ fn a_failure_is_not_undone_by_a_success_that_began_before_it() {
         let early = take(&failing, now).unwrap();
         let other = Arc::clone(&failing);
         let failure = thread::spawn(move || {
-            other.failed(Health::Works, now.after(SECOND));
+            other.failed(FailingState::Works, now.after(SECOND));
         });
         failing.answered(early);
         failure.join().unwrap();
-        assert!(matches!(failing.health(now), Health::Fails(_)));
+        assert!(matches!(failing.state(now), FailingState::Fails(_)));
     });
 }
 
@@ -118,7 +118,7 @@ fn a_late_success_of_one_probe_does_not_hide_the_failure_of_the_next() {
         let other = Arc::clone(&failing);
         let second = thread::spawn(move || {
             let taken = take(&other, later);
-            if let Some(probe @ Health::Probe(_)) = taken {
+            if let Some(probe @ FailingState::Probe(_)) = taken {
                 other.failed(probe, later.after(SECOND));
                 return true;
             }
@@ -126,7 +126,7 @@ fn a_late_success_of_one_probe_does_not_hide_the_failure_of_the_next() {
         });
         failing.answered(late);
         let has_failed = second.join().unwrap();
-        assert_ne!(has_failed, failing.health(later) == Health::Works);
+        assert_ne!(has_failed, failing.state(later) == FailingState::Works);
     });
 }
 
@@ -137,9 +137,9 @@ fn the_later_of_two_deadlines_stays() {
         let now = start();
         let other = Arc::clone(&failing);
         let long = thread::spawn(move || {
-            other.failed(Health::Works, now.after(SECOND * 2));
+            other.failed(FailingState::Works, now.after(SECOND * 2));
         });
-        failing.failed(Health::Works, now.after(SECOND));
+        failing.failed(FailingState::Works, now.after(SECOND));
         long.join().unwrap();
         assert_eq!(failing.closed_for(now), SECOND * 2);
     });
@@ -199,7 +199,7 @@ const MAX: Option<NonZeroU32> = NonZeroU32::new(2);
 fn half_full() -> Arc<InFlight> {
     let in_flight = Arc::new(InFlight::default());
     in_flight.set_least_limit(MAX);
-    assert!(in_flight.enter(MAX).is_some());
+    assert!(in_flight.acquire(MAX).is_some());
     in_flight
 }
 
@@ -207,7 +207,7 @@ fn half_full() -> Arc<InFlight> {
 fn one_of_three_gets_the_last_place() {
     loom::model(|| {
         let in_flight = half_full();
-        let ask = |in_flight: Arc<InFlight>| move || in_flight.enter(MAX).is_some();
+        let ask = |in_flight: Arc<InFlight>| move || in_flight.acquire(MAX).is_some();
         let threads = [0, 1].map(|_| thread::spawn(ask(Arc::clone(&in_flight))));
         let mine = ask(Arc::clone(&in_flight))();
         let places = threads
@@ -224,10 +224,10 @@ fn one_of_three_gets_the_last_place() {
 fn a_place_is_given_back_once() {
     loom::model(|| {
         let in_flight = half_full();
-        let place = Arc::new(in_flight.enter(MAX).unwrap());
+        let place = Arc::new(in_flight.acquire(MAX).unwrap());
         let leave = |in_flight: Arc<InFlight>| {
             let place = Arc::clone(&place);
-            move || in_flight.leave(&place)
+            move || in_flight.release(&place)
         };
         let threads = [0, 1].map(|_| thread::spawn(leave(Arc::clone(&in_flight))));
         let mine = leave(Arc::clone(&in_flight))();
@@ -245,10 +245,10 @@ fn a_place_is_given_back_once() {
 fn a_place_that_was_missed_is_told_of() {
     loom::model(|| {
         let in_flight = half_full();
-        let place = in_flight.enter(MAX).unwrap();
+        let place = in_flight.acquire(MAX).unwrap();
         let other = Arc::clone(&in_flight);
-        let leaver = thread::spawn(move || other.leave(&place));
-        let is_missed = in_flight.enter(MAX).is_none();
+        let leaver = thread::spawn(move || other.release(&place));
+        let is_missed = in_flight.acquire(MAX).is_none();
         let is_told = leaver.join().unwrap().is_some();
         assert!(is_told || !is_missed);
         assert_eq!(in_flight.count(), if is_missed { 1 } else { 2 });
@@ -259,12 +259,12 @@ fn a_place_that_was_missed_is_told_of() {
 fn a_place_that_was_missed_under_a_new_limit_is_told_of() {
     loom::model(|| {
         let in_flight = half_full();
-        let place = in_flight.enter(MAX).unwrap();
+        let place = in_flight.acquire(MAX).unwrap();
         in_flight.set_least_limit(None);
         let other = Arc::clone(&in_flight);
-        let leaver = thread::spawn(move || other.leave(&place));
+        let leaver = thread::spawn(move || other.release(&place));
         in_flight.set_least_limit(MAX);
-        let is_missed = in_flight.enter(MAX).is_none();
+        let is_missed = in_flight.acquire(MAX).is_none();
         let is_told = leaver.join().unwrap().is_some();
         assert!(is_told || !is_missed);
         assert_eq!(in_flight.count(), if is_missed { 1 } else { 2 });
@@ -280,9 +280,9 @@ fn one_request_is_the_first_after_an_opening() {
         let at = move |ms| opened.after(Duration::from_millis(ms));
         let threads = [1, 2].map(|ms| {
             let openings = Arc::clone(&openings);
-            thread::spawn(move || openings.note(0, at(ms)))
+            thread::spawn(move || openings.record(0, at(ms)))
         });
-        openings.note(0, at(3));
+        openings.record(0, at(3));
         for thread in threads {
             thread.join().unwrap();
         }
@@ -298,10 +298,10 @@ fn requests_of_one_instant_are_not_first() {
         openings.expect(0);
         let now = start();
         let other = Arc::clone(&openings);
-        let other = thread::spawn(move || other.note(0, now));
-        openings.note(0, now);
+        let other = thread::spawn(move || other.record(0, now));
+        openings.record(0, now);
         other.join().unwrap();
-        openings.note(0, now.after(SECOND));
+        openings.record(0, now.after(SECOND));
         assert!(!openings.is_first(0, now) && !openings.is_first(0, now.after(SECOND)));
     });
 }

@@ -1,4 +1,5 @@
-//! How many instructions the whole stack takes for a request: a number that does not depend on what else the machine does.
+//! The instructions of the whole stack for a request and for the chunks of a stream: a number that does not depend on what else
+//! the machine does.
 
 #![expect(
     missing_docs,
@@ -8,21 +9,28 @@
 
 mod setup;
 
-use std::{convert::Infallible, sync::LazyLock};
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::LazyLock,
+    task::{Context, Poll, Waker},
+};
 
+use bytes::Bytes;
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use http::{Request, Response};
+use http_body::Frame;
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service};
-use tower_spillover::stack::SpilloverLayer;
+use tower_spillover::stack::{ResponseBody, SpilloverLayer};
 
 use self::setup::{Body, Client, pool, request, send};
 
-library_benchmark_group!(name = stack, benchmarks = one_request);
+library_benchmark_group!(name = stack, benchmarks = [one_request, hundred_chunks]);
 
 main!(library_benchmark_groups = stack);
 
-// It returns what it went through, so as not to count the end of that.
+// Returns the service, so as not to count its drop.
 #[library_benchmark]
 #[bench::client_alone(client_alone())]
 #[bench::not_retried(behind_the_stack(Client::new()))]
@@ -30,6 +38,16 @@ main!(library_benchmark_groups = stack);
 fn one_request((send, request): (Send, Request<Body>)) -> Send {
     send(request);
     send
+}
+
+// Reads a stream to its end.
+#[library_benchmark]
+#[bench::client_alone(Chunks(100))]
+#[bench::behind_the_stack(stream_behind_the_stack())]
+fn hundred_chunks<B: http_body::Body<Data = Bytes> + Unpin>(mut body: B) -> B {
+    let mut cx = Context::from_waker(Waker::noop());
+    while let Poll::Ready(Some(Ok(_))) = Pin::new(&mut body).poll_frame(&mut cx) {}
+    body
 }
 
 /// The body of a refusal is read for so long and no longer.
@@ -53,6 +71,40 @@ fn behind_the_stack(client: Client) -> (Send, Request<Body>) {
     send(&layer.layer(Client::new()), request());
     boxed(layer.layer(client))
 }
+
+fn stream_behind_the_stack() -> ResponseBody<Chunks> {
+    let _entered = RUNTIME.enter();
+    let client = tower::service_fn(|_| async {
+        let response = Response::builder().header("content-type", "text/event-stream");
+        Ok::<_, Infallible>(response.body(Chunks(100)).expect("a valid head"))
+    });
+    let mut stack = SpilloverLayer::new(pool(2)).layer(client);
+    let response = RUNTIME.block_on(stack.call(request()));
+    response.expect("the client serves").into_body()
+}
+
+/// A stream with this number of chunks left, each of which is one event.
+struct Chunks(u32);
+
+impl http_body::Body for Chunks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(left) = self.0.checked_sub(1) else {
+            return Poll::Ready(None);
+        };
+        self.0 = left;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(EVENT)))))
+    }
+}
+
+const EVENT: &[u8] = br#"data: {"id":"chatcmpl-1","object":"chat.completion.chunk","model":"gpt-4o","choices":[{"index":0,"delta":{"content":"hello there"}}]}
+
+"#;
 
 fn boxed<S, ResBody>(service: S) -> (Send, Request<Body>)
 where

@@ -1,4 +1,4 @@
-//! What the layers cost a request that is not retried, each alone and all together, alone and with another thread at the same
+//! The cost of the layers for a request that is not retried, each alone and all together, alone and with another thread at the same
 //! pool. A client that answers at once is the floor: what it costs itself is in every number.
 
 mod setup;

@@ -1,12 +1,12 @@
-//! What an answer means to the layers that may make another attempt.
+//! The meaning of an answer for the layers that may make another attempt.
 
 use http::Response;
 use spillover_core::{Answer, Class, Classify, Outcome};
 
 use crate::report::report_of;
 
-/// The class of an answer, by the [`Outcome`] where a layer inside left one; and whether it is a refusal after which another
-/// backend may be asked.
+/// Returns the class of an answer, by the [`Outcome`] if a layer inside left one, and true if the answer is a refusal after which
+/// another backend may be asked.
 pub(crate) fn class_of<ResBody, E, C>(
     result: &Result<Response<ResBody>, E>,
     classify: &C,

@@ -1,8 +1,8 @@
 //! [Tower](tower_service) layers that send each request to the best rate-limited backend that will take it *now*, and
 //! move it to the next one the instant a backend says no.
 //!
-//! Providers limit requests and tokens per minute and answer 429 when a limit is reached. Who owns several such backends
-//! wants the best of them used first, the next one the moment it throttles, and the first one again when it recovers.
+//! Providers limit requests and tokens per minute and answer 429 when a limit is reached. With several such backends, the
+//! best of them should be used first, the next one as soon as it throttles, and the first one again when it recovers.
 //!
 //! # In front of a client
 //!
@@ -77,10 +77,8 @@
 //!   |  Hedge             asks two, where one is slow (optional)          | the first good answer
 //!   |  PrioritySelect    chooses the backend                             | or answers that all are closed
 //!   |  RewriteRequest    makes the request one for that backend          |
-//!   |  InFlight          counts it                                       | until its body ends
-//!   |  ThrottleTracker   passes it on                                    | remembers what the answer says
-//!   |  RefusalBody       passes it on                                    | reads bodies of refusals in doubt
-//!   |  StreamPeek        passes it on                                    | reads streams until their first content
+//!   |  ThrottleTracker   counts it, until the body of the answer ends    | records what the answer says
+//!   |  Peek              passes it on                                    | reads refusals in doubt, and streams until content
 //!   |  Patience          passes it on (optional)                         | or gives up in time for another backend
 //!   v  one shared client, or BackendSteer: one service per backend ------+
 //! ```
@@ -90,18 +88,18 @@
 //!
 //! | value | in | written by | read by | when missing |
 //! |---|---|---|---|---|
-//! | [`Attempts`] | request; response, unless that answers the first attempt | `RetryThrottled`, else `Hedge`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker`, `RefusalBody`, `StreamPeek`, `Patience` | request: nothing is excluded; response: one attempt |
-//! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `InFlight`, `ThrottleTracker`, `RefusalBody`, `StreamPeek`, `Patience`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
+//! | [`Attempts`] | request; response, unless that answers the first attempt | `RetryThrottled`, else `Hedge`; marked by `PrioritySelect` | `Hedge`, `PrioritySelect`, `ThrottleTracker`, `Peek`, `Patience` | request: nothing is excluded; response: one attempt |
+//! | [`Selected`] | request, response | `PrioritySelect` | `RewriteRequest`, `ThrottleTracker`, `Peek`, `Patience`, `BackendSteer`, logs | pass through; `BackendSteer`: an error |
 //! | [`Outcome`] | response | `ThrottleTracker`; `Patience` of an attempt that it gave up | `RetryThrottled`, `Hedge`, `PrioritySelect`, logs | read off the status |
 //! | [`Exhausted`] | response | `PrioritySelect` | `Hedge`, logs | another backend is left |
-//! | [`LateReport`] | response | `RefusalBody`, when the body of a refusal is late; `ThrottleTracker` says what for | `RetryThrottled` | the body has been read |
+//! | [`LateReport`](spillover_core::layer::LateReport) | response | `Peek`, when the body of a refusal is late; `ThrottleTracker` says what for | `RetryThrottled` | the body has been read |
 //! | [`Hedged`](hedge::Hedged) | response | `Hedge` | logs | one attempt at a time |
 //! | [`Affinity`] | request | you, if at all | `PrioritySelect` | any of the best that are open |
 //! | [`Scope`] | request | you, if at all | `PrioritySelect` | the deployment in the path, else the whole backend |
 //! | [`ModelFromPath`](rewrite::ModelFromPath) | request | `RewriteRequest` | a layer of your own that changes bodies | the path names the model, or none does |
 //! | [`UnsupportedPath`](rewrite::UnsupportedPath) | request | `RewriteRequest` | a layer of your own that answers in place of the backend | the backend may have the path |
 //! | [`Unprocessed`](connection::Unprocessed) | response in place of an error | the client, if at all | `ThrottleTracker` | read off the error |
-//! | [`Report`] | response | `RefusalBody`, `StreamPeek` | `ThrottleTracker`, `RefusalBody` | read off the head |
+//! | [`Report`] | response | `Peek` | `ThrottleTracker`, `Peek` | read off the head |
 //!
 //! The same by hand, with fewer layers:
 //!
@@ -162,9 +160,9 @@
 //!
 //! * `RetryThrottled` outside `PrioritySelect`: a copy of the request from before the choice is what another attempt needs.
 //! * `Hedge` between the two: it needs a body that can be sent twice, and each of its attempts a backend of its own.
-//! * `RewriteRequest`, `InFlight` and `ThrottleTracker` inside `PrioritySelect`: they read what it chose.
-//! * `RefusalBody` and `StreamPeek` inside `ThrottleTracker`, which reads what they report; `StreamPeek` inside `RefusalBody`,
-//!   which then does not read again what has been read.
+//! * `RewriteRequest` and `ThrottleTracker` inside `PrioritySelect`: they read its choice.
+//! * `Peek` inside `ThrottleTracker`, which reads its reports. `ReadRefusalLayer` makes a `Peek` for refusals and `StreamPeekLayer`
+//!   one for streams. One layer [does both](peek::StreamPeekLayer::read_refusals).
 //! * `Patience` inside `ThrottleTracker`, which reads its outcome, and next to the client.
 //! * A timeout per attempt inside `ThrottleTracker`, so that it counts against the backend; one for the whole request
 //!   outside `RetryThrottled`. An attempt includes the upload of the client: a client that uploads slowly can make it late, which
@@ -172,16 +170,16 @@
 //! * A concurrency limit, such as [`limit`], a rate limit or a buffer outside `RetryThrottled`: each of the layers passes
 //!   the readiness of the inner service through, and choosing a backend never waits. For a limit per backend there is
 //!   [`BackendBuilder::max_concurrency`].
-//! * What signs requests inside `RewriteRequest`, with [`Credential::by_layer`] for the backends.
+//! * A layer that signs requests inside `RewriteRequest`, with [`Credential::by_layer`] for the backends.
 //!
 //! Other orders compile, too:
 //!
 //! | order | what happens |
 //! |---|---|
-//! | `PrioritySelect` outside `RetryThrottled` | a refusal is the answer: nobody chooses another backend |
+//! | `PrioritySelect` outside `RetryThrottled` | a refusal is the answer: no other backend is chosen |
 //! | `RewriteRequest` outside `PrioritySelect` | requests go out as they came in, with the client's credentials |
 //! | `ThrottleTracker` outside `PrioritySelect` | nothing is remembered: every request asks the throttled backend first |
-//! | `RefusalBody` outside `ThrottleTracker` | an account without money is taken for one that is at its limit for seconds |
+//! | `ReadRefusalLayer` outside `ThrottleTracker` | an account without money is taken for one that is at its limit for seconds |
 //! | a timeout outside `ThrottleTracker` | an attempt that is too slow counts as cancelled; three in a row make the backend suspect |
 //! | `Hedge` outside `RetryThrottled` | the hedge goes to the backend that the first attempt waits for |
 //!
@@ -191,15 +189,15 @@
 //! time being, hand the stack to [`BoxCloneSyncService::new`](https://docs.rs/tower/latest/tower/util/struct.BoxCloneSyncService.html).
 //! Mostly it is one of these:
 //!
-//! * the body of the response is not `Default`, such as hyper's `Incoming`, in a stack without `InFlight`, `RefusalBody` and
-//!   `StreamPeek`, whose bodies are: put one of them, or
+//! * the body of the response is not `Default`, such as hyper's `Incoming`, in a stack without `ThrottleTracker` and
+//!   `Peek`, whose bodies are: put one of them, or
 //!   `.map_response(|response: Response<_>| response.map(BodyExt::boxed))`, below `PrioritySelect`;
 //! * the client is not `Clone`;
 //! * a classifier, a strategy or a filter is a closure that does not name the types of its arguments ("implementation of
 //!   `FnOnce` is not general enough"), or a classifier names the error of another client;
 //! * the client takes one type of request body only, such as tonic's channels or a route of axum: put
 //!   `.map_request(|request: Request<_>| request.map(Body::new))` in front of it;
-//! * the body of the response is not `Send` or borrows something, in a stack with `RefusalBody`;
+//! * the body of the response is not `Send` or borrows something, in a stack with `Peek`;
 //! * a body is not `Unpin`, as a stream made by `async` blocks: `BodyExt::boxed` makes one that is.
 //!
 //! # Features
@@ -209,7 +207,7 @@
 //! | feature | |
 //! |---|---|
 //! | `stack` | [`SpilloverLayer`](stack::SpilloverLayer), with the layers that it stacks |
-//! | `retry`, `hedge`, `select`, `rewrite`, `in-flight`, `throttle`, `refusal`, `peek`, `patience`, `steer`, `limit` | the layer of this name |
+//! | `retry`, `hedge`, `select`, `rewrite`, `throttle`, `refusal`, `peek`, `patience`, `steer`, `limit` | the layer of this name |
 //! | `coding` | [`coding`]: reads bodies in gzip, deflate, br and zstd; on with `peek` and `refusal` |
 //! | `util` | [`ServiceBuilderExt`]: the layers of the stack that are on, as methods of `ServiceBuilder` |
 //! | `full` | all of them |
@@ -218,7 +216,7 @@
 //!
 //! 1.88. A later one is required by a minor version at the earliest.
 //!
-//! # What it does not do
+//! # Limits of the crate
 //!
 //! The crate opens no connections, starts no tasks and never pauses between attempts, unless
 //! [`WhenExhausted::Wait`](select::WhenExhausted::Wait) asks for it. Only `Hedge` sends a request twice that was not refused
@@ -292,7 +290,7 @@ pub use spillover_core::{
     Candidates, Cause, Change, Class, Classify, Condition, Cooldown, Cooldowns, Counts, Credential,
     Declined, Exhausted, GrpcClassifier, InvalidBackend, InvalidPool, Opening, Outcome, PeakEwma,
     Pool, Query, Recorded, Scope, Selected, Silence, StatusClassifier, Strategy, Turn, Waiter,
-    Weighted, layer::LateReport,
+    Weighted,
 };
 #[doc(no_inline)]
 pub use spillover_hint::{Refusal, Report};

@@ -1,4 +1,4 @@
-//! What a refusal says of itself.
+//! The report of a refusal.
 
 #[cfg(any(feature = "hedge", feature = "retry", feature = "throttle"))]
 use std::borrow::Cow;
@@ -8,7 +8,7 @@ use spillover_hint::Report;
 
 use crate::fields::GRPC_STATUS;
 
-/// What a layer inside has read of a refusal, else what its head says.
+/// Returns the report that a layer inside has made of a refusal, else the report of its head.
 #[cfg(any(feature = "hedge", feature = "retry", feature = "throttle"))]
 pub(crate) fn report_of<ResBody>(response: &Response<ResBody>) -> Option<Cow<'_, Report>> {
     match response.extensions().get::<Report>() {
@@ -17,7 +17,7 @@ pub(crate) fn report_of<ResBody>(response: &Response<ResBody>) -> Option<Cow<'_,
     }
 }
 
-/// What the head of a refusal says. One of gRPC that is an error and nothing else has HTTP status 200.
+/// Returns the report of the head of a refusal. A gRPC response that is only an error has HTTP status 200.
 pub(crate) fn report_of_head<ResBody>(response: &Response<ResBody>) -> Option<Report> {
     let (status, headers) = (response.status(), response.headers());
     let may_refuse = !status.is_success() || headers.contains_key(GRPC_STATUS);

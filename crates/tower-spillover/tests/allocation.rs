@@ -1,4 +1,4 @@
-//! What the usual stack takes from the heap for a request that is not retried.
+//! Heap allocations of the usual stack for a request that is not retried.
 
 #[path = "../benches/setup/mod.rs"]
 mod setup;
@@ -34,7 +34,7 @@ fn added(backends: usize) -> (u64, u64) {
     (all - alone, all_bytes - alone_bytes)
 }
 
-/// What a request takes that is not the first, which finds more to do.
+/// Counts the allocations of a request that is not the first, which has more to do.
 fn cost<S, ResBody>(service: &S) -> (u64, u64)
 where
     S: Service<Request<Body>, Response = Response<ResBody>, Error = Infallible> + Clone,

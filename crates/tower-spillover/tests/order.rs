@@ -1,4 +1,4 @@
-//! What comes of layers in another order than the usual one, as the documentation of the crate says.
+//! Layers in another order than the usual one, as the documentation of the crate says.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -1,4 +1,4 @@
-//! What holds for all public types: they can be sent and shared, and what they print holds no secret.
+//! Properties of all public types: they can be sent and shared, and their output holds no secret.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

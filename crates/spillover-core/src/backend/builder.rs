@@ -62,7 +62,7 @@ impl BackendBuilder {
         Self { weight, ..self }
     }
 
-    /// What authenticates requests to this backend. Without it the client's own credentials pass.
+    /// Sets the credential of requests to this backend. Without it the client's own credentials pass.
     pub fn credential(self, credential: Credential) -> Self {
         Self {
             credential: Some(credential),
@@ -187,7 +187,7 @@ impl BaseUrl {
             return None;
         }
         let authority = parts.authority?;
-        // What follows the host is a port, or was meant to be one: `Authority` takes any.
+        // The rest after the host is a port, or was meant to be one: `Authority` takes any.
         let has_port = authority.as_str().len() > authority.host().len();
         let port_is_bad = has_port && authority.port_u16().is_none();
         if authority.host().is_empty() || authority.as_str().contains('@') || port_is_bad {

@@ -4,10 +4,10 @@ use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 
 use crate::InvalidBackend;
 
-/// What authenticates a request to a backend: one header field. Its value prints as `[redacted]`.
+/// The header field that authenticates a request to a backend. The value prints as `[redacted]`.
 #[derive(Clone)]
 pub struct Credential {
-    /// `None` where somebody else adds it.
+    /// `None` if a layer adds it.
     field: Option<(HeaderName, HeaderValue)>,
 }
 

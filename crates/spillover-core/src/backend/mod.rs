@@ -1,4 +1,4 @@
-//! What one backend is: where it is, how it is preferred, what it wants to see.
+//! One backend: its address, its place in the order of preference, and its credential.
 
 mod builder;
 mod credential;
@@ -109,7 +109,7 @@ impl Backend {
         self.weight
     }
 
-    /// What authenticates requests to this backend; `None` lets the client's own credentials pass.
+    /// Returns the credential of requests to this backend; `None` lets the client's own credentials pass.
     #[must_use]
     pub fn credential(&self) -> Option<&Credential> {
         self.credential.as_ref()
@@ -139,7 +139,7 @@ impl Backend {
         self.max_concurrency
     }
 
-    /// Whether what is known of one is known of the other: they are one service, and one account there or the clients'.
+    /// Returns true if both are one service with one account, or both with the clients' accounts: they share their state.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.label == other.label
             && self.scheme == other.scheme
@@ -150,7 +150,7 @@ impl Backend {
             && self.credential.is_some() == other.credential.is_some()
     }
 
-    /// Whether both authenticate by the same field with the same value. Where a layer adds it, it is taken to be the same.
+    /// Returns true if both authenticate by the same field with the same value. A value that a layer adds counts as the same.
     pub(crate) fn has_credential_of(&self, other: &Self) -> bool {
         let [ours, theirs] = [self, other].map(|it| it.credential().map(Credential::field));
         ours == theirs

@@ -17,7 +17,7 @@ use crate::Class;
 /// | 7 `PERMISSION_DENIED`, 16 `UNAUTHENTICATED`, when the backend has a credential of its own | [`Class::Credential`] |
 /// | the rest | [`Class::ClientError`] |
 ///
-/// It is more careful than [`StatusClassifier`], which takes 2 `UNKNOWN`, 13 `INTERNAL` and 15 `DATA_LOSS` for failures of the
+/// This classifier is more careful than [`StatusClassifier`], which takes 2 `UNKNOWN`, 13 `INTERNAL` and 15 `DATA_LOSS` for failures of the
 /// backend: in gRPC they are also what the application says, and a call that it has worked on is not to be repeated unasked.
 ///
 /// A server that answers `grpc-retry-pushback-ms` with a negative number, or with what is no number, does not want the call
@@ -74,7 +74,7 @@ impl<E> Classify<E> for GrpcClassifier {
         else {
             return self.http.classify(answer);
         };
-        // What is no code stands for `UNKNOWN`, as in any client.
+        // A value that is no code stands for `UNKNOWN`, as in any client.
         let code = status
             .to_str()
             .ok()
@@ -210,7 +210,7 @@ mod tests {
             assert!(may_retry(&pushback(value)), "{value:?}");
         }
         assert!(may_retry(&response(&[("grpc-status", "14")])));
-        // It is the word of HTTP APIs about one backend.
+        // HTTP APIs use this word for one backend.
         let mut response = response(&[("x-should-retry", "false")]);
         *response.status_mut() = http::StatusCode::TOO_MANY_REQUESTS;
         assert!(may_retry(&response));

@@ -1,4 +1,4 @@
-//! What an answer means for the backend that gave it.
+//! The meaning of an answer for the backend that gave it.
 
 mod grpc;
 mod overrides;
@@ -43,7 +43,7 @@ pub trait Classify<E> {
     /// The class of this answer.
     fn classify(&self, answer: &Answer<'_, E>) -> Class;
 
-    /// Whether the request may go to another backend after this answer, if that is a refusal. Closures always allow it.
+    /// Returns true if the request may go to another backend after this answer, which is a refusal. Closures always allow it.
     fn may_retry(&self, answer: &Answer<'_, E>) -> bool {
         let _ = answer;
         true
@@ -60,7 +60,7 @@ where
     }
 }
 
-/// What came back from an attempt: the head of a response with what it reports, or an error.
+/// The result of an attempt: the head of a response with its report, or an error.
 #[derive(Debug)]
 pub struct Answer<'a, E> {
     result: Result<Head<'a>, &'a E>,
@@ -136,7 +136,7 @@ impl<'a, E> Answer<'a, E> {
         self.head().map(|head| head.headers)
     }
 
-    /// What a refusal says of itself, where it was read.
+    /// Returns the report of a refusal, if it was read.
     #[must_use]
     pub fn report(&self) -> Option<&'a Report> {
         self.head()?.report

@@ -2,10 +2,10 @@ use std::fmt;
 
 use super::rendezvous::hash;
 
-/// Which backend a request belongs to: the one that has its conversation in a cache, or that holds a file it names.
+/// The backend that a request belongs to. For example, one that has the conversation in a cache, or holds a file of the request.
 ///
-/// In the request's extensions it goes before the draw and the [`Strategy`](super::Strategy), which decide for requests
-/// without it only. Backends that are closed are passed over all the same, unless it is [pinned](Self::pinned).
+/// An affinity in the extensions of a request comes before the draw and the [`Strategy`](super::Strategy), which decide only for
+/// requests without one. A closed backend is passed over all the same, unless the affinity is [pinned](Self::pinned).
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,10 +34,10 @@ use super::rendezvous::hash;
 ///
 /// # How a key finds its backend
 ///
-/// By weighted rendezvous hashing. Each backend of the tier has a score for the key, and the highest has it. Who knows key,
-/// labels and weights knows the backend: all instances agree, after a restart as before, in whatever order they list the
-/// backends. One that is added takes its share of the keys from all others, one that is removed leaves its own to them, and
-/// no other key moves; a weight that changes moves keys to or from that backend alone.
+/// By weighted rendezvous hashing. Each backend of the tier has a score for the key, and the highest one gets the key. The
+/// backend depends on key, labels and weights alone: all instances agree, after a restart as before, in whatever order they
+/// list the backends. A backend that is added takes its share of the keys from all others, one that is removed leaves its own
+/// to them, and no other key moves. A weight that changes moves keys to or from that backend alone.
 ///
 /// The score is `-weight / ln(u)`, where `u` is made of 64-bit hashes, and stays as it is in all versions:
 ///
@@ -45,7 +45,7 @@ use super::rendezvous::hash;
 ///   [SplitMix64](https://prng.di.unimi.it/splitmix64.c);
 /// * `h = mix(fnv(key) ^ mix(fnv(label)))`, and `u = (h >> 11 | 1) / 2^53`.
 ///
-/// Only `fnv(key)` is kept of the key. It is no secret: whoever can guess the key can check it.
+/// Only `fnv(key)` is kept of the key. The hash is no secret: a guess of the key can be checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Affinity {
     pub(super) target: Target,
@@ -60,26 +60,26 @@ pub(super) enum Target {
 }
 
 impl Affinity {
-    /// To the same backend as all with this key: of those that are open in the best tier, the one that scores highest. Keys
-    /// are shared by weight. While that backend is closed, its keys go to the next highest, each key to its own, and then
+    /// Creates the affinity of all requests with this key: to the backend that scores highest of those open in the best tier.
+    ///
+    /// Keys are shared by weight. While that backend is closed, each of its keys goes to the backend that scores next, and then
     /// back.
     #[must_use]
     pub fn by_key(key: impl AsRef<[u8]>) -> Self {
         Self::new(Target::Key(hash(key.as_ref())))
     }
 
-    /// To the backend with this label, as long as it is open, whatever its tier; else, and when there is none with the label,
-    /// as without affinity.
+    /// Creates the affinity to the backend with this label, whatever its tier. If that backend is closed, or no backend has the
+    /// label, the request goes where it would go without affinity.
     #[must_use]
     pub fn to_backend(label: &str) -> Self {
         Self::new(Target::Label(hash(label.as_bytes())))
     }
 
-    /// To no other backend, ever: for what only that one has. When it is closed, or refuses, there is no other for this
-    /// request, as if it were alone in the pool.
+    /// Pins the request to its backend, as if that were alone in the pool. For example, only one backend holds the file that the
+    /// request names. If the backend is closed or refuses, the request goes to no other.
     ///
-    /// For a key that is the one that scores highest in the best tier, open or not. A label that no backend has pins
-    /// nothing: it is as without affinity.
+    /// A key pins to the backend that scores highest in the best tier, open or not. A label that no backend has pins nothing.
     #[must_use]
     pub fn pinned(self) -> Self {
         Self {
@@ -98,7 +98,7 @@ impl Affinity {
 
 impl fmt::Debug for Affinity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A key may be the name of a user, and its hash is as good as that to who can guess it.
+        // A key may be the name of a user, and a guess can be checked by the hash.
         let target = match self.target {
             Target::Key(_) => "key",
             Target::Label(_) => "label",

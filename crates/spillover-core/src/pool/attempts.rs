@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use crate::Class;
 
-/// What one request has been through: the backends it tried. Clones share it, so that what a layer inside notes, a layer
-/// outside sees, whether the attempt ends in a response or in an error.
+/// The attempts of one request, with the backends that it tried. Clones share their state, so that a layer outside sees the
+/// records of a layer inside, whether an attempt ends in a response or in an error.
 ///
 /// A request tries a backend once, with one exception: where the connection ended before the backend looked at the request,
 /// it is sent to the same backend once more ([`resend`](Self::resend)).
@@ -71,7 +71,7 @@ pub(super) struct Waiting {
 impl Attempts {
     pub(super) const CAPACITY: usize = WORDS * 64;
 
-    /// For a request that has tried nothing.
+    /// Creates the attempts of a request that has tried nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -87,15 +87,15 @@ impl Attempts {
         self.shared.has_head.store(false, Relaxed);
     }
 
-    /// Whether the backend with this index was tried.
+    /// Returns true if the backend with this index was tried.
     #[must_use]
     pub fn contains(&self, index: usize) -> bool {
         let word = self.shared.words.get(index / 64);
         word.is_some_and(|word| word.load(Relaxed) & (1 << (index % 64)) != 0)
     }
 
-    /// Notes that the backend with this index did not process the request, which the next attempt sends there once more.
-    /// Returns false, and notes nothing, when that has happened before: then the backend was tried.
+    /// Records that the backend with this index did not process the request, which the next attempt sends there once more.
+    /// Returns false, and records nothing, if that has happened before: then the backend was tried.
     pub fn resend(&self, index: usize) -> bool {
         let (at, bit) = (index / 64, 1 << (index % 64));
         let Some(resent) = self.shared.resent.get(at) else {
@@ -110,7 +110,7 @@ impl Attempts {
         true
     }
 
-    /// The index of the backend to which the next attempt sends the request once more, if it does.
+    /// Returns the index of the backend to which the next attempt sends the request once more, if it does.
     #[must_use]
     pub fn resend_to(&self) -> Option<usize> {
         let next = self.shared.resend_to.load(Acquire);
@@ -150,32 +150,32 @@ impl Attempts {
         self.shared.waiting.get_or_init(Box::default)
     }
 
-    /// The number of attempts made, including those that sent the request to the same backend once more.
+    /// Returns the number of attempts made, including those that sent the request to the same backend once more.
     #[must_use]
     pub fn count(&self) -> u32 {
         self.shared.attempts.load(Relaxed)
     }
 
-    /// Returns whether a backend refused the request with an answer of this class.
+    /// Returns true if a backend refused the request with an answer of this class.
     #[must_use]
     pub fn was_refused_as(&self, class: Class) -> bool {
         self.shared.refusals.load(Relaxed) & bit_of(class) != 0
     }
 
-    /// Returns whether the backends refused the request for different reasons, such as one for a rate limit and one for a
+    /// Returns true if the backends refused the request for different reasons, such as one for a rate limit and one for a
     /// credential.
     #[must_use]
     pub fn has_mixed_refusals(&self) -> bool {
         self.shared.refusals.load(Relaxed).count_ones() > 1
     }
 
-    /// Whether no other backend would take the request.
+    /// Returns true if no other backend would take the request.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
         self.shared.end.load(Acquire) & EXHAUSTED != 0
     }
 
-    /// Whether the request itself broke.
+    /// Returns true if the request itself broke.
     #[must_use]
     pub fn is_request_failed(&self) -> bool {
         self.shared.request_failed.load(Acquire)

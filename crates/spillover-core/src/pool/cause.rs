@@ -13,7 +13,7 @@ pub struct Cause {
 }
 
 impl Cause {
-    pub(super) fn of(outcome: &Outcome) -> Self {
+    pub(super) fn from_outcome(outcome: &Outcome) -> Self {
         Self {
             class: outcome.class(),
             source: outcome.cooldown().and_then(|cooldown| cooldown.source()),

@@ -151,14 +151,14 @@ impl Pool {
                 Some(_) => chosen,
                 None => candidates.by_weight(draw),
             };
-            if let Some(selected) = self.take(chosen, query, access, tick) {
+            if let Some(selected) = self.try_acquire(chosen, query, access, tick) {
                 return Some(selected);
             }
             lost.insert(chosen);
         }
     }
 
-    fn take(
+    fn try_acquire(
         &self,
         index: usize,
         query: &Query<'_>,
@@ -167,11 +167,11 @@ impl Pool {
     ) -> Option<Selected> {
         let member = self.member(index);
         // The place first: without one, a probe would be lost.
-        let place = member.state.places().enter()?;
-        match member.take(query.scope, access, tick) {
-            Some(claim) => Some(Selected::new(self.clone(), index, query, claim, place)),
+        let permit = member.state.permits().acquire()?;
+        match member.try_acquire(query.scope, access, tick) {
+            Some(lease) => Some(Selected::new(self.clone(), index, query, lease, permit)),
             None => {
-                member.state.places().leave(&place);
+                member.state.permits().release(&permit);
                 None
             }
         }

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::Class;
 
-/// How the attempts at one backend went, since the first pool that had it was built.
+/// The outcomes of the attempts at one backend, since the first pool that had it was built.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -16,7 +16,7 @@ pub struct Counts {
     pub cancelled: u64,
     /// Ended with their connection before the backend looked at them.
     pub unprocessed: u64,
-    /// Of those answered: the answer broke off, or reported an error, after its beginning had been passed on.
+    /// Answers, also counted as answered, that broke off or reported an error after their beginning had been passed on.
     pub broken: u64,
     /// Attempts, also counted above, that sent a request to the backend once more, which had not processed it before.
     pub resent: u64,

@@ -12,13 +12,13 @@ use super::{
 /// to another scope.
 #[derive(Debug)]
 pub(super) struct Deadlines {
-    places: [Place; Deadlines::CAPACITY],
+    slots: [Slot; Deadlines::CAPACITY],
     /// Places from here on were never used.
     used: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
-struct Place {
+struct Slot {
     scope: AtomicU64,
     /// Zero while the place changes hands, and before it is used.
     until: AtomicU64,
@@ -29,8 +29,8 @@ impl Deadlines {
     pub(super) const CAPACITY: usize = 64;
 
     /// Sets the deadline of a scope. Only one thread may do so at a time.
-    pub(super) fn set(&self, place: usize, scope: Scope, until: Tick) {
-        let held = &self.places[place];
+    pub(super) fn set(&self, slot: usize, scope: Scope, until: Tick) {
+        let held = &self.slots[slot];
         let scope = scope.to_bits();
         if held.scope.load(Relaxed) != scope {
             // A reader that sees the new scope sees this zero or a later deadline, and never that of the old scope.
@@ -38,30 +38,30 @@ impl Deadlines {
             held.scope.store(scope, Release);
         }
         held.until.store(until.get(), Release);
-        if place >= self.used.load(Relaxed) {
-            self.used.store(place + 1, Release);
+        if slot >= self.used.load(Relaxed) {
+            self.used.store(slot + 1, Release);
         }
     }
 
     /// The latest deadline that holds for the scope: its own, or that of the whole backend.
     pub(super) fn latest_of(&self, scope: Scope) -> Option<Tick> {
         let used = self.used.load(Acquire).min(Self::CAPACITY);
-        let held = self.places[..used].iter();
-        let latest = held.filter_map(|place| place.until(scope)).max()?;
+        let held = self.slots[..used].iter();
+        let latest = held.filter_map(|slot| slot.until(scope)).max()?;
         Tick::from_bits(latest)
     }
 
     /// The deadline at this place, if it is that of the scope itself.
-    pub(super) fn of_place(&self, place: usize, scope: Scope) -> Option<Tick> {
-        let place = &self.places[place];
-        let is_held = || place.scope.load(Acquire) == scope.to_bits();
-        let until = is_held().then(|| place.until.load(Acquire))?;
+    pub(super) fn of_slot(&self, slot: usize, scope: Scope) -> Option<Tick> {
+        let slot = &self.slots[slot];
+        let is_held = || slot.scope.load(Acquire) == scope.to_bits();
+        let until = is_held().then(|| slot.until.load(Acquire))?;
         // The place may have changed hands in between.
         is_held().then(|| Tick::from_bits(until)).flatten()
     }
 }
 
-impl Place {
+impl Slot {
     fn until(&self, scope: Scope) -> Option<u64> {
         let held = self.scope.load(Acquire);
         if held != scope.to_bits() && held != scope.whole().to_bits() {
@@ -76,7 +76,7 @@ impl Place {
 impl Default for Deadlines {
     fn default() -> Self {
         Self {
-            places: std::array::from_fn(|_| Place::default()),
+            slots: std::array::from_fn(|_| Slot::default()),
             used: AtomicUsize::new(0),
         }
     }

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::RETRY_AFTER};
 
 use super::Cause;
 
-/// No backend would take the request: when the first of the pool opens.
+/// The state of a pool in which no backend would take a request, with the time until the first one opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exhausted {
     reopens_in: Duration,
@@ -32,13 +32,13 @@ impl Opening {
         }
     }
 
-    /// The time until the first backend opens. For a full backend that is a guess: one second.
+    /// The time until the first backend opens. For a full backend that is an estimate: one second.
     #[must_use]
     pub fn wait(&self) -> Duration {
         self.wait
     }
 
-    /// Returns whether a backend is only [full](crate::Condition::Full): such a backend opens at any time, when one of its
+    /// Returns true if a backend is only [full](crate::Condition::Full): such a backend opens at any time, when one of its
     /// requests ends.
     #[must_use]
     pub fn is_full(&self) -> bool {
@@ -55,7 +55,7 @@ impl Exhausted {
         }
     }
 
-    /// Notes whether a backend is only full.
+    /// Sets whether a backend is only full.
     pub(super) fn with_full(self, may_open_sooner: bool) -> Self {
         Self {
             may_open_sooner,
@@ -63,27 +63,27 @@ impl Exhausted {
         }
     }
 
-    /// How long until the first backend of the pool opens; zero when one is open, but this request has been there. A
-    /// backend that is only [full](crate::Condition::Full) is taken to open after a second, which is a guess.
+    /// Returns the time until the first backend of the pool opens; zero if one is open, but this request has tried it. A
+    /// backend that is only [full](crate::Condition::Full) is taken to open after a second, which is an estimate.
     #[must_use]
     pub fn reopens_in(&self) -> Duration {
         self.reopens_in
     }
 
-    /// Whether a backend is only [full](crate::Condition::Full): it opens when a request ends that is there, which may be
-    /// at any time.
+    /// Returns true if a backend is only [full](crate::Condition::Full). Such a backend opens as soon as one of its requests ends,
+    /// which may be at any time.
     #[must_use]
     pub fn may_open_sooner(&self) -> bool {
         self.may_open_sooner
     }
 
-    /// Why that backend is closed; `None` when it is only full, or when one is open, but this request has been there.
+    /// Returns the reason why that backend is closed. `None` if it is only full, or one is open, but this request has tried it.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         self.cause.as_ref()
     }
 
-    /// Writes the time into the head of a refusal that is the last word on a request.
+    /// Writes the time into the head of the refusal that the client gets.
     ///
     /// A time of up to 60 s is written to `retry-after` (RFC 9110 section 10.2.3, whole seconds, rounded up, at least 1) and to
     /// `retry-after-ms` (milliseconds, rounded up, at least 1; read by the OpenAI and Azure SDKs), with `x-should-retry: true`

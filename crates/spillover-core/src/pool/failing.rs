@@ -1,4 +1,4 @@
-//! Whether one backend fails, and who probes it.
+//! The failures of one backend, and the request that probes it afterwards.
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
@@ -16,9 +16,9 @@ pub(super) struct Failing {
 
 /// In what way a request has, or may have, a backend. The number is the deadline that goes with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Health {
+pub(super) enum FailingState {
     Works,
-    /// The deadline is over: the one who moves it on is the probe.
+    /// The deadline is over. The request that moves it on is the probe.
     ProbeDue(u64),
     Probe(u64),
     /// Not due: to be had as a last resort.
@@ -26,43 +26,43 @@ pub(super) enum Health {
 }
 
 impl Failing {
-    pub(super) fn health(&self, now: Tick) -> Health {
+    pub(super) fn state(&self, now: Tick) -> FailingState {
         match self.until.load(Relaxed) {
-            0 => Health::Works,
-            until if until <= now.get() => Health::ProbeDue(until),
-            until => Health::Fails(until),
+            0 => FailingState::Works,
+            until if until <= now.get() => FailingState::ProbeDue(until),
+            until => FailingState::Fails(until),
         }
     }
 
     /// Takes the backend for a request; `None` when another request took the probe first.
-    pub(super) fn take(&self, health: Health, now: Tick) -> Option<Health> {
-        let Health::ProbeDue(due) = health else {
-            return Some(health);
+    pub(super) fn try_acquire(&self, state: FailingState, now: Tick) -> Option<FailingState> {
+        let FailingState::ProbeDue(due) = state else {
+            return Some(state);
         };
         let lease = now.after(PROBE_LEASE).get();
         if !self.replace(due, lease) {
             return None;
         }
         self.lease.store(lease, Relaxed);
-        Some(Health::Probe(lease))
+        Some(FailingState::Probe(lease))
     }
 
     /// Notes an answer. It proves that the backend works only if it was asked after it failed: the request that was has
     /// the deadline it saw.
-    pub(super) fn answered(&self, taken: Health) -> Option<Change> {
+    pub(super) fn answered(&self, taken: FailingState) -> Option<Change> {
         let seen = match taken {
-            // Its lease may be over: then it is that of another probe, which need not be waited for.
-            Health::Probe(_) => self.lease.load(Relaxed),
-            Health::ProbeDue(seen) | Health::Fails(seen) => seen,
-            Health::Works => return None,
+            // A lease that is over belongs to another probe, which is not waited for.
+            FailingState::Probe(_) => self.lease.load(Relaxed),
+            FailingState::ProbeDue(seen) | FailingState::Fails(seen) => seen,
+            FailingState::Works => return None,
         };
         self.replace(seen, 0).then_some(Change::Opened)
     }
 
     /// Notes a failure. Deadlines merge by maximum.
-    pub(super) fn failed(&self, taken: Health, until: Tick) -> Option<Change> {
+    pub(super) fn failed(&self, taken: FailingState, until: Tick) -> Option<Change> {
         // The lease of a probe is no word about the backend: its outcome replaces it, even by less.
-        if let Health::Probe(lease) = taken
+        if let FailingState::Probe(lease) = taken
             && self.replace(lease, until.get())
         {
             return None;
@@ -72,8 +72,8 @@ impl Failing {
     }
 
     /// Gives back what was taken by a request that has no outcome.
-    pub(super) fn release(&self, taken: Health, now: Tick) {
-        if let Health::Probe(lease) = taken {
+    pub(super) fn release(&self, taken: FailingState, now: Tick) {
+        if let FailingState::Probe(lease) = taken {
             self.replace(lease, now.get());
         }
     }

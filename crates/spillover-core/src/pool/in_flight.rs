@@ -5,18 +5,18 @@ use std::{num::NonZeroU32, sync::atomic::Ordering::Relaxed};
 use super::sync::{AtomicBool, AtomicU64};
 
 /// A number that nothing else is published through: relaxed order is enough. On a cache line of its own, as every request
-/// changes it. Limits are kept elsewhere, so that where there is none nobody needs to read this line.
+/// changes it. Limits are kept elsewhere, so that without a limit this line is not read.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct InFlight {
-    /// The number is the low half. The high half is the least of the limits: from so many on, somebody may wait for a place.
+    /// The number is the low half. The high half is the least of the limits: from that number on, a request may wait for a place.
     /// In one word, so that no place is given back unseen between a change of one and a look at the other.
     word: AtomicU64,
 }
 
 /// A place among them. It is given back once.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Permit {
     is_held: AtomicBool,
 }
 
@@ -30,7 +30,7 @@ impl InFlight {
     }
 
     /// Takes a place; `None` when none is free.
-    pub(super) fn enter(&self, max: Option<NonZeroU32>) -> Option<Place> {
+    pub(super) fn acquire(&self, max: Option<NonZeroU32>) -> Option<Permit> {
         match max {
             None => {
                 self.word.fetch_add(1, Relaxed);
@@ -40,14 +40,14 @@ impl InFlight {
                 self.word.fetch_update(Relaxed, Relaxed, next).ok()?;
             }
         }
-        Some(Place {
+        Some(Permit {
             is_held: AtomicBool::new(true),
         })
     }
 
     /// Gives a place back, unless that was done; how many there were with it, if that is as many as the least limit.
-    pub(super) fn leave(&self, place: &Place) -> Option<u32> {
-        if !place.is_held.swap(false, Relaxed) {
+    pub(super) fn release(&self, permit: &Permit) -> Option<u32> {
+        if !permit.is_held.swap(false, Relaxed) {
             return None;
         }
         let before = self.word.fetch_sub(1, Relaxed);
@@ -57,7 +57,7 @@ impl InFlight {
     pub(super) fn set_least_limit(&self, limit: Option<NonZeroU32>) {
         let limit = limit.map_or(NO_LIMIT, NonZeroU32::get);
         let next = |word| Some(with_limit(limit) | u64::from(count(word)));
-        // It is never an error: there is always a next.
+        // An update cannot fail: there is always a next value.
         let _ = self.word.fetch_update(Relaxed, Relaxed, next);
     }
 }

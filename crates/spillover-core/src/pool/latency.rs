@@ -8,7 +8,7 @@ use super::{sync::AtomicU64, tick::Tick};
 /// from.
 ///
 /// With the time that passes the estimate fades as well, so that a backend which was slow is tried again. Only a success
-/// may lower it. Whatever else an attempt ends in says nothing about how fast an answer would be, but that one took no less
+/// may lower it. An attempt that ends otherwise says nothing about how fast an answer would be, but that one took no less
 /// than the attempt did: it undoes the fading, so that no backend looks fast by refusing.
 #[derive(Debug, Default)]
 pub(super) struct Latency {
@@ -16,7 +16,7 @@ pub(super) struct Latency {
     bits: AtomicU64,
 }
 
-/// What was known when the stamp was set.
+/// The latency that was known at the time of the stamp.
 #[derive(Clone, Copy)]
 struct Estimate {
     /// Never zero. An hour and eleven minutes is the most.
@@ -85,7 +85,7 @@ impl Estimate {
         f64::from(self.micros) * self.weight(now)
     }
 
-    /// What it counts for now: 1 when it was set, less and less afterwards.
+    /// Returns its weight now: 1 when it was set, less and less afterwards.
     fn weight(self, now: Tick) -> f64 {
         let units = stamp(now).wrapping_sub(self.stamp);
         // Another thread may have set it at a later tick than this one's.
@@ -120,7 +120,7 @@ const DISAGREEMENT: u32 = 1 << 14;
 /// which has recovered is noticed.
 const FADES_IN: Duration = Duration::from_secs(10);
 
-/// What is taken for a backend that refuses, fails or is given up without ever having served: as slow as answers get, so
+/// The latency of a backend that refuses, fails or is given up without ever having served: as slow as answers get, so
 /// that it looks fast beside none. It is explored again when that has faded, within a minute.
 const UNKNOWN_MICROS: u32 = 60_000_000;
 

@@ -226,7 +226,7 @@ impl SelectedProtocol for Selected {
 
     fn latency(&self, now: Instant) -> Option<Duration> {
         self.state()
-            .latency_at(self.inner.claim, self.pool().tick(now))
+            .latency_at(self.inner.lease, self.pool().tick(now))
     }
 
     fn opening(&self, attempts: &Attempts, now: Instant) -> Option<Opening> {
@@ -236,7 +236,7 @@ impl SelectedProtocol for Selected {
 
     fn has_obeyed(&self, now: Instant) -> bool {
         self.state()
-            .has_obeyed(self.inner.claim, self.pool().tick(now))
+            .has_obeyed(self.inner.lease, self.pool().tick(now))
     }
 
     fn is_limit_due(&self, now: Instant) -> bool {
@@ -245,12 +245,12 @@ impl SelectedProtocol for Selected {
 
     fn record_limit(&self, dimension: Dimension, limit: u64) -> Option<u64> {
         self.state()
-            .record_limit(self.inner.claim, dimension, limit)
+            .record_limit(self.inner.lease, dimension, limit)
     }
 
     fn amend(&self, outcome: &Outcome, now: Instant) -> Recorded {
         self.state()
-            .amend(self.inner.claim, outcome, self.pool().tick(now))
+            .amend(self.inner.lease, outcome, self.pool().tick(now))
     }
 
     fn record_broken(&self) {

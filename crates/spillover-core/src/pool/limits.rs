@@ -22,7 +22,7 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Whether it is time to look at what the backend announces; the one who is told so looks.
+    /// Returns true to one caller per interval, which then reads the limits that the backend announces.
     pub(super) fn is_due(&self, now: Tick) -> bool {
         let due = self.next_look.load(Relaxed);
         let next = now.after(LOOK_EVERY).get();
@@ -33,8 +33,8 @@ impl Limits {
                 .is_ok()
     }
 
-    /// Notes a limit of a scope; the one before, if that was higher.
-    pub(super) fn note(&self, scope: Scope, dimension: Dimension, limit: u64) -> Option<u64> {
+    /// Records a limit of a scope. Returns the one before, if that was higher.
+    pub(super) fn record(&self, scope: Scope, dimension: Dimension, limit: u64) -> Option<u64> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= MAX_LIMITS {
             // Scopes come from clients. To forget them all costs a notice at most.
@@ -45,6 +45,6 @@ impl Limits {
     }
 }
 
-/// Limits change when somebody changes a deployment, or a provider is short of capacity: neither happens often.
+/// Limits seldom change: when a deployment is changed, or a provider is short of capacity.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const MAX_LIMITS: usize = 128;

@@ -7,7 +7,7 @@ use super::{
     queue::Queue,
     rendezvous,
     scope::OwnScopes,
-    state::{Access, Claim, State},
+    state::{Access, Lease, State},
     tick::Tick,
 };
 use crate::{Backend, BackendKind};
@@ -50,12 +50,12 @@ impl Member {
         self.state.access(scope, now, || query.is_retry())
     }
 
-    pub(super) fn take(&self, scope: Scope, access: Access, now: Tick) -> Option<Claim> {
-        self.state.take(self.scope(scope), access, now)
+    pub(super) fn try_acquire(&self, scope: Scope, access: Access, now: Tick) -> Option<Lease> {
+        self.state.try_acquire(self.scope(scope), access, now)
     }
 
-    pub(super) fn hold(&self, scope: Scope, now: Tick) -> Claim {
-        self.state.hold(self.scope(scope), now)
+    pub(super) fn force_acquire(&self, scope: Scope, now: Tick) -> Lease {
+        self.state.force_acquire(self.scope(scope), now)
     }
 
     pub(super) fn closed_for(&self, scope: Scope, now: Tick) -> Duration {
@@ -92,7 +92,7 @@ impl Member {
         }
     }
 
-    /// What the scope of a request is here.
+    /// Returns the scope that a request has at this backend.
     fn scope(&self, scope: Scope) -> Scope {
         let has_credential = self.backend.credential().is_some();
         scope.at(has_credential, self.own_scopes)

@@ -1,4 +1,4 @@
-//! Backends in tiers, and which of them takes a request now.
+//! Backends in tiers, and the choice of the one that takes a request now.
 
 mod affinity;
 mod attempts;
@@ -16,7 +16,7 @@ mod limits;
 mod member;
 mod openings;
 mod pace;
-mod places;
+mod permits;
 mod query;
 mod queue;
 mod rendezvous;
@@ -55,9 +55,9 @@ pub use self::{
 use self::{member::Member, queue::Queue, state::Access, tick::Tick};
 use crate::{Backend, Credential, InvalidPool};
 
-/// Backends in tiers of equal priority, and what is known about each. Clones share it.
+/// Backends in tiers of equal priority, with the state of each. Clones share their state.
 ///
-/// To choose takes no lock, one allocation (the [`Selected`]), and a time proportional to the number of backends. To note a
+/// To choose takes no lock, one allocation (the [`Selected`]), and a time proportional to the number of backends. To record a
 /// refusal takes a lock of that backend for a moment, and so does to leave one that was full.
 #[derive(Clone)]
 pub struct Pool {
@@ -98,8 +98,8 @@ impl Pool {
     /// or value of the credential does not make it another backend, and each pool goes by its own. With another value of
     /// the credential it is not taken to be failing, which may have been for the old one; when it is throttled, it still is.
     ///
-    /// A request stays with the pool it began with: [`Attempts`] holds positions in its list. What was made for this pool, such
-    /// as a layer, does not change: make it anew for the other.
+    /// A request stays with the pool it began with: [`Attempts`] holds positions in its list. A layer that was made for this
+    /// pool does not change: make a new one for the other.
     ///
     /// ```
     /// use std::time::Duration;
@@ -189,7 +189,7 @@ impl Pool {
         draw: u64,
     ) -> Result<Selected, Exhausted> {
         self.choose(query, self.tick(now), draw)
-            .or_else(|| self.hold(query.resend_to()?, query, now))
+            .or_else(|| self.force_acquire(query.resend_to()?, query, now))
             .ok_or_else(|| self.exhausted(query, now))
     }
 
@@ -199,15 +199,15 @@ impl Pool {
     #[must_use]
     pub fn first(&self, query: &Query<'_>, now: Instant) -> Option<Selected> {
         let mut untried = self.reach(query).filter(|&index| !query.has_tried(index));
-        untried.find_map(|index| self.hold(index, query, now))
+        untried.find_map(|index| self.force_acquire(index, query, now))
     }
 
     /// Takes this backend whatever its state, unless it is full.
-    fn hold(&self, index: usize, query: &Query<'_>, now: Instant) -> Option<Selected> {
+    fn force_acquire(&self, index: usize, query: &Query<'_>, now: Instant) -> Option<Selected> {
         let member = self.member(index);
-        let place = member.state.places().enter()?;
-        let claim = member.hold(query.scope, self.tick(now));
-        Some(Selected::new(self.clone(), index, query, claim, place))
+        let permit = member.state.permits().acquire()?;
+        let lease = member.force_acquire(query.scope, self.tick(now));
+        Some(Selected::new(self.clone(), index, query, lease, permit))
     }
 
     /// Enters the queue of requests that wait for a backend. Requests with the same scope, pinned alike and with the same backends
@@ -217,7 +217,7 @@ impl Pool {
         Waiter::new(self.clone(), query)
     }
 
-    /// Returns whether requests wait for a backend that this one would overtake.
+    /// Returns true if requests wait for a backend that this one would overtake.
     #[must_use]
     pub fn is_waited_for(&self, query: &Query<'_>) -> bool {
         self.inner
@@ -239,7 +239,7 @@ impl Pool {
         openings.reduce(Opening::or)
     }
 
-    /// Whether [`select`](Self::select) would find a backend now.
+    /// Returns true if [`select`](Self::select) would find a backend now.
     #[must_use]
     pub fn has_candidate(&self, query: &Query<'_>, now: Instant) -> bool {
         if query.resend_to().is_some() {
@@ -255,8 +255,8 @@ impl Pool {
             .any(|index| !query.has_tried(index) && self.member(index).access(query, tick) <= worst)
     }
 
-    /// What a request is told that no backend would take: when the first of them opens, whether it was tried or not, and why it
-    /// is closed. For one that is [pinned](Affinity::pinned) there is only that backend.
+    /// Returns when the first backend opens, tried or not, and why that one is closed: for a request that no backend would take.
+    /// For one that is [pinned](Affinity::pinned) there is only that backend.
     #[must_use]
     pub fn exhausted(&self, query: &Query<'_>, now: Instant) -> Exhausted {
         let (scope, tick) = (query.scope, self.tick(now));
@@ -288,25 +288,25 @@ impl Pool {
         self.inner.members.iter().map(|member| &member.backend)
     }
 
-    /// Whether a backend gets the clients' own credentials: then [`Scope::of_client`] tells them apart.
+    /// Returns true if a backend gets the clients' own credentials. Then [`Scope::of_client`] tells them apart.
     #[must_use]
     pub fn forwards_credentials(&self) -> bool {
         self.inner.forwards_credentials
     }
 
-    /// Whether both are clones of one pool.
+    /// Returns true if both are clones of one pool.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Whether a backend that is not closed for all scopes has a place, of only so many.
-    fn has_free_place(&self, now: Instant) -> bool {
+    /// Returns true if a backend with a limited number of places, which is not closed for all scopes, has a free one.
+    fn has_free_permit(&self, now: Instant) -> bool {
         let tick = self.tick(now);
         let mut members = self.inner.members.iter();
         let query = Query::new();
         members.any(|member| {
-            member.state.places().is_limited() && member.access(&query, tick) != Access::Closed
+            member.state.permits().is_limited() && member.access(&query, tick) != Access::Closed
         })
     }
 

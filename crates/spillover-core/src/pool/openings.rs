@@ -26,24 +26,24 @@ impl Openings {
     pub(super) fn awaited(&self) -> impl Iterator<Item = usize> + use<> {
         let mut bits = self.awaited.load(Relaxed);
         std::iter::from_fn(move || {
-            let place = bits.trailing_zeros() as usize;
+            let slot = bits.trailing_zeros() as usize;
             bits &= bits.wrapping_sub(1);
-            (place < Self::CAPACITY).then_some(place)
+            (slot < Self::CAPACITY).then_some(slot)
         })
     }
 
     /// Awaits the first request of the next opening; returns the one of the last.
-    pub(super) fn expect(&self, place: usize) -> Option<Tick> {
-        let before = self.first[place].swap(NONE, Relaxed);
-        self.awaited.fetch_or(1 << place, Relaxed);
+    pub(super) fn expect(&self, slot: usize) -> Option<Tick> {
+        let before = self.first[slot].swap(NONE, Relaxed);
+        self.awaited.fetch_or(1 << slot, Relaxed);
         (before != SHARED)
             .then(|| Tick::from_bits(before))
             .flatten()
     }
 
     /// Notes a request that began after the opening.
-    pub(super) fn note(&self, place: usize, begun: Tick) {
-        let first = &self.first[place];
+    pub(super) fn record(&self, slot: usize, begun: Tick) {
+        let first = &self.first[slot];
         let held = first.compare_exchange(NONE, begun.get(), Relaxed, Relaxed);
         if held == Err(begun.get()) {
             // A failure does not matter: then another opening is awaited.
@@ -51,14 +51,14 @@ impl Openings {
         }
     }
 
-    pub(super) fn is_first(&self, place: usize, begun: Tick) -> bool {
-        self.first[place].load(Relaxed) == begun.get()
+    pub(super) fn is_first(&self, slot: usize, begun: Tick) -> bool {
+        self.first[slot].load(Relaxed) == begun.get()
     }
 
     /// Awaits nothing more of this place.
-    pub(super) fn forget(&self, place: usize) {
-        self.first[place].store(SHARED, Relaxed);
-        self.awaited.fetch_and(!(1 << place), Relaxed);
+    pub(super) fn forget(&self, slot: usize) {
+        self.first[slot].store(SHARED, Relaxed);
+        self.awaited.fetch_and(!(1 << slot), Relaxed);
     }
 }
 

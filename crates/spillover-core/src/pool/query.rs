@@ -80,7 +80,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Includes the backends that refused this request because of a limit ([`Attempts::mark_limited`]): for a request that
+    /// Includes the backends that refused this request because of a limit ([`mark_limited`](crate::layer::AttemptsProtocol::mark_limited)): for a request that
     /// waited until one of them opened. Default: not.
     pub fn again(self) -> Self {
         Self {

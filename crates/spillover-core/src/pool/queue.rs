@@ -26,9 +26,9 @@ pub(super) struct Queue {
 struct Lines {
     latest_ticket: u64,
     /// The number of times that a full backend had a place again. The first of each line looks once for each.
-    rung: u64,
+    notified: u64,
     /// The number of places at full backends that got free and are not known to be taken.
-    free_places: u32,
+    free_permits: u32,
     by_key: HashMap<Key, Line>,
 }
 
@@ -61,7 +61,7 @@ struct Waiting {
 
 /// The place of one request. Tickets are unique.
 #[derive(Debug)]
-pub(super) struct Spot {
+pub(super) struct Position {
     key: Key,
     pub(super) ticket: u64,
 }
@@ -81,7 +81,7 @@ pub enum Turn {
 impl Queue {
     /// Returns whether requests wait that this one would overtake.
     pub(super) fn is_waited_for(&self, query: &Query<'_>, only: Option<usize>) -> bool {
-        self.waiting.load(Relaxed) != 0 && self.lock().by_key.contains_key(&Key::of(query, only))
+        self.waiting.load(Relaxed) != 0 && self.lock().by_key.contains_key(&Key::new(query, only))
     }
 
     /// Enters a line: at the end, or where the request stood before.
@@ -90,8 +90,8 @@ impl Queue {
         query: &Query<'_>,
         only: Option<usize>,
         ticket: Option<u64>,
-    ) -> Spot {
-        let key = Key::of(query, only);
+    ) -> Position {
+        let key = Key::new(query, only);
         let mut lines = self.lock();
         self.waiting.fetch_add(1, Relaxed);
         let ticket = ticket.unwrap_or_else(|| lines.next_ticket());
@@ -106,18 +106,18 @@ impl Queue {
             looked_at: 0,
         };
         line.waiting.insert(place, waiting);
-        Spot { key, ticket }
+        Position { key, ticket }
     }
 
-    pub(super) fn poll_called(&self, spot: &Spot, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_called(&self, position: &Position, cx: &mut Context<'_>) -> Poll<()> {
         let mut lines = self.lock();
-        let rung = lines.rung;
-        let Some(waiting) = lines.waiting(spot) else {
+        let notified = lines.notified;
+        let Some(waiting) = lines.waiting(position) else {
             return Poll::Pending;
         };
         if mem::take(&mut waiting.is_called) {
             waiting.is_looking = true;
-            waiting.looked_at = rung;
+            waiting.looked_at = notified;
             return Poll::Ready(());
         }
         match &mut waiting.waker {
@@ -127,30 +127,30 @@ impl Queue {
         Poll::Pending
     }
 
-    pub(super) fn turn(&self, spot: &Spot, now: Instant) -> Turn {
+    pub(super) fn turn(&self, position: &Position, now: Instant) -> Turn {
         let mut lines = self.lock();
-        let has_free_place = lines.free_places > 0;
-        let Some(line) = lines.by_key.get_mut(&spot.key) else {
+        let has_free_permit = lines.free_permits > 0;
+        let Some(line) = lines.by_key.get_mut(&position.key) else {
             return Turn::Behind;
         };
-        if line.place(spot.ticket) != Ok(0) {
+        if line.place(position.ticket) != Ok(0) {
             return Turn::Behind;
         }
-        match line.pace.next(now).filter(|_| !has_free_place) {
+        match line.pace.next(now).filter(|_| !has_free_permit) {
             Some(instant) => Turn::At(instant),
             None => Turn::Now,
         }
     }
 
     /// A place at a full backend got free: the first of the oldest line is called.
-    pub(super) fn ring(&self) {
+    pub(super) fn notify_free_permit(&self) {
         // Under the lock even if no request waits: one that enters now sees the place, or is seen here.
         let mut lines = self.lock();
         if lines.by_key.is_empty() {
             return;
         }
-        lines.rung += 1;
-        lines.free_places = lines.free_places.saturating_add(1);
+        lines.notified += 1;
+        lines.free_permits = lines.free_permits.saturating_add(1);
         let called = lines.call_next();
         drop(lines);
         wake(called);
@@ -158,33 +158,33 @@ impl Queue {
 
     /// Notes that a request found a backend, and leaves afterwards. `place` is set when the backend was full; it says whether
     /// another place is left there.
-    pub(super) fn found(&self, spot: &Spot, place: Option<bool>, now: Instant) {
+    pub(super) fn found(&self, position: &Position, permit: Option<bool>, now: Instant) {
         let mut lines = self.lock();
-        if let Some(is_left) = place {
+        if let Some(is_left) = permit {
             // More places may have got free than the queue was told of: a backend tells only when it was full.
-            let left = lines.free_places.saturating_sub(1);
-            lines.free_places = if is_left { left.max(1) } else { 0 };
-            if let Some(waiting) = lines.waiting(spot) {
+            let left = lines.free_permits.saturating_sub(1);
+            lines.free_permits = if is_left { left.max(1) } else { 0 };
+            if let Some(waiting) = lines.waiting(position) {
                 waiting.is_looking = is_left;
             }
-        } else if let Some(line) = lines.by_key.get_mut(&spot.key) {
+        } else if let Some(line) = lines.by_key.get_mut(&position.key) {
             line.pace.count(now);
         }
     }
 
     /// Notes that a request found no backend. Another line is called if a place is left.
-    pub(super) fn missed(&self, spot: &Spot, is_place_left: bool) {
+    pub(super) fn missed(&self, position: &Position, is_permit_left: bool) {
         let mut lines = self.lock();
-        if let Some(line) = lines.by_key.get_mut(&spot.key) {
+        if let Some(line) = lines.by_key.get_mut(&position.key) {
             line.pace = Pace::default();
         }
-        if let Some(waiting) = lines.waiting(spot) {
+        if let Some(waiting) = lines.waiting(position) {
             waiting.is_looking = false;
         }
-        let called = if is_place_left {
+        let called = if is_permit_left {
             lines.call_next()
         } else {
-            lines.free_places = 0;
+            lines.free_permits = 0;
             None
         };
         drop(lines);
@@ -193,12 +193,12 @@ impl Queue {
 
     /// Takes a request out. If it was the first of its line, the next one is called. If the line is empty and the request did
     /// not look or left a place, another line is called.
-    pub(super) fn leave(&self, spot: &Spot) {
+    pub(super) fn leave(&self, position: &Position) {
         let mut lines = self.lock();
-        let Some(line) = lines.by_key.get_mut(&spot.key) else {
+        let Some(line) = lines.by_key.get_mut(&position.key) else {
             return;
         };
-        let Ok(place) = line.place(spot.ticket) else {
+        let Ok(place) = line.place(position.ticket) else {
             return;
         };
         let left = line.waiting.remove(place);
@@ -208,7 +208,7 @@ impl Queue {
             Some(next) if place == 0 => next.call(),
             Some(_) => None,
             None => {
-                lines.by_key.remove(&spot.key);
+                lines.by_key.remove(&position.key);
                 is_owed.then(|| lines.call_next()).flatten()
             }
         };
@@ -227,22 +227,22 @@ impl Lines {
         self.latest_ticket
     }
 
-    fn waiting(&mut self, spot: &Spot) -> Option<&mut Waiting> {
-        let line = self.by_key.get_mut(&spot.key)?;
-        let place = line.place(spot.ticket).ok()?;
+    fn waiting(&mut self, position: &Position) -> Option<&mut Waiting> {
+        let line = self.by_key.get_mut(&position.key)?;
+        let place = line.place(position.ticket).ok()?;
         line.waiting.get_mut(place)
     }
 
     /// Calls the oldest of those that are first of a line and did not look since a place got free. So a place that is of no
     /// use to any of them goes round once.
     fn call_next(&mut self) -> Option<Waker> {
-        let rung = self.rung;
+        let notified = self.notified;
         let fronts = self.fronts();
-        let waiting = fronts.filter(|front| !front.is_called && front.looked_at < rung);
+        let waiting = fronts.filter(|front| !front.is_called && front.looked_at < notified);
         match waiting.min_by_key(|front| front.ticket) {
             Some(next) => next.call(),
             None => {
-                self.free_places = 0;
+                self.free_permits = 0;
                 None
             }
         }
@@ -268,7 +268,7 @@ impl Waiting {
 }
 
 impl Key {
-    fn of(query: &Query<'_>, only: Option<usize>) -> Self {
+    fn new(query: &Query<'_>, only: Option<usize>) -> Self {
         Self {
             scope: query.scope.to_bits(),
             only,

@@ -1,4 +1,4 @@
-//! Which backend has a key: highest random weight (Thaler and Ravishankar, 1998), with weights as logarithms give them.
+//! The backend that has a key: highest random weight (Thaler and Ravishankar, 1998), with weights as logarithms give them.
 //!
 //! Instances must agree on it, and so must versions: nothing here may change. See [`Affinity`](super::Affinity).
 
@@ -10,7 +10,7 @@ pub(super) fn winner(key: u64, backends: impl Iterator<Item = (usize, u64, u32)>
     highest.map(|(index, _)| index)
 }
 
-/// Higher is better. Of several, each is the highest for a share of the keys by its weight.
+/// Returns the score of a backend for a key; the highest wins. Each of several backends wins a share of the keys by its weight.
 fn score(key: u64, label: u64, weight: u32) -> f64 {
     f64::from(weight) / minus_ln(mix(key ^ mix(label)))
 }

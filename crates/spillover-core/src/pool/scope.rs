@@ -7,9 +7,9 @@ use http::HeaderMap;
 
 use super::Credential;
 
-/// What a rate limit applies to within a backend: a deployment, or a model. Two scopes are equal when their names are.
+/// The part of a backend that a rate limit applies to: a deployment, or a model. Two scopes are equal if their names are.
 ///
-/// In the request's extensions it tells which cooldowns matter to the request, and which scope an answer speaks of.
+/// A scope in the extensions of a request tells which cooldowns matter to the request, and which scope its answer is about.
 ///
 /// ```
 /// use spillover_core::Scope;
@@ -126,7 +126,7 @@ impl Scope {
         }
     }
 
-    /// Whether a limit on this scope is one on the other.
+    /// Returns true if a limit on this scope is one on the other.
     pub(super) fn covers(self, other: Self) -> bool {
         self == other || self == other.whole()
     }

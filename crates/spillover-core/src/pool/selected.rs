@@ -4,16 +4,16 @@ use tokio::time::Instant;
 
 use super::{
     Affinity, Exhausted, Pool, Query, Recorded, Scope, Silence,
-    in_flight::Place,
-    state::{Claim, State},
+    in_flight::Permit,
+    state::{Lease, State},
     sync::AtomicBool,
 };
 use crate::{Backend, Outcome};
 
-/// The backend chosen for one attempt. In the request's extensions it tells the layers below where the request goes; in
-/// the response's it says who answered.
+/// The backend chosen for one attempt. Layers inside read it in the extensions of the request, layers outside in those of the
+/// response.
 ///
-/// Clones are one. The request counts as in flight at the backend until one of them is [released](Self::release), or all
+/// Clones share their state. The request counts as in flight at the backend until one of them is [released](Self::release), or all
 /// are dropped.
 #[derive(Clone)]
 pub struct Selected {
@@ -26,8 +26,8 @@ pub(super) struct Inner {
     pub(super) scope: Scope,
     pub(super) is_pinned: bool,
     pub(super) is_resend: bool,
-    pub(super) claim: Claim,
-    pub(super) place: Place,
+    pub(super) lease: Lease,
+    pub(super) permit: Permit,
     pub(super) is_broken: AtomicBool,
 }
 
@@ -36,8 +36,8 @@ impl Selected {
         pool: Pool,
         index: usize,
         query: &Query<'_>,
-        claim: Claim,
-        place: Place,
+        lease: Lease,
+        permit: Permit,
     ) -> Self {
         let is_pinned = pool.only(query.affinity).is_some();
         let is_resend = query.resend_to() == Some(index);
@@ -51,82 +51,81 @@ impl Selected {
                 scope: query.scope,
                 is_pinned,
                 is_resend,
-                claim,
-                place,
+                lease,
+                permit,
                 is_broken: AtomicBool::new(false),
             }),
         }
     }
 
-    /// The chosen backend.
+    /// Returns the chosen backend.
     #[must_use]
     pub fn backend(&self) -> &Backend {
         &self.inner.pool.member(self.inner.index).backend
     }
 
-    /// Its position in the list of the pool.
+    /// Returns the position of the backend in the list of the pool.
     #[must_use]
     pub fn index(&self) -> usize {
         self.inner.index
     }
 
-    /// The pool it was chosen from.
+    /// Returns the pool from which the backend was chosen.
     #[must_use]
     pub fn pool(&self) -> &Pool {
         &self.inner.pool
     }
 
-    /// The scope of the request.
+    /// Returns the scope of the request.
     #[must_use]
     pub fn scope(&self) -> Scope {
         self.inner.scope
     }
 
-    /// Whether the request may go to no other backend: it was [pinned](Affinity::pinned) to this one.
+    /// Returns true if the request is [pinned](Affinity::pinned) to this backend, so that it may go to no other.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
         self.inner.is_pinned
     }
 
-    /// Returns whether this attempt sends the request to the same backend once more, which did not process it
-    /// ([`Attempts::resend`]). Clients should send it over a new connection: kept ones may have ended as well.
+    /// Returns true if this attempt sends the request to the same backend once more, which did not process it
+    /// ([`Attempts::resend`](super::Attempts::resend)). Clients should send it over a new connection: kept ones may have ended as well.
     #[must_use]
     pub fn is_resend(&self) -> bool {
         self.inner.is_resend
     }
 
-    /// What the request is told when no backend would take it.
+    /// Returns when the pool opens, for a request that no backend would take.
     #[must_use]
     pub fn exhausted(&self, now: Instant) -> Exhausted {
         self.pool().exhausted(&self.query(), now)
     }
 
-    /// Whether it is below the best tier.
+    /// Returns true if the backend is below the best tier.
     #[must_use]
     pub fn is_spill(&self) -> bool {
         self.backend().priority() != self.pool().best_priority()
     }
 
-    /// Whether this attempt probes a backend that failed.
+    /// Returns true if this attempt probes a backend that failed.
     #[must_use]
     pub fn is_probe(&self) -> bool {
-        self.inner.claim.is_probe()
+        self.inner.lease.is_probe()
     }
 
-    /// Notes how the attempt went, and says what that changed. Cooldowns merge by maximum: none shortens an earlier one.
+    /// Records the outcome of the attempt, and returns its effect. Cooldowns merge by maximum: none shortens an earlier one.
     pub fn record(&self, outcome: &Outcome, now: Instant) -> Recorded {
         self.state()
-            .record(self.inner.claim, outcome, self.pool().tick(now))
+            .record(self.inner.lease, outcome, self.pool().tick(now))
     }
 
-    /// Notes that the attempt ended for a reason that is not the backend's, such as another attempt that was faster: nothing
-    /// is held against the backend, it is counted as cancelled, and where it was a probe, the next request can probe in its
-    /// place.
+    /// Records that the attempt ended for a reason that is not the backend's. For example, another attempt was faster. Nothing is
+    /// held against the backend, the attempt counts as cancelled, and if it was a probe, the next request can probe.
     pub fn cancel(&self, now: Instant) {
-        self.state().cancel(self.inner.claim, self.pool().tick(now));
+        self.state().cancel(self.inner.lease, self.pool().tick(now));
     }
 
-    /// Notes that the attempt was given up while it waited for the beginning of an answer. The attempt is cancelled, and counts
+    /// Records that the attempt was given up while it waited for the beginning of an answer. The attempt is cancelled, and counts
     /// towards a silence: after three such attempts in a row the backend is [suspect](crate::Condition::Suspect) for the
     /// scope. Then the silence is returned. An attempt of less than 500 ms does not count, and an answer of any kind ends
     /// the silence.
@@ -158,21 +157,20 @@ impl Selected {
     /// ```
     pub fn give_up(&self, now: Instant) -> Option<Silence> {
         self.state()
-            .give_up(self.inner.claim, self.pool().tick(now))
+            .give_up(self.inner.lease, self.pool().tick(now))
     }
 
-    /// Notes that the request is no longer at the backend, which may then take another. What all clones do after the first
-    /// is nothing.
+    /// Releases the place of the request at the backend, which may then take another. Later calls of all clones do nothing.
     pub fn release(&self) {
         self.inner.release();
     }
 
-    /// Whether the backend has only so many places.
+    /// Returns true if the number of places at the backend is limited.
     pub(super) fn is_limited(&self) -> bool {
-        self.state().places().is_limited()
+        self.state().permits().is_limited()
     }
 
-    /// Where it could go: that it belongs somewhere shuts no backend out, unless it is pinned.
+    /// Returns the query for all backends that the request could go to. An affinity rules no backend out, unless it is pinned.
     pub(super) fn query(&self) -> Query<'_> {
         let query = Query::new().scope(self.inner.scope);
         if self.inner.is_pinned {
@@ -190,7 +188,7 @@ impl Selected {
 impl Inner {
     fn release(&self) {
         let member = self.pool.member(self.index);
-        member.state.places().leave(&self.place);
+        member.state.permits().release(&self.permit);
     }
 }
 
@@ -204,7 +202,7 @@ impl fmt::Debug for Selected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Selected")
             .field("backend", &self.backend().label())
-            .field("claim", &self.inner.claim)
+            .field("lease", &self.inner.lease)
             .finish_non_exhaustive()
     }
 }

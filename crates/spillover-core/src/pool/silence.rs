@@ -47,13 +47,13 @@ pub(super) struct Silences {
 
 #[derive(Debug)]
 struct Kept {
-    places: [Place; CAPACITY],
+    slots: [Slot; CAPACITY],
     /// A run has the place of its state.
     held: Mutex<[Option<Run>; CAPACITY]>,
 }
 
 #[derive(Debug, Default)]
-struct Place {
+struct Slot {
     scope: AtomicU64,
     /// [`NO_RUN`], [`SHORT_RUN`], or the tick from which on one request may probe.
     state: AtomicU64,
@@ -92,7 +92,7 @@ impl Silences {
         if !self.is_any() {
             return Standing::Answers;
         }
-        match self.place(scope).map_or(NO_RUN, |(_, state)| state) {
+        match self.slot(scope).map_or(NO_RUN, |(_, state)| state) {
             NO_RUN => Standing::Answers,
             SHORT_RUN => Standing::Doubted,
             due if due <= now.get() => Standing::ProbeDue(due),
@@ -117,25 +117,25 @@ impl Silences {
     /// Notes that an answer began; tells whether the backend was suspect.
     pub(super) fn answered(&self, scope: Scope) -> bool {
         // A run of another scope may last for as long as nothing asks for that scope: an answer here takes no lock for it.
-        if !self.is_any() || self.place(scope).is_none() {
+        if !self.is_any() || self.slot(scope).is_none() {
             return false;
         }
         let mut held = self.lock();
-        let Some(place) = place_of(&held, scope) else {
+        let Some(slot) = slot_of(&held, scope) else {
             return false;
         };
-        held[place] = None;
+        held[slot] = None;
         self.runs.fetch_sub(1, Relaxed);
-        let state = self.kept.places[place].state.swap(NO_RUN, Release);
+        let state = self.kept.slots[slot].state.swap(NO_RUN, Release);
         state > SHORT_RUN
     }
 
     /// Notes an attempt that was given up before an answer began. Returns the silence if that makes the backend suspect.
     pub(super) fn given_up(&self, scope: Scope, begun: Tick, now: Tick) -> Option<Silence> {
         let mut held = self.lock();
-        let known = place_of(&held, scope);
-        let place = known.unwrap_or_else(|| free_place(&held));
-        let run = match held[place] {
+        let known = slot_of(&held, scope);
+        let slot = known.unwrap_or_else(|| free_slot(&held));
+        let run = match held[slot] {
             Some(run) if run.scope == scope => Run {
                 attempts: run.attempts.saturating_add(1),
                 since: run.since.min(begun),
@@ -152,13 +152,13 @@ impl Silences {
                 }
             }
         };
-        held[place] = Some(run);
+        held[slot] = Some(run);
         let state = if run.attempts < SUSPECT_FROM {
             SHORT_RUN
         } else {
             now.after(PROBE_AFTER).get()
         };
-        self.kept.places[place].set(scope, state);
+        self.kept.slots[slot].set(scope, state);
         (run.attempts == SUSPECT_FROM).then(|| run.silence(now))
     }
 
@@ -182,16 +182,16 @@ impl Silences {
         }
     }
 
-    fn place(&self, scope: Scope) -> Option<(&Place, u64)> {
-        self.kept.places.iter().find_map(|place| {
-            let state = place.state_of(scope)?;
-            Some((place, state))
+    fn slot(&self, scope: Scope) -> Option<(&Slot, u64)> {
+        self.kept.slots.iter().find_map(|slot| {
+            let state = slot.state_of(scope)?;
+            Some((slot, state))
         })
     }
 
     fn replace(&self, scope: Scope, seen: u64, new: u64) -> bool {
-        self.place(scope).is_some_and(|(place, _)| {
-            let replaced = place.state.compare_exchange(seen, new, Relaxed, Relaxed);
+        self.slot(scope).is_some_and(|(slot, _)| {
+            let replaced = slot.state.compare_exchange(seen, new, Relaxed, Relaxed);
             replaced.is_ok()
         })
     }
@@ -205,7 +205,7 @@ impl Silences {
     }
 }
 
-impl Place {
+impl Slot {
     fn set(&self, scope: Scope, state: u64) {
         let scope = scope.to_bits();
         if self.scope.load(Relaxed) != scope {
@@ -239,23 +239,23 @@ impl Default for Silences {
         Self {
             runs: AtomicUsize::new(0),
             kept: Box::new(Kept {
-                places: std::array::from_fn(|_| Place::default()),
+                slots: std::array::from_fn(|_| Slot::default()),
                 held: Mutex::new([None; CAPACITY]),
             }),
         }
     }
 }
 
-fn place_of(held: &[Option<Run>; CAPACITY], scope: Scope) -> Option<usize> {
+fn slot_of(held: &[Option<Run>; CAPACITY], scope: Scope) -> Option<usize> {
     let mut runs = held.iter();
     runs.position(|run| run.is_some_and(|run| run.scope == scope))
 }
 
 /// A place without a run, else that of the run which ended first.
-fn free_place(held: &[Option<Run>; CAPACITY]) -> usize {
-    let places = held.iter().enumerate();
-    let oldest = places.min_by_key(|(_, run)| run.map(|run| run.latest));
-    oldest.map_or(0, |(place, _)| place)
+fn free_slot(held: &[Option<Run>; CAPACITY]) -> usize {
+    let slots = held.iter().enumerate();
+    let oldest = slots.min_by_key(|(_, run)| run.map(|run| run.latest));
+    oldest.map_or(0, |(slot, _)| slot)
 }
 
 /// Shorter attempts say nothing: completions in an editor are given up at each key, a hedge after a moment.

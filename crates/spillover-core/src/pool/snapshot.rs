@@ -19,62 +19,63 @@ pub struct BackendSnapshot {
 }
 
 impl BackendSnapshot {
-    /// The backend.
+    /// Returns the backend.
     #[must_use]
     pub fn backend(&self) -> &Backend {
         &self.backend
     }
 
-    /// Whether it is open, and until when not.
+    /// Returns whether the backend is open, and until when it is not.
     #[must_use]
     pub fn condition(&self) -> Condition {
         self.condition
     }
 
-    /// Why it is closed.
+    /// Returns the reason why the backend is closed.
     #[must_use]
     pub fn cause(&self) -> Option<&Cause> {
         self.cause.as_ref()
     }
 
-    /// How attempts at it went.
+    /// Returns the number of attempts by outcome.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// For how many scopes it is throttled, whichever was asked for: a limit is mostly one of a deployment, or a client.
+    /// Returns the number of scopes for which the backend is throttled, whatever the scope of the snapshot. A limit is mostly one of
+    /// a deployment, or a client.
     #[must_use]
     pub fn throttled_scopes(&self) -> usize {
         self.throttled_scopes
     }
 
-    /// For how long and why it is throttled for the one of these scopes that opens last.
+    /// Returns for how long and why the backend is throttled for the one of these scopes that opens last.
     #[must_use]
     pub fn longest_throttle(&self) -> Option<(Duration, &Cause)> {
         let (left, cause) = self.longest_throttle.as_ref()?;
         Some((*left, cause))
     }
 
-    /// For how many scopes it is [suspect](Condition::Suspect), whichever was asked for.
+    /// Returns the number of scopes for which the backend is [suspect](Condition::Suspect), whatever the scope of the snapshot.
     #[must_use]
     pub fn suspect_scopes(&self) -> usize {
         self.suspect_scopes
     }
 
-    /// The longest silence of these scopes.
+    /// Returns the longest silence of these scopes.
     #[must_use]
     pub fn longest_silence(&self) -> Option<Silence> {
         self.longest_silence
     }
 
-    /// How many requests are at it: chosen for, and not [released](crate::Selected::release).
+    /// Returns the number of requests in flight: the backend was chosen for them, and not [released](crate::Selected::release).
     #[must_use]
     pub fn in_flight(&self) -> u32 {
         self.in_flight
     }
 
-    /// How long it takes from the choice to the head of the answer: a moving average that follows a rise at once and a
+    /// Returns the time from the choice to the head of the answer: a moving average that follows a rise at once and a
     /// fall slowly. `None` when that is not known, or has not been for long.
     #[must_use]
     pub fn latency(&self) -> Option<Duration> {
@@ -82,22 +83,22 @@ impl BackendSnapshot {
     }
 }
 
-/// Whether a backend takes requests.
+/// The condition of a backend: open, or the reason why it takes no requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Condition {
-    /// It takes requests.
+    /// The backend takes requests.
     Open,
-    /// It said that it takes none for this long; then it opens fully.
+    /// The backend said that it takes no requests for this long. Then it opens fully.
     Throttled(Duration),
-    /// It failed. After this long one request probes it; zero means that the next one does.
+    /// The backend failed. After this long one request probes it; zero means that the next one does.
     Failing(Duration),
     /// The latest attempts of this scope were given up before it began an answer ([`Selected::give_up`]). Others are asked
     /// first. After this long one request probes it; zero means that the next one does.
     ///
     /// [`Selected::give_up`]: crate::Selected::give_up
     Suspect(Duration),
-    /// It has as many requests in flight as it may have ([`Backend::max_concurrency`]), and takes the next when one of them
+    /// The backend has as many requests in flight as it may have ([`Backend::max_concurrency`]), and takes the next when one of them
     /// ends.
     Full,
 }
@@ -114,13 +115,13 @@ impl Recorded {
         Self { change, closed_for }
     }
 
-    /// The change of the backend's state; `None` if it stays as it was.
+    /// Returns the change of the backend's state; `None` if it stays as it was.
     #[must_use]
     pub fn change(&self) -> Option<Change> {
         self.change
     }
 
-    /// For how long the backend is closed from now on, if the outcome closes it. The time may be longer than the cooldown
+    /// Returns the time for which the backend is closed from now on, if the outcome closes it. The time may be longer than the cooldown
     /// of the outcome: an earlier refusal may hold for longer, and the least wait grows while a backend is refused right
     /// after each opening.
     #[must_use]
@@ -129,11 +130,11 @@ impl Recorded {
     }
 }
 
-/// What an outcome changed about a backend.
+/// The change of a backend by an outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
-    /// It was open, and is closed.
+    /// The backend was open, and is closed.
     Closed,
     /// The backend was failing or suspect, and is open.
     Opened,

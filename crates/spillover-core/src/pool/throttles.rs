@@ -32,7 +32,7 @@ struct Entry {
     strikes: u32,
     /// The beginning of the request that was the first strike: an answer to it or to a later one ends the run.
     run_from: Tick,
-    /// Whether a request that came after it had opened was served.
+    /// True if a request that came after the opening was served.
     is_proven: bool,
     /// The first request after the opening before, while its answer is awaited.
     earlier_first: Option<Tick>,
@@ -97,14 +97,14 @@ impl Throttles {
 
     #[cold]
     fn note_first(&self, scope: Scope, begun: Tick) {
-        for place in self.openings.awaited() {
-            let Some(until) = self.deadlines.of_place(place, scope) else {
+        for slot in self.openings.awaited() {
+            let Some(until) = self.deadlines.of_slot(slot, scope) else {
                 continue;
             };
             if until.after(MEMORY) <= begun {
-                self.openings.forget(place);
+                self.openings.forget(slot);
             } else if until <= begun {
-                self.openings.note(place, begun);
+                self.openings.record(slot, begun);
             }
         }
     }
@@ -122,9 +122,9 @@ impl Throttles {
         now: Tick,
     ) -> Closed {
         let mut entries = self.lock();
-        let (place, before) = find_place(&entries, scope, now);
+        let (slot, before) = find_slot(&entries, scope, now);
         let was_open = before.is_none_or(|before| before.until <= now);
-        let is_strike = before.is_some_and(|before| self.is_first(place, before, begun));
+        let is_strike = before.is_some_and(|before| self.is_first(slot, before, begun));
         let (strikes, run_from) = match before {
             Some(before) if is_strike && before.strikes == 0 => (1, begun),
             Some(before) => (before.strikes + u32::from(is_strike), before.run_from),
@@ -139,10 +139,10 @@ impl Throttles {
         let earlier_first = before.and_then(|before| before.earlier_first);
         let opened_at = before.map(|before| before.until);
 
-        self.deadlines.set(place, scope, until);
+        self.deadlines.set(slot, scope, until);
         self.latest.fetch_max(until.get(), Relaxed);
         let first = if was_open {
-            let first = self.openings.expect(place);
+            let first = self.openings.expect(slot);
             first.filter(|&first| opened_at.is_some_and(|opened_at| first >= opened_at))
         } else {
             earlier_first
@@ -156,7 +156,7 @@ impl Throttles {
             earlier_first: first.filter(|&first| first != begun),
             cause,
         };
-        match entries.get_mut(place) {
+        match entries.get_mut(slot) {
             Some(held) => *held = entry,
             None => entries.push(entry),
         }
@@ -171,11 +171,11 @@ impl Throttles {
     pub(super) fn is_unproven(&self, scope: Scope, begun: Tick, now: Tick) -> bool {
         let entries = self.lock();
         let mut entries = entries.iter().enumerate();
-        entries.any(|(place, entry)| {
+        entries.any(|(slot, entry)| {
             entry.scope == scope
                 && !entry.is_proven
                 && !entry.is_over(now)
-                && self.is_first(place, entry, begun)
+                && self.is_first(slot, entry, begun)
         })
     }
 
@@ -186,7 +186,7 @@ impl Throttles {
             return;
         }
         let mut entries = self.lock();
-        for (place, entry) in entries.iter_mut().enumerate() {
+        for (slot, entry) in entries.iter_mut().enumerate() {
             let is_same = entry.scope == scope;
             if is_same && entry.run_from <= begun {
                 entry.strikes = 0;
@@ -194,15 +194,15 @@ impl Throttles {
             if is_same && entry.until <= begun || !entry.is_proven && entry.is_over(begun) {
                 entry.is_proven = true;
                 entry.earlier_first = None;
-                self.openings.forget(place);
+                self.openings.forget(slot);
             }
         }
         self.note_unproven(&entries);
     }
 
     /// Returns whether a request was the first after the opening of this entry, or after the one before that.
-    fn is_first(&self, place: usize, entry: &Entry, begun: Tick) -> bool {
-        let is_first = begun >= entry.until && self.openings.is_first(place, begun);
+    fn is_first(&self, slot: usize, entry: &Entry, begun: Tick) -> bool {
+        let is_first = begun >= entry.until && self.openings.is_first(slot, begun);
         is_first || entry.earlier_first == Some(begun)
     }
 
@@ -228,7 +228,7 @@ impl Entry {
         }
     }
 
-    /// Whether it no longer says anything about the next wait.
+    /// Returns true if the entry no longer says anything about the next wait.
     fn is_over(&self, now: Tick) -> bool {
         let memory = if self.is_proven {
             Duration::ZERO
@@ -253,22 +253,22 @@ impl Default for Throttles {
 
 /// The place of the scope's entry, with that entry if it still says something about the next wait; else that of one which does not, a new one,
 /// or that of the entry which opens first.
-fn find_place(entries: &[Entry], scope: Scope, now: Tick) -> (usize, Option<&Entry>) {
+fn find_slot(entries: &[Entry], scope: Scope, now: Tick) -> (usize, Option<&Entry>) {
     let known = entries.iter().position(|entry| entry.scope == scope);
-    if let Some(place) = known {
-        let entry = &entries[place];
-        return (place, (!entry.is_over(now)).then_some(entry));
+    if let Some(slot) = known {
+        let entry = &entries[slot];
+        return (slot, (!entry.is_over(now)).then_some(entry));
     }
     let free = entries.iter().position(|entry| entry.is_over(now));
-    let place = match free {
-        Some(place) => place,
+    let slot = match free {
+        Some(slot) => slot,
         None if entries.len() < Deadlines::CAPACITY => entries.len(),
         None => {
             let opens_first = entries.iter().enumerate().min_by_key(|(_, e)| e.until);
-            opens_first.map_or(0, |(place, _)| place)
+            opens_first.map_or(0, |(slot, _)| slot)
         }
     };
-    (place, None)
+    (slot, None)
 }
 
 fn least_wait(strikes: u32) -> Duration {

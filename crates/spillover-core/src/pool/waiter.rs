@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     Pool, Query, Selected,
-    queue::{Spot, Turn},
+    queue::{Position, Turn},
 };
 
 /// A request that waits for a backend in the queue of a pool; see [`Pool::wait`].
@@ -18,21 +18,21 @@ use super::{
 /// the queue.
 pub struct Waiter {
     pool: Pool,
-    pub(super) spot: Spot,
+    pub(super) position: Position,
 }
 
 impl Waiter {
     pub(super) fn new(pool: Pool, query: &Query<'_>) -> Self {
         let only = pool.only(query.affinity);
         let ticket = query.request().and_then(super::Attempts::take_ticket);
-        let spot = pool.queue().enter(query, only, ticket);
-        Self { pool, spot }
+        let position = pool.queue().enter(query, only, ticket);
+        Self { pool, position }
     }
 
     /// Ready when the request should look for a backend because it became the first of its line or a place got free. Can be
     /// polled again afterwards.
     pub fn poll_called(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.pool.queue().poll_called(&self.spot, cx)
+        self.pool.queue().poll_called(&self.position, cx)
     }
 
     /// Returns whether the request may look for a backend now.
@@ -42,25 +42,27 @@ impl Waiter {
     /// is taken at once.
     #[must_use]
     pub fn turn(&self, now: Instant) -> Turn {
-        self.pool.queue().turn(&self.spot, now)
+        self.pool.queue().turn(&self.position, now)
     }
 
     /// Leaves the queue for this backend. The next of the line is called.
     pub fn found(self, selected: &Selected, now: Instant) {
-        let place = selected.is_limited().then(|| self.pool.has_free_place(now));
-        self.pool.queue().found(&self.spot, place, now);
+        let permit = selected
+            .is_limited()
+            .then(|| self.pool.has_free_permit(now));
+        self.pool.queue().found(&self.position, permit, now);
     }
 
     /// Notes that no backend was found. A place that is free, but closed for this request, is left to another line.
     pub fn missed(&mut self, now: Instant) {
-        let is_place_left = self.pool.has_free_place(now);
-        self.pool.queue().missed(&self.spot, is_place_left);
+        let is_permit_left = self.pool.has_free_permit(now);
+        self.pool.queue().missed(&self.position, is_permit_left);
     }
 
     /// The ticket of the request. [`Attempts`](super::Attempts) keeps it: a request that is refused afterwards waits on at the same
     /// place.
     pub(super) fn ticket(&self) -> u64 {
-        self.spot.ticket
+        self.position.ticket
     }
 
     /// Keeps its place in the queue for when the request waits again.
@@ -71,7 +73,7 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        self.pool.queue().leave(&self.spot);
+        self.pool.queue().leave(&self.position);
     }
 }
 

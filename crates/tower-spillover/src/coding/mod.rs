@@ -1,6 +1,6 @@
 //! Reads bodies in a content coding (RFC 9110 section 8.4), for a look at what they say.
 //!
-//! [`StreamPeek`](crate::peek) and [`RefusalBody`](crate::refusal) look into the bodies of responses with it. The bodies
+//! [`Peek`](crate::peek) looks into the bodies of responses with it. The bodies
 //! themselves pass on in the coding in which they came.
 //!
 //! | `content-encoding` | read as |

@@ -7,7 +7,7 @@ use http::Request;
     note = "bring a closure that names the type of its argument: `|request: &Request<{ReqBody}>| true`; the body is that which `RetryThrottled` makes"
 )]
 pub trait Filter<ReqBody> {
-    /// Whether this one may be.
+    /// Returns true if this request may be sent twice.
     fn allows(&self, request: &Request<ReqBody>) -> bool;
 }
 
@@ -21,7 +21,7 @@ where
     }
 }
 
-/// All of them.
+/// Allows all requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EveryRequest {
     _priv: (),

@@ -112,7 +112,7 @@ where
     }
 }
 
-/// Whether `PrioritySelect` answered because no backend was left.
+/// Returns true if `PrioritySelect` answered because no backend was left.
 fn is_local<ResBody, E>(result: &Result<Response<ResBody>, E>) -> bool {
     result.as_ref().is_ok_and(|response| {
         let extensions = response.extensions();

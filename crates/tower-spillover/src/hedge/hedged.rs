@@ -1,6 +1,6 @@
-/// In the extensions of a response: the request was sent to a second backend while the first attempt was under way.
+/// A mark in the extensions of a response: the request was sent to a second backend while the first attempt was under way.
 ///
-/// It speaks of the attempt that was answered: earlier ones, which were refused, may have been hedged without it.
+/// Only the attempt that was answered counts: earlier ones, which were refused, may have been hedged as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hedged {
     has_won: bool,
@@ -11,7 +11,7 @@ impl Hedged {
         Self { has_won }
     }
 
-    /// Whether the answer is that of the hedge.
+    /// Returns true if the answer is that of the hedge.
     #[must_use]
     pub fn has_won(self) -> bool {
         self.has_won

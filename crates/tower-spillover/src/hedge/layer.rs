@@ -32,7 +32,7 @@ impl<C, F> HedgeLayer<C, F> {
     /// Takes hedges from this budget: each request that may be hedged is a deposit, each hedge a withdrawal. All services of
     /// this layer and of its clones share it; it takes a lock for a moment for each of them.
     ///
-    /// It is what keeps hedges from doubling the load when every backend is slow. Default: a tenth of the requests of the
+    /// The budget keeps hedges from doubling the load when every backend is slow. Default: a tenth of the requests of the
     /// last ten seconds, and ten more in each ten seconds.
     pub fn budget(mut self, budget: TpsBudget) -> Self {
         self.settings.budget = Arc::new(budget);

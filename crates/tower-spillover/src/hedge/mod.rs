@@ -2,11 +2,11 @@
 //!
 //! A few requests in a hundred are slow for reasons that lie with one backend: a queue, a cold replica, a lost packet. The
 //! same request at another backend is then mostly quick (Dean and Barroso, "The Tail at Scale", 2013; gRPC proposal A6 calls
-//! it hedging). It is for those who rather pay twice for some requests than wait; nothing is hedged without this layer.
+//! it hedging). Use the layer to pay twice for some requests rather than wait. Nothing is hedged without it.
 //!
-//! What it does when no response head is there after the delay:
+//! If no response head has come after the delay:
 //!
-//! * it sends the request once more, the hedge, while the first attempt goes on. Both have the same
+//! * the layer sends the request once more, the hedge, while the first attempt goes on. Both have the same
 //!   [`Attempts`](spillover_core::Attempts) in their extensions, so that [`PrioritySelect`](crate::select) chooses another backend;
 //! * the first answer that is no refusal is the answer ([`Class::is_refusal`](spillover_core::Class::is_refusal)), and the
 //!   other attempt is dropped at once. Where there is a [`ThrottleTracker`](crate::throttle) inside, it counts as cancelled
@@ -20,7 +20,7 @@
 //! An answer before the delay goes up as it is, a refusal too. Each attempt that `RetryThrottled` makes has one hedge at most,
 //! and all of them together have a [budget](HedgeLayer::budget).
 //!
-//! It goes inside [`RetryThrottled`](crate::retry), which makes request bodies that can be cloned, and outside
+//! The layer goes inside [`RetryThrottled`](crate::retry), which makes request bodies that can be cloned, and outside
 //! [`PrioritySelect`](crate::select). A layer inside that holds the response until there is content in it makes that the end
 //! of the delay.
 //!

@@ -46,7 +46,7 @@ pin_project! {
     }
 }
 
-/// What a second attempt needs.
+/// The parts that a second attempt is made from.
 pub(super) struct Spare<S, ReqBody> {
     pub(super) service: S,
     pub(super) request: Request<ReqBody>,
@@ -75,7 +75,7 @@ where
         matches!(self.stage.as_deref(), Some(Stage::Sent { .. }))
     }
 
-    /// Whether a backend got it.
+    /// Returns true if a backend got the second attempt.
     pub(super) fn was_sent(&self) -> bool {
         matches!(
             self.stage.as_deref(),
@@ -93,7 +93,7 @@ where
         }
     }
 
-    /// Its answer. `Pending` also when there is none to come.
+    /// Polls the answer of the second attempt. `Pending` also if no answer will come.
     pub(super) fn poll_answer(
         &mut self,
         cx: &mut Context<'_>,

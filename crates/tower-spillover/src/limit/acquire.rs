@@ -17,7 +17,7 @@ pub(super) struct Acquire {
 
 enum State {
     Idle,
-    // Boxed, because only who has to wait has one.
+    // Boxed, because only a service that has to wait has one.
     Waits(Pin<Box<Waits>>),
     Has(Permit),
 }
@@ -37,7 +37,7 @@ impl Acquire {
         let permit = match &mut self.state {
             State::Has(_) => return Poll::Ready(()),
             State::Waits(waits) => ready!(waits.as_mut().poll(cx)).expect(CLOSED),
-            // It takes none that somebody waits for.
+            // A permit that another service waits for is not taken.
             State::Idle => match Arc::clone(&self.semaphore).try_acquire_owned() {
                 Ok(permit) => permit,
                 Err(TryAcquireError::Closed) => panic!("{CLOSED}"),

@@ -13,7 +13,7 @@ pub struct ConcurrencyLimitLayer {
 }
 
 impl ConcurrencyLimitLayer {
-    /// So many at once. With 0 no request is ever taken.
+    /// Creates a layer for at most `max` requests at once. With 0 no request is ever taken.
     ///
     /// # Panics
     ///
@@ -22,8 +22,8 @@ impl ConcurrencyLimitLayer {
         Self::with_semaphore(Arc::new(Semaphore::new(max)))
     }
 
-    /// As many at once as it has permits: who has a clone of it shares the bound, can look how far it is used up, and can
-    /// move it.
+    /// Creates a layer whose bound is the number of permits of a semaphore. A clone of the semaphore shares the bound, tells how far
+    /// it is used up, and can move it.
     pub fn with_semaphore(semaphore: Arc<Semaphore>) -> Self {
         Self { semaphore }
     }

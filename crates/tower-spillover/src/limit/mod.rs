@@ -1,13 +1,13 @@
 //! Bounds how many requests are under way at once, to the end of the answer's body.
 //!
-//! What it does:
+//! Behaviour of the layer:
 //!
 //! * `poll_ready` waits for a permit, in the order of asking, and then for the inner service: the bound is back-pressure;
 //! * a request has its permit until the body of the answer ends, fails or is dropped, or until it fails or is dropped before
 //!   it has an answer;
 //! * requests and answers are not touched.
 //!
-//! It goes outside [`RetryThrottled`](crate::retry): a request has one permit for all of its attempts.
+//! The layer goes outside [`RetryThrottled`](crate::retry): a request has one permit for all of its attempts.
 //!
 //! ```
 //! # use std::convert::Infallible;
@@ -39,8 +39,8 @@
 //! [`tower::limit::ConcurrencyLimit`](https://docs.rs/tower/latest/tower/limit/struct.ConcurrencyLimit.html) counts a request
 //! until the head of its answer: of streams, which have their head at once, it lets any number through. This one bounds what
 //! is under way here, over all backends, and lets the rest wait. A bound per backend, beyond which requests go to the next
-//! one, is [`BackendBuilder::max_concurrency`](spillover_core::BackendBuilder::max_concurrency), with the
-//! [`InFlight`](crate::in_flight) layer.
+//! one, is [`BackendBuilder::max_concurrency`](spillover_core::BackendBuilder::max_concurrency), with
+//! [`ThrottleTracker`](crate::throttle).
 
 mod acquire;
 mod future;

@@ -2,7 +2,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::body::Guard;
 
-/// What a response body holds: one of the permits of a [`ConcurrencyLimit`](super::ConcurrencyLimit). Dropping it gives it
+/// The guard in a response body: one of the permits of a [`ConcurrencyLimit`](super::ConcurrencyLimit). Dropping it gives it
 /// back.
 #[derive(Debug)]
 pub struct Permit {

@@ -102,7 +102,7 @@ async fn permits_go_in_the_order_of_asking() {
     }
     drop(body);
     assert!(first.1.is_woken() && !second.1.is_woken());
-    // Nor does somebody new get between.
+    // A new request does not get between.
     assert_pending!(poll_ready(&mut service.clone()));
     assert_ready_ok!(first.1.enter(|cx, _| first.0.poll_ready(cx)));
 

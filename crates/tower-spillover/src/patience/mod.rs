@@ -10,7 +10,7 @@
 //! | `grpc-timeout` | clients of gRPC ([gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests)) | up to eight digits and a unit: `100m` |
 //! | `ttl=` in `amz-sdk-request` | the SDKs of AWS, from the second attempt | a time of day: `20201231T235959Z` |
 //!
-//! * while another backend is [open](spillover_core::Selected::has_open_candidate) for the request, an attempt has half of the
+//! * while another backend is [open](spillover_core::layer::SelectedProtocol::has_open_candidate) for the request, an attempt has half of the
 //!   time that is left to begin its answer. Where the backend usually takes between a quarter and three quarters of that time,
 //!   the attempt has twice what is usual, up to three quarters. For example a client that waits for 10 s gives the first of three backends
 //!   5 s, and the second 2.5 s;

@@ -112,7 +112,7 @@ impl Parser {
 }
 
 impl Event<'_> {
-    /// What it says, if it is an error.
+    /// Returns the report of the event, if it is an error.
     pub(super) fn report(&self) -> Option<Report> {
         match self {
             Self::Sse(event) => {
@@ -145,8 +145,8 @@ fn is_one_line_of_data(chunk: &[u8]) -> bool {
     chunk.starts_with(b"data:") && memchr2(b'\n', b'\r', chunk) == chunk.len().checked_sub(2)
 }
 
-/// Whether it is worth to look closer, which is not the case with the content. What is quoted in a text is no error: there
-/// the quotation marks have backslashes before them.
+/// Returns true if an event may be an error, so that it has to be parsed. Content is not: quotation marks in a text have
+/// backslashes before them.
 fn may_be_error(name: &str, data: &[u8]) -> bool {
     name == ERROR || name.ends_with(EXCEPTION) || ERROR_KEY.find(data).is_some()
 }

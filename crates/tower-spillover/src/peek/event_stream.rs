@@ -12,7 +12,7 @@ pub(super) struct Message<'a> {
     pub(super) kind: &'a [u8],
     /// The type of the event or exception, or the code of the error.
     pub(super) name: &'a [u8],
-    /// What an `error` says; it has no payload.
+    /// The message of an `error`, which has no payload.
     pub(super) error_message: &'a [u8],
     pub(super) payload: &'a [u8],
 }
@@ -79,7 +79,7 @@ impl Parser {
         ControlFlow::Continue(())
     }
 
-    /// Adds what the last message lacks: of its prelude first, then of all of it. What is left of the chunk is returned.
+    /// Adds the missing bytes of the last message: of its prelude first, then of all of it. Returns the rest of the chunk.
     fn complete<'c>(&mut self, chunk: &'c [u8]) -> &'c [u8] {
         let len = match Size::of(&self.begun) {
             Size::Known(len) => len,
@@ -92,9 +92,9 @@ impl Parser {
     }
 }
 
-/// What a prelude says: the length of the message and of its headers, and the checksum of both.
+/// The size of a message by its prelude: the length of the message and of its headers, and the checksum of both.
 enum Size {
-    /// It is not all there.
+    /// The prelude is not complete.
     Unknown,
     Known(usize),
     TooLong(usize),

@@ -2,7 +2,7 @@ use http::{Response, header::CONTENT_TYPE};
 
 use crate::coding::Coding;
 
-/// What kind of stream a response is, of those that may report an error after a success.
+/// The kind of a stream that may report an error after a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     /// Server-sent events.

@@ -166,7 +166,7 @@ impl<B: Body> Parts<B> {
     }
 }
 
-/// What a frame decides, if it does.
+/// Returns how the hold ends because of a frame, if it does.
 fn look(reader: &mut Reader, frame: &Frame<Bytes>) -> Option<End> {
     if let Some(data) = frame.data_ref() {
         // A chunk that cannot be decoded is passed on, as unknown events are.
@@ -177,7 +177,7 @@ fn look(reader: &mut Reader, frame: &Frame<Bytes>) -> Option<End> {
     Some(Report::from_trailers(trailers).map_or(End::Release, End::RefuseByTrailers))
 }
 
-/// What the end of the stream decides. One without content may be an empty answer.
+/// Returns how the hold ends with the stream. A stream without content may be an empty answer.
 fn finish(reader: &mut Reader) -> End {
     reader.finish(judge).unwrap_or(End::Release)
 }

@@ -2,7 +2,7 @@
 //!
 //! | event | of | held |
 //! |---|---|---|
-//! | a comment; one without data | everybody | yes |
+//! | a comment; an event without data | all | yes |
 //! | `ping`, `message_start` | [Anthropic](https://docs.anthropic.com/en/api/messages-streaming) | yes |
 //! | `content_block_start` | Anthropic | if the block is text or thinking, and empty |
 //! | `message-start` | [Cohere](https://docs.cohere.com/docs/streaming) | yes |
@@ -15,17 +15,17 @@
 //! | `chunk` | [Bedrock, invoke](https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html) | if it has Anthropic's `message_start` in it |
 //! | anything else | | no |
 //!
-//! What is not known is content: it is better to miss an error than to keep back what the client waits for.
+//! An unknown event is content: it is better to miss an error than to keep back what the client waits for.
 
 use serde_json::{Map, Value};
 use spillover_hint::Report;
 
 use super::{event::Event, event_stream::Message, sse};
 
-/// What becomes of the stream that an event is in.
+/// The consequence of an event for its stream.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// It is held on.
+    /// The stream is held on.
     Lifecycle,
     Content,
     Error(Box<Report>),

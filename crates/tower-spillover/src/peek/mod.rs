@@ -3,29 +3,29 @@
 //! Providers say 200 as soon as they have taken a request, and find out later that they cannot serve it: the stream begins
 //! with a few events of its lifecycle, and then has an error in it.
 //!
-//! What it does with a response whose status is 2xx and whose `content-type` is that of server-sent events
+//! A response is treated so if its status is 2xx and whose `content-type` is that of server-sent events
 //! (`text/event-stream`), of AWS's event streams (`application/vnd.amazon.eventstream`) or of gRPC (`application/grpc`):
 //!
 //! * it is held while what comes is of the lifecycle only: comments, `ping`, `message_start`, `response.created`, chat chunks
 //!   that have a role and no text, and their like. With gRPC, until the first message;
-//! * at the first content all of it is passed on, unchanged, and from then on as it comes. What is not known is content. The
-//!   same when 64 KiB or 5 s are [reached](StreamPeekLayer), and when the stream ends without content;
+//! * at the first content all of it is passed on, unchanged, and from then on as it comes. An unknown event is content. The
+//!   same happens when 64 KiB or 5 s are [reached](StreamPeekLayer), and when the stream ends without content;
 //! * it is passed on as well when nothing is there to look at and the client has not sent all of its request
 //!   ([`Attempts::is_awaiting_body`]), as in a gRPC call with streams both ways: it may wait for the head before it sends more;
 //! * where a [deadline](#a-deadline-for-the-first-content) is set and passes without content, it is given up;
 //! * an error before that makes it the response that it would have been: with the [status](spillover_hint::Report::status)
 //!   that the error stands for, its fields but those about the stream, and the error as JSON. With gRPC the trailers become
-//!   the head, and the status stays 200. What the error says is put, as a [`Report`], in the extensions, and the rest
+//!   the head, and the status stays 200. The report of the error is put, as a [`Report`], in the extensions, and the rest
 //!   of the stream is dropped;
 //! * a stream that breaks off before that becomes a 502, with gRPC an UNAVAILABLE, whose `Report` says that the backend fails;
 //! * an error that comes later is for the client. If the request has a [`Selected`] in its extensions, it is counted as an
-//!   answer that was [broken off](spillover_core::Selected::record_broken), and is an event at level `WARN`.
+//!   answer that was [broken off](spillover_core::layer::SelectedProtocol::record_broken), and is an event at level `WARN`.
 //!
 //! A stream in gzip, deflate, br or zstd is decoded for the look, and passed on as it came. An error in it becomes plain JSON.
 //! One in another [`coding`](crate::coding) passes through untouched, and so does everything else. A request's
 //! `accept-encoding` loses the codings that are not read: `gzip, dcb` becomes `gzip`. Nothing else of requests is touched.
 //!
-//! It goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client. The bodies of
+//! The layer goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client. The bodies of
 //! responses must be `Unpin`, as those of hyper are; `BodyExt::boxed` makes any of them so.
 //!
 //! ```
@@ -76,11 +76,11 @@
 //!
 //! | [`Selected`] | [`Attempts`](spillover_core::Attempts) | a stream without content is given up |
 //! |---|---|---|
-//! | there | there | while [another backend](spillover_core::Selected::may_move_on) would be asked |
+//! | there | there | while [another backend](spillover_core::layer::SelectedProtocol::may_move_on) would be asked |
 //! | there | missing | never: no layer outside asks another backend |
 //! | missing | | always: what sends requests to backends is not known here |
 //!
-//! # What it costs
+//! # Cost
 //!
 //! A client gets the head of a stream with the first content, so it sees later that the request was taken, by at most
 //! [`max_wait`](StreamPeekLayer::max_wait), or the deadline for the first content. The content comes no later.
@@ -91,7 +91,7 @@
 //!
 //! [`Report`]: spillover_hint::Report
 //! [`Selected`]: spillover_core::Selected
-//! [`Attempts::is_awaiting_body`]: spillover_core::Attempts::is_awaiting_body
+//! [`Attempts::is_awaiting_body`]: spillover_core::layer::AttemptsProtocol::is_awaiting_body
 
 mod attempt;
 mod body;

@@ -45,7 +45,7 @@ impl Refused {
         let message = why.to_string();
         let body = match form {
             Form::EventStream => json!({ "message": message }),
-            // What both OpenAI's and Anthropic's clients can read.
+            // A form that both OpenAI's and Anthropic's clients can read.
             _ => json!({ "type": "error", "error": { "type": "api_error", "message": message } }),
         };
         let body = body.to_string();
@@ -126,7 +126,7 @@ impl fmt::Display for NoContent {
     }
 }
 
-/// What was said of the stream, and is not so of what comes in its place.
+/// Removes the fields that describe the stream, and not the response in its place.
 fn remove_fields_of_the_stream(headers: &mut HeaderMap) {
     for name in OF_THE_STREAM {
         headers.remove(name);
@@ -176,7 +176,7 @@ fn without_envelope(mut event: Value) -> Value {
     event
 }
 
-/// What the same error is as a response: its name begins with a capital letter, and is in a field of the head.
+/// Returns the same error as the body of a response, with its name, which begins with a capital letter, for a field of the head.
 fn aws_error(message: &Message<'_>) -> (Bytes, Option<HeaderValue>) {
     let mut name = message.name.to_vec();
     if let Some(first) = name.first_mut() {

@@ -70,8 +70,8 @@ impl Parser {
         is_clean && !self.is_after_cr && self.mark == MARK.len()
     }
 
-    /// The stream is over. An event that was not ended counts: the specification drops it, but who breaks off in the middle
-    /// of an error has failed all the same.
+    /// The stream is over. An event that was not ended counts: the specification drops it, but a backend that breaks off in the
+    /// middle of an error has failed all the same.
     pub(super) fn finish<T>(
         &mut self,
         mut look: impl FnMut(Event<'_>) -> ControlFlow<T>,
@@ -108,7 +108,7 @@ impl Parser {
                 self.keep(fresh.take());
                 *fresh = Some(value);
             }
-            // Comments, which have no name; `id` and `retry`, which are for clients that connect again; and what nobody knows.
+            // Comments, which have no name; `id` and `retry`, which are for clients that connect again; and unknown fields.
             _ => {}
         }
     }
@@ -155,7 +155,7 @@ impl Parser {
         let mut rest = chunk;
         while let (Some(expected), Some(byte)) = (MARK.get(self.mark), rest.first()) {
             if byte != expected {
-                // It was none.
+                // The bytes were no mark.
                 self.line.extend(&MARK[..self.mark]);
                 self.mark = MARK.len();
                 return rest;
@@ -167,7 +167,7 @@ impl Parser {
     }
 }
 
-/// Adds to what is kept of an event. Of one that is longer than any error the rest is of no interest.
+/// Adds to the kept part of an event. The rest of an event that is longer than any error is dropped.
 fn push(kept: &mut Vec<u8>, bytes: &[u8]) {
     let room = MAX_KEPT.saturating_sub(kept.len());
     kept.extend(&bytes[..bytes.len().min(room)]);

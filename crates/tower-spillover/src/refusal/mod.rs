@@ -1,6 +1,6 @@
 //! Reads the body of a refusal, when its head does not settle what it means.
 //!
-//! What it does with a response:
+//! A response is treated so:
 //!
 //! * a refusal whose head leaves in doubt of what kind it is, or for how long ([`Report::needs_body`]), has its body read: at
 //!   most 64 KiB of it, for at most a second, decoded if it is in a [`coding`](crate::coding) that is read;
@@ -14,7 +14,7 @@
 //! and so does a response that has a `Report` already, from a layer inside: nothing is allocated for them. Requests are not
 //! touched.
 //!
-//! It goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client. Without it the
+//! The layer goes inside [`ThrottleTracker`](crate::throttle), which reads the `Report`, and outside the client. Without it the
 //! tracker goes by the head: it takes an account without money for one that is at its limit for a moment. The [`Selected`] and the
 //! [`Attempts`] of the request tell if another backend would be asked; without them the layer waits for the whole second.
 //!

@@ -18,7 +18,7 @@ use super::{
 /// A request body that can be sent again: it streams through at the first attempt, and each clone reads the same bytes and
 /// trailers from the start.
 ///
-/// What was read is kept by reference, within [`ReplayLimits`], for as long as there is a clone that may need it. Reading
+/// The chunks that were read are kept by reference, within [`ReplayLimits`], for as long as there is a clone that may need it. Reading
 /// goes on where the recording ends, so a body that was sent in half at the first attempt is sent whole at the second.
 ///
 /// One clone reads at a time: the latest that began. An earlier one that has not come to its end and is polled after that,

@@ -1,6 +1,6 @@
 //! Keeps what another attempt needs, and makes it the instant a backend refuses.
 //!
-//! What it does:
+//! Behaviour of the layer:
 //!
 //! * it puts a [`Attempts`](spillover_core::Attempts) in the extensions of the request, and in those of the response unless that is
 //!   the answer to the first attempt, as most are, and the request did not break;
@@ -22,9 +22,9 @@
 //! tower's `Retry` clones the inner service for each request, this layer only for each retry. There is no pause between attempts:
 //! the next one goes to another backend.
 //!
-//! It goes outside [`PrioritySelect`](crate::select). Attempts then end with the last backend that is left. Without it, or
+//! The layer goes outside [`PrioritySelect`](crate::select). Attempts then end with the last backend that is left. Without it, or
 //! something else that marks `Attempts`, a refusal is retried only as far as
-//! [`max_attempts`](RetryThrottledLayer::max_attempts) allows: where nobody chooses another backend, the same one is asked.
+//! [`max_attempts`](RetryThrottledLayer::max_attempts) allows: if no other backend is chosen, the same one is asked.
 //!
 //! ```
 //! # use std::{convert::Infallible, sync::{Arc, atomic::{AtomicU16, Ordering}}};

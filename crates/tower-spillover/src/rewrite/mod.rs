@@ -1,6 +1,6 @@
 //! Makes a request one for the backend that was selected.
 //!
-//! What it does to a request that has a [`Selected`](spillover_core::Selected) in its extensions:
+//! A request that has a [`Selected`](spillover_core::Selected) in its extensions is changed so:
 //!
 //! * scheme and authority become the backend's, whatever the request target named;
 //! * the base path of the backend is put in front of the path;
@@ -47,7 +47,7 @@
 //! A request target without a path (`*`, or only an authority) becomes the base path. A request without a `Selected`
 //! passes through unchanged. Responses are not touched.
 //!
-//! It goes between [`PrioritySelect`](crate::select) and the client, inside [`RetryThrottled`](crate::retry): every attempt
+//! The layer goes between [`PrioritySelect`](crate::select) and the client, inside [`RetryThrottled`](crate::retry): every attempt
 //! rewrites the original request.
 //!
 //! ```

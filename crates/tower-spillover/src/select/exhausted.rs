@@ -5,19 +5,19 @@ use spillover_core::Exhausted;
 
 use crate::fields::GRPC_STATUS;
 
-/// What becomes of a request that finds every backend throttled or full.
+/// The fate of a request that finds every backend throttled or full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenExhausted {
-    /// One attempt, at the first backend of the list that is not full; its answer is the client's. When all are full, it is
-    /// rejected.
+    /// The request is sent to the first backend of the list that is not full, and the client gets its answer. If all are full,
+    /// the request is rejected.
     #[default]
     Forward,
-    /// It is answered here, at once.
+    /// The layer answers the request at once.
     Reject,
-    /// It waits for the first backend that opens, if that is no longer away than this; else it is rejected at once. For a place
-    /// at a full backend, which may get free at any time, it waits that long. One that is refused afterwards waits on for
-    /// what is left of the time: see [Waiting](super#waiting).
+    /// The request waits for the first backend that opens, if that is no longer away than this; else it is rejected at once. It
+    /// waits that long for a full backend, which may have a place at any time. A request that is refused afterwards waits on for
+    /// the rest of the time: see [Waiting](super#waiting).
     Wait(Duration),
 }
 
@@ -27,7 +27,7 @@ pub enum WhenExhausted {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot make a response with the body `{ResBody}`",
     label = "nothing to answer with when all backends are closed",
-    note = "the default needs a body that is `Default`: those of `InFlight`, `RefusalBody` and `StreamPeek` are, and what `BodyExt::boxed` makes of any, so put one of these layers or `.map_response(|response: Response<_>| response.map(BodyExt::boxed))` below `PrioritySelect`",
+    note = "the default needs a body that is `Default`: those of `ThrottleTracker`, `ReadRefusal` and `StreamPeek` are, and what `BodyExt::boxed` makes of any, so put one of these layers or `.map_response(|response: Response<_>| response.map(BodyExt::boxed))` below `PrioritySelect`",
     note = "or bring a closure `|exhausted: &Exhausted, request: &Parts| -> Response<{ResBody}>` by `PrioritySelectLayer::with_exhausted_response`"
 )]
 pub trait ResponseForExhausted<ResBody> {

@@ -1,6 +1,6 @@
 //! Chooses the backend for each attempt.
 //!
-//! What it does:
+//! Behaviour of the layer:
 //!
 //! * it draws a backend from the best open tier, leaving out the [`Attempts`](spillover_core::Attempts) ones, and puts it as
 //!   [`Selected`](spillover_core::Selected) in the extensions of the request, and in those of the response. It draws by
@@ -14,7 +14,7 @@
 //!   when another opens in 5 s. A 429 without a wait gets one. A wait of more than a minute is removed
 //!   ([`Exhausted::write`](spillover_core::Exhausted::write)).
 //!
-//! It goes inside [`RetryThrottled`](crate::retry) and outside everything that needs to know the backend.
+//! The layer goes inside [`RetryThrottled`](crate::retry) and outside everything that needs to know the backend.
 //!
 //! The choice is made in `call`, not in `poll_ready`: the answer to "all are closed" is a prompt response, a retry chooses
 //! anew, and one shared client has no readiness per backend. `poll_ready` is the inner service's. The price: an inner
@@ -112,7 +112,7 @@
 //! * After a throttle has ended they are let go [one by one](spillover_core::Waiter::turn). When one is refused, the others wait
 //!   on; that one waits on at its place, if `RetryThrottled` is outside.
 //! * A request that waits may ask a backend again that refused it because of a limit
-//!   ([`Attempts::mark_limited`](spillover_core::Attempts::mark_limited)). This is one of two exceptions to the rule that one request asks
+//!   ([`Attempts::mark_limited`](spillover_core::layer::AttemptsProtocol::mark_limited)). This is one of two exceptions to the rule that one request asks
 //!   a backend once; the other is a connection on which nothing was processed.
 //! * A backend that is merely full is waited for before one that fails is asked as a last resort. That happens at the end of
 //!   the wait.
@@ -121,7 +121,7 @@
 //!
 //! The local answer has the empty body of the response type, which must be `Default`, or what
 //! [`with_exhausted_response`](PrioritySelectLayer::with_exhausted_response) brings. `hyper::body::Incoming` can be neither: one
-//! of [`InFlight`](crate::in_flight), [`RefusalBody`](crate::refusal) or [`StreamPeek`](crate::peek) below makes of any body one
+//! of [`ThrottleTracker`](crate::throttle), [`ReadRefusal`](crate::refusal) or [`StreamPeek`](crate::peek) below makes of any body one
 //! that can be empty.
 //!
 //! A request that waits for a place at a full backend has no claim to it: one of another scope that comes in the moment it gets

@@ -5,7 +5,7 @@
 //! [`ThrottleTracker`](crate::throttle) and [`Peek`](crate::peek), which also does the work of
 //! [`ReadRefusalLayer`](crate::refusal). The options of each layer are set through `SpilloverLayer`, which prints its layers.
 //!
-//! It goes around the client, or around a [`BackendSteer`](crate::steer) over clients. A timeout per attempt, such as
+//! The stack goes around the client, or around a [`BackendSteer`](crate::steer) over clients. A timeout per attempt, such as
 //! `tower::timeout`, goes between it and the client.
 //!
 //! ```

@@ -1,14 +1,14 @@
 //! One inner service per backend: a tonic `Channel`, a client with its own connections or certificates.
 //!
-//! What [`BackendSteer`] does:
+//! Behaviour of [`BackendSteer`]:
 //!
 //! * it passes a request to the service of the backend in its [`Selected`](spillover_core::Selected);
 //! * a request without one, or with one of another pool, gets the error [`NotSelected`].
 //!
-//! It stands at the bottom of the stack, in place of a shared client.
+//! The service stands at the bottom of the stack, in place of a shared client.
 //!
-//! It is always ready: which inner service must be ready is not known before the request is seen, and to make all of them
-//! ready would take a place in each to use one. Readiness is driven inside the future, on the chosen service alone. The
+//! The service is always ready: the inner service that must be ready is not known before the request is seen, and making all of
+//! them ready would reserve a place in each to use one. Readiness is driven inside the future, on the chosen service alone. The
 //! price: back-pressure does not show in `poll_ready`, so bound concurrency outside the stack.
 //!
 //! ```

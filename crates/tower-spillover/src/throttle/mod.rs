@@ -34,7 +34,7 @@
 //! The [`Outcome`] and the events tell the time for which the pool really closed the backend: a refusal with `retry-after: 1`
 //! says 8 s if an earlier one holds for so long.
 //!
-//! It goes inside [`PrioritySelect`](crate::select), which writes the `Selected`, and outside a timeout per attempt and the
+//! The layer goes inside [`PrioritySelect`](crate::select), which writes the `Selected`, and outside a timeout per attempt and the
 //! client.
 //!
 //! ```
@@ -80,8 +80,8 @@
 //! [`Cooldowns`]: spillover_core::Cooldowns
 //! [`Outcome`]: spillover_core::Outcome
 //! [`Selected`]: spillover_core::Selected
-//! [`Attempts::has_head`]: spillover_core::Attempts::has_head
-//! [`Attempts::is_answered`]: spillover_core::Attempts::is_answered
+//! [`Attempts::has_head`]: spillover_core::layer::AttemptsProtocol::has_head
+//! [`Attempts::is_answered`]: spillover_core::layer::AttemptsProtocol::is_answered
 
 mod amendment;
 mod attempt;

@@ -1,4 +1,4 @@
-//! What a success says about the next request.
+//! The counters of a success, and the next request.
 
 use std::time::Duration;
 

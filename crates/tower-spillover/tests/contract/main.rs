@@ -1,5 +1,5 @@
 //! The contract of `tower::Service`, checked on every layer and on both whole stacks, over a probe whose clones are not
-//! ready. What a layer does beyond it is the matter of its own tests.
+//! ready. Everything beyond it is in the tests of the layers.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -1,4 +1,4 @@
-//! What the contract is checked on.
+//! The services on which the contract is checked.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -28,7 +28,7 @@ pub(crate) type Body = Full<Bytes>;
 /// A probe, and a limit that is out of reach where it does not matter.
 pub(crate) type Inner<B> = ConcurrencyLimit<Probe<B, (), &'static str>>;
 
-/// What axum needs of a service.
+/// The service that axum needs.
 pub(crate) trait HttpService<B>:
     Service<
         Request<B>,
@@ -60,10 +60,10 @@ pub(crate) trait Subject {
     /// The body of the requests that the inner service gets.
     type InnerBody: Send + 'static;
 
-    /// Whether `poll_ready` is the inner service's. Otherwise the inner service is made ready inside the future.
+    /// True if `poll_ready` is the inner service's. Otherwise the inner service is made ready inside the future.
     const PASSES_READINESS: bool = true;
 
-    /// Whether it sends a refused request to the other backend.
+    /// True if the subject sends a refused request to the other backend.
     const RETRIES: bool = false;
 
     fn wrap(pool: Pool, inner: Inner<Self::InnerBody>) -> impl HttpService<Body>;
@@ -133,7 +133,7 @@ impl Subject for SelectByLatency {
     }
 }
 
-/// It needs a body that ends. One request at a time is enough for all checks.
+/// Needs a body that ends. One request at a time is enough for all checks.
 pub(crate) struct Limit;
 
 impl Subject for Limit {
@@ -173,7 +173,7 @@ impl Subject for Throttle {
     }
 }
 
-/// It needs a body that it can read.
+/// Needs a body that it can read.
 pub(crate) struct Refusal;
 
 impl Subject for Refusal {
@@ -188,7 +188,7 @@ impl Subject for Refusal {
     }
 }
 
-/// It needs a body that it can read: a stream, as it looks into nothing else.
+/// Needs a body that it can read: a stream, as it looks into nothing else.
 pub(crate) struct Peek;
 
 impl Subject for Peek {
@@ -264,7 +264,7 @@ impl Subject for Hedging {
     }
 }
 
-/// It needs a body that it can read.
+/// Needs a body that it can read.
 fn stack<S: HttpService<ReplayBody<Body>>>(
     layer: SpilloverLayer,
     inner: S,

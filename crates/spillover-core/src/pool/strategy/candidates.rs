@@ -12,7 +12,7 @@ pub struct Candidates<'a> {
     now: Tick,
 }
 
-/// One of them. What it tells is read when it is asked for.
+/// A backend that would take a request now. Its methods read the state at the time of the call.
 #[derive(Clone, Copy)]
 pub struct Candidate<'a> {
     index: usize,
@@ -21,7 +21,7 @@ pub struct Candidate<'a> {
 }
 
 impl<'a> Candidates<'a> {
-    /// Those of the tier that pass the test; `None` when that is none.
+    /// Creates the candidates of a tier that pass the test; `None` if none does.
     pub(in super::super) fn new(
         pool: &'a Inner,
         tier: &'a [usize],
@@ -45,13 +45,13 @@ impl<'a> Candidates<'a> {
         (candidates.weight != 0).then_some(candidates)
     }
 
-    /// Each of them, in the order of the list.
+    /// Returns the candidates in the order of the list.
     pub fn iter(&self) -> impl Iterator<Item = Candidate<'a>> {
         let indices = self.tier.iter().copied();
         indices.filter_map(|index| self.get(index))
     }
 
-    /// The one with this [index](Candidate::index).
+    /// Returns the candidate with this [index](Candidate::index).
     #[must_use]
     pub fn get(&self, index: usize) -> Option<Candidate<'a>> {
         self.indices.contains(index).then(|| Candidate {
@@ -61,7 +61,7 @@ impl<'a> Candidates<'a> {
         })
     }
 
-    /// The index of the one on which a uniform random number falls when each has a share by its weight.
+    /// Returns the index of the candidate on which a uniform random number falls if each has a share by its weight.
     #[must_use]
     pub fn by_weight(&self, draw: u64) -> usize {
         let mut ticket = below(self.weight, draw);
@@ -94,31 +94,31 @@ impl<'a> Candidates<'a> {
 }
 
 impl<'a> Candidate<'a> {
-    /// Its position in the list of the pool.
+    /// Returns the position of the backend in the list of the pool.
     #[must_use]
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// The backend.
+    /// Returns the backend.
     #[must_use]
     pub fn backend(&self) -> &'a Backend {
         &self.member.backend
     }
 
-    /// Its share in the tier; at least 1.
+    /// Returns the share of the backend in the tier; at least 1.
     #[must_use]
     pub fn weight(&self) -> u32 {
         self.member.backend.weight()
     }
 
-    /// How many requests are at it.
+    /// Returns the number of requests in flight at the backend.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
         self.member.state.in_flight()
     }
 
-    /// How long it takes to begin its answers: a moving average that follows a rise at once and a fall slowly. `None` when
+    /// Returns the time that the backend takes to begin its answers: a moving average that follows a rise at once and a fall slowly. `None` when
     /// that is not known, or has not been for long.
     #[must_use]
     pub fn latency(&self) -> Option<Duration> {

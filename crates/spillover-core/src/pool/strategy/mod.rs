@@ -1,4 +1,4 @@
-//! Which of the backends of a tier that would take a request gets it.
+//! The choice among the backends of a tier that would take a request.
 
 mod candidates;
 mod peak_ewma;
@@ -14,7 +14,7 @@ pub use self::{
 
 /// Chooses among the backends of one tier that would take a request now. Closures implement it.
 ///
-/// It decides nothing else: which tier serves, and which backends of it are closed, was decided before.
+/// The tier that serves, and the backends of it that are closed, were decided before.
 ///
 /// ```
 /// use spillover_core::{Backend, Candidate, Candidates, Pool, Query};
@@ -38,9 +38,9 @@ pub use self::{
     note = "bring `Weighted`, `PeakEwma` or a closure that names the types of its arguments and returns the index of a candidate: `|candidates: &Candidates<'_>, draw: u64| 0`"
 )]
 pub trait Strategy {
-    /// The [index](Candidate::index) of the candidate that gets the request; `draw` is a uniform random number.
+    /// Returns the [index](Candidate::index) of the candidate that gets the request; `draw` is a uniform random number.
     ///
-    /// It may be called again for the same request, when another one took the place. An index that is not that of a
+    /// The pool may call it again for the same request, if another one took the place. An index that is not that of a
     /// candidate stands for no opinion: then the draw decides, by weight.
     fn choose(&self, candidates: &Candidates<'_>, draw: u64) -> usize;
 }

@@ -13,10 +13,10 @@ use super::{Candidate, Candidates, Strategy};
 /// A candidate whose latency is not known is explored: by one request at a time, as it is preferred as long as it has none
 /// in flight, and while it has, the two are compared by their number alone.
 ///
-/// What fails fast is not fast: refusals, failures and requests given up do not lower the latency.
+/// Refusals, failures and requests given up do not lower the latency, however fast they are.
 ///
-/// The latency is the time from the choice to the head of the answer. What a client takes to send its request is a part of
-/// that; so is all of the work where an answer is not streamed. It tells backends apart that serve the same requests.
+/// The latency is the time from the choice to the head of the answer. The time that a client takes to send its request is a
+/// part of that, and so is all of the work if an answer is not streamed. It tells backends apart that serve the same requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PeakEwma {
     _priv: (),

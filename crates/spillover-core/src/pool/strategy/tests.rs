@@ -197,7 +197,7 @@ fn one_that_refuses_fast_is_not_taken_for_fast() {
     for _ in 0..10 {
         assert_eq!(by_latency(&pool, now + MS, 0).index(), 0);
     }
-    // What was given up after a time took at least that time.
+    // An attempt that was given up after a time took at least that time.
     at(&pool, 0, now).cancel(now + 5000 * MS);
     let latency = pool.snapshot(Scope::BACKEND, now + 5000 * MS)[0].latency();
     assert_eq!(latency, Some(5000 * MS));

@@ -155,7 +155,7 @@ fn a_pinned_request_goes_nowhere_else() {
         assert_eq!(selected.index(), index);
         assert!(selected.is_pinned());
 
-        // It was refused there.
+        // The request was refused there.
         let attempts = Attempts::new();
         attempts.mark(index);
         let query = Query::new().attempts(&attempts).affinity(pinned);

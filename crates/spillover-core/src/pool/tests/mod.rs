@@ -41,12 +41,12 @@ fn select(pool: &Pool, now: Instant) -> Selected {
     pool.select(&Query::new(), now, 0).expect("one is open")
 }
 
-/// What an attempt that was under way before all else comes to.
+/// Records the outcome of an attempt that was under way before all else.
 fn record(pool: &Pool, index: usize, outcome: &Outcome, now: Instant) {
     let member = pool.member(index);
     let begun = pool.tick(now.checked_sub(SECOND).unwrap());
-    let claim = member.hold(Scope::BACKEND, begun);
-    member.state.record(claim, outcome, pool.tick(now));
+    let lease = member.force_acquire(Scope::BACKEND, begun);
+    member.state.record(lease, outcome, pool.tick(now));
 }
 
 fn throttle(pool: &Pool, index: usize, for_: Duration, now: Instant) {
@@ -260,7 +260,7 @@ fn a_probe_that_is_lost_is_replaced_after_a_while() {
     assert_eq!(select(&pool, due + SECOND * 9).backend().label(), "b");
     let second = select(&pool, due + SECOND * 10);
     assert!(second.is_probe());
-    // What the first learns late does not undo the lease of the second.
+    // A late outcome of the first does not undo the lease of the second.
     lost.cancel(due + SECOND * 11);
     assert_eq!(select(&pool, due + SECOND * 11).backend().label(), "b");
 }

@@ -184,7 +184,7 @@ fn another_key_is_not_guessed_to_fail() {
         same.snapshot(Scope::BACKEND, later)[0].counts()
     );
 
-    // What the old key meets later says nothing about the new one, and the other way round.
+    // A later refusal of the old key says nothing about the new one, and the other way round.
     fail(&old, 0, SECOND * 20, later);
     assert_eq!(condition(&other, later), Condition::Open);
     select(&other, later).record(&Outcome::success(), later);
@@ -267,7 +267,7 @@ fn whoever_waits_is_woken_at_the_limit_of_its_own_pool() {
     first.release();
     assert!(poll(&mut in_old));
     in_old.missed(now);
-    // It looks in vain, as long as it waits for the last one.
+    // The request looks in vain, as long as it waits for the last one.
     assert!(poll(&mut in_new) && !new.has_candidate(&Query::new(), now));
     in_new.missed(now);
     second.release();
@@ -290,7 +290,7 @@ fn a_pool_that_is_gone_is_told_of_no_places() {
     drop(under_way);
     assert!(queue.upgrade().is_none());
 
-    // At its limit, nobody is.
+    // At its limit, no request is called.
     let [one, two] = [0, 1].map(|_| select(&new, now));
     let [mut waiting] = waiting(&new, now);
     drop((one, two));

@@ -331,9 +331,9 @@ fn one_that_is_dropped_after_a_miss_of_another_line_passes_its_turn_on() {
     let held = select(&pool, now);
     let [one, mut two] = ["one", "two"].map(|scope| scoped(&pool, scope, now));
     // The second looks in vain, and says so only after the place got free for the first.
-    let place_was_left = pool.has_free_place(now);
+    let place_was_left = pool.has_free_permit(now);
     held.release();
-    pool.queue().missed(&two.spot, place_was_left);
+    pool.queue().missed(&two.position, place_was_left);
     drop(one);
     assert!(poll(&mut two));
 }

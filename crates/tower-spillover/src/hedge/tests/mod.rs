@@ -50,13 +50,13 @@ fn request() -> Request<Body> {
     Request::new(Full::from("question"))
 }
 
-/// Whether a hedge won; `None` where there was none.
+/// Returns true if a hedge won; `None` without a hedge.
 fn hedged<B>(response: &Response<B>) -> Option<bool> {
     let hedged = response.extensions().get::<Hedged>();
     hedged.map(|hedged| hedged.has_won())
 }
 
-/// What a request comes to.
+/// The result of a request.
 #[derive(Debug, PartialEq, Eq)]
 struct End {
     /// The status and the number of the attempt.

@@ -51,7 +51,7 @@ async fn both_attempts_are_the_same_request() {
         Probe::new(move |mut request: Request<Body>| {
             assert_eq!(request.uri(), "/v1/chat/completions?x=1");
             assert!(request.extensions().get::<usize>().is_none());
-            // What a layer below makes of the first attempt is none of the second one's.
+            // Changes of the first attempt by a layer below do not reach the second one.
             *request.uri_mut() = "https://backend.example/other".parse().unwrap();
             request.extensions_mut().insert(1_usize);
             seen.lock().unwrap().push(request);
@@ -69,7 +69,7 @@ async fn both_attempts_are_the_same_request() {
     let [first, second] = &seen[..] else {
         panic!("two attempts");
     };
-    // What the first one's backend is, the second one's chooser knows.
+    // The chooser of the second attempt knows the backend of the first one.
     let attempts =
         |request: &Request<Body>| request.extensions().get::<Attempts>().cloned().unwrap();
     attempts(first).mark(3);

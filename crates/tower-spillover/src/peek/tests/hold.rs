@@ -69,7 +69,7 @@ async fn a_stream_is_not_held_for_longer_than_the_limit() {
         assert_eq!(Instant::now() - begun, wait);
         assert_eq!(response.status(), 200);
 
-        // It is too late now.
+        // Now it is too late.
         handle.push_data(OVERLOADED);
         handle.resume();
         assert_eq!(bytes(response).await, [START, OVERLOADED].concat());

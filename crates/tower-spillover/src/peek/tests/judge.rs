@@ -1,4 +1,4 @@
-//! What is held, by what vendors really send.
+//! Events that are held, in the form that vendors really send.
 
 use super::{event, exception, message};
 use crate::peek::{

@@ -55,7 +55,7 @@ fn respond(content_type: &'static str, body: ScriptedBody) -> Response<ScriptedB
     response.body(body).expect("a head")
 }
 
-/// What the layer makes of a response to this request.
+/// Returns the layer's response for this response to the request.
 async fn peek_at(
     layer: StreamPeekLayer,
     request: Request<()>,

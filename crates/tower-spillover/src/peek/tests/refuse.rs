@@ -1,4 +1,4 @@
-//! What becomes of a stream that begins with an error.
+//! Streams that begin with an error.
 
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ async fn an_error_that_the_end_cuts_off_counts() {
     let response = peek(SSE, chunks([START, cut])).await;
     assert_eq!(response.status(), 529);
 
-    // What it would have said is not known, but that it was an error is.
+    // The message is cut off, but the event was an error.
     let response = peek(SSE, chunks([START, &cut[..40]])).await;
     assert_eq!(response.status(), 500);
     assert_eq!(refusal(&response), Some(Refusal::Failing));

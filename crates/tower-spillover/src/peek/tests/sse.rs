@@ -83,7 +83,7 @@ fn corner_cases() {
         (b"data: a", &[]),
         (b"data: a\n", &[]),
         (b"data: a\n\ndata: b\r\n", &[("", "a")]),
-        // What is no text.
+        // Bytes that are no text.
         (b"data: a\0b\n\n", &[("", "a\0b")]),
         (b"event: \xff\ndata: \xc3\x28\n\n", &[("\u{fffd}", "\u{fffd}(")]),
         (b"data: \xe2\x80\xa8 \x0b\x0c\n\n", &[("", "\u{2028} \x0b\x0c")]),
@@ -147,7 +147,7 @@ fn it_stops_where_it_is_told_to() {
     assert_eq!((flow, seen), (ControlFlow::Break("b"), 2));
 }
 
-/// What is kept of a long event is bounded, and the next one is read all the same.
+/// The kept part of a long event is bounded, and the next one is read all the same.
 #[test]
 fn giant_lines() {
     let giant = vec![b'x'; 200 * 1024];

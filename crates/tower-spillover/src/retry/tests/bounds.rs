@@ -1,4 +1,4 @@
-//! What ends the attempts before the backends do: a deadline, and a budget for what clients send again.
+//! Bounds that end the attempts before the backends do: a deadline, and a budget for what clients send again.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a layer inside needs that sends a request a second time while the first attempt is under way.
+//! The body of a request that a layer inside sends a second time while the first attempt is under way.
 
 use http_body_util::{Empty, Full};
 use spillover_core::Attempts;
@@ -71,7 +71,7 @@ fn what_the_earlier_one_waited_for_is_no_wait_of_the_one_that_takes_over() {
     assert_pending!(poll(&mut first));
     assert!(attempts.is_awaiting_body());
 
-    // Its backend may not even be connected: that is no fault of the client.
+    // The backend may not even be connected: that is no fault of the client.
     assert!(kept.take_over());
     assert!(!attempts.is_awaiting_body());
     assert!(read_error(&mut first).is_superseded());
@@ -81,7 +81,7 @@ fn what_the_earlier_one_waited_for_is_no_wait_of_the_one_that_takes_over() {
 
 #[test]
 fn an_attempt_that_has_sent_the_body_is_not_disturbed() {
-    // Whether the body says at its last frame that it is the last, or not before it is asked for another.
+    // Says whether the body tells at its last frame that it is the last, or not before it is asked for another.
     for is_told in [true, false] {
         let source = ScriptedBody::new().data("one").data("two");
         let source = if is_told { source } else { source.pause() };
@@ -128,7 +128,7 @@ fn the_last_frame_ends_the_hold() {
     read_all(&mut first);
     assert!(!attempts.is_body_held());
 
-    // Nobody asks for what comes after it when the body itself says that it is the last.
+    // The frame is not followed by a poll, because the body itself says that it is the last.
     let (mut first, attempts) = noting(Full::new(Bytes::from("one")), ReplayLimits::default());
     let _kept = first.clone();
     read(&mut first);
@@ -152,7 +152,7 @@ fn each_attempt_holds_the_body_anew() {
 
     assert!(kept.take_over());
     assert!(attempts.is_body_held());
-    // What a late connection does changes nothing.
+    // A late connection changes nothing.
     assert!(assert_ready!(poll(&mut first)).is_none());
     assert!(attempts.is_body_held());
     read_all(&mut kept);

@@ -1,10 +1,10 @@
-//! What is kept of bodies, seen by what is left of the total budget.
+//! The kept parts of bodies, seen by the rest of the total budget.
 
 use tokio_test::assert_pending;
 
 use super::*;
 
-/// What a chunk is charged beside its bytes.
+/// The charge of a chunk beside its bytes.
 const OVERHEAD: usize = size_of::<Bytes>();
 
 const TOTAL: usize = 10_000;

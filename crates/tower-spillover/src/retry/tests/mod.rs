@@ -72,7 +72,7 @@ where
     (chunks, None)
 }
 
-/// Whether so much of the total budget is free.
+/// Returns true if this part of the total budget is free.
 fn is_free(limits: &ReplayLimits, bytes: usize) -> bool {
     let limits = limits.clone().per_request(usize::MAX);
     let is_free = limits.reserve(0, bytes);

@@ -1,4 +1,4 @@
-//! What is retried, and how often.
+//! Answers that are retried, and how often.
 
 use http::{HeaderValue, Method, Request, Response, Version};
 use http_body_util::BodyExt;
@@ -153,7 +153,7 @@ async fn every_attempt_starts_from_the_original() {
         assert_eq!(request.extensions().get::<&str>(), Some(&"the client's"));
         assert!(request.extensions().get::<usize>().is_none());
 
-        // What a layer below makes of this attempt is none of the next one's.
+        // Changes of this attempt by a layer below do not reach the next one.
         *request.uri_mut() = "https://backend.example/other".parse().unwrap();
         request
             .headers_mut()

@@ -147,7 +147,7 @@ async fn a_pinned_request_that_was_refused_is_not_moved_on() {
     assert_eq!(exhausted.reopens_in(), 7 * SECOND);
     assert!(attempts.is_exhausted());
 
-    // Whoever sends it once more all the same gets no further.
+    // A layer that sends it once more all the same gets no further.
     let response = service.oneshot(request()).await.unwrap();
     assert_eq!(response.status(), 429);
     assert_eq!((handle.calls(), attempts.count()), (1, 1));

@@ -1,4 +1,4 @@
-//! What the layer adds to the answer of a backend.
+//! Values that the layer adds to the answer of a backend.
 
 use super::*;
 
@@ -66,7 +66,7 @@ async fn a_429_while_another_backend_is_left_is_not_the_last_word() {
 async fn a_backend_that_was_tried_is_not_left() {
     let pool = pool([("a", 1), ("b", 2)]);
     let (response, attempts) = answer(&pool, answers(429), true).await;
-    // It is open all the same, for a request that comes back.
+    // The backend is open all the same, for a request that comes back.
     assert_eq!(hints(&response), ["1", "1"]);
     let exhausted = response.extensions().get::<Exhausted>().unwrap();
     assert_eq!(exhausted.reopens_in(), Duration::ZERO);

@@ -102,7 +102,7 @@ async fn drawn<D: Draw + Clone>(draw: D, requests: u32) -> u32 {
 
 #[tokio::test(start_paused = true)]
 async fn clones_of_the_service_do_not_repeat_each_others_draws() {
-    // Of 400 fair draws, 200 are expected and the standard deviation is 10.
+    // 200 of 400 fair draws are expected and the standard deviation is 10.
     let rng = Arc::new(Mutex::new(SmallRng::seed_from_u64(7)));
     let seeded = move || rng.lock().unwrap().random();
     assert!((150..=250).contains(&drawn(seeded, 400).await));

@@ -1,4 +1,4 @@
-//! What becomes of a request when every backend is throttled.
+//! Requests that find every backend throttled.
 
 use http::request::Parts;
 

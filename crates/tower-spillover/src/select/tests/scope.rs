@@ -10,7 +10,7 @@ fn request(path: &str, scope: Option<&str>) -> Request<()> {
     request
 }
 
-/// Whether the request is served while this scope is throttled.
+/// Returns true if the request is served while this scope is throttled.
 async fn is_served(throttled: Scope, request: Request<()>) -> bool {
     let pool = pool([("a", 1)]);
     let now = Instant::now();

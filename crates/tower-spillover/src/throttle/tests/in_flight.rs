@@ -85,7 +85,7 @@ async fn it_is_in_flight_until_the_body_ends_whoever_keeps_the_head() {
         body.frame().await.unwrap().unwrap().into_data().unwrap(),
         "two"
     );
-    // It says that it is at its end: nobody needs to poll it again.
+    // The body says that it is at its end, so it need not be polled again.
     assert!(body.is_end_stream());
     assert_eq!(in_flight(&pool), 0);
     assert!(body.frame().await.is_none());
@@ -97,7 +97,7 @@ async fn it_is_in_flight_until_the_body_ends_whoever_keeps_the_head() {
 #[tokio::test(start_paused = true)]
 async fn trailers_end_it_and_are_passed() {
     let pool = pool();
-    // What comes after trailers is nothing, whatever the body says.
+    // Nothing comes after trailers, whatever the body says.
     let body = ScriptedBody::new().data("one").trailers(trailers()).pause();
     let (head, mut body) = answer(&pool, body).await.into_parts();
     body.frame().await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! What an answer means for the backend.
+//! The meaning of an answer for the backend.
 
 use spillover_core::Answer;
 use spillover_core::layer::AttemptsProtocol;
@@ -91,7 +91,7 @@ async fn a_request_that_broke_by_itself_says_nothing_about_the_backend() {
         {
             assert_eq!(class(&response), Some(Class::ClientError));
         }
-        // It was a probe: the next request is one.
+        // The request was a probe: the next one is one, too.
         assert_eq!(condition(&pool), Condition::Failing(Duration::ZERO));
         assert!(select(&pool).is_probe());
     }

@@ -1,4 +1,4 @@
-//! What an answer says of itself, beyond its status.
+//! The report of an answer, beyond its status.
 
 use http::HeaderMap;
 use spillover_core::Cooldown;
@@ -73,7 +73,7 @@ async fn a_wait_that_was_too_short_is_not_believed_again() {
     outcome(&pool, azure()).await;
     assert_eq!(condition(&pool), Condition::Throttled(5 * SECOND));
 
-    // It was obeyed, and refused again: now the counter is believed.
+    // The wait was obeyed, and the request refused again: now the counter is believed.
     advance(5 * SECOND).await;
     let again = outcome(&pool, azure()).await;
     assert_eq!(condition(&pool), Condition::Throttled(40 * SECOND));

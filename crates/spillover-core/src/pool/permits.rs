@@ -1,4 +1,4 @@
-//! The places of one backend, and who is told when one gets free.
+//! The places of one backend, and the queues that are notified when one becomes free.
 
 use std::{
     num::NonZeroU32,
@@ -6,13 +6,13 @@ use std::{
 };
 
 use super::{
-    in_flight::{InFlight, Place},
+    in_flight::{InFlight, Permit},
     queue::Queue,
 };
 
-/// What one pool has of them: all pools of the backend count together, and each holds to a limit of its own.
+/// The places that one pool has. All pools of the backend count together, and each keeps to a limit of its own.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(super) struct Permits {
     shared: Arc<Shared>,
     max: Option<NonZeroU32>,
     queue: Arc<Queue>,
@@ -32,18 +32,18 @@ struct Limit {
     queue: Arc<Queue>,
 }
 
-impl Places {
+impl Permits {
     /// The places of a backend that no other pool has. The queue is told when the backend was full and has a place again.
     pub(super) fn new(max: Option<NonZeroU32>, queue: &Arc<Queue>) -> Self {
-        Self::of(Arc::default(), max, queue)
+        Self::with_shared(Arc::default(), max, queue)
     }
 
     /// The same for another pool.
     pub(super) fn share(&self, max: Option<NonZeroU32>, queue: &Arc<Queue>) -> Self {
-        Self::of(Arc::clone(&self.shared), max, queue)
+        Self::with_shared(Arc::clone(&self.shared), max, queue)
     }
 
-    fn of(shared: Arc<Shared>, max: Option<NonZeroU32>, queue: &Arc<Queue>) -> Self {
+    fn with_shared(shared: Arc<Shared>, max: Option<NonZeroU32>, queue: &Arc<Queue>) -> Self {
         if let Some(max) = max {
             let queue = Arc::clone(queue);
             shared.change_limits(|limits| limits.push(Limit { max, queue }));
@@ -59,7 +59,7 @@ impl Places {
         self.shared.in_flight.count()
     }
 
-    /// Whether there are only so many.
+    /// Returns true if the number of places is limited.
     pub(super) fn is_limited(&self) -> bool {
         self.max.is_some()
     }
@@ -69,22 +69,22 @@ impl Places {
     }
 
     /// Takes a place, which is owed back by [`leave`](Self::leave); `None` when none is free.
-    pub(super) fn enter(&self) -> Option<Place> {
-        self.shared.in_flight.enter(self.max)
+    pub(super) fn acquire(&self) -> Option<Permit> {
+        self.shared.in_flight.acquire(self.max)
     }
 
     /// Gives a place back, unless that was done, and wakes one that waits for it in each pool where none was free.
-    pub(super) fn leave(&self, place: &Place) {
-        let Some(before) = self.shared.in_flight.leave(place) else {
+    pub(super) fn release(&self, permit: &Permit) {
+        let Some(before) = self.shared.in_flight.release(permit) else {
             return;
         };
         let limits = Arc::clone(&self.shared.limits());
         let full = limits.iter().filter(|limit| before >= limit.max.get());
-        full.for_each(|limit| limit.queue.ring());
+        full.for_each(|limit| limit.queue.notify_free_permit());
     }
 }
 
-impl Drop for Places {
+impl Drop for Permits {
     fn drop(&mut self) {
         if self.max.is_some() {
             let is_other = |limit: &Limit| !Arc::ptr_eq(&limit.queue, &self.queue);
