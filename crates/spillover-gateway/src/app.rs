@@ -8,7 +8,7 @@ use hyper_util::client::legacy::connect::Connect;
 use spillover_core::Pool;
 use tokio::sync::watch;
 use tower::{BoxError, ServiceBuilder};
-use tower_spillover::select::WhenExhausted;
+use tower_spillover::{model::ModelScopeLayer, select::WhenExhausted};
 
 use crate::{
     access_log::AccessLogLayer,
@@ -19,7 +19,7 @@ use crate::{
     health::Health,
     hop_by_hop,
     live::Live,
-    model_scope::ModelScopeLayer,
+    model::rejected_response,
     router::Router,
     site::PoolConfig,
     site::Site,
@@ -155,7 +155,10 @@ impl App {
                 .layer(ClientsLayer::new(Arc::clone(site.keys())))
                 .map_request(hop_by_hop::strip_request)
                 .map_response(hop_by_hop::strip_response)
-                .layer(ModelScopeLayer::new(site.wanted().clone()))
+                .layer(
+                    ModelScopeLayer::new(site.fields().clone())
+                        .with_rejected_response(rejected_response),
+                )
                 .service(router)
         });
         Front::new(service, self.health())

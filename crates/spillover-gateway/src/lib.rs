@@ -27,7 +27,7 @@ mod last_word;
 mod live;
 mod log;
 mod main_job;
-mod model_scope;
+mod model;
 mod read_files;
 mod ready;
 mod reload;

@@ -19,8 +19,8 @@ use self::{
         setup_with_limit,
     },
     subject::{
-        Body, Hedge, Hedging, HttpService, Limit, Patience, Peek, PerBackend, Refusal, Retry,
-        RetryTwice, Rewrite, Select, SelectByLatency, Shared, Steer, Subject, Throttle,
+        Body, Hedge, Hedging, HttpService, Limit, Model, Patience, Peek, PerBackend, Refusal,
+        Retry, RetryTwice, Rewrite, Select, SelectByLatency, Shared, Steer, Subject, Throttle,
     },
 };
 
@@ -71,6 +71,7 @@ contract_of! {
     peek: Peek,
     steer: Steer,
     limit: Limit,
+    model: Model,
     stack_over_a_shared_client: Shared,
     stack_over_a_client_per_backend: PerBackend,
     stack_with_hedges: Hedging,

@@ -12,6 +12,7 @@ use tower_spillover::{
     PeakEwma, Pool,
     hedge::HedgeLayer,
     limit::ConcurrencyLimitLayer,
+    model::{Fields, ModelScopeLayer, ReadBody},
     patience::PatienceLayer,
     peek::StreamPeekLayer,
     refusal::ReadRefusalLayer,
@@ -98,6 +99,25 @@ impl Subject for Patience {
 
     fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
         PatienceLayer::new().layer(inner)
+    }
+}
+
+pub(crate) struct Model;
+
+impl Subject for Model {
+    type InnerBody = ReadBody<Body>;
+
+    fn wrap(_: Pool, inner: Inner<ReadBody<Body>>) -> impl HttpService<Body> {
+        // A request with a type, so that its body is read.
+        ServiceBuilder::new()
+            .map_request(|mut request: Request<Body>| {
+                let json = HeaderValue::from_static("application/json");
+                *request.method_mut() = http::Method::POST;
+                request.headers_mut().insert(CONTENT_TYPE, json);
+                request
+            })
+            .layer(ModelScopeLayer::new(Fields::default()))
+            .service(inner)
     }
 }
 
