@@ -3,6 +3,7 @@
 use std::{convert::Infallible, sync::mpsc, task::Poll};
 
 use bytes::Bytes;
+use futures_util::stream;
 use http::{
     HeaderValue, Request, Response,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
@@ -74,7 +75,7 @@ where
 
 /// Passes a request with this body, in chunks of so many bytes.
 fn read(uses: Uses, fields: &[(&str, &str)], body: &[u8], size: usize) -> Passed {
-    let fields = Fields::new(["user"], uses);
+    let wanted = Fields::new(["user"], uses);
     let chunks: Vec<_> = body.chunks(size).map(Bytes::copy_from_slice).collect();
     let frames = chunks.into_iter().map(|chunk| Ok(Frame::data(chunk)));
     let mut request = Request::post("/v1/chat/completions");
@@ -82,7 +83,7 @@ fn read(uses: Uses, fields: &[(&str, &str)], body: &[u8], size: usize) -> Passed
         request = request.header(name, value);
     }
     let request = request.body(StreamBody::new(stream::iter(frames))).unwrap();
-    let (status, passed) = pass(&fields, request);
+    let (status, passed) = pass(&wanted, request);
     assert_eq!(status, 200);
     let passed = passed.unwrap();
     assert_eq!(passed.body, body);
