@@ -193,11 +193,12 @@ async fn a_layer_with_a_body_of_its_own_lets_one_choose_over_hyper() {
         let layer = PrioritySelectLayer::new(pool.clone());
         ServiceBuilder::new().layer(layer).rewrite_request()
     };
-    check(select().throttle_tracker().service(hyper_client())).await;
     check(select().read_refusal().service(hyper_client())).await;
     check(select().stream_peek().service(hyper_client())).await;
     let limit = ConcurrencyLimitLayer::new(1);
     check(select().layer(limit).service(hyper_client())).await;
+    // Last, because the tracker closes the backend.
+    check(select().throttle_tracker().service(hyper_client())).await;
 }
 
 #[tokio::test]

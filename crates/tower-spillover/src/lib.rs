@@ -168,7 +168,8 @@
 //!   which then does not read again what has been read.
 //! * `Patience` inside `ThrottleTracker`, which reads its outcome, and next to the client.
 //! * A timeout per attempt inside `ThrottleTracker`, so that it counts against the backend; one for the whole request
-//!   outside `RetryThrottled`.
+//!   outside `RetryThrottled`. An attempt includes the upload of the client: a client that uploads slowly can make it late, which
+//!   closes the backend.
 //! * A concurrency limit, such as [`limit`], a rate limit or a buffer outside `RetryThrottled`: each of the layers passes
 //!   the readiness of the inner service through, and choosing a backend never waits. For a limit per backend there is
 //!   [`BackendBuilder::max_concurrency`].
