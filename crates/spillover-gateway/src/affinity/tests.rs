@@ -59,7 +59,10 @@ async fn pass(
     });
     let fields = ID_FIELDS.into_iter().chain(["user"]);
     let service = ServiceBuilder::new()
-        .layer(ModelScopeLayer::new(Fields::new(fields, Uses::default())))
+        .layer(
+            ModelScopeLayer::new(Fields::new(fields, Uses::default()))
+                .with_rejected_response(crate::model::rejected_response),
+        )
         .layer(layer.clone())
         .service(inner);
     let Ok(response) = service.oneshot(request).await;

@@ -64,6 +64,9 @@ pub(crate) trait Subject {
     /// Whether `poll_ready` is the inner service's. Otherwise the inner service is made ready inside the future.
     const PASSES_READINESS: bool = true;
 
+    /// True when the future calls the inner service. For example it reads the request body first.
+    const CALLS_LATER: bool = false;
+
     /// Whether it sends a refused request to the other backend.
     const RETRIES: bool = false;
 
@@ -107,8 +110,10 @@ pub(crate) struct Model;
 impl Subject for Model {
     type InnerBody = ReadBody<Body>;
 
+    const CALLS_LATER: bool = true;
+
     fn wrap(_: Pool, inner: Inner<ReadBody<Body>>) -> impl HttpService<Body> {
-        // A request with a type, so that its body is read.
+        // Only a POST with a media type has its body read.
         ServiceBuilder::new()
             .map_request(|mut request: Request<Body>| {
                 let json = HeaderValue::from_static("application/json");
