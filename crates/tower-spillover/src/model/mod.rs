@@ -22,13 +22,13 @@
 //! use http::{Request, Response};
 //! use http_body_util::{BodyExt, Full};
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
-//! use tower_spillover::{Scope, model::{Extracted, Fields, ModelScopeLayer, Uses}};
+//! use tower_spillover::{Scope, model::{Extracted, Fields, ModelScopeLayer, ReadBody, Uses}};
 //!
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 //! let fields = Fields::new(["user"], Uses::default());
 //! let service = ServiceBuilder::new()
 //!     .layer(ModelScopeLayer::new(fields))
-//!     .service(service_fn(|request: Request<_>| async move {
+//!     .service(service_fn(|request: Request<ReadBody<Full<Bytes>>>| async move {
 //!         assert_eq!(request.extensions().get::<Scope>(), Some(&Scope::of_model("gpt-4o")));
 //!         let extracted = request.extensions().get::<Extracted>().unwrap();
 //!         assert_eq!(extracted.field("user"), Some("me"));
