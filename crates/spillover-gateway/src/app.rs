@@ -9,7 +9,7 @@ use hyper_util::client::legacy::connect::Connect;
 use spillover_core::Pool;
 use tokio::sync::watch;
 use tower::{BoxError, ServiceBuilder};
-use tower_spillover::select::WhenExhausted;
+use tower_spillover::{model::ModelScopeLayer, select::WhenExhausted};
 
 use crate::{
     client::{Clients, ConnectSettings},
@@ -17,7 +17,7 @@ use crate::{
     front::Front,
     health::Health,
     live::Live,
-    model_scope::ModelScopeLayer,
+    model::rejected_response,
     router::Router,
     site::PoolConfig,
     site::Site,
@@ -155,7 +155,10 @@ impl App {
                 .layer(site.cors_layer())
                 .layer(ClientKeysLayer::new(Arc::clone(site.keys())))
                 .layer(HopByHopLayer)
-                .layer(ModelScopeLayer::new(site.wanted().clone()))
+                .layer(
+                    ModelScopeLayer::new(site.fields().clone())
+                        .with_rejected_response(rejected_response),
+                )
                 .service(router)
         });
         Front::new(service, self.health())

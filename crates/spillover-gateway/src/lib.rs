@@ -21,7 +21,7 @@ mod last_word;
 mod live;
 mod log;
 mod main_job;
-mod model_scope;
+mod model;
 mod open;
 mod read_files;
 mod ready;

@@ -9,9 +9,10 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use tower::Service;
+use tower_spillover::model::Extracted;
 
 use crate::{
-    model_scope::Found,
+    model::unreadable_response,
     ready::call_ready,
     site::{PoolSite, Site},
 };
@@ -58,14 +59,14 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
-        let found = extensions.get::<Found>();
-        if let Some(unreadable) = found.and_then(Found::why_unreadable)
+        let found = extensions.get::<Extracted>();
+        if let Some(unreadable) = found.and_then(Extracted::unreadable_reason)
             && self.site.routes().depends_on_model(&request)
         {
             let format = ErrorFormat::of_request(request.uri(), request.headers());
-            return ResponseFuture::answer(unreadable.response(format));
+            return ResponseFuture::answer(unreadable_response(unreadable, format));
         }
-        let model = found.and_then(Found::model);
+        let model = found.and_then(Extracted::model);
         let index = match self.site.routes().choose(&request, model) {
             Ok(Some(index)) => index,
             Ok(None) => return ResponseFuture::answer(no_pool(&request)),
@@ -129,13 +130,11 @@ mod tests {
     use spillover_core::{Backend, Pool};
     use spillover_testing::Probe;
     use tower::{Layer, ServiceBuilder, ServiceExt};
+    use tower_spillover::model::{Fields, ModelScopeLayer, Uses};
     use wildmatch::WildMatch;
 
     use super::*;
-    use crate::{
-        model_scope::{ModelScopeLayer, Uses, Wanted},
-        site::{PoolConfig, Route},
-    };
+    use crate::site::{PoolConfig, Route};
     use spillover_proxy::client_keys::ClientKeysLayer;
     use spillover_proxy::client_keys::KeyRing;
 
@@ -162,10 +161,10 @@ mod tests {
     }
 
     /// Returns the fields that the model layer extracts from a body.
-    fn found(body: &'static str) -> Found {
+    fn found(body: &'static str) -> Extracted {
         let (send, found) = std::sync::mpsc::channel();
         let inner: Probe<_, Full<Bytes>, Infallible> = Probe::new(move |request: Request<_>| {
-            send.send(request.extensions().get::<Found>().cloned())
+            send.send(request.extensions().get::<Extracted>().cloned())
                 .unwrap();
             async { Ok(Response::new(Full::default())) }
         });
@@ -173,7 +172,7 @@ mod tests {
             is_routed: true,
             ..Uses::default()
         };
-        let service = ModelScopeLayer::new(Wanted::new([], uses)).layer(inner);
+        let service = ModelScopeLayer::new(Fields::new([], uses)).layer(inner);
         let request = Request::post("/").header("content-type", "application/json");
         let request = request.body(Full::<Bytes>::from(body)).unwrap();
         let Ok(_) = service.oneshot(request).now_or_never().unwrap();

@@ -95,7 +95,8 @@
 //! | [`LateReport`](spillover_core::layer::LateReport) | response | `Peek`, when the body of a refusal is late; `ThrottleTracker` says what for | `RetryThrottled` | the body has been read |
 //! | [`Hedged`](hedge::Hedged) | response | `Hedge` | logs | one attempt at a time |
 //! | [`Affinity`] | request | you, if at all | `PrioritySelect` | any of the best that are open |
-//! | [`Scope`] | request | you, if at all | `PrioritySelect` | the deployment in the path, else the whole backend |
+//! | [`Scope`] | request | `ModelScope` or you, if at all | `PrioritySelect` | the deployment in the path, else the whole backend |
+//! | [`Extracted`](model::Extracted) | request | `ModelScope` | a layer of your own that routes or replaces the model | no field was read |
 //! | [`ModelFromPath`](rewrite::ModelFromPath) | request | `RewriteRequest` | a layer of your own that changes bodies | the path names the model, or none does |
 //! | [`UnsupportedPath`](rewrite::UnsupportedPath) | request | `RewriteRequest` | a layer of your own that answers in place of the backend | the backend may have the path |
 //! | [`Unprocessed`](connection::Unprocessed) | response in place of an error | the client, if at all | `ThrottleTracker` | read off the error |
@@ -207,7 +208,7 @@
 //! | feature | |
 //! |---|---|
 //! | `stack` | [`SpilloverLayer`](stack::SpilloverLayer), with the layers that it stacks |
-//! | `retry`, `hedge`, `select`, `rewrite`, `throttle`, `refusal`, `peek`, `patience`, `steer`, `limit` | the layer of this name |
+//! | `retry`, `hedge`, `select`, `rewrite`, `throttle`, `refusal`, `peek`, `patience`, `steer`, `limit`, `model` | the layer of this name |
 //! | `coding` | [`coding`]: reads bodies in gzip, deflate, br and zstd; on with `peek` and `refusal` |
 //! | `util` | [`ServiceBuilderExt`]: the layers of the stack that are on, as methods of `ServiceBuilder` |
 //! | `full` | all of them |
@@ -220,7 +221,7 @@
 //!
 //! The crate opens no connections, starts no tasks and never pauses between attempts, unless
 //! [`WhenExhausted::Wait`](select::WhenExhausted::Wait) asks for it. Only `Hedge` sends a request twice that was not refused
-//! or lost. It does not read request bodies: to limit by the `model` in one, put a [`Scope`] into the extensions. It
+//! or lost. Only [`model`] reads request bodies, to limit by the `model` in one. It
 //! balances by load only within a tier, and only where it is told to: by default backends are drawn at random, by weight
 //! ([`Strategy`]). It does not cache, and does not translate between APIs.
 
@@ -251,6 +252,8 @@ mod fields;
 pub mod hedge;
 #[cfg(feature = "limit")]
 pub mod limit;
+#[cfg(feature = "model")]
+pub mod model;
 #[cfg(feature = "patience")]
 pub mod patience;
 #[cfg(feature = "peek")]

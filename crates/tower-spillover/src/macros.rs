@@ -2,6 +2,7 @@
     feature = "hedge",
     feature = "peek",
     feature = "limit",
+    feature = "model",
     feature = "patience",
     feature = "rewrite",
     feature = "select",

@@ -4,7 +4,7 @@ use http::{Method, Request, Response, header::CONTENT_ENCODING};
 use quick_cache::sync::Cache;
 use spillover_core::{Affinity, Selected};
 
-use crate::model_scope::Found;
+use tower_spillover::model::Extracted;
 
 /// Which backend made what has an id: only that one knows it. Clones are one.
 ///
@@ -20,7 +20,7 @@ impl KnownIds {
         if self.homes.is_empty() {
             return None;
         }
-        let found = request.extensions().get::<Found>();
+        let found = request.extensions().get::<Extracted>();
         let fields = FIELDS.iter().filter_map(|field| found?.field(field));
         let mut ids = request.uri().path().split('/').chain(fields);
         ids.find_map(|id| self.homes.get(id))

@@ -25,7 +25,7 @@ pub(crate) use self::{
     ids::{FIELDS as ID_FIELDS, KnownIds},
     learn::LearnBody,
 };
-use crate::model_scope::Found;
+use tower_spillover::model::Extracted;
 
 /// Puts an [`Affinity`] into the extensions of requests that have a key, and gives them a cookie where that is to be one.
 #[derive(Clone, Debug)]
@@ -120,7 +120,7 @@ impl AffinityLayer {
                 (!value.is_empty()).then(|| Affinity::by_key(value.as_bytes()))
             }
             AffinityKey::BodyField(name) => {
-                let found = request.extensions().get::<Found>()?;
+                let found = request.extensions().get::<Extracted>()?;
                 let value = found.field(name).filter(|value| !value.is_empty());
                 value.map(Affinity::by_key)
             }

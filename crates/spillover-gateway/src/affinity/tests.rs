@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
 
 use super::*;
-use crate::model_scope::{ModelScopeLayer, Uses, Wanted};
+use tower_spillover::model::{Fields, ModelScopeLayer, Uses};
 
 /// What came of one request.
 struct Passed {
@@ -59,7 +59,10 @@ async fn pass(
     });
     let fields = ID_FIELDS.into_iter().chain(["user"]);
     let service = ServiceBuilder::new()
-        .layer(ModelScopeLayer::new(Wanted::new(fields, Uses::default())))
+        .layer(
+            ModelScopeLayer::new(Fields::new(fields, Uses::default()))
+                .with_rejected_response(crate::model::rejected_response),
+        )
         .layer(layer.clone())
         .service(inner);
     let Ok(response) = service.oneshot(request).await;

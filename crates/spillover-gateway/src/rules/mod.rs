@@ -1,6 +1,5 @@
 //! Makes of a request what its backend wants besides the layers of the library: fields, the model in the body, a token.
 
-mod body;
 mod headers;
 #[cfg(test)]
 mod tests;
@@ -14,27 +13,23 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{
-    Extensions, HeaderMap, HeaderName, HeaderValue, Request, Response,
-    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH},
-};
+use http::{Extensions, HeaderValue, Request, Response, header::AUTHORIZATION};
 use http_body::Body;
 use tower::{BoxError, Layer, Service};
 use tower_spillover::{
     BackendKind, Declined, Selected,
+    model::{Edit, Extracted, ModelName, SplicedBody, Unreadable},
     rewrite::{ModelFromPath, UnsupportedPath},
 };
 
-pub(crate) use self::body::SplicedBody;
 use crate::{
     entra::{Missing, Tokens},
-    model_scope::{Edit, Found, Model, Unreadable},
+    model::unreadable_attempt,
     site::{BackendConfig, CredentialSource},
 };
 use spillover_proxy::error::ErrorKind;
 use spillover_proxy::error::ProxyError;
 use spillover_proxy::future::ResponseFuture;
-use spillover_proxy::limits::content_length;
 
 /// Applies the rules of the selected backend to the request of an attempt.
 #[derive(Clone, Debug)]
@@ -47,7 +42,7 @@ pub(crate) struct RulesLayer {
 struct Rules {
     headers: HeaderRules,
     /// The model that replaces the one in bodies.
-    model: Option<Model>,
+    model: Option<ModelName>,
     /// The model is replaced also where the path names a deployment.
     is_model_own: bool,
     /// A model that the path named may have to be put into the body.
@@ -73,7 +68,7 @@ impl Rules {
         let tokens = tokens.filter(|_| config.credential == CredentialSource::Entra);
         Self {
             headers: config.request_headers.clone(),
-            model: backend.model().map(Model::new),
+            model: backend.model().map(ModelName::new),
             is_model_own: backend.own_model().is_some(),
             takes_model_of_path: backend.kind() == BackendKind::OpenAi,
             tokens: tokens.cloned(),
@@ -95,12 +90,12 @@ impl Rules {
         if extensions.get::<UnsupportedPath>().is_some() {
             return Err(Refusal::NoPath);
         }
-        let found = extensions.get::<Found>();
-        let unreadable = found.and_then(Found::why_unreadable);
+        let found = extensions.get::<Extracted>();
+        let unreadable = found.and_then(Extracted::unreadable_reason);
         if let Some(moved) = extensions.get::<ModelFromPath>() {
             let edit = found.and_then(|found| match &self.model {
-                Some(model) => found.with_model_put_in(model),
-                None => found.with_model_put_in(&Model::new(moved.model())),
+                Some(model) => found.edit_to_insert(model),
+                None => found.edit_to_insert(&ModelName::new(moved.model())),
             });
             let refusal = || {
                 unreadable
@@ -117,29 +112,24 @@ impl Rules {
         }
         match unreadable {
             Some(unreadable) => Err(Refusal::Unreadable(unreadable.clone())),
-            None => Ok(found.with_model(model)),
+            None => Ok(found.edit_to_replace(model)),
         }
     }
 
     fn apply<B: Body<Data = Bytes>>(
         &self,
-        request: Request<B>,
+        mut request: Request<B>,
         bearer: Option<HeaderValue>,
         edit: Option<Edit>,
     ) -> Request<SplicedBody<B>> {
-        let (mut head, body) = request.into_parts();
-        self.headers.apply(&mut head.headers);
+        self.headers.apply(request.headers_mut());
         if let Some(bearer) = bearer {
-            head.headers.insert(AUTHORIZATION, bearer);
+            request.headers_mut().insert(AUTHORIZATION, bearer);
         }
-        let body = match edit {
-            Some(edit) => {
-                change_head(&mut head.headers, &edit);
-                SplicedBody::new(body, edit)
-            }
-            None => SplicedBody::unchanged(body),
-        };
-        Request::from_parts(head, body)
+        match edit {
+            Some(edit) => edit.apply(request),
+            None => request.map(SplicedBody::unchanged),
+        }
     }
 }
 
@@ -160,7 +150,7 @@ impl Refusal {
             Self::NoToken(_) => return without_token().into_response(),
             Self::NoPath => without_path().into_response(),
             Self::NoPlace => without_place().into_response(),
-            Self::Unreadable(unreadable) => unreadable.attempt(),
+            Self::Unreadable(unreadable) => unreadable_attempt(unreadable),
         };
         response.extensions_mut().insert(Declined);
         response
@@ -177,35 +167,6 @@ impl fmt::Display for Refusal {
         }
     }
 }
-
-/// Makes the head say what the body becomes by this change.
-fn change_head(headers: &mut HeaderMap, edit: &Edit) {
-    let announced = content_length(headers);
-    let length = match edit.coding {
-        Some(_) => {
-            headers.remove(CONTENT_ENCODING);
-            announced.and(edit.length)
-        }
-        None => announced,
-    };
-    let grown = edit.text.len() as i64 - edit.place.len() as i64;
-    match length.and_then(|length| length.checked_add_signed(grown)) {
-        Some(length) => headers.insert(CONTENT_LENGTH, length.into()),
-        // Where it says nothing that is understood here, the body itself does.
-        None => headers.remove(CONTENT_LENGTH),
-    };
-    for digest in &DIGESTS {
-        headers.remove(digest);
-    }
-}
-
-/// Of the content that it was (RFC 9530, RFC 3230, RFC 1864).
-const DIGESTS: [HeaderName; 4] = [
-    HeaderName::from_static("content-digest"),
-    HeaderName::from_static("content-md5"),
-    HeaderName::from_static("digest"),
-    HeaderName::from_static("repr-digest"),
-];
 
 impl<S> Layer<S> for RulesLayer {
     type Service = BackendRules<S>;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::{BodyExt, Full};
 use spillover_core::{Affinity, Backend, BackendBuilder, Pool, Query};
 use spillover_testing::{
@@ -11,10 +11,13 @@ use spillover_testing::{
 };
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
-use tower_spillover::{coding::Coding, rewrite::RewriteRequestLayer};
+use tower_spillover::{
+    coding::Coding,
+    model::{Fields, ModelScopeLayer, Uses},
+    rewrite::RewriteRequestLayer,
+};
 
 use super::*;
-use crate::model_scope::{ModelScopeLayer, Uses, Wanted};
 
 fn backend(label: &str) -> BackendConfig {
     config(Backend::builder(label))
@@ -77,7 +80,7 @@ async fn attempt(
         ..Uses::default()
     };
     let service = ServiceBuilder::new()
-        .layer(ModelScopeLayer::new(Wanted::new([], uses)))
+        .layer(ModelScopeLayer::new(Fields::new([], uses)))
         .map_request(move |mut request: Request<_>| {
             if let Some(selected) = &selected {
                 request.extensions_mut().insert(selected.clone());

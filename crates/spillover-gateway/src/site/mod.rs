@@ -14,6 +14,7 @@ pub(crate) use self::route::Route;
 use std::{collections::HashMap, env, io, sync::Arc};
 
 use spillover_core::Pool;
+use tower_spillover::model::{Fields, Uses};
 use tower_spillover::select::ThreadDraw;
 
 use self::routes::Routes;
@@ -23,7 +24,6 @@ use crate::{
     client::{ConnectSettings, Connector, Dialer},
     config::Config,
     entra::{Identity, SCOPE, Tokens},
-    model_scope::{Uses, Wanted},
 };
 use spillover_proxy::client_keys::KeyRing;
 use spillover_proxy::cors::CorsLayer;
@@ -33,7 +33,7 @@ use spillover_proxy::cors::CorsLayer;
 pub(crate) struct Site {
     pools: Vec<Arc<PoolSite>>,
     routes: Routes,
-    wanted: Wanted,
+    fields: Fields,
     /// Dialers by settings. A dialer connects for every protocol, so that the protocol is not part of the key.
     dialers: HashMap<ConnectSettings, Dialer>,
     keys: Arc<KeyRing>,
@@ -100,7 +100,7 @@ impl Site {
     fn of(pools: Vec<Arc<PoolSite>>) -> Self {
         Self {
             routes: Routes::new(&pools),
-            wanted: wanted(&pools),
+            fields: fields(&pools),
             pools,
             dialers: HashMap::new(),
             keys: KeyRing::new(&[]),
@@ -119,8 +119,8 @@ impl Site {
     }
 
     /// Returns the fields to read from request bodies.
-    pub(crate) fn wanted(&self) -> &Wanted {
-        &self.wanted
+    pub(crate) fn fields(&self) -> &Fields {
+        &self.fields
     }
 
     /// Returns the client keys.
@@ -159,7 +159,7 @@ fn start_tokens() -> io::Result<Tokens> {
 }
 
 /// Collects the fields to read from bodies: for routes, for limits per model, for affinity and for replaced models.
-fn wanted(pools: &[Arc<PoolSite>]) -> Wanted {
+fn fields(pools: &[Arc<PoolSite>]) -> Fields {
     let fields = pools.iter().flat_map(|pool| pool.affinity_fields());
     let uses = pools.iter().map(|pool| pool.model_uses());
     let uses = uses.fold(Uses::default(), |all, uses| Uses {
@@ -167,5 +167,5 @@ fn wanted(pools: &[Arc<PoolSite>]) -> Wanted {
         is_replaced: all.is_replaced | uses.is_replaced,
         is_replaced_beside_path: all.is_replaced_beside_path | uses.is_replaced_beside_path,
     });
-    Wanted::new(fields, uses)
+    Fields::new(fields, uses)
 }

@@ -4,6 +4,7 @@ use http::{Response, request::Parts};
 use spillover_core::{Backend, BackendKind, Exhausted, Pool, StatusClassifier};
 use tower::retry::budget::TpsBudget;
 use tower_spillover::{
+    model::Uses,
     retry::ReplayLimits,
     select::{ThreadDraw, WhenExhausted},
     stack::{ResponseBody, SpilloverLayer},
@@ -16,7 +17,6 @@ use crate::{
     client::ConnectSettings,
     entra::Tokens,
     last_word::{LastWordLayer, all_closed},
-    model_scope::Uses,
     rules::RulesLayer,
     site::{PoolConfig, Route, Timeouts},
     upstream::UpstreamBody,

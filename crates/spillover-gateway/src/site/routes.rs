@@ -2,9 +2,10 @@ use std::{borrow::Cow, sync::Arc};
 
 use http::{Method, Request, header::HOST};
 use percent_encoding::percent_decode_str;
+use tower_spillover::model::models_in_query;
 
 use super::{PoolSite, resolved::resolved};
-use crate::{model_scope::models_in_query, site::Route};
+use crate::site::Route;
 
 /// Routes of all pools. The first pool with a matching route, or with no routes at all, gets the request.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ use tower_spillover::{
     PeakEwma, Pool,
     hedge::HedgeLayer,
     limit::ConcurrencyLimitLayer,
+    model::{Fields, ModelScopeLayer, ReadBody},
     patience::PatienceLayer,
     peek::StreamPeekLayer,
     refusal::ReadRefusalLayer,
@@ -63,6 +64,9 @@ pub(crate) trait Subject {
     /// True if `poll_ready` is the inner service's. Otherwise the inner service is made ready inside the future.
     const PASSES_READINESS: bool = true;
 
+    /// True when the future calls the inner service. For example it reads the request body first.
+    const CALLS_LATER: bool = false;
+
     /// True if the subject sends a refused request to the other backend.
     const RETRIES: bool = false;
 
@@ -98,6 +102,27 @@ impl Subject for Patience {
 
     fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
         PatienceLayer::new().layer(inner)
+    }
+}
+
+pub(crate) struct Model;
+
+impl Subject for Model {
+    type InnerBody = ReadBody<Body>;
+
+    const CALLS_LATER: bool = true;
+
+    fn wrap(_: Pool, inner: Inner<ReadBody<Body>>) -> impl HttpService<Body> {
+        // Only a POST with a media type has its body read.
+        ServiceBuilder::new()
+            .map_request(|mut request: Request<Body>| {
+                let json = HeaderValue::from_static("application/json");
+                *request.method_mut() = http::Method::POST;
+                request.headers_mut().insert(CONTENT_TYPE, json);
+                request
+            })
+            .layer(ModelScopeLayer::new(Fields::default()))
+            .service(inner)
     }
 }
 

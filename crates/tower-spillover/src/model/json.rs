@@ -2,15 +2,15 @@ use std::ops::Range;
 
 use memchr::memchr2;
 
-use super::{found::Text as FoundText, wanted::Wanted};
+use super::{Fields, extracted::FieldValue};
 
-/// Looks for the strings of the wanted fields of a request in JSON, chunk by chunk: those of the object that is the body. The
+/// Looks for the strings of the fields in a JSON request, chunk by chunk: those of the object that is the body. The
 /// first of a name counts; a second model is told where that matters.
 ///
 /// It is no parser: what it makes of a text that is not JSON has no meaning, for no backend takes that.
 #[derive(Debug)]
 pub(super) struct JsonScan {
-    wanted: Wanted,
+    fields: Fields,
     is_decisive: bool,
     depth: usize,
     place: Place,
@@ -21,8 +21,8 @@ pub(super) struct JsonScan {
     kept_at: usize,
     /// Bytes of the chunks before.
     passed: usize,
-    /// Of each wanted field that was seen.
-    found: Vec<FoundText>,
+    /// The value of each field that was seen.
+    found: Vec<FieldValue>,
     /// The place where the first field of the object stands, or would stand.
     first_at: Option<usize>,
     /// The object has no field so far.
@@ -35,8 +35,8 @@ pub(super) struct JsonScan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Key,
-    /// After the key of this wanted field.
-    Wanted(usize),
+    /// After the key of this field.
+    Field(usize),
     Value,
 }
 
@@ -48,10 +48,10 @@ struct Text {
 }
 
 impl JsonScan {
-    /// Looks for the wanted fields. If the model is decisive, the search goes on to the end of the object, for a second one.
-    pub(super) fn new(wanted: Wanted, is_decisive: bool) -> Self {
+    /// Looks for the fields. If the model is decisive, the search goes on to the end of the object, for a second one.
+    pub(super) fn new(fields: Fields, is_decisive: bool) -> Self {
         Self {
-            wanted,
+            fields,
             is_decisive,
             depth: 0,
             place: Place::Key,
@@ -67,8 +67,8 @@ impl JsonScan {
         }
     }
 
-    /// Whether the search is over with this chunk.
-    pub(super) fn look(&mut self, chunk: &[u8]) -> bool {
+    /// Returns true when the search is over with this chunk.
+    pub(super) fn scan(&mut self, chunk: &[u8]) -> bool {
         let mut rest = chunk;
         while let (false, Some((&byte, after))) = (self.is_done, rest.split_first()) {
             let at = self.passed + (chunk.len() - rest.len());
@@ -105,7 +105,7 @@ impl JsonScan {
     }
 
     /// All that was found, and where a first field can be put in: the flag is true for an object without fields.
-    pub(super) fn into_found(self) -> (Vec<FoundText>, Option<(usize, bool)>) {
+    pub(super) fn into_extracted(self) -> (Vec<FieldValue>, Option<(usize, bool)>) {
         let has_model = self.found.iter().any(|found| found.field == 0);
         let first_at = self.first_at.filter(|_| !has_model);
         (self.found, first_at.map(|at| (at, self.is_empty)))
@@ -134,22 +134,22 @@ impl JsonScan {
 
     /// Notes the string that was kept; the next byte is at `end`.
     fn end_kept(&mut self, end: usize) {
-        if let Place::Wanted(field) = self.place {
+        if let Place::Field(field) = self.place {
             let text = serde_json::from_slice(&self.kept).ok();
-            self.see(field, text, self.kept_at..end);
+            self.record_value(field, text, self.kept_at..end);
             return;
         }
         self.is_empty = false;
         let name = &self.kept[1..self.kept.len() - 1];
         let field = if name.contains(&b'\\') {
             let name = serde_json::from_slice::<String>(&self.kept).ok();
-            name.and_then(|name| self.wanted.find(name.as_bytes(), self.is_decisive))
+            name.and_then(|name| self.fields.find(name.as_bytes(), self.is_decisive))
         } else {
-            self.wanted.find(name, self.is_decisive)
+            self.fields.find(name, self.is_decisive)
         };
         let is_seen = |field| self.found.iter().any(|found| found.field == field);
         self.place = match field {
-            Some(field) if !is_seen(field) => Place::Wanted(field),
+            Some(field) if !is_seen(field) => Place::Field(field),
             Some(0) if self.is_decisive => {
                 self.is_ambiguous = true;
                 self.is_done = true;
@@ -159,11 +159,11 @@ impl JsonScan {
         };
     }
 
-    /// Notes what a wanted field has.
-    fn see(&mut self, field: usize, text: Option<String>, place: Range<usize>) {
+    /// Records the value of a field.
+    fn record_value(&mut self, field: usize, text: Option<String>, place: Range<usize>) {
         self.place = Place::Value;
-        self.found.push(FoundText { field, text, place });
-        let is_all = self.found.len() == self.wanted.len();
+        self.found.push(FieldValue { field, text, place });
+        let is_all = self.found.len() == self.fields.len();
         self.is_done = is_all && !self.is_decisive;
     }
 
@@ -182,11 +182,11 @@ impl JsonScan {
                     is_escaped: false,
                 });
             }
-            // What is no string is nothing that is wanted.
+            // A value that is no string does not count.
             _ if self.depth == 1
-                && let Place::Wanted(field) = self.place =>
+                && let Place::Field(field) = self.place =>
             {
-                self.see(field, None, at..at);
+                self.record_value(field, None, at..at);
                 if !self.is_done {
                     self.step(byte, at);
                 }
@@ -212,27 +212,27 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model_scope::{Found, Model, Uses};
+    use crate::model::{Extracted, ModelName, Uses};
 
     fn for_model() -> JsonScan {
-        JsonScan::new(Wanted::default(), false)
+        JsonScan::new(Fields::default(), false)
     }
 
     fn model(text: &str) -> Option<String> {
         let mut scan = for_model();
-        scan.look(text.as_bytes());
+        scan.scan(text.as_bytes());
         scan.model().map(str::to_owned)
     }
 
     #[test]
     fn the_search_ends_with_the_model() {
         let mut scan = for_model();
-        assert!(!scan.look(br#"{"temperature": 0.5, "mod"#));
-        assert!(scan.look(br#"el" : "a\u0062c", "messages": ["#));
+        assert!(!scan.scan(br#"{"temperature": 0.5, "mod"#));
+        assert!(scan.scan(br#"el" : "a\u0062c", "messages": ["#));
         assert_eq!(scan.model(), Some("abc"));
-        assert!(for_model().look(b"[{\"model\": \"a\"}]"));
-        assert!(for_model().look(br#"{"model": ["a"]"#));
-        assert!(for_model().look(br#"{"n": {"model": "a"}}"#));
+        assert!(for_model().scan(b"[{\"model\": \"a\"}]"));
+        assert!(for_model().scan(br#"{"model": ["a"]"#));
+        assert!(for_model().scan(br#"{"n": {"model": "a"}}"#));
     }
 
     #[test]
@@ -253,14 +253,14 @@ mod tests {
     fn other_fields_are_found_as_well_and_where_they_stand() {
         let text = r#"{"user": 7, "n": {"key": "x"}, "model": "m\" ", "key": "a", "key": "b", "late": "l"}"#;
         for cut in 0..text.len() {
-            let wanted = Wanted::new(["user", "key", "none"], Uses::default());
-            let mut scan = JsonScan::new(wanted.clone(), false);
+            let fields = Fields::new(["user", "key", "none"], Uses::default());
+            let mut scan = JsonScan::new(fields.clone(), false);
             let (start, end) = text.split_at(cut);
-            scan.look(start.as_bytes());
-            assert!(scan.look(end.as_bytes()));
-            let found = Found::of_json(wanted, scan);
+            scan.scan(start.as_bytes());
+            assert!(scan.scan(end.as_bytes()));
+            let found = Extracted::of_json(fields, scan);
             assert_eq!(found.model(), Some("m\" "));
-            let edit = found.with_model(&Model::new("n")).unwrap();
+            let edit = found.edit_to_replace(&ModelName::new("n")).unwrap();
             assert_eq!(&text[edit.place], r#""m\" ""#);
             assert_eq!(found.field("key"), Some("a"));
             assert_eq!(found.field("user"), None);
@@ -271,10 +271,10 @@ mod tests {
     #[test]
     fn a_second_model_is_told_where_the_model_decides() {
         let scan = |text: &str, is_routed| {
-            let wanted = Wanted::new(["user"], Uses::default());
-            let mut scan = JsonScan::new(wanted, is_routed);
+            let fields = Fields::new(["user"], Uses::default());
+            let mut scan = JsonScan::new(fields, is_routed);
             for byte in text.as_bytes().chunks(1) {
-                scan.look(byte);
+                scan.scan(byte);
             }
             (scan.model().map(str::to_owned), scan.is_ambiguous())
         };
@@ -300,10 +300,10 @@ mod tests {
 
     #[test]
     fn the_model_may_be_a_wanted_field_too() {
-        let wanted = Wanted::new(["model"], Uses::default());
-        let mut scan = JsonScan::new(wanted.clone(), false);
-        assert!(scan.look(br#"{"model": "a","#));
-        assert_eq!(Found::of_json(wanted, scan).field("model"), Some("a"));
+        let fields = Fields::new(["model"], Uses::default());
+        let mut scan = JsonScan::new(fields.clone(), false);
+        assert!(scan.scan(br#"{"model": "a","#));
+        assert_eq!(Extracted::of_json(fields, scan).field("model"), Some("a"));
     }
 
     #[test]
@@ -319,11 +319,11 @@ mod tests {
             (r#"{"n":1,"model":null}"#, None),
             (r#"{"model":"a"}"#, None),
         ] {
-            let mut scan = JsonScan::new(Wanted::default(), true);
+            let mut scan = JsonScan::new(Fields::default(), true);
             for byte in text.as_bytes().chunks(1) {
-                scan.look(byte);
+                scan.scan(byte);
             }
-            assert_eq!(scan.into_found().1, expected, "{text}");
+            assert_eq!(scan.into_extracted().1, expected, "{text}");
         }
     }
 
@@ -349,8 +349,8 @@ mod tests {
             let expected = value.get("model").and_then(Value::as_str);
             let (start, end) = text.as_bytes().split_at(cut.min(text.len()));
             let mut scan = for_model();
-            scan.look(start);
-            scan.look(end);
+            scan.scan(start);
+            scan.scan(end);
             prop_assert_eq!(scan.model(), expected);
             let pretty = serde_json::to_string_pretty(&json!({"a": value, "model": "x"})).unwrap();
             let found = model(&pretty);

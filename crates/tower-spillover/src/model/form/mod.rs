@@ -10,7 +10,7 @@ use memchr::memchr;
 
 pub(super) use self::boundary::Boundary;
 use self::disposition::Name;
-use super::found::Text;
+use super::extracted::FieldValue;
 
 /// Looks for the part `model` of a form, chunk by chunk.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct FormScan {
     /// The beginning of the first delimiter.
     first_at: Option<usize>,
     /// The model of the first part with that name; without a text where that is not UTF-8 of moderate length.
-    found: Option<Text>,
+    found: Option<FieldValue>,
     is_closed: bool,
     is_ambiguous: bool,
     is_done: bool,
@@ -69,7 +69,7 @@ impl FormScan {
     }
 
     /// Returns true when the search is over with this chunk.
-    pub(super) fn look(&mut self, chunk: &[u8]) -> bool {
+    pub(super) fn scan(&mut self, chunk: &[u8]) -> bool {
         let mut at = 0;
         while !self.is_done && at < chunk.len() {
             at += match self.state {
@@ -109,7 +109,7 @@ impl FormScan {
     }
 
     /// The model with its place, and the place where a part can be put in.
-    pub(super) fn into_found(self) -> (Option<Text>, Option<(usize, Boundary)>) {
+    pub(super) fn into_extracted(self) -> (Option<FieldValue>, Option<(usize, Boundary)>) {
         let first = self.first_at.map(|at| (at, self.boundary));
         (self.found, first)
     }
@@ -174,7 +174,7 @@ impl FormScan {
             if text.is_none() {
                 self.end_ambiguous();
             }
-            self.found = Some(Text {
+            self.found = Some(FieldValue {
                 field: 0,
                 text,
                 place: start..end,

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
+use crate::Scope;
 use percent_encoding::percent_decode_str;
-use tower_spillover::Scope;
 
 /// The scope that a query names, as that of a WebSocket does: `model` at OpenAI
 /// (<https://platform.openai.com/docs/guides/realtime-websocket>), `deployment` at Azure
@@ -14,8 +14,8 @@ pub(super) fn scope(query: &str) -> Option<Scope> {
     })
 }
 
-/// The models and deployments that a query names. Which of several counts, a backend may see otherwise.
-pub(crate) fn models(query: &str) -> impl Iterator<Item = Cow<'_, str>> {
+/// Returns the models and deployments that a query names. Backends differ in which of several they use.
+pub fn models(query: &str) -> impl Iterator<Item = Cow<'_, str>> {
     named(query).map(|(_, name)| name)
 }
 

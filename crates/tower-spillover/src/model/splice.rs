@@ -8,13 +8,13 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tower::BoxError;
-use tower_spillover::coding::Decoder;
 
-use crate::model_scope::Edit;
+use super::Edit;
+use crate::coding::Decoder;
 
 /// A request body of which one part may be replaced. For that it is decoded, if it is in a coding.
 #[derive(Debug)]
-pub(crate) struct SplicedBody<B> {
+pub struct SplicedBody<B> {
     inner: B,
     splice: Option<Splice>,
 }
@@ -38,14 +38,15 @@ struct Coded {
 }
 
 impl<B> SplicedBody<B> {
-    pub(super) fn unchanged(inner: B) -> Self {
+    /// Wraps a body that passes as it is.
+    pub fn unchanged(inner: B) -> Self {
         Self {
             inner,
             splice: None,
         }
     }
 
-    /// With this change.
+    /// Wraps a body that gets this change.
     pub(super) fn new(inner: B, edit: Edit) -> Self {
         let coded = edit.coding.map(|coding| Coded {
             decoder: Decoder::new(coding),
@@ -85,20 +86,20 @@ impl Splice {
         let before = data.split_to(self.place.start.min(data.len()));
         self.place.start -= before.len();
         self.place.end -= before.len();
-        self.keep(before);
+        self.push_pending(before);
         if self.place.start == 0
             && !data.is_empty()
             && let Some(text) = self.text.take()
         {
-            self.keep(text);
+            self.push_pending(text);
         }
         let replaced = data.split_to(self.place.end.min(data.len()));
         self.place.end -= replaced.len();
         self.place.start = self.place.start.min(self.place.end);
-        self.keep(data);
+        self.push_pending(data);
     }
 
-    fn keep(&mut self, data: Bytes) {
+    fn push_pending(&mut self, data: Bytes) {
         if !data.is_empty() {
             self.pending.push_back(data);
         }
@@ -190,11 +191,11 @@ const PIECE: usize = 4 << 10;
 mod tests {
     use std::convert::Infallible;
 
+    use crate::coding::Coding;
     use futures_util::stream;
     use http::{HeaderMap, HeaderValue, header::CONTENT_ENCODING};
     use http_body_util::{BodyExt, Full, StreamBody};
     use spillover_testing::coding::{CODINGS, encoded};
-    use tower_spillover::coding::Coding;
 
     use super::*;
 

@@ -7,17 +7,17 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{budget::Taken, look::Look};
+use super::{budget::Taken, scan::BodyScan};
 
-/// A request body of which the beginning may have been read: it comes again, as it came, before the rest.
+/// A request body whose beginning may have been read: the chunks that were read come first, then the rest.
 #[derive(Debug)]
-pub(crate) struct ReadBody<B> {
-    /// Apart from the others, since there is mostly one only.
+pub struct ReadBody<B> {
+    /// Apart from the others: most bodies have one chunk.
     first: Option<Bytes>,
     others: VecDeque<Bytes>,
     /// Of what was read.
     length: usize,
-    /// For the others: a body in one chunk costs nobody anything.
+    /// For the others: a body in one chunk takes nothing of the budget.
     taken: Taken,
     /// `None` once it came to its end.
     rest: Option<B>,
@@ -34,7 +34,7 @@ impl<B> ReadBody<B> {
         }
     }
 
-    fn keep(&mut self, data: Bytes) {
+    fn push_read(&mut self, data: Bytes) {
         self.length += data.len();
         match self.first {
             None => self.first = Some(data),
@@ -42,7 +42,7 @@ impl<B> ReadBody<B> {
         }
     }
 
-    fn next_kept(&mut self) -> Option<Bytes> {
+    fn pop_read(&mut self) -> Option<Bytes> {
         let data = match self.first.take() {
             Some(first) => first,
             None => {
@@ -58,9 +58,9 @@ impl<B> ReadBody<B> {
 
 impl<B: Body<Data = Bytes> + Unpin> ReadBody<B> {
     /// Reads as far as what is searched for, and not beyond the limit. Returns false if there was no room for that.
-    pub(super) fn poll_look(
+    pub(super) fn poll_scan(
         &mut self,
-        look: &mut Look,
+        scan: &mut BodyScan,
         cx: &mut Context<'_>,
     ) -> Poll<Result<bool, B::Error>> {
         while let Some(rest) = &mut self.rest {
@@ -75,23 +75,23 @@ impl<B: Body<Data = Bytes> + Unpin> ReadBody<B> {
             let Ok(data) = frame.into_data() else {
                 continue;
             };
-            let is_done = look.see(&data);
-            let has_room = look.has_room()
-                && (self.first.is_none() || self.taken.take(look.budget(), cost(&data)));
-            self.keep(data);
+            let is_done = scan.read(&data);
+            let has_room = scan.has_room()
+                && (self.first.is_none() || self.taken.take(scan.budget(), cost(&data)));
+            self.push_read(data);
             if !has_room {
-                look.give_up();
+                scan.give_up();
                 return Poll::Ready(Ok(false));
             }
             if is_done {
                 return Poll::Ready(Ok(true));
             }
-            if self.length.max(self.taken.bytes()) as u64 > look.limit() {
-                look.give_up();
+            if self.length.max(self.taken.bytes()) as u64 > scan.limit() {
+                scan.give_up();
                 return Poll::Ready(Ok(true));
             }
         }
-        look.finish();
+        scan.finish();
         Poll::Ready(Ok(true))
     }
 }
@@ -105,7 +105,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for ReadBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let this = self.get_mut();
-        if let Some(data) = this.next_kept() {
+        if let Some(data) = this.pop_read() {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
         match &mut this.rest {
@@ -143,47 +143,47 @@ fn cost(chunk: &Bytes) -> usize {
 mod tests {
     use std::{convert::Infallible, future::poll_fn};
 
+    use crate::Scope;
     use futures_util::stream;
     use http::{Request, header::CONTENT_TYPE};
     use http_body_util::{BodyExt, Full, StreamBody};
-    use tower_spillover::Scope;
 
     use super::*;
-    use crate::model_scope::{Uses, Wanted, budget::Budget, look::Form, wanted};
+    use crate::model::{Fields, Uses, budget::Budget, fields, scan::BodyFormat};
 
     type Read = (Option<Scope>, Bytes);
 
-    fn begin(wanted: &Wanted) -> Look {
+    fn begin(fields: &Fields) -> BodyScan {
         let request = Request::post("/").header(CONTENT_TYPE, "application/json");
         let request = request.body(()).unwrap();
-        let form = Form::of(&request, 0).unwrap().unwrap();
-        Look::begin(form, wanted, false)
+        let format = BodyFormat::of_request(&request, 0).unwrap().unwrap();
+        BodyScan::new(format, fields, false)
     }
 
     /// The fields for requests that are routed by their model.
-    fn routed() -> Wanted {
+    fn routed() -> Fields {
         let uses = Uses {
             is_routed: true,
             ..Uses::default()
         };
-        Wanted::new([], uses)
+        Fields::new([], uses)
     }
 
     async fn read<B>(body: B) -> (Read, SizeHint)
     where
         B: Body<Data = Bytes, Error = Infallible> + Unpin,
     {
-        read_by(Wanted::default(), body).await
+        read_by(Fields::default(), body).await
     }
 
-    async fn read_by<B>(wanted: Wanted, body: B) -> (Read, SizeHint)
+    async fn read_by<B>(fields: Fields, body: B) -> (Read, SizeHint)
     where
         B: Body<Data = Bytes, Error = Infallible> + Unpin,
     {
         let mut body = ReadBody::unread(body);
-        let mut look = begin(&wanted);
-        let Ok(_) = poll_fn(|cx| body.poll_look(&mut look, cx)).await;
-        let scope = look.model().map(Scope::named);
+        let mut scan = begin(&fields);
+        let Ok(_) = poll_fn(|cx| body.poll_scan(&mut scan, cx)).await;
+        let scope = scan.model().map(Scope::named);
         let hint = body.size_hint();
         let Ok(bytes) = body.collect().await;
         ((scope, bytes.to_bytes()), hint)
@@ -229,7 +229,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_body_passes_through() {
-        let half = wanted::limit(false) as usize / 2;
+        let half = fields::limit(false) as usize / 2;
         let chunk = Bytes::from(vec![b' '; half]);
         let ((scope, body), hint) = read(chunks(vec![chunk; 5])).await;
         assert_eq!(scope, None);
@@ -239,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn so_does_one_of_very_many_chunks() {
-        let length = wanted::limit(false) as usize / 8;
+        let length = fields::limit(false) as usize / 8;
         let ((scope, body), hint) = read(chunks(vec![Bytes::from_static(b" "); length])).await;
         assert_eq!((scope, body.len()), (None, length));
         // What is kept of a chunk takes more than the byte that it has.
@@ -248,12 +248,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_kept_of_all_is_bounded() {
-        let wanted = routed().with_budget(Budget::new(300));
+        let fields = routed().with_budget(Budget::new(300));
         let whole = async || {
             let parts = [&b"{"[..], &[b' '; 200], b"}"].map(Bytes::from_static);
             let mut body = ReadBody::unread(chunks(parts.into()));
-            let mut look = begin(&wanted);
-            let Ok(has_room) = poll_fn(|cx| body.poll_look(&mut look, cx)).await;
+            let mut scan = begin(&fields);
+            let Ok(has_room) = poll_fn(|cx| body.poll_scan(&mut scan, cx)).await;
             (has_room, body)
         };
         let (has_room, first) = whole().await;
@@ -271,13 +271,13 @@ mod tests {
 
     #[tokio::test]
     async fn where_the_model_decides_a_larger_body_has_none() {
-        let wanted = routed();
+        let fields = routed();
         let part = Bytes::from(vec![b'x'; 1 << 20]);
-        let parts = wanted::limit(true) as usize / part.len() + 1;
+        let parts = fields::limit(true) as usize / part.len() + 1;
         let mut all = vec![Bytes::from_static(br#"{"model":"a","x":""#)];
         all.resize(1 + parts, part);
         all.push(Bytes::from_static(br#"","model":"b"}"#));
-        let ((scope, _), _) = read_by(wanted, chunks(all)).await;
+        let ((scope, _), _) = read_by(fields, chunks(all)).await;
         assert_eq!(scope, None);
     }
 }

@@ -6,20 +6,19 @@ use http::{
 };
 
 use super::{
-    Coding, Decoder,
+    Extracted, Fields, Unreadable,
     budget::{Budget, Taken},
+    edit::announced_length,
+    fields,
     form::{Boundary, FormScan},
-    found::Found,
     json::JsonScan,
-    unreadable::Unreadable,
-    wanted::{self, Wanted},
 };
-use spillover_proxy::limits::content_length;
+use crate::coding::{Coding, Decoder};
 
-/// Looks for what is wanted of a body, chunk by chunk, through its coding.
+/// Looks for the fields of a body, chunk by chunk, through its coding.
 #[derive(Debug)]
-pub(super) struct Look {
-    wanted: Wanted,
+pub(super) struct BodyScan {
+    fields: Fields,
     scan: Scan,
     is_in_path: bool,
     is_decisive: bool,
@@ -27,15 +26,15 @@ pub(super) struct Look {
     coded: Option<Box<Coded>>,
 }
 
-/// The form in which a body comes.
+/// The format of a body: its media type and its content coding.
 #[derive(Debug)]
-pub(super) struct Form {
-    format: Format,
+pub(super) struct BodyFormat {
+    kind: Kind,
     coding: Option<Coding>,
 }
 
 #[derive(Debug)]
-enum Format {
+enum Kind {
     Json,
     Form(Boundary),
 }
@@ -60,36 +59,36 @@ struct Coded {
     taken: Taken,
 }
 
-impl Look {
-    /// Begins to look into a body.
-    pub(super) fn begin(form: Form, wanted: &Wanted, is_in_path: bool) -> Self {
-        let is_decisive = wanted.is_decisive(is_in_path);
-        let scan = match form.format {
-            Format::Json => Scan::Json(JsonScan::new(wanted.clone(), is_decisive)),
-            Format::Form(boundary) => Scan::Form(Box::new(FormScan::new(boundary, is_decisive))),
+impl BodyScan {
+    /// Creates the scan of a body in this format.
+    pub(super) fn new(format: BodyFormat, fields: &Fields, is_in_path: bool) -> Self {
+        let is_decisive = fields.is_decisive(is_in_path);
+        let scan = match format.kind {
+            Kind::Json => Scan::Json(JsonScan::new(fields.clone(), is_decisive)),
+            Kind::Form(boundary) => Scan::Form(Box::new(FormScan::new(boundary, is_decisive))),
         };
         Self {
-            wanted: wanted.clone(),
+            fields: fields.clone(),
             scan,
             is_in_path,
             is_decisive,
             is_done: false,
-            coded: form.coding.map(Coded::new),
+            coded: format.coding.map(Coded::new),
         }
     }
 
     /// Returns true when the search is over with this chunk.
-    pub(super) fn see(&mut self, chunk: &[u8]) -> bool {
+    pub(super) fn read(&mut self, chunk: &[u8]) -> bool {
         self.is_done = match &mut self.coded {
-            None => self.scan.look(chunk),
-            Some(coded) => coded.see(chunk, &mut self.scan, self.is_decisive),
+            None => self.scan.scan(chunk),
+            Some(coded) => coded.read(chunk, &mut self.scan, self.is_decisive),
         };
         self.is_done
     }
 
     /// Takes from the budget what the decoder holds by now. Returns false if there is no room for it.
     pub(super) fn has_room(&mut self) -> bool {
-        let budget = self.wanted.budget();
+        let budget = self.fields.budget();
         let coded = self.coded.as_mut();
         coded.is_none_or(|coded| coded.has_room(budget))
     }
@@ -127,33 +126,39 @@ impl Look {
         self.scan.is_ambiguous()
     }
 
+    pub(super) fn is_in_path(&self) -> bool {
+        self.is_in_path
+    }
+
     pub(super) fn is_decisive(&self) -> bool {
         self.is_decisive
     }
 
     /// The budget for what is kept of all bodies.
     pub(super) fn budget(&self) -> &Budget {
-        self.wanted.budget()
+        self.fields.budget()
     }
 
     /// The number of bytes to look at.
     pub(super) fn limit(&self) -> u64 {
-        wanted::limit(self.is_decisive)
+        fields::limit(self.is_decisive)
     }
 
-    /// Returns true if it is to be told what was found.
+    /// Returns true if the extracted fields go into the extensions of the request.
     pub(super) fn is_kept(&self) -> bool {
-        self.wanted.is_kept()
+        self.fields.is_kept()
     }
 
     /// All that was found.
-    pub(super) fn into_found(self) -> Found {
+    pub(super) fn into_extracted(self) -> Extracted {
         let unreadable = self.coded.as_ref();
         let unreadable = unreadable.and_then(|coded| coded.unreadable.clone());
         let found = match (unreadable, self.scan) {
-            (Some(unreadable), _) if self.is_decisive => Found::unreadable(self.wanted, unreadable),
-            (_, Scan::Json(scan)) => Found::of_json(self.wanted, scan),
-            (_, Scan::Form(scan)) => Found::of_form(self.wanted, *scan),
+            (Some(unreadable), _) if self.is_decisive => {
+                Extracted::unreadable(self.fields, unreadable)
+            }
+            (_, Scan::Json(scan)) => Extracted::of_json(self.fields, scan),
+            (_, Scan::Form(scan)) => Extracted::of_form(self.fields, *scan),
         };
         let found = found.beside_path(self.is_in_path);
         match self.coded {
@@ -166,9 +171,12 @@ impl Look {
     }
 }
 
-impl Form {
-    /// The form of the body of this request; `None` if there is nothing to be found in it.
-    pub(super) fn of<B>(request: &Request<B>, limit: u64) -> Result<Option<Self>, Unreadable> {
+impl BodyFormat {
+    /// Returns the format of a request body. `None` if bodies of that type or length are not read.
+    pub(super) fn of_request<B>(
+        request: &Request<B>,
+        limit: u64,
+    ) -> Result<Option<Self>, Unreadable> {
         let headers = request.headers();
         let mut types = headers.get_all(CONTENT_TYPE).iter();
         let Some(value) = types.next().filter(|_| request.method() == Method::POST) else {
@@ -178,33 +186,33 @@ impl Form {
             let start = value.as_bytes().get(..expected.len());
             start.is_some_and(|start| start.eq_ignore_ascii_case(expected))
         };
-        let format = if is(JSON) {
-            Format::Json
+        let kind = if is(JSON) {
+            Kind::Json
         } else if is(FORM) {
-            Format::Form(Boundary::of(value).ok_or(Unreadable::Boundary)?)
+            Kind::Form(Boundary::of(value).ok_or(Unreadable::Boundary)?)
         } else {
             return Ok(None);
         };
-        // Which of two fields counts, depends on the backend.
+        // Backends differ in which of two fields they read.
         if types.next().is_some() {
             return Err(Unreadable::Types);
         }
-        if content_length(headers).is_some_and(|length| length > limit) {
+        if announced_length(headers).is_some_and(|length| length > limit) {
             return Ok(None);
         }
         let coding = match headers.contains_key(CONTENT_ENCODING) {
-            true => Coding::of(headers).map_err(|_| Unreadable::coding(headers))?,
+            true => Coding::of(headers).map_err(|_| Unreadable::of_coding(headers))?,
             false => None,
         };
-        Ok(Some(Self { format, coding }))
+        Ok(Some(Self { kind, coding }))
     }
 }
 
 impl Scan {
-    fn look(&mut self, chunk: &[u8]) -> bool {
+    fn scan(&mut self, chunk: &[u8]) -> bool {
         match self {
-            Self::Json(scan) => scan.look(chunk),
-            Self::Form(scan) => scan.look(chunk),
+            Self::Json(scan) => scan.scan(chunk),
+            Self::Form(scan) => scan.scan(chunk),
         }
     }
 
@@ -244,12 +252,12 @@ impl Coded {
 
     /// Shows the scan what the chunk decodes to, and returns true when the search is over. Where the model decides, that is at
     /// the end of the body: it has to be whole, and may have to be sent decoded.
-    fn see(&mut self, chunk: &[u8], scan: &mut Scan, is_decisive: bool) -> bool {
-        let limit = wanted::limit(is_decisive);
+    fn read(&mut self, chunk: &[u8], scan: &mut Scan, is_decisive: bool) -> bool {
+        let limit = fields::limit(is_decisive);
         let length = &mut self.length;
         let decoded = self.decoder.decode(chunk, |piece| {
             *length += piece.len() as u64;
-            if scan.look(piece) && (!is_decisive || scan.is_ambiguous()) {
+            if scan.scan(piece) && (!is_decisive || scan.is_ambiguous()) {
                 ControlFlow::Break(true)
             } else if *length > limit {
                 ControlFlow::Break(false)

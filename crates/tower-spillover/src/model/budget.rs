@@ -34,7 +34,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Whether there were so many bytes left.
+    /// Takes bytes of the budget. Returns false if too few are left.
     pub(super) fn take(&mut self, budget: &Budget, bytes: usize) -> bool {
         let add = |used: usize| used.checked_add(bytes).filter(|&sum| sum <= budget.total);
         if budget.used.fetch_update(Relaxed, Relaxed, add).is_err() {

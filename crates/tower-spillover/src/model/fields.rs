@@ -2,11 +2,9 @@ use std::sync::Arc;
 
 use super::budget::Budget;
 
-/// The fields that are read from request bodies, besides the model for its limits.
-///
-/// Clones share it.
+/// The fields to read from request bodies, besides the model for its limits. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wanted {
+pub struct Fields {
     inner: Arc<Inner>,
 }
 
@@ -19,31 +17,32 @@ struct Inner {
     budget: Budget,
 }
 
-/// The uses of the model of a request. Where it decides, a body is read to its end, and there must not be a second
-/// model: which of two counts, a backend may see otherwise.
+/// The uses of the model in a request body, besides its limits. The model decides where one of them applies: the layer then
+/// reads the body to its end and rejects a second model, since backends differ in which of two they use.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Uses {
-    /// The model says which pool gets the request.
-    pub(crate) is_routed: bool,
-    /// A backend has another one in its place, in requests that name no deployment in their path.
-    pub(crate) is_replaced: bool,
-    /// The same in requests that do: the model is replaced, or put in.
-    pub(crate) is_replaced_beside_path: bool,
+pub struct Uses {
+    /// True when the model chooses the route of a request. For example one pool is for `gpt-4o*`.
+    pub is_routed: bool,
+    /// True when a backend gets another model in its place, in requests without a deployment in their path.
+    pub is_replaced: bool,
+    /// True when the model is replaced or put in also in requests with a deployment in their path.
+    pub is_replaced_beside_path: bool,
 }
 
-impl Wanted {
-    /// These fields of JSON bodies, and the model for these uses.
-    pub(crate) fn new<'a>(fields: impl IntoIterator<Item = &'a str>, uses: Uses) -> Self {
+impl Fields {
+    /// Creates the list of these fields of JSON bodies, such as `user`, and of the model for these uses.
+    #[must_use]
+    pub fn new<'a>(fields: impl IntoIterator<Item = &'a str>, uses: Uses) -> Self {
         let mut fields: Vec<Box<str>> = fields.into_iter().map(Into::into).collect();
         let has_fields = !fields.is_empty();
         // It is looked for anyway.
         fields.retain(|field| **field != *MODEL);
         fields.sort_unstable();
         fields.dedup();
-        Self::of(fields, has_fields, uses, Budget::default())
+        Self::with(fields, has_fields, uses, Budget::default())
     }
 
-    fn of(fields: Vec<Box<str>>, has_fields: bool, uses: Uses, budget: Budget) -> Self {
+    fn with(fields: Vec<Box<str>>, has_fields: bool, uses: Uses, budget: Budget) -> Self {
         let inner = Inner {
             fields,
             has_fields,
@@ -64,7 +63,7 @@ impl Wanted {
             uses,
             ..
         } = &*self.inner;
-        Self::of(fields.clone(), *has_fields, *uses, budget)
+        Self::with(fields.clone(), *has_fields, *uses, budget)
     }
 
     pub(super) fn budget(&self) -> &Budget {
@@ -86,7 +85,7 @@ impl Wanted {
         is_routed || is_replaced_beside_path && is_in_path || is_replaced && !is_in_path
     }
 
-    /// Returns true if what is found is told, as `Found`.
+    /// Returns true if what is found is told, as `Extracted`.
     pub(super) fn is_kept(&self) -> bool {
         let Uses {
             is_routed,

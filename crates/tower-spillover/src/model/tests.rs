@@ -1,27 +1,31 @@
 //! The layer over a service that tells what was found in a body.
 
-use std::sync::mpsc;
+use std::{convert::Infallible, sync::mpsc, task::Poll};
 
-use futures_util::{FutureExt, stream};
+use bytes::Bytes;
+use futures_util::stream;
 use http::{
-    HeaderValue,
+    HeaderValue, Request, Response,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
-use http_body::Frame;
+use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, StreamBody};
+use spillover_core::Scope;
 use spillover_testing::{
     Probe,
     coding::{CODINGS, encoded},
 };
+use tokio_test::task;
 use tower::ServiceExt;
+use tower_layer::Layer;
 
-use super::{budget::Budget, *};
-use spillover_proxy::error::ErrorFormat;
+use super::{budget::Budget, scan::BodyFormat, *};
+use crate::coding::Coding;
 
 /// A request that passed: its scope, what was found in its body, and the body itself.
 struct Passed {
     scope: Option<Scope>,
-    found: Option<Found>,
+    found: Option<Extracted>,
     body: Bytes,
 }
 
@@ -30,8 +34,8 @@ impl Passed {
         self.found.as_ref()?.model()
     }
 
-    fn why_unreadable(&self) -> Option<&Unreadable> {
-        self.found.as_ref()?.why_unreadable()
+    fn unreadable_reason(&self) -> Option<&Unreadable> {
+        self.found.as_ref()?.unreadable_reason()
     }
 }
 
@@ -42,7 +46,7 @@ const ROUTED: Uses = Uses {
 };
 
 /// The response to a request, and what came of it if it passed.
-fn pass<B>(wanted: &Wanted, request: Request<B>) -> (u16, Option<Passed>)
+fn pass<B>(fields: &Fields, request: Request<B>) -> (u16, Option<Passed>)
 where
     B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
 {
@@ -62,14 +66,16 @@ where
                 Ok(Response::default())
             }
         });
-    let service = ModelScopeLayer::new(wanted.clone()).layer(inner);
-    let Ok(response) = service.oneshot(request).now_or_never().unwrap();
+    let service = ModelScopeLayer::new(fields.clone()).layer(inner);
+    let Poll::Ready(Ok(response)) = task::spawn(service.oneshot(request)).poll() else {
+        panic!("the probe answers at once");
+    };
     (response.status().as_u16(), passed.try_recv().ok())
 }
 
 /// Passes a request with this body, in chunks of so many bytes.
 fn read(uses: Uses, fields: &[(&str, &str)], body: &[u8], size: usize) -> Passed {
-    let wanted = Wanted::new(["user"], uses);
+    let wanted = Fields::new(["user"], uses);
     let chunks: Vec<_> = body.chunks(size).map(Bytes::copy_from_slice).collect();
     let frames = chunks.into_iter().map(|chunk| Ok(Frame::data(chunk)));
     let mut request = Request::post("/v1/chat/completions");
@@ -110,7 +116,7 @@ fn model_and_fields_are_found_through_codings_and_the_body_passes_as_it_came() {
 #[test]
 fn no_more_is_decoded_than_is_looked_for() {
     let mut body = encoded("gzip", CHAT);
-    // The corrupt part comes after all that is wanted.
+    // The corrupt part comes after all fields.
     let end = body.len() - 1;
     body[end] ^= 1;
     body.extend_from_slice(b"\x1f\x8bgarbage");
@@ -137,13 +143,11 @@ fn body_that_cannot_be_decoded_has_no_model_and_says_why_where_the_model_decides
         ] {
             let passed = read(ROUTED, &fields, body, 7);
             let expected = Unreadable::Corrupt(known);
-            assert_eq!(passed.why_unreadable(), Some(&expected), "{coding}");
+            assert_eq!(passed.unreadable_reason(), Some(&expected), "{coding}");
             assert_eq!(passed.model(), None);
-            let error = expected.error();
-            assert!(error.message.contains(&format!("`{coding}`")));
 
             let passed = read(Uses::default(), &fields, body, 7);
-            assert_eq!(passed.why_unreadable(), None);
+            assert_eq!(passed.unreadable_reason(), None);
         }
     }
 }
@@ -155,10 +159,8 @@ fn bombs_are_not_decoded_to_their_end() {
         let body = encoded(coding, &spaces);
         let fields = [JSON, ("content-encoding", coding)];
         let passed = read(ROUTED, &fields, &body, 16 << 10);
-        let why = passed.why_unreadable();
+        let why = passed.unreadable_reason();
         assert!(matches!(why, Some(Unreadable::TooLarge(_))), "{coding}");
-        let response: Response<Full<Bytes>> = why.unwrap().response(ErrorFormat::OpenAi);
-        assert_eq!(response.status(), 413);
         // Without need it is not decoded so far.
         assert_eq!(
             read(Uses::default(), &fields, &body, 16 << 10).model(),
@@ -179,20 +181,20 @@ fn body_with_more_than_the_limit_when_decoded_has_no_model() {
     let text = [br#"{"model":"a","x":""#, noise.as_slice(), b"\"}"].concat();
     let fields = [JSON, ("content-encoding", "zstd")];
     let passed = read(ROUTED, &fields, &encoded("zstd", &text), 64 << 10);
-    let why = passed.why_unreadable();
+    let why = passed.unreadable_reason();
     assert_eq!(why, Some(&Unreadable::TooLarge(Coding::Zstd)));
 }
 
 #[test]
 fn memory_of_decoders_is_bounded_for_all_bodies_together() {
     let text = format!(r#"{{"model":"a","x":"{}"}}"#, "0123456789 ".repeat(50));
-    let wanted = Wanted::new([], ROUTED).with_budget(Budget::new(text.len() * 3 / 2));
+    let fields = Fields::new([], ROUTED).with_budget(Budget::new(text.len() * 3 / 2));
     let status = |held: &mut Vec<Passed>| {
         let request = Request::post("/v1/x")
             .header(CONTENT_TYPE, JSON.1)
             .header(CONTENT_ENCODING, "gzip")
             .body(Full::from(encoded("gzip", &text)));
-        let (status, passed) = pass(&wanted, request.unwrap());
+        let (status, passed) = pass(&fields, request.unwrap());
         held.extend(passed);
         status
     };
@@ -204,7 +206,7 @@ fn memory_of_decoders_is_bounded_for_all_bodies_together() {
 }
 
 #[test]
-fn unknown_coding_is_named_with_those_that_are_read() {
+fn unknown_coding_is_named() {
     for fields in [
         &[("content-encoding", "compress")][..],
         &[("content-encoding", "gzip, compress")],
@@ -217,14 +219,8 @@ fn unknown_coding_is_named_with_those_that_are_read() {
         let named: Vec<_> = fields.iter().map(|(_, value)| *value).collect();
         let fields = [&[JSON], fields].concat();
         let passed = read(ROUTED, &fields, CHAT.as_bytes(), 99);
-        let why = passed.why_unreadable().unwrap();
+        let why = passed.unreadable_reason().unwrap();
         assert_eq!(*why, Unreadable::Coding(named.join(", ").into()));
-        let response: Response<Full<Bytes>> = why.response(ErrorFormat::OpenAi);
-        assert_eq!(response.status(), 415);
-        assert_eq!(
-            response.headers()["accept-encoding"],
-            "gzip, deflate, br, zstd"
-        );
         assert!(
             read(Uses::default(), &fields, CHAT.as_bytes(), 99)
                 .found
@@ -237,21 +233,22 @@ fn unknown_coding_is_named_with_those_that_are_read() {
         CONTENT_ENCODING,
         HeaderValue::from_bytes(long.as_bytes()).unwrap(),
     );
-    assert!(Unreadable::coding(&headers).error().message.len() < 400);
+    let expected = Unreadable::Coding("é".repeat(60).into());
+    assert_eq!(Unreadable::of_coding(&headers), expected);
 }
 
 #[test]
 fn second_model_is_found_through_codings_and_in_forms() {
     let json = r#"{"model":"cheap","model":"dear"}"#;
     let form = form(&[("model", "cheap"), ("model", "dear")]);
-    let wanted = Wanted::new([], ROUTED);
+    let fields = Fields::new([], ROUTED);
     for coding in CODINGS {
         for (kind, body) in [(JSON.1, json), (FORM.1, &form)] {
             let request = Request::post("/v1/x")
                 .header(CONTENT_TYPE, kind)
                 .header(CONTENT_ENCODING, coding)
                 .body(Full::from(encoded(coding, body)));
-            assert_eq!(pass(&wanted, request.unwrap()).0, 400, "{coding} {kind}");
+            assert_eq!(pass(&fields, request.unwrap()).0, 400, "{coding} {kind}");
         }
     }
 }
@@ -288,11 +285,11 @@ fn form_without_a_clear_boundary_and_a_second_type_cannot_be_read() {
     let body = form(&[("model", "a")]);
     let no_boundary = ("content-type", "multipart/form-data");
     let passed = read(ROUTED, &[no_boundary], body.as_bytes(), 99);
-    assert_eq!(passed.why_unreadable(), Some(&Unreadable::Boundary));
+    assert_eq!(passed.unreadable_reason(), Some(&Unreadable::Boundary));
     assert_eq!(passed.scope, Some(Scope::named("/v1/chat/completions")));
     for fields in [[JSON, FORM], [FORM, JSON]] {
         let passed = read(ROUTED, &fields, body.as_bytes(), 99);
-        assert_eq!(passed.why_unreadable(), Some(&Unreadable::Types));
+        assert_eq!(passed.unreadable_reason(), Some(&Unreadable::Types));
         assert!(
             read(Uses::default(), &fields, body.as_bytes(), 99)
                 .found
@@ -310,7 +307,7 @@ fn only_json_and_forms_of_a_moderate_size_are_read() {
             .header(CONTENT_LENGTH, length)
             .body(())
             .unwrap();
-        Form::of(&request, 1 << 20).unwrap().is_some()
+        BodyFormat::of_request(&request, 1 << 20).unwrap().is_some()
     };
     let kind = "Application/JSON; charset=utf-8";
     assert!(begin("POST", kind, 1 << 20));
@@ -326,7 +323,7 @@ fn body_beside_a_deployment_in_the_path_is_read_only_where_it_has_to_be() {
     let found = |uses: Uses| {
         let request = Request::post(path).header(CONTENT_TYPE, JSON.1);
         let request = request.body(Full::<Bytes>::from(CHAT)).unwrap();
-        pass(&Wanted::new([], uses), request).1.unwrap().found
+        pass(&Fields::new([], uses), request).1.unwrap().found
     };
     let replaced = Uses {
         is_replaced: true,
@@ -346,8 +343,8 @@ fn body_beside_a_deployment_in_the_path_is_read_only_where_it_has_to_be() {
 fn put_in(kind: &'static str, body: &str, model: &str) -> Option<String> {
     let request = Request::post("/v1/x").header(CONTENT_TYPE, kind);
     let request = request.body(Full::from(Bytes::copy_from_slice(body.as_bytes())));
-    let (_, passed) = pass(&Wanted::new([], ROUTED), request.unwrap());
-    let edit = passed?.found?.with_model_put_in(&Model::new(model))?;
+    let (_, passed) = pass(&Fields::new([], ROUTED), request.unwrap());
+    let edit = passed?.found?.edit_to_insert(&ModelName::new(model))?;
     let mut body = body.to_owned();
     body.replace_range(edit.place, str::from_utf8(&edit.text).unwrap());
     Some(body)

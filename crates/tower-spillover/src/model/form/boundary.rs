@@ -6,7 +6,7 @@ use super::disposition::parameters;
 
 /// The delimiter between the parts of a form. Clones share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::model_scope) struct Boundary {
+pub(in crate::model) struct Boundary {
     /// With the two hyphens before it.
     delimiter: Arc<[u8]>,
 }
@@ -14,7 +14,7 @@ pub(in crate::model_scope) struct Boundary {
 impl Boundary {
     /// The boundary in the `content-type` of a form. `None` if there is none, more than one, or one that parsers read
     /// differently (RFC 2046 section 5.1.1).
-    pub(in crate::model_scope) fn of(content_type: &HeaderValue) -> Option<Self> {
+    pub(in crate::model) fn of(content_type: &HeaderValue) -> Option<Self> {
         let value = content_type.as_bytes();
         let parameters = parameters(value, true);
         let is_boundary = |name: &[u8]| {
@@ -35,7 +35,7 @@ impl Boundary {
     }
 
     /// The delimiter as it stands at the beginning of a line.
-    pub(in crate::model_scope) fn delimiter(&self) -> &[u8] {
+    pub(in crate::model) fn delimiter(&self) -> &[u8] {
         &self.delimiter
     }
 }

@@ -12,7 +12,7 @@ fn boundary() -> Boundary {
 fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, is_decisive: bool) -> FormScan {
     let mut scan = FormScan::new(boundary(), is_decisive);
     for chunk in chunks {
-        if scan.look(chunk) {
+        if scan.scan(chunk) {
             return scan;
         }
     }
@@ -24,7 +24,7 @@ fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, is_decisive: bool) -> Fo
 fn read(form: &str, is_decisive: bool) -> (Option<String>, bool) {
     let result = |scan: FormScan| {
         let is_ambiguous = scan.is_ambiguous();
-        let (found, _) = scan.into_found();
+        let (found, _) = scan.into_extracted();
         let found = found.and_then(|found| Some((found.text?, found.place)));
         if let Some((model, place)) = &found {
             assert_eq!(&form[place.clone()], model, "{form}");
@@ -151,7 +151,7 @@ fn place_before_the_first_part_is_told() {
         ("--xx--".to_owned(), Some(0)),
         ("--x".to_owned(), None),
     ] {
-        let (_, insert) = scan([form.as_bytes()], true).into_found();
+        let (_, insert) = scan([form.as_bytes()], true).into_extracted();
         assert_eq!(insert.map(|(at, _)| at), expected, "{form}");
     }
 }

@@ -3,24 +3,23 @@ use std::{ops::Range, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    Coding,
+    Edit, Fields, ModelName, Unreadable,
     budget::Taken,
     form::{Boundary, FormScan},
     json::JsonScan,
-    unreadable::Unreadable,
-    wanted::Wanted,
 };
+use crate::coding::Coding;
 
-/// In the request's extensions: what was found in its body. Clones share it.
+/// The fields that were read from a request body, in the extensions of the request. Clones share them.
 #[derive(Clone, Debug)]
-pub(crate) struct Found {
+pub struct Extracted {
     inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    wanted: Wanted,
-    texts: Vec<Text>,
+    fields: Fields,
+    values: Vec<FieldValue>,
     /// The way to put a model into a body that has none.
     insert: Option<Insert>,
     format: Format,
@@ -34,9 +33,9 @@ struct Inner {
     _taken: Taken,
 }
 
-/// The value of a wanted field.
+/// The value of a field.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(super) struct FieldValue {
     pub(super) field: usize,
     /// `None` where it is no string.
     pub(super) text: Option<String>,
@@ -58,51 +57,28 @@ enum Insert {
     Part(usize, Boundary),
 }
 
-/// The model of a backend, in the form that bodies have it.
-#[derive(Clone, Debug)]
-pub(crate) struct Model {
-    name: Bytes,
-    /// With its quotes.
-    json: Bytes,
-}
-
-/// A change of a body: the bytes at `place` become `text`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Edit {
-    pub(crate) place: Range<usize>,
-    pub(crate) text: Bytes,
-    /// The body has to be decoded for it, from this coding.
-    pub(crate) coding: Option<Coding>,
-    /// Bytes of the decoded body before the change, where they were counted.
-    pub(crate) length: Option<u64>,
-}
-
-impl Model {
-    pub(crate) fn new(name: &str) -> Self {
-        Self {
-            name: Bytes::copy_from_slice(name.as_bytes()),
-            json: serde_json::Value::from(name).to_string().into(),
-        }
-    }
-}
-
-impl Found {
-    pub(super) fn of_json(wanted: Wanted, scan: JsonScan) -> Self {
-        let (texts, first) = scan.into_found();
+impl Extracted {
+    pub(super) fn of_json(fields: Fields, scan: JsonScan) -> Self {
+        let (values, first) = scan.into_extracted();
         let insert = first.map(|(at, is_empty)| Insert::Field(at, is_empty));
-        Self::new(wanted, Format::Json, texts, insert)
+        Self::new(fields, Format::Json, values, insert)
     }
 
-    pub(super) fn of_form(wanted: Wanted, scan: FormScan) -> Self {
-        let (found, first) = scan.into_found();
+    pub(super) fn of_form(fields: Fields, scan: FormScan) -> Self {
+        let (found, first) = scan.into_extracted();
         let insert = first.map(|(at, boundary)| Insert::Part(at, boundary));
-        Self::new(wanted, Format::Form, found.into_iter().collect(), insert)
+        Self::new(fields, Format::Form, found.into_iter().collect(), insert)
     }
 
-    fn new(wanted: Wanted, format: Format, texts: Vec<Text>, insert: Option<Insert>) -> Self {
+    fn new(
+        fields: Fields,
+        format: Format,
+        values: Vec<FieldValue>,
+        insert: Option<Insert>,
+    ) -> Self {
         let inner = Inner {
-            wanted,
-            texts,
+            fields,
+            values,
             insert,
             format,
             is_in_path: false,
@@ -117,8 +93,8 @@ impl Found {
     }
 
     /// Creates the result for a body whose model cannot be read.
-    pub(super) fn unreadable(wanted: Wanted, unreadable: Unreadable) -> Self {
-        let mut found = Self::new(wanted, Format::Json, Vec::new(), None);
+    pub(super) fn unreadable(fields: Fields, unreadable: Unreadable) -> Self {
+        let mut found = Self::new(fields, Format::Json, Vec::new(), None);
         found.inner_mut().unreadable = Some(unreadable);
         found
     }
@@ -144,39 +120,47 @@ impl Found {
         Arc::get_mut(&mut self.inner).expect("no clone was made of it yet")
     }
 
-    pub(crate) fn model(&self) -> Option<&str> {
+    /// Returns the model in the body, if it is a string.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
         self.text(0).map(|text| text.0)
     }
 
-    /// The string that this field of a JSON body has.
-    pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        let field = self.inner.wanted.find(name.as_bytes(), false)?;
+    /// Returns the string in this field of a JSON body.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let field = self.inner.fields.find(name.as_bytes(), false)?;
         self.text(field).map(|text| text.0)
     }
 
     /// Returns true if the path of the request names a deployment.
-    pub(crate) fn is_in_path(&self) -> bool {
+    #[must_use]
+    pub fn is_in_path(&self) -> bool {
         self.inner.is_in_path
     }
 
-    /// The reason why the model cannot be read.
-    pub(crate) fn why_unreadable(&self) -> Option<&Unreadable> {
+    /// Returns the reason why the model cannot be read. `None` where the body was read, or where no use depends on the model.
+    #[must_use]
+    pub fn unreadable_reason(&self) -> Option<&Unreadable> {
         self.inner.unreadable.as_ref()
     }
 
-    /// The change that gives the body this model in the place of the one that it has.
-    pub(crate) fn with_model(&self, model: &Model) -> Option<Edit> {
+    /// Returns the change that puts this model in the place of the one in the body. `None` if the body has none.
+    #[must_use]
+    pub fn edit_to_replace(&self, model: &ModelName) -> Option<Edit> {
         let (_, place) = self.text(0)?;
         let text = match self.inner.format {
             Format::Json => &model.json,
-            Format::Form => &model.name,
+            Format::Form => &model.plain,
         };
         Some(self.edit(place.clone(), text.clone()))
     }
 
-    /// The change that gives the body this model, whether it has one or not. `None` if that is not possible.
-    pub(crate) fn with_model_put_in(&self, model: &Model) -> Option<Edit> {
-        if let Some(edit) = self.with_model(model) {
+    /// Returns the change that gives the body this model, in the place of another or as a new field. `None` if that is not
+    /// possible. For example a JSON array has no place for a model.
+    #[must_use]
+    pub fn edit_to_insert(&self, model: &ModelName) -> Option<Edit> {
+        if let Some(edit) = self.edit_to_replace(model) {
             return Some(edit);
         }
         let (at, text) = match self.inner.insert.as_ref()? {
@@ -186,10 +170,10 @@ impl Found {
             }
             Insert::Part(at, boundary) => {
                 // A line break could begin another part.
-                if model.name.iter().any(u8::is_ascii_control) {
+                if model.plain.iter().any(u8::is_ascii_control) {
                     return None;
                 }
-                let text = [boundary.delimiter(), PART, &model.name, b"\r\n"].concat();
+                let text = [boundary.delimiter(), PART, &model.plain, b"\r\n"].concat();
                 (*at, text)
             }
         };
@@ -206,7 +190,11 @@ impl Found {
     }
 
     fn text(&self, field: usize) -> Option<(&str, &Range<usize>)> {
-        let found = self.inner.texts.iter().find(|text| text.field == field)?;
+        let found = self
+            .inner
+            .values
+            .iter()
+            .find(|value| value.field == field)?;
         Some((found.text.as_deref()?, &found.place))
     }
 }

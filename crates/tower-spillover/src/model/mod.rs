@@ -1,0 +1,89 @@
+//! Reads the model that a request names, so that limits and cooldowns apply per model.
+//!
+//! [`ModelScopeLayer`] puts the [`Scope`](spillover_core::Scope) of a request into its extensions. The first source that names a model decides:
+//!
+//! | source | example |
+//! |---|---|
+//! | deployment in the path | `/openai/deployments/gpt-4o/chat/completions` |
+//! | field `model` of a JSON body | `{"model":"gpt-4o"}` |
+//! | part `model` of a multipart form | `name="model"` in an upload for transcription |
+//! | parameter `model` or `deployment` of the query, where no body is read | `/v1/realtime?model=gpt-4o` |
+//! | the path itself | `/v1/files` |
+//!
+//! The layer reads a body up to its model, through its content coding, and passes all of it on as it came. Other fields of a
+//! JSON body can be [extracted](Fields) on the way. Where something depends on the model, see [`Uses`], the layer reads
+//! the body to its end: a second model, or a form that parsers read in different ways, is [`Rejected`]. Otherwise a backend could
+//! use another model than the one that was checked.
+//!
+//! ```
+//! # #[cfg(feature = "full")] {
+//! # use std::convert::Infallible;
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::{BodyExt, Full};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_spillover::{Scope, model::{Extracted, Fields, ModelScopeLayer, ReadBody, Uses}};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let fields = Fields::new(["user"], Uses::default());
+//! let service = ServiceBuilder::new()
+//!     .layer(ModelScopeLayer::new(fields))
+//!     .service(service_fn(|request: Request<ReadBody<Full<Bytes>>>| async move {
+//!         assert_eq!(request.extensions().get::<Scope>(), Some(&Scope::of_model("gpt-4o")));
+//!         let extracted = request.extensions().get::<Extracted>().unwrap();
+//!         assert_eq!(extracted.field("user"), Some("me"));
+//!         // The body is still complete.
+//!         Ok::<_, Infallible>(Response::new(Full::new(request.into_body().collect().await.unwrap().to_bytes())))
+//!     }));
+//!
+//! let body = r#"{"user":"me","model":"gpt-4o","messages":[]}"#;
+//! let request = Request::post("/v1/chat/completions").header("content-type", "application/json");
+//! let response = service.oneshot(request.body(Full::<Bytes>::from(body))?).await?;
+//! assert_eq!(response.into_body().collect().await?.to_bytes(), body);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # }
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Replacing the model
+//!
+//! [`Extracted::edit_to_replace`] and [`Extracted::edit_to_insert`] return the [`Edit`] that puts the model of a backend into
+//! a body. [`Edit::apply`] changes the head of the request, and its body while the body passes.
+//!
+//! # Caveats
+//!
+//! The layer reads at most 1 MiB of a body, or 32 MiB where something depends on the model, and keeps at most 1 GiB of all
+//! bodies together while it reads them. A body with more goes on as it is, and its scope is that of its path.
+
+mod budget;
+mod edit;
+mod extracted;
+mod fields;
+mod form;
+mod future;
+mod json;
+mod layer;
+mod query;
+mod read_body;
+mod rejected;
+mod scan;
+mod service;
+mod splice;
+#[cfg(test)]
+mod tests;
+mod unreadable;
+
+pub use self::{
+    edit::{Edit, ModelName},
+    extracted::Extracted,
+    fields::{Fields, Uses},
+    future::ResponseFuture,
+    layer::ModelScopeLayer,
+    query::models as models_in_query,
+    read_body::ReadBody,
+    rejected::{EmptyResponse, Rejected, ResponseForRejected},
+    service::ModelScope,
+    splice::SplicedBody,
+    unreadable::Unreadable,
+};
