@@ -1,13 +1,13 @@
-//! A classifier of one's own, for GitHub's REST API behind several tokens.
+//! A custom classifier, for GitHub's REST API behind several tokens.
 //!
 //! ```sh
 //! cargo run -p spillover-examples --bin classify
 //! ```
 //!
-//! Its limits need none: they come as 403 or 429 with `x-ratelimit-remaining: 0` and `x-ratelimit-reset`, with `retry-after`,
-//! or with a message only, and all of that is read (<https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>).
-//! But GitHub also answers 403 where a token may not see one resource. The default takes that for a bad key and closes the
-//! backend; here the request goes on to the next token, and nothing is held against the first. A 404 stays the client's.
+//! GitHub's limits need no custom classifier: they are responses with status 403 or 429 and `x-ratelimit-remaining: 0` and `x-ratelimit-reset`, with `retry-after`,
+//! or a message only, and the default reads all of these (<https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>).
+//! GitHub also answers 403 where a token may not see one resource. By default that counts as a bad key and closes the
+//! backend. Here the request goes to the next token, and the first backend stays open. A 404 goes to the client.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -27,7 +27,7 @@ use tower_spillover::{
     StatusClassifier, stack::SpilloverLayer,
 };
 
-/// As by default, but that another token may see what this one may not.
+/// Classifies as by default, except for resources that this token may not see.
 fn github<E>(answer: &Answer<'_, E>) -> Class {
     match StatusClassifier::new().classify(answer) {
         Class::Credential if answer.status() == Some(StatusCode::FORBIDDEN) => Class::Declined,
@@ -36,19 +36,19 @@ fn github<E>(answer: &Answer<'_, E>) -> Class {
 }
 
 async fn run(url: &str, classify: impl Classify<ClientError> + Clone) -> Result<(), BoxError> {
-    // One host, several tokens: a backend is what has a limit of its own.
+    // One host and several tokens: each token has a limit of its own, so each is a backend.
     let backend = |label, token| {
         let backend = Backend::builder(label).url(url);
         backend.credential(Credential::bearer(token)?).build()
     };
     let pool = Pool::new([backend("alice", "token-a")?, backend("bob", "token-b")?])?;
-    // GitHub asks for waits of an hour at most, and for a minute where it does not say.
+    // GitHub asks for waits of up to an hour, and for a minute where it names none.
     let cooldowns = Cooldowns::default().cap(Duration::from_secs(60 * 60));
     let cooldowns = cooldowns.default_cooldown(Duration::from_secs(60));
     let stack = SpilloverLayer::new(pool.clone())
         .with_classify(classify)
         .tracker(|tracker| tracker.cooldowns(cooldowns))
-        // Always alice before bob, so that the example is the same each time. By default they share.
+        // Alice before bob, so that the output is always the same. By default they would share.
         .select(|select| select.with_draw(|| 0));
     let client = ServiceBuilder::new()
         .layer(stack)
@@ -81,7 +81,7 @@ async fn main() -> Result<(), BoxError> {
     run(&url, StatusClassifier::new()).await
 }
 
-/// GitHub as alice and bob see it.
+/// A mock of GitHub with the resources of alice and bob.
 async fn play_github(uri: Uri, headers: HeaderMap) -> Response<Body> {
     let token = headers.get(AUTHORIZATION);
     let is_alice = token.is_some_and(|token| token == "Bearer token-a");

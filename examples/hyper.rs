@@ -17,7 +17,7 @@ use tower_spillover::{Attempts, Backend, Pool, Selected, ServiceBuilderExt};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // Two servers on this machine play the backends.
+    // Two mock servers on loopback are the backends.
     let ptu = MockUpstream::builder().start().await?;
     let payg = MockUpstream::builder().start().await?;
 
@@ -32,7 +32,7 @@ async fn main() -> Result<(), BoxError> {
         .spillover(pool)
         .service(Client::builder(TokioExecutor::new()).build_http());
 
-    // A path is enough: the backend has the rest of the URL.
+    // A path is enough: the layers add the rest of the URL.
     let models = || Request::get("/v1/models").body(Full::<Bytes>::default());
 
     report(&client.ready().await?.call(models()?).await?);
@@ -50,11 +50,11 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// What the layers leave in the extensions of a response says how it came about.
+/// Prints what the layers have left in the extensions of a response: backend, tier and attempts.
 fn report<B>(response: &Response<B>) {
     let backend = response.extensions().get::<Selected>();
     let backend = backend.map_or("no backend", |selected| selected.backend().label());
-    // Most answers are those of the first attempt, and have no more to tell.
+    // The response of a first attempt has no `Attempts`.
     let attempts = response
         .extensions()
         .get::<Attempts>()

@@ -4,9 +4,9 @@
 //! cargo run -p spillover-examples --bin reqwest
 //! ```
 //!
-//! A `reqwest::Client` is a Tower service, from `reqwest::Request` to `reqwest::Response`; the layers are about the types of
-//! the `http` crate. Each converts into the other, extensions included. `ClientBuilder::connector_layer` is no place for the
-//! layers: it wraps the making of connections, which comes after the choice of the host.
+//! A `reqwest::Client` is a Tower service of `reqwest::Request` and `reqwest::Response`. The layers use the types of the `http`
+//! crate. Each type converts into the other, extensions included. `ClientBuilder::connector_layer` does not fit: it wraps
+//! connecting, which happens after the host is chosen.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ use tokio::time::sleep;
 use tower::{BoxError, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use tower_spillover::{Backend, Pool, Selected, ServiceBuilderExt};
 
-/// In place of a `reqwest::Client`.
+/// Returns a service that can replace a `reqwest::Client`.
 type Stack = BoxCloneSyncService<Request, Response, BoxError>;
 
 fn stack(pool: Pool, client: Client) -> Stack {
     let stack = ServiceBuilder::new()
         .filter(http::Request::<Body>::try_from)
-        // What it loses is `Response::url`: http has no place for it.
+        // `Response::url` is lost, because `http::Response` has no such field.
         .map_response(|response: http::Response<_>| Response::from(response.map(Body::wrap)))
         .spillover(pool)
         .filter(|request: http::Request<_>| Request::try_from(request.map(Body::wrap)))
@@ -34,7 +34,7 @@ fn stack(pool: Pool, client: Client) -> Stack {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // Two servers on this machine play the backends.
+    // Two mock servers on loopback are the backends.
     let ptu = MockUpstream::builder().reply("This is ptu.");
     let ptu = ptu.start().await?;
     let payg = MockUpstream::builder().reply("This is payg.");
@@ -45,9 +45,9 @@ async fn main() -> Result<(), BoxError> {
     };
     let pool = Pool::new([backend("ptu", &ptu, 1)?, backend("payg", &payg, 2)?])?;
 
-    // From a request that is redirected to another host reqwest takes `authorization`, but not `api-key`.
+    // On a redirect to another host, reqwest removes `authorization`, but not `api-key`.
     let client = Client::builder().redirect(Policy::none()).no_proxy();
-    // The timeout is for each attempt.
+    // This timeout limits each attempt.
     let client = client.timeout(Duration::from_secs(100)).build()?;
     let stack = stack(pool, client.clone());
 
@@ -66,7 +66,7 @@ async fn main() -> Result<(), BoxError> {
 async fn ask(client: &Client, stack: &Stack) -> Result<(), BoxError> {
     let body =
         json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Who are you?"}]});
-    // reqwest wants a whole URL; of this one only the path counts.
+    // reqwest needs a whole URL, but only its path counts here.
     let request = client
         .post("http://any.invalid/v1/chat/completions")
         .json(&body)

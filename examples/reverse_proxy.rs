@@ -5,7 +5,7 @@
 //! curl -i http://127.0.0.1:PORT/v1/models
 //! ```
 //!
-//! The gateway of this repository is this, and what a proxy on the internet needs besides.
+//! `examples/gateway.rs` adds logs, timeouts, request ids and configuration.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ fn app(pool: Pool) -> Router {
         .fallback_service(proxy)
 }
 
-/// Every backend failed, and none with a response. What failed says where the backends are: that is for the log.
+/// Returns the response when every backend failed without one. The error can name hosts, so it is only logged.
 async fn bad_gateway(error: BoxError) -> (StatusCode, &'static str) {
     eprintln!("{error}");
     (StatusCode::BAD_GATEWAY, "no backend could be reached\n")
@@ -59,7 +59,7 @@ fn name_backend(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// These fields are about one connection, and there are two; `connection` may name more (RFC 9110 section 7.6.1).
+/// Removes the fields of a single connection, and those that `connection` names (RFC 9110 section 7.6.1).
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named = headers.get_all(CONNECTION).into_iter().cloned();
     for value in named.collect::<Vec<_>>() {
@@ -81,7 +81,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // Two servers on this machine play the backends; the first takes one chat request a second. Each wants its own key.
+    // Two mock servers on loopback are the backends. The first permits one chat request per second. Each requires its own key.
     let second = Duration::from_secs(1);
     let ptu = MockUpstream::builder().api_key("key-of-ptu");
     let ptu = ptu.limit(Payg::new(1_000_000).rpm(60).request_window(second));

@@ -1,5 +1,5 @@
-//! How to test a stack of one's own with `spillover-testing`: without sockets and in no time, and over real connections to a
-//! server that limits as Azure does.
+//! Tests of a custom stack with `spillover-testing`: without sockets on paused time, and over connections to a mock server
+//! with the limits of Azure.
 //!
 //! ```sh
 //! cargo test -p spillover-examples --test testing
@@ -21,7 +21,7 @@ use tower_spillover::{
     stack::{ResponseBody, SpilloverLayer},
 };
 
-/// What is tested: it takes the client, so that a test can bring another.
+/// The stack under test. Takes the client as an argument, so that a test can replace it.
 fn stack<S>(
     pool: Pool,
     client: S,
@@ -42,7 +42,7 @@ fn pool(urls: [&str; 2]) -> Pool {
     Pool::new([ptu.build().unwrap(), payg.build().unwrap()]).unwrap()
 }
 
-/// Who answers a small chat request.
+/// Returns the label of the backend that answers a small chat request.
 async fn ask<S, B>(stack: &S) -> String
 where
     S: Service<Request<Body>, Response = Response<B>, Error = BoxError> + Clone,
@@ -57,7 +57,7 @@ where
     selected.backend().label().to_owned()
 }
 
-/// The clock is paused, and moves when it is told to: a minute takes no time.
+/// Runs on a paused clock, which moves only when the test advances it.
 #[tokio::test(start_paused = true)]
 async fn a_throttled_backend_is_used_again_when_it_said() {
     let begun = Instant::now();
@@ -82,11 +82,11 @@ async fn a_throttled_backend_is_used_again_when_it_said() {
     advance(Duration::from_secs(1)).await;
     assert_eq!(ask(&stack).await, "ptu");
 
-    // A layer that calls a clone which it did not make ready works with most clients, and panics with some.
+    // The probe panics on a call of a clone that was not polled ready. Most clients would not notice.
     assert_eq!(probe.violations(), 0);
 }
 
-/// When all tasks wait, a paused clock jumps to the next timer.
+/// Runs on a paused clock, which jumps to the next timer when all tasks wait.
 #[tokio::test(start_paused = true)]
 async fn a_backend_that_hangs_has_its_timeout() {
     let begun = Instant::now();
@@ -104,7 +104,7 @@ async fn a_backend_that_hangs_has_its_timeout() {
     assert_eq!((probe.cancelled(), probe.in_flight()), (1, 0));
 }
 
-/// Connections need the real clock.
+/// Runs on the real clock, which connections need.
 #[tokio::test]
 async fn a_request_that_exceeds_the_tokens_spills() {
     let ptu = MockUpstream::builder()
@@ -117,7 +117,7 @@ async fn a_request_that_exceeds_the_tokens_spills() {
     let client = client.map_response(|response| response.map(Body::new));
     let stack = stack(pool([&ptu.url(), &payg.url()]), client);
 
-    // 600 tokens of 1,000, and once more.
+    // Uses 600 tokens of 1,000, then another 600.
     assert_eq!(ask(&stack).await, "ptu");
     assert_eq!(ask(&stack).await, "payg");
     let stats = ptu.handle().stats();

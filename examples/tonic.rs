@@ -20,7 +20,7 @@ use self::proto::{CompletionsClient, Prompt, Server};
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // Three servers on this machine play the backends.
+    // Three mock servers on loopback are the backends.
     let ptu = Server::start("ptu").await?;
     let sweden = Server::start("sweden").await?;
     let france = Server::start("france").await?;
@@ -67,11 +67,11 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// What the layers leave in the extensions of a response says how it came about.
+/// Prints what the layers have left in the extensions of a response: backend, tier and attempts.
 fn report<T>(response: &Response<T>) {
     let backend = response.extensions().get::<Selected>();
     let backend = backend.map_or("no backend", |selected| selected.backend().label());
-    // Most answers are those of the first attempt, and have no more to tell.
+    // The response of a first attempt has no `Attempts`.
     let attempts = response
         .extensions()
         .get::<Attempts>()

@@ -1,4 +1,4 @@
-//! Runs each example as a reader would, and looks at what it prints; the servers among them are sent requests.
+//! Runs each example as a reader would, and checks its output. Examples that are servers get requests.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -18,10 +18,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// A test that would hang fails here instead.
+/// Time limit, so that a hanging test fails.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The lines that a program has printed when it ended, with exit code 0.
+/// Runs a program to its end with exit code 0, and returns the lines that it has printed.
 async fn run(program: &str) -> Vec<String> {
     let output = Command::new(program).kill_on_drop(true).output();
     let output = timeout(LIMIT, output).await.expect("it ends").unwrap();
@@ -31,7 +31,7 @@ async fn run(program: &str) -> Vec<String> {
     stdout.lines().map(str::to_owned).collect()
 }
 
-/// A program that serves, until this is dropped.
+/// A running server, stopped on drop.
 struct Server {
     url: String,
     client: Client,
@@ -39,7 +39,7 @@ struct Server {
 }
 
 impl Server {
-    /// Reads the URL off the first line.
+    /// Reads the URL from the first line of output.
     async fn start(program: &str) -> Self {
         let mut command = Command::new(program);
         let mut child = command
@@ -69,7 +69,7 @@ impl Server {
     }
 }
 
-/// The labels of the backends that answer, one after the other, until the first one is back from a throttle.
+/// Returns the labels of the backends that answer, in order, until the first backend is open again.
 async fn until_it_is_back(mut ask: impl AsyncFnMut() -> String) -> Vec<String> {
     let mut labels = Vec::new();
     let asking = async {
@@ -141,7 +141,7 @@ async fn grpc_proxy() {
             "france throttles for a minute",
         ]
     );
-    // What the backend says, and what is said in its place: both tell when the first of the pool opens.
+    // The refusal of the backend and the one of the layers: both have the time until a backend opens.
     for (line, message) in last
         .iter()
         .zip(["too many calls", "all backends are closed"])
@@ -165,7 +165,7 @@ async fn classify() {
         "/repos/private: 200 OK by bob, alice: Open",
         "/user: 200 OK by bob, alice: Throttled",
         "  ",
-        // She was asked again.
+        // Alice was asked again.
         "/search: 200 OK by bob, alice: Throttled(5",
         "with the default",
         "/missing: 404 Not Found by alice, alice: Open",
@@ -217,7 +217,7 @@ async fn axum() {
     assert_eq!(backends.await[0], "ptu");
 }
 
-/// The example gateway, with its log. It tells its address there.
+/// The example gateway and its log, which has its address.
 struct Gateway {
     url: String,
     client: Client,
@@ -264,7 +264,7 @@ impl Gateway {
         (backend, id, response.status())
     }
 
-    /// Ends it, and returns what it logged.
+    /// Stops the gateway, and returns its log.
     async fn end(mut self) -> String {
         self.child.start_kill().unwrap();
         let mut log = String::new();
@@ -292,7 +292,7 @@ async fn gateway() {
     .await;
     const CHAT: &str = r#"{"model": "gpt-4o", "messages": []}"#;
 
-    // The id is the client's, or made, and goes to the backend.
+    // The id is the client's or a new one, and goes to the backend.
     let with_id = gateway.post(CHAT).header("x-request-id", "42");
     let (backend, id, status) = gateway.ask(with_id).await;
     assert_eq!((&*backend, &*id, status), ("ptu", "42", StatusCode::OK));
@@ -306,7 +306,7 @@ async fn gateway() {
         id
     );
 
-    // A body over the limit is refused: by its length before it comes, or when it has come so far. That closes no backend.
+    // A body above the limit is refused, by its length or when it passes the limit. No backend is closed for it.
     const LIMIT: usize = 64 << 20;
     let mut wire = TcpStream::connect(gateway.url.replace("http://", ""))
         .await
@@ -340,7 +340,7 @@ async fn gateway() {
         "https://app.example"
     );
 
-    // One line for each request: three, two refused ones, those until it was back, and the preflight.
+    // One line per request: three served, two refused, those until the backend was open again, and the preflight.
     let log = gateway.end().await;
     let requests = log.matches(r#""message":"request""#).count();
     assert_eq!(requests, 3 + 2 + backends.len() + 1, "{log}");
@@ -362,10 +362,10 @@ async fn reverse_proxy() {
     });
     assert_eq!(backends.await[0], "ptu");
 
-    // What is not refused is passed on, whatever it is.
+    // Other methods pass.
     assert_eq!(server.get("/nothing").await.status(), StatusCode::NOT_FOUND);
 
-    // It would come back with the key of the backend in it.
+    // TRACE would return the key of the backend.
     let trace = server.client.request(Method::TRACE, &server.url);
     let trace = trace.send().await.unwrap();
     assert_eq!(trace.status(), StatusCode::METHOD_NOT_ALLOWED);

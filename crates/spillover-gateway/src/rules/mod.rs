@@ -1,4 +1,4 @@
-//! Makes of a request what its backend wants besides the layers of the library: fields, the model in the body, a token.
+//! Adapts the request of an attempt to its backend: header rules, the model in the body, and tokens of Entra ID.
 
 mod headers;
 #[cfg(test)]
@@ -34,24 +34,24 @@ use spillover_proxy::future::ResponseFuture;
 /// Applies the rules of the selected backend to the request of an attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct RulesLayer {
-    /// By the index of the backend; `None` when there is none for any.
+    /// Rules by the index of the backend. `None` when no backend has any.
     of_backends: Option<Arc<[Rules]>>,
 }
 
 #[derive(Debug)]
 struct Rules {
     headers: HeaderRules,
-    /// The model that replaces the one in bodies.
+    /// Model that replaces the one in request bodies.
     model: Option<ModelName>,
-    /// The model is replaced also where the path names a deployment.
+    /// True when the model is replaced even if the path names a deployment.
     is_model_own: bool,
-    /// A model that the path named may have to be put into the body.
+    /// True when a deployment of the path may have to be inserted into the body.
     takes_model_of_path: bool,
     tokens: Option<Tokens>,
 }
 
 impl RulesLayer {
-    /// `tokens` are for the backends that want one of Entra ID.
+    /// Creates the layer. `tokens` serve the backends whose credential is Entra ID.
     pub(crate) fn new(backends: &[BackendConfig], tokens: Option<&Tokens>) -> Self {
         let rules = backends.iter().map(|config| Rules::new(config, tokens));
         let rules: Arc<[Rules]> = rules.collect();
@@ -80,12 +80,12 @@ impl Rules {
         !takes_model && self.headers.is_empty() && self.tokens.is_none()
     }
 
-    /// The field with the token, where there is to be one.
+    /// Returns the value of `authorization`, if the backend needs a token.
     fn bearer(&self) -> Result<Option<HeaderValue>, Missing> {
         self.tokens.as_ref().map(Tokens::bearer).transpose()
     }
 
-    /// The change that the body of a request needs, if it needs one.
+    /// Returns the edit of the request body, if one is needed.
     fn edit(&self, extensions: &Extensions) -> Result<Option<Edit>, Refusal> {
         if extensions.get::<UnsupportedPath>().is_some() {
             return Err(Refusal::NoPath);
@@ -144,7 +144,7 @@ enum Refusal {
 }
 
 impl Refusal {
-    /// The answer in place of the backend's. Others may do without the token, or without the model.
+    /// Returns the response in place of the backend's. Another backend may serve the request without a token or a model.
     fn response<B: From<Bytes>>(&self) -> Response<B> {
         let mut response = match self {
             Self::NoToken(_) => return without_token().into_response(),
@@ -223,7 +223,7 @@ where
     }
 }
 
-/// What is missing is for the operator to know, who reads it in the log.
+/// Returns the error for a missing token. The log has the reason, which is for operators only.
 fn without_token() -> ProxyError {
     ProxyError {
         kind: ErrorKind::Unavailable,

@@ -1,4 +1,4 @@
-//! Who comes in, and what the others are told.
+//! Admission of requests, and refusals.
 
 use std::task::Poll;
 

@@ -58,7 +58,7 @@ pub(super) fn bearer(secret: &str) -> Request<()> {
     request(&[("authorization", &format!("Bearer {secret}"))])
 }
 
-/// What a request came to.
+/// Result of a request.
 pub(super) struct Entry {
     pub(super) response: Response<Full<Bytes>>,
     /// As the inner service got it, if it did.
@@ -89,7 +89,7 @@ impl Entry {
         value.to_str().ok()
     }
 
-    /// Whose request came in.
+    /// Returns the name of the client whose request was admitted.
     pub(super) fn client(&self) -> Option<&str> {
         let request = self.request.as_ref()?;
         let client = request.extensions().get::<Client>()?;

@@ -45,7 +45,7 @@ async fn a_name_that_stays_goes_on_counting() {
     for secret in ["k1", "k9", "wrong"] {
         status(&after, secret).await;
     }
-    // What is under way in the one before counts as well.
+    // Requests of the earlier ring count as well.
     status(&before, "k1").await;
     let counts = after.snapshot();
     let requests = |name: &str, requests| ClientCounts {

@@ -6,7 +6,7 @@ use std::{
 use tracing::{level_filters::LevelFilter, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What was logged.
+/// A captured log.
 #[derive(Clone, Default)]
 pub(in crate::client_keys) struct Written(Arc<Mutex<Vec<u8>>>);
 
