@@ -7,6 +7,11 @@ use http::Extensions;
 use http_body::Body;
 use hyper_util::client::legacy::connect::Connect;
 use spillover_core::Pool;
+use spillover_proxy::{
+    access_log::AccessLogLayer, client_keys::ClientKeysLayer, hop_by_hop::HopByHopLayer,
+    upgrade::UpgradeLayer,
+};
+use spillover_serve::{ClientFingerprint, HttpService, Phases};
 use tokio::sync::watch;
 use tower::{BoxError, ServiceBuilder};
 use tower_spillover::{model::ModelScopeLayer, select::WhenExhausted};
@@ -23,11 +28,6 @@ use crate::{
     site::Site,
     upstream::Upstream,
 };
-use spillover_proxy::access_log::AccessLogLayer;
-use spillover_proxy::client_keys::ClientKeysLayer;
-use spillover_proxy::hop_by_hop::HopByHopLayer;
-use spillover_proxy::upgrade::UpgradeLayer;
-use spillover_serve::{ClientFingerprint, HttpService, Phases};
 
 /// Settings of an [`App`] with a single pool.
 #[derive(Clone, Debug)]

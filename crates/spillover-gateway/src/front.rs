@@ -7,14 +7,14 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_TYPE};
+use spillover_proxy::{
+    error::{ErrorFormat, ErrorKind, ProxyError},
+    future::ResponseFuture,
+};
 use tokio::time::Instant;
 use tower::Service;
 
 use crate::health::Health;
-use spillover_proxy::error::ErrorFormat;
-use spillover_proxy::error::ErrorKind;
-use spillover_proxy::error::ProxyError;
-use spillover_proxy::future::ResponseFuture;
 
 /// Answers `/healthz`, `/readyz` and `GET /`, refuses CONNECT and TRACE, and passes other requests to the proxy.
 #[derive(Clone, Debug)]

@@ -3,10 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use spillover_core::{Condition, Scope};
+use spillover_serve::Phases;
 use tokio::{sync::watch, time::Instant};
 
 use crate::site::Site;
-use spillover_serve::Phases;
 
 /// The readiness check. Clones share their state.
 #[derive(Clone, Debug)]

@@ -5,9 +5,12 @@ use std::{fmt, io, process::ExitCode, sync::Arc, time::Duration};
 use clap::Parser;
 use rustls::ServerConfig;
 use spillover_core::Backend;
+use spillover_serve::{
+    ListenAddr, Server, Signals, StartError, one_thread,
+    tls::{Acceptor, TlsError},
+};
 use tokio::{net::TcpListener, time::Instant};
 
-use crate::open::warn_if_open;
 use crate::{
     admin::{self, Admin},
     app::App,
@@ -16,14 +19,10 @@ use crate::{
     demo,
     entra::Unusable,
     log,
+    open::warn_if_open,
     read_files::ReadFiles,
     reload::{HangUp, ReloadStatus, Reloader, Source},
-    site::CredentialSource,
-    site::Site,
-};
-use spillover_serve::{
-    ListenAddr, Server, Signals, StartError, one_thread,
-    tls::{Acceptor, TlsError},
+    site::{CredentialSource, Site},
 };
 
 /// Runs the program of the command line.

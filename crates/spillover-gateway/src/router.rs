@@ -8,6 +8,12 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
+use spillover_proxy::{
+    Progress,
+    client_keys::Client,
+    error::{ErrorFormat, ErrorKind, ProxyError},
+    future::ResponseFuture,
+};
 use tower::Service;
 use tower_spillover::model::Extracted;
 
@@ -16,12 +22,6 @@ use crate::{
     ready::call_ready,
     site::{PoolSite, Site},
 };
-use spillover_proxy::Progress;
-use spillover_proxy::client_keys::Client;
-use spillover_proxy::error::ErrorFormat;
-use spillover_proxy::error::ErrorKind;
-use spillover_proxy::error::ProxyError;
-use spillover_proxy::future::ResponseFuture;
 
 /// The stacks of all pools.
 ///
@@ -128,6 +128,7 @@ mod tests {
     use http_body_util::{BodyExt, Full};
     use sha2::{Digest, Sha256};
     use spillover_core::{Backend, Pool};
+    use spillover_proxy::client_keys::{ClientKeysLayer, KeyRing};
     use spillover_testing::Probe;
     use tower::{Layer, ServiceBuilder, ServiceExt};
     use tower_spillover::model::{Fields, ModelScopeLayer, Uses};
@@ -135,8 +136,6 @@ mod tests {
 
     use super::*;
     use crate::site::{PoolConfig, Route};
-    use spillover_proxy::client_keys::ClientKeysLayer;
-    use spillover_proxy::client_keys::KeyRing;
 
     /// Returns a configuration with one pool, `chat`, for the deployments that match `gpt*`.
     fn site() -> Arc<Site> {

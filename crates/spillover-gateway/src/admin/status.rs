@@ -2,11 +2,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 use spillover_core::{BackendSnapshot, Condition, Scope};
+use spillover_proxy::client_keys::Snapshot;
 use tokio::time::Instant;
 
 use super::Admin;
 use crate::{entra, site::PoolSite};
-use spillover_proxy::client_keys::Snapshot;
 
 /// The JSON object of `/status`.
 #[derive(Debug, Serialize)]

@@ -12,11 +12,11 @@ use http::{
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector};
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioIo};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use spillover_serve::tls::authorities;
 use tower::{BoxError, Service};
 
 use super::{ConnectSettings, kept::Kept};
 use crate::client::Protocol;
-use spillover_serve::tls::authorities;
 
 /// The parts that connectors with equal settings share, such as the CA certificates, which are read once.
 #[derive(Clone, Debug)]

@@ -1,7 +1,8 @@
 use std::io;
 
-use crate::{app::App, config::Config};
 use spillover_serve::tls::Acceptor;
+
+use crate::{app::App, config::Config};
 
 /// Reads certificates and identities as at the start, but opens no listener.
 pub(crate) async fn check(config: &Config) -> io::Result<()> {

@@ -77,12 +77,12 @@ pub(crate) use self::{
     file::schema,
     import::{Imported, import},
 };
-use crate::site::Clients;
+use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
+
 use crate::{
     read_files::ReadFiles,
-    site::{CredentialSource, PoolConfig},
+    site::{Clients, CredentialSource, PoolConfig},
 };
-use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
 
 /// The configuration of the gateway, checked; see the [module](self).
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use hyper_util::client::legacy::connect::HttpConnector;
 use spillover_core::Pool;
+use spillover_serve::{Connections, ListenAddr, Listener, Server, Shutdown, Signals};
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval},
@@ -16,7 +17,6 @@ use tower_spillover::select::WhenExhausted;
 
 use self::{account::Account, fleet::Fleet, traffic::Traffic};
 use crate::app::{App, Settings};
-use spillover_serve::{Connections, ListenAddr, Listener, Server, Shutdown, Signals};
 
 /// Runs the demo. With `stay`, serves without traffic of its own until a signal stops it.
 pub(crate) async fn run(listen: ListenAddr, stay: bool) -> io::Result<()> {

@@ -9,12 +9,11 @@ use bytes::Bytes;
 use http::Response;
 use pin_project_lite::pin_project;
 use spillover_core::{Attempts, Cause, Class, Condition, Outcome, Selected};
+use spillover_proxy::error::{ErrorFormat, ProxyError};
 use tokio::time::Instant;
 
 use super::words;
 use crate::site::Names;
-use spillover_proxy::error::ErrorFormat;
-use spillover_proxy::error::ProxyError;
 
 pin_project! {
     /// Response future of `LastWord`.

@@ -6,11 +6,11 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
+use spillover_proxy::error::ErrorFormat;
 use tower::Service;
 
 use super::ResponseFuture;
 use crate::site::Names;
-use spillover_proxy::error::ErrorFormat;
 
 /// Finishes the responses of a pool; see the [module](super).
 #[derive(Clone, Debug)]

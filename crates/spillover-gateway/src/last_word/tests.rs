@@ -5,8 +5,10 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use spillover_core::layer::AttemptsProtocol;
-use spillover_core::{Attempts, Backend, Class, Cooldown, Outcome, Pool, Query, Scope, Selected};
+use spillover_core::{
+    Attempts, Backend, Class, Cooldown, Outcome, Pool, Query, Scope, Selected,
+    layer::AttemptsProtocol,
+};
 use spillover_testing::Probe;
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};

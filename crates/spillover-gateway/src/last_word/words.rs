@@ -3,10 +3,7 @@
 use bytes::Bytes;
 use http::{Response, request::Parts};
 use spillover_core::{Class, Exhausted};
-
-use spillover_proxy::error::ErrorFormat;
-use spillover_proxy::error::ErrorKind;
-use spillover_proxy::error::ProxyError;
+use spillover_proxy::error::{ErrorFormat, ErrorKind, ProxyError};
 
 /// Answers a request that finds every backend closed.
 pub(crate) fn all_closed<B: From<Bytes>>(exhausted: &Exhausted, request: &Parts) -> Response<B> {

@@ -15,6 +15,10 @@ use std::{
 use bytes::Bytes;
 use http::{Extensions, HeaderValue, Request, Response, header::AUTHORIZATION};
 use http_body::Body;
+use spillover_proxy::{
+    error::{ErrorKind, ProxyError},
+    future::ResponseFuture,
+};
 use tower::{BoxError, Layer, Service};
 use tower_spillover::{
     BackendKind, Declined, Selected,
@@ -27,9 +31,6 @@ use crate::{
     model::unreadable_attempt,
     site::{BackendConfig, CredentialSource},
 };
-use spillover_proxy::error::ErrorKind;
-use spillover_proxy::error::ProxyError;
-use spillover_proxy::future::ResponseFuture;
 
 /// Applies the rules of the selected backend to the request of an attempt.
 #[derive(Clone, Debug)]

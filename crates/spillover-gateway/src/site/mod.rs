@@ -14,19 +14,21 @@ pub(crate) use self::route::Route;
 use std::{collections::HashMap, env, io, sync::Arc};
 
 use spillover_core::Pool;
-use tower_spillover::model::{Fields, Uses};
-use tower_spillover::select::ThreadDraw;
+use tower_spillover::{
+    model::{Fields, Uses},
+    select::ThreadDraw,
+};
 
 use self::routes::Routes;
 pub(crate) use self::{names::Names, pool::PoolSite};
+use spillover_proxy::{client_keys::KeyRing, cors::CorsLayer};
+
 use crate::{
     affinity::KnownIds,
     client::{ConnectSettings, Connector, Dialer},
     config::Config,
     entra::{Identity, SCOPE, Tokens},
 };
-use spillover_proxy::client_keys::KeyRing;
-use spillover_proxy::cors::CorsLayer;
 
 /// A configuration with everything that is built from it: pools, routes, keys, TLS dialers and token caches.
 #[derive(Debug)]

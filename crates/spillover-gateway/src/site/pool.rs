@@ -2,6 +2,10 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Response, request::Parts};
 use spillover_core::{Backend, BackendKind, Exhausted, Pool, StatusClassifier};
+use spillover_proxy::{
+    idle_timeout::{IdleTimeoutBody, IdleTimeoutLayer},
+    limits::RequestLimitsLayer,
+};
 use tower::retry::budget::TpsBudget;
 use tower_spillover::{
     model::Uses,
@@ -21,9 +25,6 @@ use crate::{
     site::{PoolConfig, Route, Timeouts},
     upstream::UpstreamBody,
 };
-use spillover_proxy::idle_timeout::IdleTimeoutBody;
-use spillover_proxy::idle_timeout::IdleTimeoutLayer;
-use spillover_proxy::limits::RequestLimitsLayer;
 
 /// A pool at runtime: its settings, and the layers that are built from them.
 pub(crate) struct PoolSite {

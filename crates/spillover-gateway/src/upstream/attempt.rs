@@ -2,12 +2,11 @@ use std::time::Duration;
 
 use http::{HeaderValue, Request};
 use spillover_core::layer::AttemptsProtocol;
+use spillover_proxy::{Progress, limits::Deadline};
 use tokio::time::Instant;
 use tower_spillover::{Attempts, Outcome, Selected, patience::AttemptLimit};
 
 use super::error::UpstreamError;
-use spillover_proxy::Progress;
-use spillover_proxy::limits::Deadline;
 
 /// The parts of a request that are needed while its attempt is in flight.
 #[derive(Debug)]

@@ -1,15 +1,15 @@
 use std::{error::Error, fmt::Write, iter, time::Duration};
 
 use hyper_util::client::legacy::{self, connect::Connected};
+use spillover_proxy::{
+    error::{ErrorKind, ProxyError},
+    limits::BodyTooLarge,
+};
+use spillover_serve::BodyTimeout;
 use tower_spillover::{
     connection::{is_unanswered, is_unprocessed},
     retry::ReplayError,
 };
-
-use spillover_proxy::error::ErrorKind;
-use spillover_proxy::error::ProxyError;
-use spillover_proxy::limits::BodyTooLarge;
-use spillover_serve::BodyTimeout;
 
 /// Error of an attempt that has no response.
 #[derive(Debug)]

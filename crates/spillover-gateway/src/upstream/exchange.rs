@@ -6,12 +6,11 @@ use std::{
 use http::{Response, StatusCode};
 use hyper_util::{client::legacy, rt::TokioIo};
 use pin_project_lite::pin_project;
+use spillover_proxy::{Progress, upgrade::UpgradedWriter};
 use tokio::io::split;
 use tokio_util::io::ReaderStream;
 
 use super::{body::UpstreamBody, error::UpstreamError};
-use spillover_proxy::Progress;
-use spillover_proxy::upgrade::UpgradedWriter;
 
 pin_project! {
     /// Future of a response, with or without a protocol upgrade.

@@ -20,13 +20,13 @@ use hyper_util::client::legacy::connect::Connect;
 use tower::{BoxError, Service};
 
 pub(crate) use self::body::UpstreamBody;
+use spillover_proxy::{Progress, upgrade::WebSocketRequest};
+
 use self::{attempt::Attempt, exchange::Exchange, future::ResponseFuture};
 use crate::{
     client::{BackendClient, WSS, with_scheme},
     site::Timeouts,
 };
-use spillover_proxy::Progress;
-use spillover_proxy::upgrade::WebSocketRequest;
 
 /// Sends requests by the HTTP client of their backend. Errors become responses with status 502 or 504, so that outer
 /// layers handle responses only.

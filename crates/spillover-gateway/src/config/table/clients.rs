@@ -4,12 +4,13 @@ use http::{HeaderValue, Uri};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use spillover_proxy::{client_keys::ClientKey, cors::AllowedOrigins};
 
 use super::{Check, PoolTable, Secret};
-use crate::config::{file::Path, value::Limit, values};
-use crate::site::Clients;
-use spillover_proxy::client_keys::ClientKey;
-use spillover_proxy::cors::AllowedOrigins;
+use crate::{
+    config::{file::Path, value::Limit, values},
+    site::Clients,
+};
 
 /// Who may come in.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]

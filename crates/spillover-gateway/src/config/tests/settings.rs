@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use spillover_serve::ListenAddr;
 use tower_spillover::select::WhenExhausted;
 
 use super::{assert_problem_at, with_backend};
 use crate::config::{LogFormat, values};
-use spillover_serve::ListenAddr;
 
 #[test]
 fn everything_has_a_default() {

@@ -1,13 +1,14 @@
 use std::{num::NonZeroU32, time::Duration};
 
+use spillover_proxy::cors::AllowedOrigins;
+use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
+
 use super::{POOL, assert_problem, files_for, load, load_with, with_backend};
-use crate::site::Clients;
 use crate::{
     client::Protocol,
     config::{LogFormat, tests::directory::Directory},
+    site::Clients,
 };
-use spillover_proxy::cors::AllowedOrigins;
-use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
 
 #[test]
 fn everything_but_a_pool_has_a_default() {
