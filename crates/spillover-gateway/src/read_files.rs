@@ -47,7 +47,7 @@ impl ReadFiles {
         )
     }
 
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> + Clone {
         self.0.keys().map(PathBuf::as_path)
     }
 

@@ -9,7 +9,7 @@ use std::{
 ///
 /// Includes the directory of each symbolic link on the path. For example, Kubernetes updates a mounted file by replacing
 /// the link `..data` above it.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Places {
     /// Directories to watch.
     pub(super) directories: BTreeSet<PathBuf>,

@@ -23,11 +23,20 @@ pub(super) struct Watch {
 impl Watch {
     /// Notifies `changed` about changes. With `may_log`, logs files that cannot be watched.
     pub(super) fn new<'a>(
-        files: impl Iterator<Item = &'a Path>,
+        files: impl Iterator<Item = &'a Path> + Clone,
         changed: Arc<Notify>,
         may_log: bool,
     ) -> Self {
-        let places = Places::of(files);
+        let places = Places::of(files.clone());
+        let watch = Self::of(places.clone(), Arc::clone(&changed), may_log);
+        // A directory that came or went meanwhile has told no watcher. The next watch has the right places.
+        if Places::of(files) != places {
+            changed.notify_one();
+        }
+        watch
+    }
+
+    fn of(places: Places, changed: Arc<Notify>, may_log: bool) -> Self {
         let (watcher, failed) = match places.directories.is_empty() {
             true => (None, None),
             false => watch(places, Arc::clone(&changed)),

@@ -1,2 +1,3 @@
 mod places;
 mod read_files;
+mod watch;
