@@ -4,7 +4,6 @@ use super::{
     file::{Origin, Path},
     flags::{FlagText, Flags},
     table::{AdminTable, Document},
-    value::{Exhausted, Time},
     values,
     variables::Variables,
 };
@@ -85,10 +84,10 @@ impl<'a> Overrides<'a> {
         ));
         for pool in &mut document.pools {
             if let Some(timeout) = http_timeout {
-                pool.timeouts.response_head = Time(timeout);
+                pool.timeouts.response_head = timeout;
             }
             if let Some(when_exhausted) = when_exhausted {
-                pool.when_exhausted = Exhausted(when_exhausted);
+                pool.when_exhausted = when_exhausted;
             }
             if let Some(expose) = expose_backend_url {
                 pool.expose_backend_url = expose;

@@ -11,7 +11,7 @@ use crate::{
         family::Family,
         file::Path,
         operation::Operation,
-        value::{KindWord, Limit},
+        value::{Format, KindWord, Limit, ProtocolWord},
         values,
     },
     site::BackendConfig,
@@ -29,7 +29,6 @@ pub(crate) struct BackendTable {
     #[schemars(required, example = "https://name.openai.azure.com")]
     pub(crate) url: Option<String>,
     /// The form of OpenAI's API that it has, by which paths are mapped. Default: by the host of its URL.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) kind: Option<KindWord>,
     /// A lower one is used first. Backends of one priority share the load.
     pub(crate) priority: u32,
@@ -39,18 +38,16 @@ pub(crate) struct BackendTable {
     #[schemars(required)]
     pub(crate) credential: Option<CredentialTable>,
     /// Replaces the deployment in the path.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deployment: Option<String>,
     /// Replaces the `model` in a JSON body, a form or the query. Default: the `deployment`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
     /// How many requests it has at one time. Beyond it, requests go to others.
-    pub(crate) max_concurrency: Limit<NonZeroU32>,
+    #[serde(with = "Limit::<NonZeroU32>")]
+    pub(crate) max_concurrency: Option<NonZeroU32>,
     /// The version of HTTP on connections to it. gRPC servers without TLS want `http2`.
-    #[serde(alias = "http2")]
+    #[serde(alias = "http2", with = "ProtocolWord")]
     pub(crate) protocol: Protocol,
     /// The file of who may have issued its certificate, in PEM format. Default: those that the platform trusts.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ca: Option<PathBuf>,
     /// Fields of the requests that it gets.
     #[serde(skip_serializing_if = "HeadersTable::is_empty")]
@@ -71,7 +68,7 @@ impl Default for BackendTable {
             credential: None,
             deployment: None,
             model: None,
-            max_concurrency: Limit::Off,
+            max_concurrency: None,
             protocol: Protocol::default(),
             ca: None,
             request_headers: HeadersTable::default(),
@@ -200,7 +197,7 @@ impl Check<'_> {
         if let Some(deployment) = deployment {
             builder = builder.deployment(deployment);
         }
-        if let Some(most) = table.max_concurrency.get() {
+        if let Some(most) = table.max_concurrency {
             builder = builder.max_concurrency(most.get());
         }
         let backend = match builder.build() {

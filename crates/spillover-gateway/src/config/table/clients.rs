@@ -8,7 +8,11 @@ use spillover_proxy::{client_keys::ClientKey, cors::AllowedOrigins};
 
 use super::{Check, PoolTable, Secret};
 use crate::{
-    config::{file::Path, value::Limit, values},
+    config::{
+        file::Path,
+        value::{Format, Limit},
+        values,
+    },
     site::Clients,
 };
 
@@ -34,16 +38,15 @@ pub(crate) struct ClientKeyTable {
     #[schemars(required)]
     pub(crate) name: Option<String>,
     /// The SHA-256 of the key in hexadecimal digits; `spillover hash-key` prints it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-9a-fA-F]{64}$"))]
     pub(crate) sha256: Option<String>,
     /// The key itself. The gateway keeps its SHA-256 only.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) secret: Option<Secret>,
     /// The names of the pools that it opens. Default: all of them.
     pub(crate) pools: Vec<String>,
     /// How many requests a minute it may send.
-    pub(crate) requests_per_minute: Limit<NonZeroU32>,
+    #[serde(with = "Limit::<NonZeroU32>")]
+    pub(crate) requests_per_minute: Option<NonZeroU32>,
 }
 
 impl Check<'_> {
@@ -95,7 +98,7 @@ impl Check<'_> {
             name: name?,
             sha256: sha256?,
             pools: table.pools.clone(),
-            requests_per_minute: table.requests_per_minute.get(),
+            requests_per_minute: table.requests_per_minute,
         })
     }
 

@@ -4,34 +4,30 @@
 mod affinity;
 mod backend;
 mod clients;
-mod connections;
 mod credential;
 mod files;
 mod headers;
-mod listener;
-mod numbers;
 mod pool;
 mod route;
 mod secret;
-mod statuses;
+mod server;
 
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use spillover_serve::{Connections, Shutdown};
 
 use self::{
     affinity::AffinityTable,
     clients::ClientsTable,
-    connections::{ConnectionsTable, ShutdownTable},
     headers::HeadersTable,
-    listener::{ClientCertificateWord, ListenerTable},
     route::RouteTable,
-    statuses::ClassWord,
+    server::{ClientCertificateWord, ConnectionsTable, ListenerTable, ShutdownTable},
 };
 pub(super) use self::{
     backend::BackendTable, clients::ClientKeyTable, credential::CredentialTable, files::read_text,
-    listener::AdminTable, pool::PoolTable, secret::Secret,
+    pool::PoolTable, secret::Secret, server::AdminTable,
 };
 use super::{
     Config, LogFormat, Problem,
@@ -47,20 +43,21 @@ use crate::read_files::ReadFiles;
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "Spillover", rename = "Configuration", extend("required" = ["pools"]))]
 pub(crate) struct Document {
-    /// The form of the log.
+    /// Format of the log: `"auto"` is text on a terminal and JSON anywhere else.
     pub(crate) log_format: LogFormat,
-    /// Where operators ask how the gateway does. Without it, nowhere.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Address for operators: metrics, status and health. Default: none.
     pub(crate) admin: Option<AdminTable>,
-    /// Where clients connect. Default: one listener, in clear text.
+    /// Addresses for clients. Default: `127.0.0.1:8080`, in clear text.
     pub(crate) listeners: Vec<ListenerTable>,
-    /// What connections of clients may take.
-    pub(crate) connections: ConnectionsTable,
-    /// How the gateway stops.
-    pub(crate) shutdown: ShutdownTable,
-    /// Who may come in.
+    /// Limits of client connections.
+    #[serde(with = "ConnectionsTable")]
+    pub(crate) connections: Connections,
+    /// Phases of a shutdown.
+    #[serde(with = "ShutdownTable")]
+    pub(crate) shutdown: Shutdown,
+    /// Clients that may send requests.
     pub(crate) clients: ClientsTable,
-    /// The backends, and which requests they get. A request goes to the first pool with a route that takes it.
+    /// Pools of backends. A request goes to the first pool with a route that matches it.
     #[schemars(required, length(min = 1))]
     pub(crate) pools: Vec<PoolTable>,
 }
@@ -140,8 +137,8 @@ impl<'a> Check<'a> {
             log_format: document.log_format,
             admin,
             listeners,
-            connections: self.connections(&root.key("connections"), &document.connections),
-            shutdown: self.shutdown(&root.key("shutdown"), &document.shutdown),
+            connections: document.connections.clone(),
+            shutdown: document.shutdown.clone(),
             clients: self.clients(&root.key("clients"), &document.clients, &document.pools),
             pools: self.pools(&root.key("pools"), &document.pools),
             has_file: self.origin.path().is_some(),

@@ -66,9 +66,7 @@ impl<'de> Visitor<'de> for SecretVisitor {
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 struct Reference {
-    #[serde(skip_serializing_if = "Option::is_none")]
     env: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<PathBuf>,
 }
 
