@@ -37,19 +37,18 @@
 mod backends;
 mod cli;
 mod error;
-mod family;
 mod file;
 mod flags;
 mod help;
 mod import;
 mod log_format;
 mod names;
-mod operation;
 mod overrides;
 mod source;
 mod table;
 #[cfg(test)]
 mod tests;
+mod url;
 mod value;
 mod values;
 mod variables;

@@ -4,7 +4,7 @@ use super::{
     Problem,
     backends::{self, Backends},
     error::Problems,
-    file::{File, Origin, Path},
+    file::{self, Origin, Path},
     flags::{FlagText, Flags},
     names::natural,
     table::{Document, PoolTable},
@@ -56,7 +56,7 @@ impl Source {
                 problems.add(Problem::new(format!("--backend #{number}"), message));
             }
         }
-        let File { document, origin } = File::read(path, place, files, problems)?;
+        let (document, origin) = file::read(path, place, files, problems)?;
         let of_backends = variables.with_prefix(backends::key::PREFIX);
         let mut ignored: Vec<_> = of_backends
             .flat_map(|(_, spellings)| Spellings::places(spellings))

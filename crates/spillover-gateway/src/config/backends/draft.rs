@@ -8,8 +8,8 @@ use crate::{
     config::{
         Problem,
         error::Problems,
-        operation::Operation,
         table::{BackendTable, CredentialTable},
+        url::Operation,
         value::KindWord,
         values,
         variables::Setting,

@@ -8,9 +8,8 @@ use super::{Check, CredentialTable, HeadersTable};
 use crate::{
     client::Protocol,
     config::{
-        family::Family,
         file::Path,
-        operation::Operation,
+        url::{Family, Operation},
         value::{Format, KindWord, Limit, ProtocolWord},
         values,
     },
@@ -137,7 +136,7 @@ impl Check<'_> {
         }
         let known = backends.iter().enumerate().filter_map(|(index, config)| {
             let backend = &config.backend;
-            Some((index, backend.label(), Family::of(backend)?))
+            Some((index, backend.label(), Family::of_backend(backend)?))
         });
         let known: Vec<_> = known.collect();
         let Some((_, first, family)) = known.first() else {

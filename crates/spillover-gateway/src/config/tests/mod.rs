@@ -14,6 +14,7 @@ mod problems;
 mod schema;
 mod secrets;
 mod settings;
+mod url;
 mod warnings;
 
 use clap::Parser;
