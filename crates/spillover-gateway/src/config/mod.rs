@@ -43,7 +43,6 @@ mod help;
 mod import;
 mod log_format;
 mod names;
-mod overrides;
 mod source;
 mod table;
 #[cfg(test)]
@@ -67,7 +66,6 @@ pub use self::{
 };
 use self::{
     error::Problems,
-    overrides::Overrides,
     source::Source,
     table::{Check, Document},
     variables::Variables,
@@ -137,23 +135,24 @@ impl Config {
         files: &mut ReadFiles,
     ) -> Result<(Self, Document), ConfigError> {
         let flags = cli.flags();
-        let variables = Variables::new(variables);
+        let variables = Variables::new(flags, variables);
         let mut problems = Problems::default();
 
-        let source = Source::find(flags, &variables, files, &mut problems);
-        // Where nothing can be read, what is wrong with the rest is still to be found.
+        let source = Source::find(&flags.backend, &variables, files, &mut problems);
+        // The rest is checked even if the file cannot be used.
         let is_readable = source.is_some();
-        let Source {
-            mut document,
-            mut origin,
-            ignored,
-        } = source.unwrap_or_default();
-        Overrides::new(flags, &variables).apply(&mut document, &mut origin, &mut problems);
+        let mut source = source.unwrap_or_default();
+        source.apply(&variables, &mut problems);
         if !is_readable {
             problems.into_result()?;
             let problem = Problem::new("--config", "nothing can be read");
             return Err(problem.into());
         }
+        let Source {
+            mut document,
+            origin,
+            ignored,
+        } = source;
         document.fill_in();
         let check = Check::new(&origin, &variables, files, &mut problems);
         let config = check.document(&document, ignored);
