@@ -2,11 +2,9 @@
 //!
 //! See <https://github.com/Azure-Samples/openai-apim-lb> for the policy that most others are made from.
 
-mod backend;
+mod csharp;
 mod lenient;
-mod list;
 mod policy;
-mod tokens;
 mod write;
 
 use self::policy::Policy;
@@ -15,7 +13,7 @@ use self::policy::Policy;
 #[derive(Debug)]
 pub(crate) struct Imported {
     pub(crate) toml: String,
-    /// What was not taken over, and what is to do now. No value of the policy is in it.
+    /// One line for each setting that is not taken over, and for each thing to do. No value of the policy is in it.
     pub(crate) notes: Vec<String>,
 }
 
@@ -23,7 +21,7 @@ pub(crate) struct Imported {
 ///
 /// # Errors
 ///
-/// A sentence that says what is wrong, if it is no XML or has no list of backends.
+/// Returns a message if the policy is no XML or has no list of backends.
 pub(crate) fn import(xml: &str) -> Result<Imported, String> {
     let xml = lenient::well_formed(xml);
     let document = roxmltree::Document::parse(&xml).map_err(|error| {
