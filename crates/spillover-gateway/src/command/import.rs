@@ -5,12 +5,12 @@ use std::{
 };
 
 use super::print;
-use crate::config::{ImportArgs, Imported, import};
+use crate::config::{Imported, import};
 
 /// Converts an API Management policy to a configuration file, and lists what remains to be done by hand.
-pub(crate) fn import_policy(args: &ImportArgs) -> io::Result<()> {
-    let Imported { toml, notes } = import(&read(&args.file)?).map_err(io::Error::other)?;
-    match &args.output {
+pub(crate) fn import_policy(policy: &Path, output: Option<&Path>) -> io::Result<()> {
+    let Imported { toml, notes } = import(&read(policy)?).map_err(io::Error::other)?;
+    match output {
         Some(path) => write_new(path, &toml)?,
         None => print(&toml)?,
     }

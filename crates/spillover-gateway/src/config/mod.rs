@@ -30,7 +30,7 @@
 //! # Ignored variables
 //!
 //! A variable that starts with `BACKEND_` and belongs to no label that has a URL is ignored and listed in
-//! [`Config::ignored`]. So are the service links that Kubernetes sets for services of that name, such as
+//! the log. So are the service links that Kubernetes sets for services of that name, such as
 //! `BACKEND_SERVICE_HOST` or `BACKEND_1_PORT_80_TCP`. Any other name on a label that has a URL is taken for a misspelt
 //! key and refused.
 
@@ -41,7 +41,6 @@ mod file;
 mod flags;
 mod help;
 mod import;
-mod log_format;
 mod names;
 mod source;
 mod table;
@@ -52,17 +51,14 @@ mod value;
 mod values;
 mod variables;
 
-use std::{env, ffi::OsString, time::Duration};
+use std::{env, ffi::OsString};
 
 use spillover_core::Backend;
-use tower_spillover::select::WhenExhausted;
 
 pub use self::{
-    cli::{
-        CheckArgs, Cli, Command, CompletionsArgs, DemoArgs, HashKeyArgs, HealthArgs, ImportArgs,
-    },
+    cli::{CheckArgs, Cli, Command, DemoArgs},
     error::{ConfigError, Problem},
-    log_format::LogFormat,
+    value::LogFormat,
 };
 use self::{
     error::Problems,
@@ -95,8 +91,10 @@ pub struct Config {
     pub(crate) pools: Vec<PoolConfig>,
     /// Whether there is a file, and not only the environment.
     pub(crate) has_file: bool,
-    ignored: Vec<String>,
-    warnings: Vec<Problem>,
+    /// Names of `BACKEND_` variables that have no effect.
+    pub(crate) ignored: Vec<String>,
+    /// Settings that are probably mistakes, with their places. They do not keep the gateway from starting.
+    pub(crate) warnings: Vec<Problem>,
 }
 
 impl Config {
@@ -169,7 +167,7 @@ impl Config {
     pub(crate) fn effective(cli: &Cli) -> Result<(Self, String), ConfigError> {
         let (config, document) =
             Self::with_document(cli, env::vars_os(), &mut ReadFiles::default())?;
-        let text = document.print(config.ignored(), config.warnings());
+        let text = document.print(&config);
         Ok((config, text))
     }
 
@@ -198,46 +196,10 @@ impl Config {
         &self.listeners[0].address
     }
 
-    /// How long a backend may take until the head of its response. Default 100 s.
-    #[must_use]
-    pub fn http_timeout(&self) -> Duration {
-        self.pools[0].timeouts.response_head
-    }
-
-    /// What becomes of a request that finds every backend closed. Default: forward it to the first of the list.
-    #[must_use]
-    pub fn when_exhausted(&self) -> WhenExhausted {
-        self.pools[0].when_exhausted
-    }
-
-    /// Whether responses name the URL of the backend. Default `false`.
-    #[must_use]
-    pub fn expose_backend_url(&self) -> bool {
-        self.pools[0].expose_backend_url
-    }
-
-    /// The form of the log. Default [`LogFormat::Auto`].
-    #[must_use]
-    pub fn log_format(&self) -> LogFormat {
-        self.log_format
-    }
-
     /// The backends by priority, those of one priority in the natural order of their labels. There is at least one.
     #[must_use]
     pub fn backends(&self) -> Vec<&Backend> {
         let backends = self.pools[0].backends.iter();
         backends.map(|config| &config.backend).collect()
-    }
-
-    /// Settings that are probably a mistake and do not keep the gateway from starting, each with its place.
-    #[must_use]
-    pub fn warnings(&self) -> &[Problem] {
-        &self.warnings
-    }
-
-    /// The names of the `BACKEND_` variables that were ignored, to be logged once there is a log.
-    #[must_use]
-    pub fn ignored(&self) -> &[String] {
-        &self.ignored
     }
 }

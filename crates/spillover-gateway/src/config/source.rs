@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::{
-    ListenAddr, LogFormat, Problem, backends,
+    ListenAddr, Problem, backends,
     error::Problems,
     file::{self, Origin, Path},
     flags::FlagText,
@@ -111,7 +111,7 @@ impl Source {
             }
             document.clients.keys = keys;
         }
-        let log_format = variables.read("LOG_FORMAT", LogFormat::parse);
+        let log_format = variables.read("LOG_FORMAT", values::log_format);
         if let Some((log_format, _)) = problems.keep(log_format) {
             document.log_format = log_format;
         }

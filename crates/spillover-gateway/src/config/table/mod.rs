@@ -83,14 +83,14 @@ impl Document {
         }
     }
 
-    /// The document as a file, with warnings and the variables that do not count as comments.
-    pub(crate) fn print(&self, ignored: &[String], warnings: &[Problem]) -> String {
+    /// Prints the document as a file. The warnings of its configuration, and the variables without effect, are comments.
+    pub(crate) fn print(&self, config: &Config) -> String {
         let mut text = String::new();
-        for warning in warnings {
+        for warning in &config.warnings {
             text += &format!("# Warning: {warning}\n");
         }
-        if !ignored.is_empty() {
-            text += &format!("# Ignored: {}\n", ignored.join(", "));
+        if !config.ignored.is_empty() {
+            text += &format!("# Ignored: {}\n", config.ignored.join(", "));
         }
         if !text.is_empty() {
             text.push('\n');

@@ -125,8 +125,8 @@ fn a_policy_becomes_a_configuration() {
     );
     let west = &config.pools[0].backends[2].backend;
     assert_eq!((west.deployment(), west.weight()), (Some("gpt-4o"), 3));
-    assert!(config.expose_backend_url());
-    assert_eq!(config.http_timeout().as_secs(), 120);
+    assert!(config.pools[0].expose_backend_url);
+    assert_eq!(config.pools[0].timeouts.response_head.as_secs(), 120);
 
     assert_eq!(
         notes,

@@ -10,6 +10,7 @@ use serde::{
     de::{DeserializeOwned, Error, Unexpected, Visitor},
 };
 
+pub use self::word::LogFormat;
 pub(super) use self::{
     number::{HeadSize, Limit, LongPause, Pause, Size, Timeout, Whole},
     word::{Exhausted, KindWord, ProtocolWord},

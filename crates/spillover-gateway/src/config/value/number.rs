@@ -181,6 +181,8 @@ impl<N, const LEAST: u64, const MOST: u64> JsonSchema for Bytes<N, LEAST, MOST> 
 }
 
 /// A whole number from 1 to `MOST`.
+#[derive(JsonSchema)]
+#[schemars(inline, with = "u32", description = "", extend("minimum" = 1, "maximum" = MOST))]
 pub(crate) struct Whole<const MOST: u32>;
 
 impl<const MOST: u32> Format for Whole<MOST> {
@@ -199,20 +201,6 @@ impl<const MOST: u32> Format for Whole<MOST> {
 
     fn serialize<S: Serializer>(number: &usize, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(*number as u64)
-    }
-}
-
-impl<const MOST: u32> JsonSchema for Whole<MOST> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Whole".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "integer", "minimum": 1, "maximum": MOST })
     }
 }
 

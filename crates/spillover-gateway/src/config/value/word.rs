@@ -1,6 +1,7 @@
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use clap::ValueEnum;
+use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error, Visitor},
@@ -11,7 +12,26 @@ use tower_spillover::select::WhenExhausted;
 use super::{Format, number::duration_text, parsed, refused};
 use crate::{client::Protocol, config::values};
 
-/// `forward`, `reject` or `wait:2s`.
+/// Format of the log.
+#[derive(
+    Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize, ValueEnum,
+)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// Text on a terminal, JSON anywhere else.
+    #[default]
+    Auto,
+    /// Lines for people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+/// `forward`, `reject`, or `wait:` with a duration.
+#[derive(JsonSchema)]
+#[schemars(with = "String", rename = "WhenExhausted")]
+#[schemars(extend("pattern" = "^(forward|reject|wait:.+)$", "examples" = ["forward", "reject", "wait:2s"]))]
 pub(crate) struct Exhausted;
 
 impl Format for Exhausted {
@@ -35,25 +55,11 @@ impl Format for Exhausted {
     }
 }
 
-impl JsonSchema for Exhausted {
-    fn schema_name() -> Cow<'static, str> {
-        "WhenExhausted".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "`forward`, `reject`, or `wait:` with a duration.",
-            "type": "string",
-            "pattern": "^(forward|reject|wait:.+)$",
-            "examples": ["forward", "reject", "wait:2s"],
-        })
-    }
-}
-
-/// The form of OpenAI's API that a backend has. Paths are mapped by it.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+/// Form of OpenAI's API that a backend has. The gateway maps paths to it.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "Kind")]
+#[value(rename_all = "lower")]
 pub(crate) enum KindWord {
     /// Azure OpenAI: the v1 API is below `/openai/v1`, deployments are below `/openai/deployments`.
     Azure,
@@ -83,7 +89,11 @@ impl From<BackendKind> for KindWord {
     }
 }
 
-/// `auto`, `http1` or `http2`; or `true` for `http2`, as in `http2 = true`.
+/// `auto`: over TLS the version that both sides prefer (ALPN), in clear text HTTP/1.1. `http1`: HTTP/1.1. `http2`: HTTP/2,
+/// without TLS from the first byte on.
+#[derive(JsonSchema)]
+#[schemars(with = "serde_json::Value", rename = "Protocol")]
+#[schemars(extend("enum" = ["auto", "http1", "http2"]))]
 pub(crate) struct ProtocolWord;
 
 impl Format for ProtocolWord {
@@ -109,24 +119,12 @@ impl Visitor<'_> for ProtocolWord {
         Protocol::parse(text).map_err(refused)
     }
 
+    /// Reads the value of the key's other name: `http2 = true`.
     fn visit_bool<E: Error>(self, is_http2: bool) -> Result<Protocol, E> {
         Ok(if is_http2 {
             Protocol::Http2
         } else {
             Protocol::Auto
-        })
-    }
-}
-
-impl JsonSchema for ProtocolWord {
-    fn schema_name() -> Cow<'static, str> {
-        "Protocol".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "`auto`: over TLS what both sides prefer (ALPN), in clear text HTTP/1.1. `http1`: HTTP/1.1. `http2`: HTTP/2, without TLS from the first byte on.",
-            "enum": ["auto", "http1", "http2"],
         })
     }
 }
