@@ -34,7 +34,7 @@ pub(super) fn read(
     files: &mut ReadFiles,
     problems: &mut Problems,
 ) -> Option<(Document, Origin)> {
-    let text = match read_text(&path, MOST_BYTES, files) {
+    let text = match read_text(files, &path, MOST_BYTES) {
         Ok(text) => text,
         Err(reason) => {
             let message = format!("the file cannot be read: {reason}");

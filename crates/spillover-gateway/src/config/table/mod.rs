@@ -63,7 +63,7 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    /// Writes out what goes without saying.
+    /// Fills in the defaults that depend on other settings.
     pub(crate) fn fill_in(&mut self) {
         if self.listeners.is_empty() {
             self.listeners.push(ListenerTable::default());
@@ -99,13 +99,13 @@ impl Document {
     }
 }
 
-/// Checks a document.
+/// Turns a document into a configuration, and reports the problems.
 pub(super) struct Check<'a> {
     origin: &'a Origin,
     variables: &'a Variables,
     problems: &'a mut Problems,
     warnings: Vec<Problem>,
-    /// Every file that was read or will be.
+    /// The files that the configuration depends on.
     files: &'a mut ReadFiles,
 }
 
@@ -125,7 +125,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// The configuration that the document describes. It is of use if there are no problems.
+    /// Returns the configuration that the document describes. It is only complete if there are no problems.
     pub(super) fn document(mut self, document: &Document, ignored: Vec<String>) -> Config {
         let root = Path::default();
         let listeners = self.listeners(&root.key("listeners"), &document.listeners);
@@ -161,23 +161,57 @@ impl<'a> Check<'a> {
         self.problem(path, format!("expected {expected}"));
     }
 
-    /// Takes the value, or notes what was expected.
+    /// Returns the value, or reports the expected text.
     fn keep<T>(&mut self, path: &Path, result: Result<T, &'static str>) -> Option<T> {
         result
             .map_err(|expected| self.expected(path, expected))
             .ok()
     }
 
-    /// What must be set, or a note that it is not.
+    /// Reads the text of a key, if it is set.
+    fn optional<T>(
+        &mut self,
+        table: &Path,
+        key: &str,
+        text: &Option<String>,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        text.as_deref()
+            .and_then(|text| self.keep(&table.key(key), parse(text)))
+    }
+
+    /// Returns the value of a key, or reports that it is not set.
     fn required<'v, T>(
         &mut self,
-        path: &Path,
+        table: &Path,
+        key: &str,
         value: &'v Option<T>,
         expected: &'static str,
     ) -> Option<&'v T> {
-        if value.is_none() && !self.origin.is_wrong(path) {
-            self.problem(path, format!("not set; expected {expected}"));
+        let path = table.key(key);
+        if value.is_none() && !self.origin.is_wrong(&path) {
+            self.problem(&path, format!("not set; expected {expected}"));
         }
         value.as_ref()
+    }
+
+    /// Reads the `name` of a table.
+    fn name(&mut self, table: &Path, name: &Option<String>) -> Option<String> {
+        self.required(table, "name", name, "a name for the logs");
+        self.optional(table, "name", name, values::label)
+    }
+
+    /// Reports an element of a list that has the name or address of one before it.
+    fn refuse_double<T>(
+        &mut self,
+        path: &Path,
+        (list, before): (&str, &[T]),
+        what: &str,
+        is_same: impl Fn(&T) -> bool,
+    ) {
+        if let Some(other) = before.iter().position(is_same) {
+            let message = format!("{list}[{other}] has this {what}; expected one of its own");
+            self.problem(path, message);
+        }
     }
 }

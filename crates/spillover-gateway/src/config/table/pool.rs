@@ -222,10 +222,9 @@ impl Check<'_> {
         for (index, table) in tables.iter().enumerate() {
             let path = list.index(index);
             let before = &tables[..index];
-            if let Some(other) = before.iter().position(|other| other.name == table.name) {
-                let message = format!("pools[{other}] has this name; expected one of its own");
-                self.problem(&path.key("name"), message);
-            }
+            self.refuse_double(&path.key("name"), ("pools", before), "name", |other| {
+                other.name == table.name
+            });
             let takes_all = |pool: &PoolTable| pool.routes.is_empty();
             if let Some(other) = before.iter().position(takes_all)
                 && !self.origin.is_wrong(&list.index(other).key("routes"))
