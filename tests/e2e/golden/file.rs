@@ -73,6 +73,12 @@ pub(super) fn assert_golden(name: &str, text: &str) {
     );
 }
 
+/// Reads the file `name` in `tests/golden`.
+pub(super) fn golden_text(name: &str) -> String {
+    let path = format!("{}/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(path).expect("a file in tests/golden")
+}
+
 /// Sorts the fields of an answer, which come in no order of their own.
 fn shown_answer(status: &str, mut fields: Vec<String>, body: &str) -> String {
     fields.retain(|field| !field.starts_with("date: "));
