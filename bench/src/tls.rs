@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_connects_trusts_who_accepts() {
+    async fn client_trusts_the_server_certificate() {
         let directory = std::env::temp_dir().join("spillover-bench-tls");
         fs::create_dir_all(&directory).unwrap();
         let files = Files::in_directory(&directory);

@@ -22,7 +22,7 @@ for_both_gateways!(
     chat_and_stream_by_azure_config,
     a_throttled_backend_goes_unnoticed,
     a_client_that_retries_comes_back_when_the_pool_opens,
-    the_client_learns_what_a_backend_has_against_its_request,
+    client_gets_the_error_of_a_backend_about_its_request,
 );
 
 const REPLY: &str = "It is a gateway, and nobody noticed.";
@@ -247,7 +247,7 @@ async fn the_client_learns_that_no_backend_can_be_reached() {
     );
 }
 
-async fn the_client_learns_what_a_backend_has_against_its_request(program: Program) {
+async fn client_gets_the_error_of_a_backend_about_its_request(program: Program) {
     let backend = behaving(answer(400, &[])).await;
     let gateway = in_front_of(program, &[&backend], &["key"]).start().await;
     let error = api_error(chat(&client(openai(&gateway))).await.unwrap_err());

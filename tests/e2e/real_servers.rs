@@ -126,7 +126,7 @@ async fn nginx_gets_the_host_in_the_way_of_each_version() {
 }
 
 #[tokio::test]
-async fn nginx_over_tls_is_spoken_to_in_what_is_set() {
+async fn nginx_over_tls_gets_the_configured_protocol() {
     let Some(program) = tools::nginx() else {
         return;
     };

@@ -176,7 +176,7 @@ async fn a_bad_file_is_refused_and_the_old_one_stays() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_rotated_is_used_and_what_the_old_one_did_is_forgotten() {
+async fn rotated_key_is_used_and_reopens_the_backend() {
     let upstream = MockUpstream::builder()
         .api_key("new")
         .start()

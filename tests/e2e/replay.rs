@@ -25,7 +25,7 @@ for_both_gateways!(
     a_refusal_before_the_body_was_read,
     a_refusal_and_a_connection_closed_before_the_body_was_read,
     headers_are_those_of_the_original_request_at_every_attempt,
-    a_body_beyond_what_is_kept_is_sent_once_and_the_log_says_so,
+    body_above_the_replay_limit_is_sent_once_and_logged,
     trailers_are_sent_again,
 );
 
@@ -254,7 +254,7 @@ async fn headers_are_those_of_the_original_request_at_every_attempt(program: Pro
     }
 }
 
-async fn a_body_beyond_what_is_kept_is_sent_once_and_the_log_says_so(program: Program) {
+async fn body_above_the_replay_limit_is_sent_once_and_logged(program: Program) {
     let (first, next) = (behaving(answer(429, &[])).await, healthy().await);
     let gateway = in_front_of(program, [&first, &next]).await;
     let body = noise(33 * MIB);

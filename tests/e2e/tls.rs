@@ -222,7 +222,7 @@ async fn no_key_is_in_the_log_of_a_connection_over_tls(program: Program) {
 }
 
 #[tokio::test]
-async fn a_gateway_without_root_certificates_says_what_it_lacks() {
+async fn missing_root_certificates_are_named_in_the_error() {
     let exit = gateway!()
         .backend("only", 1, "https://127.0.0.1:9")
         .env("SSL_CERT_FILE", "/nonexistent.pem")

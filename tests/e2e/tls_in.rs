@@ -97,7 +97,7 @@ async fn ask(address: SocketAddr, config: ClientConfig) -> io::Result<String> {
 }
 
 #[tokio::test]
-async fn clients_speak_what_they_prefer() {
+async fn clients_choose_the_protocol() {
     let (authority, directory) = (Authority::new(), Directory::new("alpn"));
     let serving = serving(authority.issue("localhost").write(&directory.0)).await;
     for (protocols, version) in [

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_ended_is_told_from_what_cannot_be_read() {
+    fn ended_process_differs_from_an_unreadable_one() {
         assert!(has_ended(&cpu(i32::MAX).unwrap_err()));
         assert!(!has_ended(&unreadable("stat")));
     }

@@ -4,27 +4,27 @@
 pub enum Class {
     /// The request was served.
     Success,
-    /// The backend is at a rate limit: it will take requests again, and often says when.
+    /// The backend is at a rate limit. Its response often says when it takes requests again.
     Throttled,
-    /// A quota of a day or a month is used up, or a bill is not paid: it will take long.
+    /// A quota of a day or a month is used up, or a bill is not paid. Recovery takes long.
     Quota,
-    /// The request is larger than this backend ever takes. Another may; nothing is held against this one.
+    /// The request is larger than this backend ever takes. Another backend may take it. This one stays open.
     TooLarge,
-    /// The backend does not take this request for some other reason. Another may; nothing is held against this one.
+    /// The backend does not take this request for some other reason. Another backend may take it. This one stays open.
     Declined,
-    /// The backend began no answer within its share of the time that the client waits. Another may be quicker; nothing is held
-    /// against this one, but a run of such attempts makes it [suspect](crate::Condition::Suspect).
+    /// The backend began no response within its share of the time that the client waits. Another may be quicker. This
+    /// one stays open, but several such attempts in a row make it [suspect](crate::Condition::Suspect).
     Late,
     /// The backend has no capacity at the moment.
     Capacity,
-    /// The backend does not work now: 5xx, a timeout, no connection.
+    /// The backend fails: 5xx, a timeout, no connection.
     Failing,
-    /// The backend refused the credential that is the pool's own.
+    /// The backend refused the credential that the pool has for it.
     Credential,
     /// The request itself is at fault; no other backend would take it.
     ClientError,
-    /// The connection ended before the backend looked at the request, as a kept connection may at any time. The request is
-    /// sent once more to the same backend, and nothing is held against that.
+    /// The connection ended before the backend processed the request, as a keep-alive connection may at any time. The
+    /// request is sent once more to the same backend, which stays open.
     Unprocessed,
 }
 
@@ -45,17 +45,16 @@ impl Class {
         self.is_refusal() && !is_about_the_request
     }
 
-    /// Returns true if the backend takes requests again by itself, within its cooldown: it is at a rate limit, or has no capacity
-    /// at the moment.
+    /// Returns true if the backend recovers by itself within its cooldown, after a rate limit or a lack of capacity.
     ///
-    /// A client that comes back later is served then. It is not after [`Quota`](Self::Quota) or [`Credential`](Self::Credential),
-    /// which the operator has to see to.
+    /// A client that comes back later is served. After [`Quota`](Self::Quota) or [`Credential`](Self::Credential) an
+    /// operator has to act.
     #[must_use]
     pub fn is_temporary(self) -> bool {
         matches!(self, Self::Throttled | Self::Capacity)
     }
 
-    /// The class as a log field or a metric label.
+    /// Returns the class as a log field or a metric label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,7 +4,7 @@ use spillover_hint::{Hint, Source};
 
 use crate::Class;
 
-/// For how long a backend is closed, and which part of the answer said so.
+/// The time for which a backend is closed, with the part of the response that stated it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cooldown {
     duration: Duration,
@@ -13,8 +13,9 @@ pub struct Cooldown {
 }
 
 impl Cooldown {
-    /// Below this a wait is shorter than a round trip, and obeying it only wastes attempts. It doubles each time a backend
-    /// refuses the first attempt after a wait that it asked for, until an answer shows that its waits are long enough.
+    /// The shortest cooldown. A shorter wait is less than a round trip, and obeying it only wastes attempts. The floor
+    /// of a backend doubles each time the backend refuses the first attempt after a wait that it asked for. A response
+    /// that is served resets it.
     pub const FLOOR: Duration = Duration::from_millis(100);
 
     /// Creates a cooldown. Without a source it is a default.
@@ -27,24 +28,24 @@ impl Cooldown {
         }
     }
 
-    /// The same for another time.
+    /// Returns this cooldown with another duration.
     pub(crate) fn with_duration(self, duration: Duration) -> Self {
         Self { duration, ..self }
     }
 
-    /// How long.
+    /// Returns the duration.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.duration
     }
 
-    /// The upper bound of a growing floor.
+    /// Returns the upper bound of a growing floor.
     #[must_use]
     pub fn cap(&self) -> Duration {
         self.cap
     }
 
-    /// Where the backend said so; `None` when it did not.
+    /// Returns the part of the response that stated the time. `None` for a default.
     #[must_use]
     pub fn source(&self) -> Option<Source> {
         self.source
@@ -57,7 +58,8 @@ impl Default for Cooldown {
     }
 }
 
-/// How long a refusal closes a backend: its own hint within bounds, or a default. Each class has its own.
+/// The rules for the cooldown after a refusal: the backend's own hint within bounds, or a default. The default and the
+/// bounds depend on the class.
 ///
 /// | class | default | cap |
 /// |---|---|---|
@@ -97,17 +99,17 @@ pub struct Cooldowns {
 }
 
 impl Cooldowns {
-    /// Used when the backend did not say how long. Default 10 s.
+    /// Sets the cooldown for a refusal without a hint. Default 10 s.
     pub fn default_cooldown(self, default: Duration) -> Self {
         Self { default, ..self }
     }
 
-    /// The longest cooldown, whatever the backend says. Default 60 s.
+    /// Sets the longest cooldown, whatever the backend says. Default 60 s.
     pub fn cap(self, cap: Duration) -> Self {
         Self { cap, ..self }
     }
 
-    /// Used when a quota is used up and the backend did not say for how long. Default 5 min.
+    /// Sets the cooldown for a used-up quota without a hint. Default 5 min.
     pub fn default_quota_cooldown(self, default: Duration) -> Self {
         Self {
             quota_default: default,
@@ -115,7 +117,7 @@ impl Cooldowns {
         }
     }
 
-    /// The longest cooldown when a quota is used up. Default 24 h.
+    /// Sets the longest cooldown for a used-up quota. Default 24 h.
     pub fn quota_cap(self, cap: Duration) -> Self {
         Self {
             quota_cap: cap,
@@ -123,10 +125,11 @@ impl Cooldowns {
         }
     }
 
-    /// Lengthens each cooldown by up to this share of it, at random, so that many instances do not come back in one
-    /// instant. Never shortens one: the server said when. Default 0, because capacity that is paid for must not idle.
+    /// Lengthens each cooldown at random by up to this share, so that many instances do not come back at once. No
+    /// cooldown is shortened, because the server said when. Default 0, because paid-for capacity must not idle. For
+    /// example, with a share of 0.1 a cooldown of 10 s ends after 10 to 11 s.
     ///
-    /// A share below 0, or no number, counts as 0; one above 1 as 1.
+    /// A share below 0 or NaN counts as 0, a share above 1 as 1.
     pub fn jitter(self, share: f64) -> Self {
         Self {
             jitter: if share.is_nan() {
@@ -138,7 +141,7 @@ impl Cooldowns {
         }
     }
 
-    /// The cooldown that follows from a refusal of this class with this hint: between [`Cooldown::FLOOR`] and the cap.
+    /// Returns the cooldown after a refusal of this class with this hint: between [`Cooldown::FLOOR`] and the cap.
     /// `draw` is a uniform random number, for the jitter.
     #[must_use]
     pub fn resolve(&self, class: Class, hint: Option<Hint>, draw: u64) -> Cooldown {
@@ -154,7 +157,7 @@ impl Cooldowns {
         )
     }
 
-    /// The cooldown that follows from a wait that was announced before it was needed.
+    /// Returns the cooldown for a wait that a successful response announces, e.g. because its window is used up.
     #[must_use]
     pub fn bound(&self, wait: Duration, source: Source) -> Cooldown {
         bounded(wait, self.cap, Some(source))

@@ -20,13 +20,13 @@ impl InvalidBackend {
         }
     }
 
-    /// The label of the refused backend.
+    /// Returns the label of the refused backend.
     #[must_use]
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// The field that was refused: `label`, `url`, `weight`, `credential` or `deployment`.
+    /// Returns the name of the refused field: `label`, `url`, `weight`, `credential` or `deployment`.
     #[must_use]
     pub fn field(&self) -> &'static str {
         self.field

@@ -7,10 +7,11 @@ use std::{
 
 use spillover_hint::Report;
 
-/// The report on a refusal whose body has not come yet. When it is in the extensions of a response, the request moves on at
-/// once, and the rest of the refusal is read while the next attempt is under way.
+/// The report on a refusal whose body has not arrived yet. If it is in the extensions of a response, the request moves
+/// on at once, and the rest of the refusal is read while the next attempt is under way.
 ///
-/// The layer that makes that attempt takes it from the response and [reads](Self::poll_read) it. Clones share one reading.
+/// The layer that makes the next attempt takes the report from the response and [reads](Self::poll_read) it. Clones
+/// share one reader.
 ///
 /// ```
 /// use std::{future::ready, task::{Context, Poll, Waker}};
@@ -50,12 +51,12 @@ impl LateReport {
         }
     }
 
-    /// Sets what is done with the report when it is complete.
+    /// Sets the function that gets the complete report.
     pub fn on_report(&self, then: impl FnOnce(&Report) + Send + 'static) {
         self.lock().on_report = Some(Box::new(then));
     }
 
-    /// Reads on. Ready when the report is complete and has been dealt with.
+    /// Polls the reader. Ready when the report is complete and its function has run.
     pub fn poll_read(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut late = self.lock();
         let Some(reading) = &mut late.reading else {

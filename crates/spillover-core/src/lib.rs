@@ -1,14 +1,14 @@
 //! Backends, pools, and the state that decides which backend takes a request *now*.
 //!
-//! This crate holds the nouns and the pure logic behind the `tower-spillover` layers. It makes no calls, reads no clock
-//! and draws no random number: every method that needs the time takes `now`, every choice takes a `draw`.
+//! This crate holds the types and the pure logic behind the `tower-spillover` layers. It does no I/O, reads no clock
+//! and draws no random number: methods that need the time take `now`, choices take a `draw`.
 //!
 //! * [`Backend`]: a base URL, a priority, a weight, a credential; built and validated by [`Backend::builder`].
-//! * [`Pool`]: backends in tiers of equal priority, and what is known about each. [`Pool::select`] draws from the best
-//!   open tier, [`Selected::record`] notes how the attempt went, [`Selected::release`] that it is over.
-//!   [`Pool::with_backends`] goes on with another list.
-//! * [`Affinity`]: which backend a request belongs to: by a key, or by a label.
-//! * [`Strategy`]: which of several open backends of a tier it is: [`Weighted`] or [`PeakEwma`].
+//! * [`Pool`]: backends in tiers of equal priority, with the state of each. [`Pool::select`] draws from the best open
+//!   tier, [`Selected::record`] records the outcome of the attempt, and [`Selected::release`] its end.
+//!   [`Pool::with_backends`] returns a pool with another list and the same state.
+//! * [`Affinity`]: the backend that a request belongs to, by a key or by a label.
+//! * [`Strategy`]: the choice among several open backends of a tier: [`Weighted`] or [`PeakEwma`].
 //! * [`Classify`] turns an answer into a [`Class`]; [`Cooldowns`] turns class and hint into a cooldown; together they
 //!   are the [`Outcome`] of an attempt.
 //!
@@ -37,15 +37,16 @@
 //!
 //! # Four kinds of closed
 //!
-//! *Throttled* is a promise: the backend said until when, and opens fully at that instant. *Failing* is a guess: it
-//! answered 5xx, timed out or could not be reached, and one probe request decides whether it opens. When nothing is open,
-//! a backend that is only failing is tried as a last resort; one that is throttled is not.
+//! A *throttled* backend has said when it takes requests again, and opens fully at that instant. A *failing* backend
+//! answered 5xx, timed out or could not be reached; after a cooldown one probe request decides if it opens. When no
+//! backend is open, a failing one is tried as a last resort. A throttled one is not.
 //!
-//! *Suspect* is a guess, too, for one scope: the latest three attempts were given up before the backend began an answer
-//! ([`Selected::give_up`]). A suspect backend is treated like one that fails: others are asked first, one request at a time probes it, and it
-//! is the last resort. An answer of any kind ends that.
+//! A backend is *suspect* for a scope when the latest three attempts were given up before it began a response
+//! ([`Selected::give_up`]). A suspect backend is treated like a failing one: others are asked first, one request at a
+//! time probes it, and it is a last resort. A response of any kind ends that.
 //!
-//! *Full* is a limit of one's own ([`BackendBuilder::max_concurrency`]): it holds strictly, and is over when a request ends.
+//! A *full* backend has as many requests in flight as your own limit allows ([`BackendBuilder::max_concurrency`]). The
+//! limit is strict. The backend opens when one of its requests ends.
 
 mod backend;
 mod class;

@@ -78,7 +78,7 @@ impl Outcome {
         }
     }
 
-    /// Makes it the last of the request, even if another backend may serve that: the server asked for it.
+    /// Forbids another attempt, even if another backend may serve the request, because the server asked for that.
     #[must_use]
     pub fn without_retry(self) -> Self {
         Self {

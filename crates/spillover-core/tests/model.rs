@@ -77,7 +77,7 @@ fn is_probe(taken: Option<FailingState>) -> bool {
 }
 
 #[test]
-fn one_of_three_gets_the_probe() {
+fn one_of_three_requests_gets_the_probe() {
     loom::model(|| {
         let (failing, due) = failed();
         let ask = |failing: Arc<Failing>| move || is_probe(take(&failing, due));
@@ -146,7 +146,7 @@ fn the_later_of_two_deadlines_stays() {
 }
 
 #[test]
-fn a_cancelled_probe_leaves_one_for_somebody_else() {
+fn cancelled_probe_leaves_the_probe_to_another_request() {
     loom::model(|| {
         let (failing, due) = failed();
         let cancelled = take(&failing, due).unwrap();
@@ -204,7 +204,7 @@ fn half_full() -> Arc<InFlight> {
 }
 
 #[test]
-fn one_of_three_gets_the_last_place() {
+fn one_of_three_requests_gets_the_last_permit() {
     loom::model(|| {
         let in_flight = half_full();
         let ask = |in_flight: Arc<InFlight>| move || in_flight.acquire(MAX).is_some();

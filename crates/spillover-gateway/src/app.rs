@@ -8,13 +8,17 @@ use http_body::Body;
 use hyper_util::client::legacy::connect::Connect;
 use spillover_core::Pool;
 use spillover_proxy::{
-    access_log::AccessLogLayer, client_keys::ClientKeysLayer, hop_by_hop::HopByHopLayer,
-    upgrade::UpgradeLayer,
+    access_log::AccessLogLayer, catch_panic::CatchPanicLayer, client_keys::ClientKeysLayer,
+    hop_by_hop::HopByHopLayer, upgrade::UpgradeLayer,
 };
 use spillover_serve::{ClientFingerprint, HttpService, Phases};
 use tokio::sync::watch;
 use tower::{BoxError, ServiceBuilder};
-use tower_spillover::{model::ModelScopeLayer, select::WhenExhausted};
+use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_spillover::{
+    model::ModelScopeLayer,
+    select::{ThreadDraw, WhenExhausted},
+};
 
 use crate::{
     client::{Clients, ConnectSettings},
@@ -23,6 +27,7 @@ use crate::{
     health::Health,
     live::Live,
     model::rejected_response,
+    request_id::{RandomId, remove_bad_id},
     router::Router,
     site::PoolConfig,
     site::Site,
@@ -152,6 +157,7 @@ impl App {
             ServiceBuilder::new()
                 .layer(UpgradeLayer)
                 .layer(AccessLogLayer::new().client_certificate(fingerprint))
+                .layer(CatchPanicLayer)
                 .layer(site.cors_layer())
                 .layer(ClientKeysLayer::new(Arc::clone(site.keys())))
                 .layer(HopByHopLayer)
@@ -161,6 +167,14 @@ impl App {
                 )
                 .service(router)
         });
+        let service = ServiceBuilder::new()
+            .map_request(remove_bad_id)
+            .layer(SetRequestIdLayer::x_request_id(RandomId(
+                ThreadDraw::default(),
+            )))
+            // Keeps the id of a backend, which SDKs show for its support. The log has both.
+            .layer(PropagateRequestIdLayer::x_request_id())
+            .service(service);
         Front::new(service, self.health())
     }
 }

@@ -26,6 +26,7 @@ mod open;
 mod read_files;
 mod ready;
 mod reload;
+mod request_id;
 mod router;
 mod rules;
 mod site;

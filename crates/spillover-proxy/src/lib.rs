@@ -6,6 +6,7 @@
 //! | feature | layer | |
 //! |---|---|---|
 //! | `access-log` | [`AccessLogLayer`](access_log::AccessLogLayer) | one log line per request, at the end of its response |
+//! | `catch-panic` | [`CatchPanicLayer`](catch_panic::CatchPanicLayer) | status 500 when an inner layer panics |
 //! | `client-keys` | [`ClientKeysLayer`](client_keys::ClientKeysLayer) | API keys of clients, each with a rate limit |
 //! | `cors` | [`CorsLayer`](cors::CorsLayer) | preflights and CORS fields, without answering other `OPTIONS` requests |
 //! | `hop-by-hop` | [`HopByHopLayer`](hop_by_hop::HopByHopLayer) | removes the fields of a single connection |
@@ -17,7 +18,7 @@
 //!
 //! # Order
 //!
-//! From the outside in: `upgrade`, `access-log`, `cors`, `client-keys`, `hop-by-hop`, `limits`, the layers of
+//! From the outside in: `upgrade`, `access-log`, `catch-panic`, `cors`, `client-keys`, `hop-by-hop`, `limits`, the layers of
 //! `tower-spillover`, `idle-timeout`, the client.
 //!
 //! # Extensions
@@ -32,6 +33,8 @@
 
 #[cfg(feature = "access-log")]
 pub mod access_log;
+#[cfg(feature = "catch-panic")]
+pub mod catch_panic;
 #[cfg(feature = "client-keys")]
 pub mod client_keys;
 #[cfg(feature = "cors")]
@@ -48,4 +51,11 @@ mod progress;
 #[cfg(feature = "upgrade")]
 pub mod upgrade;
 
+#[cfg(any(feature = "access-log", feature = "catch-panic"))]
+use http::HeaderName;
+
 pub use self::progress::Progress;
+
+/// The field with the id of a request, as tower-http's `SetRequestIdLayer` sets it. A backend may send its own in responses.
+#[cfg(any(feature = "access-log", feature = "catch-panic"))]
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

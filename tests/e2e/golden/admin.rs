@@ -1,5 +1,7 @@
 //! The answers to operators and to load balancers.
 
+use std::collections::BTreeSet;
+
 use axum::body::Body;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -12,7 +14,7 @@ use spillover_tests::{
     gateway,
 };
 
-use super::file::{Golden, mask};
+use super::file::{Golden, golden_text, mask};
 
 const CHAT: &str = "/v1/chat/completions";
 const ADMIN: &str = "[admin]\naddress = \"127.0.0.1:0\"\n";
@@ -148,6 +150,29 @@ async fn status_and_metrics_are_as_before() {
     let mut golden = Golden::new("metrics.txt");
     golden.add("/metrics", &metrics(&admin).await);
     golden.assert();
+}
+
+#[test]
+fn documentation_lists_every_metric() {
+    let (docs, golden) = (
+        include_str!("../../../docs/admin.md"),
+        golden_text("metrics.txt"),
+    );
+    let documented = docs
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `spillover_")?.split_once('`'))
+        .map(|(name, _)| name.to_owned());
+    let exported = golden
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE spillover_")?.split_once(' '))
+        .map(|(name, kind)| match kind {
+            "counter" => format!("{name}_total"),
+            _ => name.to_owned(),
+        });
+    let (documented, exported): (BTreeSet<_>, BTreeSet<_>) =
+        (documented.collect(), exported.collect());
+    assert!(exported.len() > 10, "{exported:?}");
+    assert_eq!(documented, exported);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use spillover_tests::{
     gateway,
 };
 
-use super::file::{Golden, assert_golden, mask};
+use super::file::{Golden, assert_golden, golden_text, mask};
 
 /// Shows the exit code, standard output and standard error. The directory of the configuration shows as `<dir>`.
 fn shown(exit: &Exit, files: &Files) -> String {
@@ -15,11 +15,6 @@ fn shown(exit: &Exit, files: &Files) -> String {
     let code = exit.code.expect("it exits by itself");
     let directory = files.path("").display().to_string();
     format!("exit code {code}\n{stdout}{stderr}").replace(&directory, "<dir>/")
-}
-
-fn golden_text(name: &str) -> String {
-    let path = format!("{}/golden/{name}", env!("CARGO_MANIFEST_DIR"));
-    fs::read_to_string(path).expect("a file beside the golden files")
 }
 
 /// Writes a configuration from `tests/golden`, and the files that it names.

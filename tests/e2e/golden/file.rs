@@ -73,6 +73,12 @@ pub(super) fn assert_golden(name: &str, text: &str) {
     );
 }
 
+/// Reads the file `name` in `tests/golden`.
+pub(super) fn golden_text(name: &str) -> String {
+    let path = format!("{}/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+    fs::read_to_string(path).expect("a file in tests/golden")
+}
+
 /// Sorts the fields of an answer, which come in no order of their own.
 fn shown_answer(status: &str, mut fields: Vec<String>, body: &str) -> String {
     fields.retain(|field| !field.starts_with("date: "));
@@ -83,9 +89,10 @@ fn shown_answer(status: &str, mut fields: Vec<String>, body: &str) -> String {
     )
 }
 
-/// Replaces the number behind each of these texts by `<n>`.
+/// Replaces the number behind each of these texts by `<n>`, and ids of requests by `<id>`.
 pub(super) fn mask(text: &str, before: &[&str]) -> String {
-    before.iter().fold(text.to_owned(), |text, before| {
+    let text = mask_ids(text);
+    before.iter().fold(text, |text, before| {
         let mut parts = text.split(before);
         let mut masked = parts.next().unwrap_or_default().to_owned();
         for part in parts {
@@ -95,6 +102,23 @@ pub(super) fn mask(text: &str, before: &[&str]) -> String {
         }
         masked
     })
+}
+
+/// Replaces the ids that the gateway has made for requests.
+fn mask_ids(text: &str) -> String {
+    let is_id = |word: &str| {
+        let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        word.len() == 36 && word.split('-').count() == 5 && word.split('-').all(is_hex)
+    };
+    let mut masked = String::new();
+    for part in text.split_inclusive(|c: char| !c.is_ascii_hexdigit() && c != '-') {
+        let word = part.trim_end_matches(|c: char| !c.is_ascii_hexdigit() && c != '-');
+        match is_id(word) {
+            true => masked += &part.replace(word, "<id>"),
+            false => masked += part,
+        }
+    }
+    masked
 }
 
 /// The texts in front of the port of an address, and of the time that a client is told to wait.

@@ -34,8 +34,8 @@ impl BackendBuilder {
         }
     }
 
-    /// The base URL, `http` or `https`. Its path is put in front of the path of every request; the root of an API at its end, such
-    /// as `/v1`, is there only once. Required.
+    /// Sets the base URL, `http` or `https`. Its path is put in front of the path of every request. The root of an API
+    /// at its end, such as `/v1`, is not repeated. Required.
     pub fn url(self, url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
@@ -43,8 +43,8 @@ impl BackendBuilder {
         }
     }
 
-    /// The form of OpenAI's API that the backend has. `RewriteRequest` of `tower-spillover` maps paths by it. Default:
-    /// [`BackendKind::of_host`] of the URL's host.
+    /// Sets the form of OpenAI's API that the backend has. `RewriteRequest` of `tower-spillover` maps paths by it.
+    /// Default: [`BackendKind::of_host`] of the URL's host.
     pub fn kind(self, kind: BackendKind) -> Self {
         Self {
             kind: Some(kind),
@@ -52,12 +52,12 @@ impl BackendBuilder {
         }
     }
 
-    /// The tier: a lower number is used first. Default 1.
+    /// Sets the tier: a lower number is used first. Default 1.
     pub fn priority(self, priority: u32) -> Self {
         Self { priority, ..self }
     }
 
-    /// The share in the tier, relative to the weights of the others. Default 1.
+    /// Sets the share in the tier, relative to the weights of the others. Default 1.
     pub fn weight(self, weight: u32) -> Self {
         Self { weight, ..self }
     }
@@ -88,9 +88,10 @@ impl BackendBuilder {
         }
     }
 
-    /// How many requests the backend has in flight at most: with so many it takes no more, and requests go to others, as when
-    /// it throttles. A request is in flight from when the backend is chosen until its
-    /// [`Selected`](crate::Selected) is released, which by the layers is when the body of the answer ends. Default: no limit.
+    /// Limits the requests in flight at the backend. A backend at its limit takes no more, and requests go to others,
+    /// as when it throttles. A request is in flight from the choice of the backend until its
+    /// [`Selected`](crate::Selected) is released; the layers release it at the end of the response body. Default: no
+    /// limit.
     pub fn max_concurrency(self, max_concurrency: u32) -> Self {
         Self {
             max_concurrency: Some(max_concurrency),
@@ -187,7 +188,7 @@ impl BaseUrl {
             return None;
         }
         let authority = parts.authority?;
-        // The rest after the host is a port, or was meant to be one: `Authority` takes any.
+        // `Authority` accepts anything as a port.
         let has_port = authority.as_str().len() > authority.host().len();
         let port_is_bad = has_port && authority.port_u16().is_none();
         if authority.host().is_empty() || authority.as_str().contains('@') || port_is_bad {
@@ -206,8 +207,8 @@ impl BaseUrl {
     }
 }
 
-/// RFC 3986 section 2.3 calls these characters unreserved: they need no escape and mean the same everywhere. A segment
-/// of dots would be taken for a step in the hierarchy (section 5.2.4).
+/// Returns true if a path segment has unreserved characters only (RFC 3986 section 2.3), which need no escape. A
+/// segment of dots would be a step in the hierarchy (section 5.2.4).
 fn is_plain_segment(segment: &str) -> bool {
     !segment.is_empty()
         && segment != "."

@@ -12,7 +12,8 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// Where clients of LLM APIs put their own: OpenAI and Entra ID, Azure OpenAI, API Management, Anthropic, Gemini.
+    /// The fields in which clients of LLM APIs send their credentials: OpenAI and Entra ID, Azure OpenAI, API
+    /// Management, Anthropic, Gemini.
     pub const CLIENT_FIELDS: [HeaderName; 5] = [
         AUTHORIZATION,
         HeaderName::from_static("api-key"),
@@ -21,7 +22,7 @@ impl Credential {
         HeaderName::from_static("x-goog-api-key"),
     ];
 
-    /// A key in the `api-key` field, as Azure OpenAI wants it.
+    /// Creates a credential with a key in the `api-key` field, for Azure OpenAI.
     ///
     /// # Errors
     ///
@@ -30,7 +31,7 @@ impl Credential {
         Self::header(HeaderName::from_static("api-key"), key)
     }
 
-    /// A token in the `authorization` field, scheme `Bearer` (RFC 6750).
+    /// Creates a credential with a token in the `authorization` field, scheme `Bearer` (RFC 6750).
     ///
     /// # Errors
     ///
@@ -40,7 +41,7 @@ impl Credential {
         Self::header(AUTHORIZATION, format!("Bearer {}", token.as_ref()))
     }
 
-    /// A secret in a field of any name, such as `x-api-key`.
+    /// Creates a credential with a secret in the named field, e.g. `x-api-key`.
     ///
     /// # Errors
     ///
@@ -54,14 +55,15 @@ impl Credential {
         })
     }
 
-    /// One that a layer of your own adds to each request, inside the one that rewrites it: a token that expires, or a
-    /// signature. The backend has a credential of its own then, and gets none of the client's.
+    /// Creates a credential that your own layer adds to each request, inside `RewriteRequest`. For example, a token
+    /// that expires, or a signature. The backend then gets no credential of the client.
     #[must_use]
     pub fn by_layer() -> Self {
         Self { field: None }
     }
 
-    /// The name and the value of the field; the value is a secret, and marked as sensitive. `None` for one that a layer adds.
+    /// Returns the name and the value of the field. The value is a secret and marked as sensitive. Returns `None` for a
+    /// credential that a layer adds.
     #[must_use]
     pub fn field(&self) -> Option<(&HeaderName, &HeaderValue)> {
         self.field.as_ref().map(|(name, value)| (name, value))

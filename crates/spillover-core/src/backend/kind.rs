@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// The form of OpenAI's API that a backend has: it answers under the paths of this form.
+/// The form of OpenAI's API that a backend has. The form decides the paths.
 ///
 /// | kind | the v1 API is under | a deployment can be in the path | default for the hosts |
 /// |---|---|---|---|
@@ -35,7 +35,7 @@ pub enum BackendKind {
 }
 
 impl BackendKind {
-    /// The kind of a backend at this host, by the table [above](Self). The case of the host does not matter.
+    /// Returns the kind of a backend at this host, by the table [above](Self). The case of the host does not matter.
     #[must_use]
     pub fn of_host(host: &str) -> Self {
         let host = host.strip_suffix('.').unwrap_or(host);
@@ -49,7 +49,7 @@ impl BackendKind {
         Self::Other
     }
 
-    /// The kind as a setting: `azure`, `openai` or `other`.
+    /// Returns the kind as a setting: `azure`, `openai` or `other`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -55,55 +55,55 @@ impl Backend {
         BackendBuilder::new(label.into())
     }
 
-    /// The name of the backend in logs and metrics.
+    /// Returns the name of the backend in logs and metrics.
     #[must_use]
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// The base URL as it was given.
+    /// Returns the base URL as it was given.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The form of OpenAI's API that it has.
+    /// Returns the form of OpenAI's API that the backend has.
     #[must_use]
     pub fn kind(&self) -> BackendKind {
         self.kind
     }
 
-    /// `http` or `https`.
+    /// Returns the scheme of the base URL: `http` or `https`.
     #[must_use]
     pub fn scheme(&self) -> &Scheme {
         &self.scheme
     }
 
-    /// Host and port of the base URL.
+    /// Returns the host and port of the base URL.
     #[must_use]
     pub fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    /// The authority as the value of a `Host` field.
+    /// Returns the authority as the value of a `Host` field.
     #[must_use]
     pub fn host(&self) -> &HeaderValue {
         &self.host
     }
 
-    /// The path of the base URL without a slash at its end: empty, or `/` and what follows.
+    /// Returns the path of the base URL without a slash at its end, e.g. `/base`. Empty if the URL has no path.
     #[must_use]
     pub fn base_path(&self) -> &str {
         &self.base_path
     }
 
-    /// A lower number is used first. Backends of one priority form a tier.
+    /// Returns the priority: a lower number is used first. Backends of one priority form a tier.
     #[must_use]
     pub fn priority(&self) -> u32 {
         self.priority
     }
 
-    /// The share of this backend in its tier, relative to the others'; at least 1.
+    /// Returns the share of this backend in its tier, relative to the weights of the others; at least 1.
     #[must_use]
     pub fn weight(&self) -> u32 {
         self.weight
@@ -115,31 +115,32 @@ impl Backend {
         self.credential.as_ref()
     }
 
-    /// The deployment that replaces the one in the path.
+    /// Returns the deployment that replaces the one in the path.
     #[must_use]
     pub fn deployment(&self) -> Option<&str> {
         self.deployment.as_deref()
     }
 
-    /// The model that replaces the one that a request names: its own, or else the deployment.
+    /// Returns the model that replaces the one of a request: the backend's own model, or else its deployment.
     #[must_use]
     pub fn model(&self) -> Option<&str> {
         self.own_model().or(self.deployment())
     }
 
-    /// The model of its own, apart from the deployment.
+    /// Returns the backend's own model. A deployment does not count.
     #[must_use]
     pub fn own_model(&self) -> Option<&str> {
         self.model.as_deref()
     }
 
-    /// How many requests it has in flight at most, from this pool; `None` is no limit.
+    /// Returns the limit of requests in flight from this pool. `None` is no limit.
     #[must_use]
     pub fn max_concurrency(&self) -> Option<NonZeroU32> {
         self.max_concurrency
     }
 
-    /// Returns true if both are one service with one account, or both with the clients' accounts: they share their state.
+    /// Returns true if both are one service with one account, or one service that gets the clients' credentials. Such
+    /// backends share their state.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.label == other.label
             && self.scheme == other.scheme

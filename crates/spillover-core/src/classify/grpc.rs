@@ -4,12 +4,12 @@ use spillover_hint::Refusal;
 use super::{Answer, Classify, StatusClassifier, overrides::Overrides};
 use crate::Class;
 
-/// Goes by the [status code of gRPC](https://grpc.io/docs/guides/status-codes/) in the head of a response. Answers without
-/// one, such as those of a proxy in between, are classified as [`StatusClassifier`] does.
+/// Classifies responses by the [status code of gRPC](https://grpc.io/docs/guides/status-codes/) in their head.
+/// Responses without one, e.g. those of a proxy in between, are classified by [`StatusClassifier`].
 ///
 /// | code | class |
 /// |---|---|
-/// | none: the connection ended before the backend looked at the call ([`Answer::is_unprocessed`]) | [`Class::Unprocessed`] |
+/// | none: the connection ended before the backend processed the call ([`Answer::is_unprocessed`]) | [`Class::Unprocessed`] |
 /// | 0 `OK` | [`Class::Success`] |
 /// | 8 `RESOURCE_EXHAUSTED` | [`Class::Throttled`], or [`Class::Quota`] where the details name a limit of a day or a month |
 /// | 14 `UNAVAILABLE` | [`Class::Capacity`] |
@@ -17,15 +17,16 @@ use crate::Class;
 /// | 7 `PERMISSION_DENIED`, 16 `UNAUTHENTICATED`, when the backend has a credential of its own | [`Class::Credential`] |
 /// | the rest | [`Class::ClientError`] |
 ///
-/// This classifier is more careful than [`StatusClassifier`], which takes 2 `UNKNOWN`, 13 `INTERNAL` and 15 `DATA_LOSS` for failures of the
-/// backend: in gRPC they are also what the application says, and a call that it has worked on is not to be repeated unasked.
+/// This classifier is more careful than [`StatusClassifier`], which counts 2 `UNKNOWN`, 13 `INTERNAL` and 15
+/// `DATA_LOSS` as failures of the backend. In gRPC an application uses these codes, too, and a call that it has
+/// processed must not be repeated unasked.
 ///
-/// A server that answers `grpc-retry-pushback-ms` with a negative number, or with what is no number, does not want the call
-/// to be made again ([gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback)): its backend is
-/// closed all the same, and the answer is the client's. Any other value is how long the backend is closed.
+/// A negative or malformed `grpc-retry-pushback-ms` forbids another attempt ([gRFC
+/// A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback)): the backend is closed, and the
+/// client gets the response. Any other value is the cooldown of the backend.
 ///
-/// The status of a response that has a head and a body comes after them, in trailers: the `StreamPeek` layer of
-/// `tower-spillover` brings those that come before the first message into the head.
+/// The status of a response with a body comes after the body, in trailers. The `StreamPeek` layer of `tower-spillover`
+/// moves trailers that come before the first message into the head.
 ///
 /// ```
 /// use http::Response;
@@ -47,13 +48,13 @@ pub struct GrpcClassifier {
 }
 
 impl GrpcClassifier {
-    /// The classifier.
+    /// Creates the classifier.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Gives answers with this code a class, whatever else they say; see [`StatusClassifier::with_status`].
+    /// Sets the class of responses with this code, whatever else they say; see [`StatusClassifier::with_status`].
     #[must_use]
     pub fn with_code(self, code: u32, class: Class) -> Self {
         Self {
@@ -74,7 +75,7 @@ impl<E> Classify<E> for GrpcClassifier {
         else {
             return self.http.classify(answer);
         };
-        // A value that is no code stands for `UNKNOWN`, as in any client.
+        // A malformed code stands for `UNKNOWN`, as in any client.
         let code = status
             .to_str()
             .ok()

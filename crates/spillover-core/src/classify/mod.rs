@@ -10,9 +10,9 @@ use spillover_hint::Report;
 pub use self::{grpc::GrpcClassifier, status::StatusClassifier};
 use crate::{Backend, Class};
 
-/// Decides what an answer means. Functions and closures implement it.
+/// Classifies a response or an error. Functions and closures implement this trait.
 ///
-/// A function that is generic over the error serves every client. A closure has to name the type of its argument:
+/// A function that is generic over the error fits every client. A closure has to name the type of its argument:
 /// `|answer: &Answer<'_, BoxError>|`.
 ///
 /// ```
@@ -40,7 +40,7 @@ use crate::{Backend, Class};
     note = "bring `StatusClassifier`, `GrpcClassifier` or a closure that names the type of its argument: `|answer: &Answer<'_, {E}>| Class::Success`"
 )]
 pub trait Classify<E> {
-    /// The class of this answer.
+    /// Returns the class of an answer.
     fn classify(&self, answer: &Answer<'_, E>) -> Class;
 
     /// Returns true if the request may go to another backend after this answer, which is a refusal. Closures always allow it.
@@ -76,18 +76,18 @@ struct Head<'a> {
     extensions: &'a Extensions,
 }
 
-/// In the extensions of a response: a layer in front of the backend gave it, and the backend was not asked, since the request
-/// cannot be made one for it. The classifiers here take it for [`Class::Declined`]: another backend gets the request.
+/// Marks a response, by its extensions, that a layer gave in place of the backend, because the request cannot be
+/// adapted to that backend. The classifiers of this crate return [`Class::Declined`]: another backend gets the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Declined;
 
 impl<'a, E> Answer<'a, E> {
-    /// The head of a response, and the backend that gave it.
+    /// Creates the answer from the head of a response and the backend that gave it.
     pub fn response<B>(response: &'a Response<B>, backend: Option<&'a Backend>) -> Self {
         Self::reported(response, None, backend)
     }
 
-    /// The head of a response with what was read from it and its body.
+    /// Creates the answer from the head of a response and the report that was read from its head and body.
     pub fn reported<B>(
         response: &'a Response<B>,
         report: Option<&'a Report>,
@@ -106,7 +106,7 @@ impl<'a, E> Answer<'a, E> {
         }
     }
 
-    /// An error in place of a response.
+    /// Creates the answer from an error in place of a response.
     pub fn error(error: &'a E, backend: Option<&'a Backend>) -> Self {
         Self {
             result: Err(error),
@@ -115,7 +115,7 @@ impl<'a, E> Answer<'a, E> {
         }
     }
 
-    /// Says whether the connection ended before the backend looked at the request. Default: not.
+    /// Sets whether the connection ended before the backend processed the request. Default: false.
     #[must_use]
     pub fn unprocessed(self, is_unprocessed: bool) -> Self {
         Self {
@@ -124,13 +124,13 @@ impl<'a, E> Answer<'a, E> {
         }
     }
 
-    /// The status; `None` for an error.
+    /// Returns the status. `None` for an error.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.head().map(|head| head.status)
     }
 
-    /// The header fields; `None` for an error.
+    /// Returns the header fields. `None` for an error.
     #[must_use]
     pub fn headers(&self) -> Option<&'a HeaderMap> {
         self.head().map(|head| head.headers)
@@ -149,19 +149,19 @@ impl<'a, E> Answer<'a, E> {
         extensions.is_some_and(|extensions| extensions.get::<Declined>().is_some())
     }
 
-    /// The error, where there is no response.
+    /// Returns the error. `None` for a response.
     #[must_use]
     pub fn as_error(&self) -> Option<&'a E> {
         self.result.err()
     }
 
-    /// Returns true if the connection is known to have ended before the backend looked at the request.
+    /// Returns true if the connection is known to have ended before the backend processed the request.
     #[must_use]
     pub fn is_unprocessed(&self) -> bool {
         self.is_unprocessed
     }
 
-    /// The backend that was asked, where it is known.
+    /// Returns the backend of the attempt, if it is known.
     #[must_use]
     pub fn backend(&self) -> Option<&'a Backend> {
         self.backend

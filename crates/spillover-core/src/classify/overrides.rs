@@ -2,14 +2,14 @@ use std::sync::Arc;
 
 use crate::Class;
 
-/// Classes that codes were given in place of what they mean otherwise. Clones share them.
+/// Classes that replace the usual ones of some codes. Clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct Overrides<K> {
     classes: Option<Arc<[(K, Class)]>>,
 }
 
 impl<K: Copy + PartialEq> Overrides<K> {
-    /// Gives `code` a class, in place of what it had before.
+    /// Sets the class of `code`.
     pub(super) fn with(&self, code: K, class: Class) -> Self {
         let others = self.iter().filter(|(other, _)| *other != code).copied();
         Self {

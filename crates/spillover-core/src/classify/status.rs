@@ -4,17 +4,17 @@ use spillover_hint::{Refusal, Report};
 use super::{Answer, Classify, Head, overrides::Overrides};
 use crate::Class;
 
-/// Goes by what the answer says of itself ([`Report`]), and by its status (RFC 9110 section 15, RFC 6585 section 4).
+/// Classifies responses by their [`Report`] and their status (RFC 9110 section 15, RFC 6585 section 4).
 ///
 /// | answer | class |
 /// |---|---|
-/// | none: the connection ended before the backend looked at the request ([`Answer::is_unprocessed`]) | [`Class::Unprocessed`] |
+/// | none: the connection ended before the backend processed the request ([`Answer::is_unprocessed`]) | [`Class::Unprocessed`] |
 /// | no refusal | [`Class::Success`] |
 /// | a limit that is renewed soon, mostly 429 | [`Class::Throttled`] |
 /// | a quota of a day or a month, or no money left | [`Class::Quota`] |
 /// | larger than the backend takes | [`Class::TooLarge`] |
 /// | a coding of the body that this backend does not take: 415 with `accept-encoding` (RFC 9110 section 15.5.16) | [`Class::Declined`] |
-/// | a layer's, in the place of the backend: [`Declined`](super::Declined) | [`Class::Declined`] |
+/// | the response of a layer, in place of the backend: [`Declined`](super::Declined) | [`Class::Declined`] |
 /// | too busy: 503, 529 | [`Class::Capacity`] |
 /// | other 5xx, 408, 424, 499, and every error | [`Class::Failing`] |
 /// | 401, or 403 about a key, when the backend has a credential of its own | [`Class::Credential`] |
@@ -25,14 +25,14 @@ pub struct StatusClassifier {
 }
 
 impl StatusClassifier {
-    /// The classifier.
+    /// Creates the classifier.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Gives answers with this status a class, whatever else they say. [`Class::Declined`] sends the request on and closes
-    /// nothing; [`Class::ClientError`] does neither.
+    /// Sets the class of responses with this status, whatever else they say. [`Class::Declined`] sends the request on
+    /// and closes no backend; [`Class::ClientError`] does neither.
     #[must_use]
     pub fn with_status(self, status: StatusCode, class: Class) -> Self {
         Self {
@@ -69,14 +69,14 @@ impl<E> Classify<E> for StatusClassifier {
             Some(Refusal::Throttled) => Class::Throttled,
             Some(Refusal::Quota) => Class::Quota,
             Some(Refusal::TooLarge) => Class::TooLarge,
-            // A limit that many share is a limit all the same: it is the deployment that is full, not the resource.
+            // The deployment is full, not the resource. A limit that many callers share is a limit all the same.
             Some(Refusal::Capacity) if head.status == StatusCode::TOO_MANY_REQUESTS => {
                 Class::Throttled
             }
             Some(Refusal::Capacity) => Class::Capacity,
             Some(Refusal::Failing) => Class::Failing,
             Some(Refusal::Credential) if has_own_credential => Class::Credential,
-            // Another backend may take the coding, such as zstd.
+            // Another backend may take the coding, e.g. zstd.
             Some(Refusal::Client) if is_about_coding(&head) => Class::Declined,
             Some(_) => Class::ClientError,
         }
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_body_reported_counts() {
+    fn report_of_the_body_decides() {
         let mut response = Response::new(());
         *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
         let report = Report::from_head(response.status(), response.headers()).unwrap();

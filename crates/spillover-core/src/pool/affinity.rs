@@ -34,10 +34,11 @@ use super::rendezvous::hash;
 ///
 /// # How a key finds its backend
 ///
-/// By weighted rendezvous hashing. Each backend of the tier has a score for the key, and the highest one gets the key. The
-/// backend depends on key, labels and weights alone: all instances agree, after a restart as before, in whatever order they
-/// list the backends. A backend that is added takes its share of the keys from all others, one that is removed leaves its own
-/// to them, and no other key moves. A weight that changes moves keys to or from that backend alone.
+/// A key finds its backend by weighted rendezvous hashing. Each backend of the tier has a score for the key, and the
+/// highest one gets the key. The backend depends on key, labels and weights alone, so that all instances agree, also
+/// after a restart and in any order of their lists. An added backend takes its share of the keys from all others. A
+/// removed backend leaves its keys to the others. No other key moves. A changed weight moves keys to or from its
+/// backend only.
 ///
 /// The score is `-weight / ln(u)`, where `u` is made of 64-bit hashes, and stays as it is in all versions:
 ///
@@ -45,7 +46,7 @@ use super::rendezvous::hash;
 ///   [SplitMix64](https://prng.di.unimi.it/splitmix64.c);
 /// * `h = mix(fnv(key) ^ mix(fnv(label)))`, and `u = (h >> 11 | 1) / 2^53`.
 ///
-/// Only `fnv(key)` is kept of the key. The hash is no secret: a guess of the key can be checked.
+/// An affinity holds `fnv(key)` and not the key. The hash does not protect the key: a guess can be checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Affinity {
     pub(super) target: Target,

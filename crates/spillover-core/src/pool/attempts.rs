@@ -13,8 +13,8 @@ use crate::Class;
 /// The attempts of one request, with the backends that it tried. Clones share their state, so that a layer outside sees the
 /// records of a layer inside, whether an attempt ends in a response or in an error.
 ///
-/// A request tries a backend once, with one exception: where the connection ended before the backend looked at the request,
-/// it is sent to the same backend once more ([`resend`](Self::resend)).
+/// A request tries a backend once, with one exception: if the connection ended before the backend processed the
+/// request, the request is sent to the same backend once more ([`resend`](Self::resend)).
 ///
 /// ```
 /// use spillover_core::Attempts;
@@ -44,7 +44,7 @@ pub(super) struct Shared {
     pub(super) resend_to: AtomicU32,
     /// Boxed, because few requests wait for a backend.
     pub(super) waiting: OnceLock<Box<Waiting>>,
-    /// Since when the client waits, where that matters.
+    /// The instant since which the client waits, if a layer asked for it.
     pub(super) begun: OnceLock<Instant>,
     pub(super) is_answered: AtomicBool,
     pub(super) has_head: AtomicBool,
@@ -123,7 +123,7 @@ impl Attempts {
         word.is_some_and(|word| word.load(Relaxed) & (1 << (index % 64)) != 0)
     }
 
-    /// The backends that were tried, except those that a waiting request may ask again.
+    /// Returns the backends that were tried, except those that a waiting request may ask again.
     pub(super) fn excluded(&self, may_ask_again: bool) -> [u64; WORDS] {
         std::array::from_fn(|word| {
             let attempts = self.shared.words[word].load(Relaxed);
@@ -134,14 +134,14 @@ impl Attempts {
         })
     }
 
-    /// Takes the place in the queue that the request had when it waited before.
+    /// Takes the queue ticket from the request's earlier wait.
     pub(super) fn take_ticket(&self) -> Option<u64> {
         let waiting = self.shared.waiting.get()?;
         let ticket = waiting.ticket.swap(0, Relaxed);
         (ticket != 0).then_some(ticket)
     }
 
-    /// Keeps the place in the queue for when the request waits again.
+    /// Saves the queue ticket for when the request waits again.
     pub(super) fn keep_ticket(&self, ticket: u64) {
         self.waiting().ticket.store(ticket, Relaxed);
     }

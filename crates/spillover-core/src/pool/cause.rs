@@ -4,7 +4,7 @@ use spillover_hint::Source;
 
 use crate::{Class, Outcome};
 
-/// Why a backend is closed: the class of the refusal, where it said for how long, and what it said.
+/// The reason why a backend is closed: the class of the refusal, the source of the cooldown, and the backend's message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
     class: Class,
@@ -21,19 +21,19 @@ impl Cause {
         }
     }
 
-    /// The class of the refusal.
+    /// Returns the class of the refusal.
     #[must_use]
     pub fn class(&self) -> Class {
         self.class
     }
 
-    /// Which part of the answer said for how long; `None` for a default.
+    /// Returns the part of the response that stated the wait. `None` for a default.
     #[must_use]
     pub fn source(&self) -> Option<Source> {
         self.source
     }
 
-    /// The backend's own words, where they are known.
+    /// Returns the backend's own message, if it was read.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()

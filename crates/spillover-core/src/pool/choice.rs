@@ -1,4 +1,4 @@
-//! How a backend is found for a request.
+//! The choice of a backend for a request.
 
 use std::ops::Range;
 
@@ -12,15 +12,15 @@ use super::{
     tick::Tick,
 };
 
-/// Where the affinity of a request sends it in one pool.
+/// The meaning of a request's affinity in one pool.
 enum Aim {
-    /// To any.
+    /// Any backend.
     Any,
-    /// To the one that has this key.
+    /// The backend that has this key.
     Key(u64),
-    /// To this one, if it is open.
+    /// This backend, if it is open.
     First(usize),
-    /// To this one or none.
+    /// This backend or none.
     Only(usize),
 }
 
@@ -62,7 +62,7 @@ impl Pool {
         }
     }
 
-    /// Chooses this one, if it is open or only failing.
+    /// Chooses the backend with this index, if it is open or only failing.
     fn pick_one(
         &self,
         index: usize,
@@ -76,7 +76,7 @@ impl Pool {
         pick(Access::Open).or_else(|| (!query.is_open_only).then(last_resort).flatten())
     }
 
-    /// The only backend that a request with this affinity may have, if that is one.
+    /// Returns the backend that a request with this affinity is pinned to.
     pub(super) fn only(&self, affinity: Option<Affinity>) -> Option<usize> {
         let pinned = affinity.filter(|affinity| affinity.is_pinned)?;
         match self.aim(pinned) {
@@ -85,7 +85,7 @@ impl Pool {
         }
     }
 
-    /// The indices of the backends that a request may have, whatever their state.
+    /// Returns the indices of the backends that a request may have, whatever their state.
     pub(super) fn reach(&self, query: &Query<'_>) -> Range<usize> {
         match self.only(query.affinity) {
             Some(index) => index..index + 1,
@@ -112,7 +112,8 @@ impl Pool {
         }
     }
 
-    /// Chooses from the first tier that has an open backend; where none has, as a last resort.
+    /// Chooses from the first tier that has an open backend. If no tier has one, chooses a failing backend as a last
+    /// resort.
     fn pick(
         &self,
         strategy: &dyn Strategy,
@@ -128,7 +129,7 @@ impl Pool {
         pick(Access::Open).or_else(|| (!query.is_open_only).then(last_resort).flatten())
     }
 
-    /// Chooses from those of the tier that have this access, or a better one.
+    /// Chooses from the backends of the tier that have this access, or a better one.
     fn pick_from(
         &self,
         tier: &[usize],
@@ -138,7 +139,7 @@ impl Pool {
         tick: Tick,
         draw: u64,
     ) -> Option<Selected> {
-        // One that another request took meanwhile is left out, and the choice made again: it ends with the last.
+        // If another request took the backend meanwhile, chooses again without it. The loop ends with the last backend.
         let mut lost = IndexSet::default();
         loop {
             let candidates = Candidates::new(&self.inner, tier, tick, |index, member| {
@@ -166,7 +167,7 @@ impl Pool {
         tick: Tick,
     ) -> Option<Selected> {
         let member = self.member(index);
-        // The place first: without one, a probe would be lost.
+        // Acquires the permit first: without one, a probe would be lost.
         let permit = member.state.permits().acquire()?;
         match member.try_acquire(query.scope, access, tick) {
             Some(lease) => Some(Selected::new(self.clone(), index, query, lease, permit)),

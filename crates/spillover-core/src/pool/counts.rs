@@ -6,19 +6,22 @@ use crate::Class;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Served, or refused for what the client sent.
+    /// Attempts that were served, or refused because of the request.
     pub answered: u64,
-    /// Refused because of a limit, a quota, a size or the like.
+    /// Attempts that were refused because of a limit, a quota or a size.
     pub refused: u64,
-    /// Failed: 5xx, a timeout, no connection, a credential that was not accepted.
+    /// Attempts that failed: 5xx, a timeout, no connection, a refused credential.
     pub failed: u64,
-    /// Given up before they had an answer: the client went away, or another backend was asked in the time that it waits.
+    /// Attempts that were given up before a response began: the client went away, or another backend was called within
+    /// the client's timeout.
     pub cancelled: u64,
-    /// Ended with their connection before the backend looked at them.
+    /// Attempts whose connection ended before the backend processed the request.
     pub unprocessed: u64,
-    /// Answers, also counted as answered, that broke off or reported an error after their beginning had been passed on.
+    /// Responses that broke off or reported an error after their beginning was passed on. These are also counted as
+    /// answered.
     pub broken: u64,
-    /// Attempts, also counted above, that sent a request to the backend once more, which had not processed it before.
+    /// Attempts that sent a request to the backend once more, because it had not processed it. These are also counted
+    /// above.
     pub resent: u64,
 }
 

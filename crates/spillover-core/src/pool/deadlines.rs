@@ -8,19 +8,19 @@ use super::{
     tick::Tick,
 };
 
-/// One writer at a time, any number of readers, no lock between them. A deadline keeps its place until the place is given
-/// to another scope.
+/// A lock-free table of deadlines, with one writer at a time and any number of readers. A deadline keeps its slot until
+/// the slot is given to another scope.
 #[derive(Debug)]
 pub(super) struct Deadlines {
     slots: [Slot; Deadlines::CAPACITY],
-    /// Places from here on were never used.
+    /// Slots from this index on were never used.
     used: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
 struct Slot {
     scope: AtomicU64,
-    /// Zero while the place changes hands, and before it is used.
+    /// Zero before the slot is used, and while it is given to another scope.
     until: AtomicU64,
 }
 
@@ -43,7 +43,7 @@ impl Deadlines {
         }
     }
 
-    /// The latest deadline that holds for the scope: its own, or that of the whole backend.
+    /// Returns the latest deadline that holds for the scope: its own, or that of the whole backend.
     pub(super) fn latest_of(&self, scope: Scope) -> Option<Tick> {
         let used = self.used.load(Acquire).min(Self::CAPACITY);
         let held = self.slots[..used].iter();
@@ -51,12 +51,12 @@ impl Deadlines {
         Tick::from_bits(latest)
     }
 
-    /// The deadline at this place, if it is that of the scope itself.
+    /// Returns the deadline in this slot, if the slot belongs to the scope itself.
     pub(super) fn of_slot(&self, slot: usize, scope: Scope) -> Option<Tick> {
         let slot = &self.slots[slot];
         let is_held = || slot.scope.load(Acquire) == scope.to_bits();
         let until = is_held().then(|| slot.until.load(Acquire))?;
-        // The place may have changed hands in between.
+        // The slot may have been given to another scope in between.
         is_held().then(|| Tick::from_bits(until)).flatten()
     }
 }
@@ -68,7 +68,7 @@ impl Slot {
             return None;
         }
         let until = self.until.load(Acquire);
-        // If the place changed hands in between, the deadline may be that of the next scope.
+        // If the slot was given to another scope in between, the deadline may be that of the other scope.
         (self.scope.load(Relaxed) == held).then_some(until)
     }
 }

@@ -24,7 +24,7 @@ impl Opening {
         Self { wait, is_full }
     }
 
-    /// The earlier of two.
+    /// Returns the earlier of two openings.
     pub(super) fn or(self, other: Self) -> Self {
         Self {
             wait: self.wait.min(other.wait),
@@ -32,7 +32,7 @@ impl Opening {
         }
     }
 
-    /// The time until the first backend opens. For a full backend that is an estimate: one second.
+    /// Returns the time until the first backend opens. For a full backend this is an estimate: one second.
     #[must_use]
     pub fn wait(&self) -> Duration {
         self.wait
@@ -119,7 +119,8 @@ impl Exhausted {
         headers.insert(RETRY_AFTER_MS, ms);
     }
 
-    /// [Writes](Self::write) the time over the wait that the head of a refusal names. A head without a wait stays as it is.
+    /// Replaces the wait in the head of a refusal, as [`write`](Self::write) does. A head without a wait stays as it
+    /// is.
     ///
     /// ```
     /// use http::HeaderMap;
@@ -143,7 +144,7 @@ impl Exhausted {
         }
     }
 
-    /// Removes the wait that the head of a refusal names, for a refusal that no time cures. gRPC's pushback stays.
+    /// Removes the wait from the head of a refusal, for refusals that waiting does not cure. gRPC's pushback stays.
     pub fn remove_waits(headers: &mut HeaderMap) {
         for field in &WAITS {
             headers.remove(field);
@@ -163,7 +164,7 @@ const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 const NEVER: HeaderValue = HeaderValue::from_static("-1");
 
-/// The fields in which a backend names a wait.
+/// The header fields that state a wait.
 const WAITS: [HeaderName; 4] = [
     RETRY_AFTER,
     RETRY_AFTER_MS,
@@ -171,7 +172,7 @@ const WAITS: [HeaderName; 4] = [
     X_AMZ_RETRY_AFTER,
 ];
 
-/// The longest wait that all SDKs treat alike. A longer one is slept by some, ignored by others, and makes the rest give up.
+/// The longest wait that all SDKs treat alike. With a longer one some SDKs sleep, some ignore it, and some give up.
 const WORTH_WAITING: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

@@ -4,24 +4,25 @@ use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use super::{Change, sync::AtomicU64, tick::Tick};
 
-/// Two deadlines. Nothing else is published through them: relaxed order is enough.
+/// The failure state of a backend: two deadlines. Relaxed order is enough, because no other data is published through
+/// them.
 #[derive(Debug, Default)]
 pub(super) struct Failing {
-    /// Zero: it works. Else it failed, and from this tick on one request may probe it; taking the probe moves the
-    /// deadline on by [`PROBE_LEASE`], so that no other request does.
+    /// Zero if the backend works. Otherwise it failed, and one request may probe it from this tick on. Taking the probe
+    /// moves the deadline by [`PROBE_LEASE`], so that no other request takes it.
     until: AtomicU64,
-    /// The deadline that the latest probe set. As long as it is the one in force, no failure was noted since.
+    /// The deadline that the latest probe set. While it equals `until`, no failure was recorded since.
     lease: AtomicU64,
 }
 
-/// In what way a request has, or may have, a backend. The number is the deadline that goes with it.
+/// The access of a request to a backend. The number is the deadline that the access was read with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FailingState {
     Works,
     /// The deadline is over. The request that moves it on is the probe.
     ProbeDue(u64),
     Probe(u64),
-    /// Not due: to be had as a last resort.
+    /// Not due: available as a last resort only.
     Fails(u64),
 }
 
@@ -34,7 +35,7 @@ impl Failing {
         }
     }
 
-    /// Takes the backend for a request; `None` when another request took the probe first.
+    /// Acquires the backend for a request. Returns `None` if another request took the probe first.
     pub(super) fn try_acquire(&self, state: FailingState, now: Tick) -> Option<FailingState> {
         let FailingState::ProbeDue(due) = state else {
             return Some(state);
@@ -47,11 +48,11 @@ impl Failing {
         Some(FailingState::Probe(lease))
     }
 
-    /// Notes an answer. It proves that the backend works only if it was asked after it failed: the request that was has
-    /// the deadline it saw.
+    /// Records an answer. The answer proves that the backend works only if the request began after the failure, which
+    /// shows in the deadline that it was acquired with.
     pub(super) fn answered(&self, taken: FailingState) -> Option<Change> {
         let seen = match taken {
-            // A lease that is over belongs to another probe, which is not waited for.
+            // An expired lease belongs to an earlier probe.
             FailingState::Probe(_) => self.lease.load(Relaxed),
             FailingState::ProbeDue(seen) | FailingState::Fails(seen) => seen,
             FailingState::Works => return None,
@@ -59,9 +60,9 @@ impl Failing {
         self.replace(seen, 0).then_some(Change::Opened)
     }
 
-    /// Notes a failure. Deadlines merge by maximum.
+    /// Records a failure. Deadlines merge by maximum.
     pub(super) fn failed(&self, taken: FailingState, until: Tick) -> Option<Change> {
-        // The lease of a probe is no word about the backend: its outcome replaces it, even by less.
+        // The lease of a probe says nothing about the backend. The outcome replaces it, even by an earlier deadline.
         if let FailingState::Probe(lease) = taken
             && self.replace(lease, until.get())
         {
@@ -71,14 +72,14 @@ impl Failing {
         (before == 0).then_some(Change::Closed)
     }
 
-    /// Gives back what was taken by a request that has no outcome.
+    /// Releases the access of a request that has no outcome.
     pub(super) fn release(&self, taken: FailingState, now: Tick) {
         if let FailingState::Probe(lease) = taken {
             self.replace(lease, now.get());
         }
     }
 
-    /// How long until a request may have it other than as a last resort.
+    /// Returns the time until a request may have the backend other than as a last resort.
     pub(super) fn closed_for(&self, now: Tick) -> Duration {
         now.until(self.until.load(Relaxed))
     }
@@ -90,6 +91,6 @@ impl Failing {
     }
 }
 
-/// How long one probe keeps the others off. A probe ends by its outcome; the lease is for one that is lost, and lets a
-/// second one try when the first gets no answer.
+/// The time for which one probe keeps other requests off. Usually a probe ends by its outcome. The lease ends a lost
+/// one, and lets a second request probe when the first gets no answer.
 const PROBE_LEASE: Duration = Duration::from_secs(10);

@@ -1,20 +1,22 @@
-//! How many requests are at one backend.
+//! The number of requests in flight at one backend.
 
 use std::{num::NonZeroU32, sync::atomic::Ordering::Relaxed};
 
 use super::sync::{AtomicBool, AtomicU64};
 
-/// A number that nothing else is published through: relaxed order is enough. On a cache line of its own, as every request
-/// changes it. Limits are kept elsewhere, so that without a limit this line is not read.
+/// The counter of requests in flight. Relaxed order is enough, because no other data is published through it. The
+/// counter has its own cache line, because every request changes it. Limits are elsewhere, so that this line is not
+/// read without a limit.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(super) struct InFlight {
-    /// The number is the low half. The high half is the least of the limits: from that number on, a request may wait for a place.
-    /// In one word, so that no place is given back unseen between a change of one and a look at the other.
+    /// The low half is the number. The high half is the least of the limits: from that number on, a request may wait
+    /// for a permit. Both are in one word, so that no release is missed between a change of one and a read of the
+    /// other.
     word: AtomicU64,
 }
 
-/// A place among them. It is given back once.
+/// A permit for one request. It is released once.
 #[derive(Debug)]
 pub(super) struct Permit {
     is_held: AtomicBool,
@@ -29,7 +31,7 @@ impl InFlight {
         max.is_some_and(|max| self.count() >= max.get())
     }
 
-    /// Takes a place; `None` when none is free.
+    /// Acquires a permit. Returns `None` if none is free.
     pub(super) fn acquire(&self, max: Option<NonZeroU32>) -> Option<Permit> {
         match max {
             None => {
@@ -45,7 +47,8 @@ impl InFlight {
         })
     }
 
-    /// Gives a place back, unless that was done; how many there were with it, if that is as many as the least limit.
+    /// Releases a permit, unless that was done before. Returns the number before the release if it had reached the
+    /// least limit.
     pub(super) fn release(&self, permit: &Permit) -> Option<u32> {
         if !permit.is_held.swap(false, Relaxed) {
             return None;
@@ -57,7 +60,7 @@ impl InFlight {
     pub(super) fn set_least_limit(&self, limit: Option<NonZeroU32>) {
         let limit = limit.map_or(NO_LIMIT, NonZeroU32::get);
         let next = |word| Some(with_limit(limit) | u64::from(count(word)));
-        // An update cannot fail: there is always a next value.
+        // The update cannot fail: there is always a next value.
         let _ = self.word.fetch_update(Relaxed, Relaxed, next);
     }
 }

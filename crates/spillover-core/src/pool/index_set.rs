@@ -1,6 +1,6 @@
 use super::Attempts;
 
-/// Indices of backends.
+/// A set of indices of backends.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct IndexSet {
     words: [u64; Attempts::CAPACITY / 64],

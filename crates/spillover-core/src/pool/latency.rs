@@ -1,38 +1,37 @@
-//! How long one backend takes to begin its answers.
+//! The time that one backend takes to begin its responses.
 
 use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use super::{sync::AtomicU64, tick::Tick};
 
-/// A moving average that follows a rise at once and a fall slowly, as in Finagle's `PeakEwma` balancer, where the idea is
-/// from.
+/// A moving average that follows a rise at once and a fall slowly, after Finagle's `PeakEwma` balancer.
 ///
-/// With the time that passes the estimate fades as well, so that a backend which was slow is tried again. Only a success
-/// may lower it. An attempt that ends otherwise says nothing about how fast an answer would be, but that one took no less
-/// than the attempt did: it undoes the fading, so that no backend looks fast by refusing.
+/// The estimate also fades with time, so that a slow backend is tried again. Only a success lowers it. An attempt that
+/// ends otherwise shows that a response would have taken at least as long. Such an attempt undoes the fading, so that
+/// no backend looks fast by refusing.
 #[derive(Debug, Default)]
 pub(super) struct Latency {
-    /// An [`Estimate`]; zero is none.
+    /// An [`Estimate`]. Zero is no estimate.
     bits: AtomicU64,
 }
 
-/// The latency that was known at the time of the stamp.
+/// The latency at the time of the stamp.
 #[derive(Clone, Copy)]
 struct Estimate {
-    /// Never zero. An hour and eleven minutes is the most.
+    /// The latency in microseconds: never zero, at most an hour and eleven minutes.
     micros: u32,
     /// The low half of the tick, in [units](STAMP_SHIFT).
     stamp: u32,
 }
 
 impl Latency {
-    /// The estimate at this tick. `None` when there never was one, or what there was has faded to nothing.
+    /// Returns the estimate at this tick. `None` if there never was one, or it has faded to nothing.
     pub(super) fn read(&self, now: Tick) -> Option<Duration> {
         let micros = Estimate::from_bits(self.bits.load(Relaxed))?.faded(now);
         (micros >= 1.0).then(|| Duration::from_micros(micros as u64))
     }
 
-    /// Notes an attempt that began at `begun` and was served.
+    /// Records an attempt that began at `begun` and was served.
     pub(super) fn served(&self, begun: Tick, now: Tick) {
         let observed = micros(begun, now);
         self.update(now, |before| {
@@ -44,13 +43,13 @@ impl Latency {
             if f64::from(observed) >= faded {
                 return Some(observed);
             }
-            // Within one unit nothing has passed to lower it by: most are done here, without a write.
+            // Within one unit no time has passed that could lower the estimate. Most calls end here, without a write.
             let is_new = weight < 1.0;
             is_new.then(|| (faded + f64::from(observed) * (1.0 - weight)) as u32)
         });
     }
 
-    /// Notes an attempt that began at `begun` and ended otherwise.
+    /// Records an attempt that began at `begun` and ended otherwise.
     pub(super) fn not_served(&self, begun: Tick, now: Tick) {
         let observed = micros(begun, now);
         self.update(now, |before| {
@@ -65,7 +64,7 @@ impl Latency {
             let stamp = stamp(now);
             Some(Estimate { micros, stamp }.to_bits())
         };
-        // An error is that there was nothing to change.
+        // An error means that the estimate stays as it is.
         let _ = self.bits.fetch_update(Relaxed, Relaxed, next);
     }
 }
@@ -85,7 +84,7 @@ impl Estimate {
         f64::from(self.micros) * self.weight(now)
     }
 
-    /// Returns its weight now: 1 when it was set, less and less afterwards.
+    /// Returns the weight of the estimate: 1 when it was set, then falling.
     fn weight(self, now: Tick) -> f64 {
         let units = stamp(now).wrapping_sub(self.stamp);
         // Another thread may have set it at a later tick than this one's.
@@ -98,7 +97,7 @@ impl Estimate {
     }
 }
 
-/// How long the attempt took; at least one microsecond.
+/// Returns the duration of an attempt in microseconds, at least one.
 fn micros(begun: Tick, now: Tick) -> u32 {
     let took = begun.until(now.get()).as_micros();
     u32::try_from(took).unwrap_or(u32::MAX).max(1)
@@ -108,20 +107,22 @@ fn stamp(now: Tick) -> u32 {
     (now.get() >> STAMP_SHIFT) as u32
 }
 
-/// Units of 2^22 ns, about 4 ms: fine enough for a fading in seconds. An estimate that nothing was added to for 208 days,
-/// the whole range, would look new, and fade anew.
+/// The unit of stamps: 2^22 ns, about 4 ms, which is fine enough for a fading in seconds. An estimate without a change
+/// for 208 days, the whole range, would look new and fade again.
 const STAMP_SHIFT: u32 = 22;
 const UNIT: Duration = Duration::from_nanos(1 << STAMP_SHIFT);
 
-/// By how many units ticks of two threads may differ, one of which was not run for a while: a minute.
+/// The largest difference between the ticks of two threads, in units: a minute. A thread that was not scheduled for a
+/// while has an old tick.
 const DISAGREEMENT: u32 = 1 << 14;
 
-/// After this time an estimate counts for 1/e: long enough to average over many answers, short enough that a backend
-/// which has recovered is noticed.
+/// The time after which an estimate counts for 1/e. Long enough to average over many responses, short enough to notice
+/// a backend that has recovered.
 const FADES_IN: Duration = Duration::from_secs(10);
 
-/// The latency of a backend that refuses, fails or is given up without ever having served: as slow as answers get, so
-/// that it looks fast beside none. It is explored again when that has faded, within a minute.
+/// The assumed latency of a backend that refuses, fails or is given up without ever having served. It is higher than
+/// any real one, so that such a backend looks slow. The backend is explored again when the estimate has faded, within a
+/// minute.
 const UNKNOWN_MICROS: u32 = 60_000_000;
 
 #[cfg(test)]
@@ -137,7 +138,7 @@ mod tests {
         Tick::new(origin, origin)
     }
 
-    /// One that served in this time at the returned tick.
+    /// Returns the latency after one success of this duration, and the tick of the success.
     fn served_in(took: Duration) -> (Latency, Tick) {
         let (latency, begun) = (Latency::default(), start());
         let now = begun.after(took);
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn it_fades_with_the_time_that_passes() {
+    fn estimate_fades_with_time() {
         let (latency, now) = served_in(1000 * MS);
         let weight = (-3.0_f64).exp();
         assert_near(
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_older_than_its_stamp_can_tell_fades_all_the_same() {
+    fn estimate_older_than_the_range_of_stamps_fades() {
         for days in [100, 110, 200] {
             let (latency, now) = served_in(1000 * MS);
             let later = now.after(Duration::from_secs(days * 24 * 60 * 60));
@@ -215,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_served_only_raises_it() {
+    fn attempt_that_was_not_served_only_raises_the_latency() {
         let (latency, now) = served_in(40 * MS);
         latency.not_served(now, now.after(MS));
         assert_eq!(latency.read(now.after(MS)), Some(40 * MS));

@@ -1,7 +1,8 @@
 //! The protocol between the layers of `tower-spillover`, which meet through values in the extensions of a request.
 //!
-//! Import the traits to write a layer that takes part in the protocol. For example, an HTTP client that gives an attempt up in
-//! time for another backend asks [`SelectedProtocol::may_move_on`]. Users of the layers need none of it.
+//! Import the traits to write a layer that takes part in the protocol. For example, an HTTP client that gives up an
+//! attempt in time for another backend asks [`SelectedProtocol::may_move_on`]. Users of the layers do not need this
+//! module.
 
 use std::{
     sync::atomic::Ordering::{Acquire, Relaxed, Release},
@@ -31,18 +32,18 @@ pub trait AttemptsProtocol: sealed::Sealed {
     /// Returns the instant since which the client waits. The first call sets it to `now`.
     fn begun(&self, now: Instant) -> Instant;
 
-    /// Records that the attempt under way has the head of an answer, which is held back, so that the backend is not silent.
-    /// The next [`mark`](Attempts::mark) undoes it.
+    /// Records that the attempt under way has the head of a response, which is held back. The backend is not silent
+    /// then. The next [`mark`](Attempts::mark) undoes it.
     fn set_head(&self);
 
     /// Returns true if the attempt under way has the head of an answer.
     #[must_use]
     fn has_head(&self) -> bool;
 
-    /// Records that an answer began which is no refusal. An attempt that is given up from now on lost against it.
+    /// Records that a response began which is no refusal. An attempt that is given up from now on has lost against it.
     fn set_answered(&self);
 
-    /// Returns true if an answer began which is no refusal.
+    /// Returns true if a response began which is no refusal.
     #[must_use]
     fn is_answered(&self) -> bool;
 
@@ -64,10 +65,10 @@ pub trait AttemptsProtocol: sealed::Sealed {
     #[must_use]
     fn may_try_again(&self) -> bool;
 
-    /// Records that the request itself broke, which is no backend's fault. For example, its body could not be read.
+    /// Records that the request itself broke, e.g. its body could not be read. No backend is at fault.
     fn set_request_failed(&self);
 
-    /// Sets whether the rest of the request body is awaited. Then the client is late, and not the backend.
+    /// Sets whether the rest of the request body is awaited. Meanwhile the client is late, and not the backend.
     fn set_awaiting_body(&self, is_awaiting: bool);
 
     /// Returns true if the rest of the request body is awaited.
@@ -120,8 +121,8 @@ pub trait SelectedProtocol: sealed::Sealed {
     /// providers that are short of capacity lower limits for a time.
     fn record_limit(&self, dimension: Dimension, limit: u64) -> Option<u64>;
 
-    /// Adds to a refusal that was recorded what became known since, without counting it again. Cooldowns merge by maximum. An
-    /// outcome that does not [cool](Class::is_cooling) changes nothing.
+    /// Adds details to a recorded refusal that became known later, without counting it again. Cooldowns merge by
+    /// maximum. An outcome that does not [cool](Class::is_cooling) changes nothing.
     fn amend(&self, outcome: &Outcome, now: Instant) -> Recorded;
 
     /// Counts an answer that broke off, or reported an error, after its beginning had been passed on. Later calls for the same

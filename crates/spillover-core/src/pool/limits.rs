@@ -16,7 +16,7 @@ use super::{Scope, tick::Tick};
 /// The limit seen last, per scope and dimension.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    /// Zero: at once.
+    /// The tick of the next read. Zero: at once.
     next_look: AtomicU64,
     seen: Mutex<HashMap<(u64, Dimension), u64>>,
 }
@@ -37,7 +37,7 @@ impl Limits {
     pub(super) fn record(&self, scope: Scope, dimension: Dimension, limit: u64) -> Option<u64> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= MAX_LIMITS {
-            // Scopes come from clients. To forget them all costs a notice at most.
+            // Clients choose the scopes, so the number is bounded. After a clear, at most one notice is lost.
             seen.clear();
         }
         let before = seen.insert((scope.to_bits(), dimension), limit);
@@ -45,6 +45,6 @@ impl Limits {
     }
 }
 
-/// Limits seldom change: when a deployment is changed, or a provider is short of capacity.
+/// The interval of reads. Limits change seldom: when a deployment is changed, or a provider is short of capacity.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 const MAX_LIMITS: usize = 128;

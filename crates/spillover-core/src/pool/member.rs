@@ -20,13 +20,13 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// One that nothing is known of.
+    /// Creates a backend without any state.
     pub(super) fn new(backend: Backend, queue: &Arc<Queue>) -> Self {
         let state = State::new(backend.max_concurrency(), queue);
         Self::with_state(backend, state)
     }
 
-    /// The same backend in another pool, as it is described there.
+    /// Returns this backend for another pool, with the settings of that pool and the state of this one.
     pub(super) fn go_on_as(&self, backend: Backend, queue: &Arc<Queue>) -> Self {
         let has_credential_of_before = self.backend.has_credential_of(&backend);
         let state = self
@@ -66,7 +66,7 @@ impl Member {
         self.state.may_open_sooner(self.scope(scope), now)
     }
 
-    /// Returns whether nothing but its places keeps a request of this scope from it.
+    /// Returns true if only the limit of requests in flight keeps a request of this scope from the backend.
     pub(super) fn is_merely_full(&self, scope: Scope, now: Tick) -> bool {
         self.state.condition(self.scope(scope), now) == Condition::Full
     }

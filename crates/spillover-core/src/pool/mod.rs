@@ -57,14 +57,14 @@ use crate::{Backend, Credential, InvalidPool};
 
 /// Backends in tiers of equal priority, with the state of each. Clones share their state.
 ///
-/// To choose takes no lock, one allocation (the [`Selected`]), and a time proportional to the number of backends. To record a
-/// refusal takes a lock of that backend for a moment, and so does to leave one that was full.
+/// A choice takes no lock, one allocation (the [`Selected`]), and a time proportional to the number of backends.
+/// Recording a refusal locks that backend briefly, and so does leaving a backend that was full.
 #[derive(Clone)]
 pub struct Pool {
     inner: Arc<Inner>,
 }
 
-/// Apart from the number of those that share it, which every request changes.
+/// Aligned apart from the reference count, which every request changes.
 #[repr(align(128))]
 struct Inner {
     members: Box<[Member]>,
@@ -76,30 +76,31 @@ struct Inner {
 }
 
 impl Pool {
-    /// The most backends that a pool holds.
+    /// The greatest number of backends in a pool.
     pub const MAX_BACKENDS: usize = Attempts::CAPACITY;
 
-    /// A pool of these backends, all open. Their order matters to [`Pool::first`] only.
+    /// Creates a pool of these backends, all open. Their order matters to [`Pool::first`] only.
     ///
     /// # Errors
     ///
     /// [`InvalidPool`] when there is no backend, more than [`MAX_BACKENDS`](Self::MAX_BACKENDS), or two with one label.
     pub fn new(backends: impl IntoIterator<Item = Backend>) -> Result<Self, InvalidPool> {
-        // Only the zero point of the clock inside: no decision depends on it.
+        // This is only the zero point of the internal clock. No decision depends on it.
         Self::build(backends, Instant::now(), Member::new)
     }
 
-    /// A pool of these backends in their place, which goes on with what this one knows: for settings that change while
-    /// requests are under way.
+    /// Creates a pool with these backends that takes over the state of this one, for settings that change while
+    /// requests are in flight.
     ///
-    /// A backend with the label, URL and deployment of one here is the same, if both have a credential or neither does.
-    /// Its cooldowns, latency, counts and requests in flight are then those of both pools, from now on as well: what a
-    /// request that is under way here learns, the other pool knows. Another priority, weight, limit of requests in flight
-    /// or value of the credential does not make it another backend, and each pool goes by its own. With another value of
-    /// the credential it is not taken to be failing, which may have been for the old one; when it is throttled, it still is.
+    /// A backend with the label, URL and deployment of one in this pool is the same, if both have a credential or
+    /// neither has. Both pools then share its cooldowns, latency, counts and requests in flight, from now on as well.
+    /// For example, a refusal of a request that is in flight in this pool closes the backend in the other. Another
+    /// priority, weight, limit of requests in flight or value of the credential does not make it another backend: each
+    /// pool uses its own. With another value of the credential a failing backend is open again, because the old
+    /// credential may have been the reason. A throttled one stays throttled.
     ///
-    /// A request stays with the pool it began with: [`Attempts`] holds positions in its list. A layer that was made for this
-    /// pool does not change: make a new one for the other.
+    /// A request stays with the pool that it began with, because [`Attempts`] holds positions in its list. A layer for
+    /// this pool does not change: create a new one for the other.
     ///
     /// ```
     /// use std::time::Duration;
@@ -121,7 +122,7 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new).
+    /// The same as of [`new`](Self::new).
     pub fn with_backends(
         &self,
         backends: impl IntoIterator<Item = Backend>,
@@ -173,10 +174,10 @@ impl Pool {
     /// failing backend whose cooldown is over counts as open for one request at a time, its probe. If no backend is open, one
     /// that is only failing is the last resort. A full one ([`Backend::max_concurrency`]) is never chosen.
     ///
-    /// A request that its last backend did not process ([`Attempts::resend`]) goes to the same backend if that is open, else to
-    /// another. If no other is open, it goes to that one whatever its state.
+    /// A request that its last backend did not process ([`Attempts::resend`]) goes to the same backend if that is open,
+    /// else to another. If no other is open, the request goes to the same backend whatever its state.
     ///
-    /// The choice is not entered into the attempts: [`Attempts::mark`] does that.
+    /// The choice is not recorded in the attempts; [`Attempts::mark`] does that.
     ///
     /// # Errors
     ///
@@ -193,16 +194,16 @@ impl Pool {
             .ok_or_else(|| self.exhausted(query, now))
     }
 
-    /// The first backend of the list that is not full and was not tried, whatever else its state: where a request goes that
-    /// finds all of them closed and is to be forwarded all the same. For one that is [pinned](Affinity::pinned) it is that
-    /// backend. `None` when there is none.
+    /// Selects the first backend of the list that is not full and was not tried, whatever else its state. Serves
+    /// requests that find every backend closed and are forwarded all the same. A [pinned](Affinity::pinned) request
+    /// gets its own backend. Returns `None` if there is none.
     #[must_use]
     pub fn first(&self, query: &Query<'_>, now: Instant) -> Option<Selected> {
         let mut untried = self.reach(query).filter(|&index| !query.has_tried(index));
         untried.find_map(|index| self.force_acquire(index, query, now))
     }
 
-    /// Takes this backend whatever its state, unless it is full.
+    /// Acquires this backend whatever its state, unless it is full.
     fn force_acquire(&self, index: usize, query: &Query<'_>, now: Instant) -> Option<Selected> {
         let member = self.member(index);
         let permit = member.state.permits().acquire()?;
@@ -275,7 +276,7 @@ impl Pool {
         exhausted.with_full(members.any(|member| member.may_open_sooner(scope, tick)))
     }
 
-    /// The state of every backend as a request of this scope would find it, in the order of the list.
+    /// Returns the state of every backend as a request of this scope would find it, in the order of the list.
     #[must_use]
     pub fn snapshot(&self, scope: Scope, now: Instant) -> Vec<BackendSnapshot> {
         let tick = self.tick(now);
@@ -283,7 +284,7 @@ impl Pool {
         members.map(|member| member.snapshot(scope, tick)).collect()
     }
 
-    /// The backends in the order of the list.
+    /// Returns the backends in the order of the list.
     pub fn backends(&self) -> impl ExactSizeIterator<Item = &Backend> {
         self.inner.members.iter().map(|member| &member.backend)
     }
@@ -300,7 +301,7 @@ impl Pool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    /// Returns true if a backend with a limited number of places, which is not closed for all scopes, has a free one.
+    /// Returns true if a backend with a limit of requests in flight has a free permit and is not closed for all scopes.
     fn has_free_permit(&self, now: Instant) -> bool {
         let tick = self.tick(now);
         let mut members = self.inner.members.iter();

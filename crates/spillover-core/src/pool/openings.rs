@@ -1,16 +1,16 @@
-//! The request that came first after a throttle had ended.
+//! The first request after the end of a throttle.
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::{sync::AtomicU64, tick::Tick};
 
-/// The first request after each opening, by the place of its deadline. Only that one tells whether the wait was too short: a
-/// leaky bucket admits one request and refuses the next, and both are the truth.
+/// The first request after each opening, by the slot of its deadline. Only the first one shows if the wait was too
+/// short: a leaky bucket rightly admits one request and refuses the next.
 ///
 /// Ticks stand for requests. Two requests that begin at one tick cannot be told apart, so neither counts as first.
 #[derive(Debug)]
 pub(super) struct Openings {
-    /// A bit for each place whose first request is not known to be answered. Usually none: then nothing else is read.
+    /// A bit for each slot whose first request has no recorded answer. Usually zero, and then nothing else is read.
     awaited: AtomicU64,
     first: [AtomicU64; Openings::CAPACITY],
 }
@@ -22,7 +22,7 @@ impl Openings {
         self.awaited.load(Relaxed) != 0
     }
 
-    /// The places whose first request is not known to be answered.
+    /// Returns the slots whose first request has no recorded answer.
     pub(super) fn awaited(&self) -> impl Iterator<Item = usize> + use<> {
         let mut bits = self.awaited.load(Relaxed);
         std::iter::from_fn(move || {
@@ -32,7 +32,7 @@ impl Openings {
         })
     }
 
-    /// Awaits the first request of the next opening; returns the one of the last.
+    /// Awaits the first request after the next opening. Returns the first request after the last opening.
     pub(super) fn expect(&self, slot: usize) -> Option<Tick> {
         let before = self.first[slot].swap(NONE, Relaxed);
         self.awaited.fetch_or(1 << slot, Relaxed);
@@ -41,12 +41,12 @@ impl Openings {
             .flatten()
     }
 
-    /// Notes a request that began after the opening.
+    /// Records a request that began after the opening.
     pub(super) fn record(&self, slot: usize, begun: Tick) {
         let first = &self.first[slot];
         let held = first.compare_exchange(NONE, begun.get(), Relaxed, Relaxed);
         if held == Err(begun.get()) {
-            // A failure does not matter: then another opening is awaited.
+            // A failure does not matter: another opening is awaited then.
             let _ = first.compare_exchange(begun.get(), SHARED, Relaxed, Relaxed);
         }
     }
@@ -55,7 +55,7 @@ impl Openings {
         self.first[slot].load(Relaxed) == begun.get()
     }
 
-    /// Awaits nothing more of this place.
+    /// Stops awaiting a request for this slot.
     pub(super) fn forget(&self, slot: usize) {
         self.first[slot].store(SHARED, Relaxed);
         self.awaited.fetch_and(!(1 << slot), Relaxed);

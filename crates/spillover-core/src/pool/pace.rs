@@ -1,30 +1,31 @@
-//! The pace at which requests are let go to a backend that was closed.
+//! The pace at which waiting requests go to a backend that was closed.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Steps of 50 ms. In the first two one request is let go, then twice as many in each as in the one before: 1, 1, 2, 4, ...
+/// A pace in steps of 50 ms. One request is released in each of the first two steps, then twice as many in each step as
+/// in the one before: 1, 1, 2, 4, ...
 ///
-/// A backend at its limit takes one request and refuses the second, which is seen before many more are let go. One that has
-/// room for many gets a thousand within half a second.
+/// A backend at its limit takes one request and refuses the second, which shows before many more are released. A
+/// backend with room for many gets a thousand within half a second.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
     /// The beginning of the step; `None` before the first.
     begun: Option<Instant>,
     steps: u32,
-    /// The number of requests that may still be let go in this step.
+    /// The number of requests that may still be released in this step.
     left: u32,
 }
 
 impl Pace {
-    /// Returns when the next request may be let go; `None` means now.
+    /// Returns the instant at which the next request may be released. `None` means now.
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         let next = self.begun? + STEP;
         (self.left == 0 && now < next).then_some(next)
     }
 
-    /// Counts a request that is let go.
+    /// Counts a released request.
     pub(super) fn count(&mut self, now: Instant) {
         let is_over = self.begun.is_none_or(|begun| now >= begun + STEP);
         if !is_over && self.left > 0 {
@@ -39,14 +40,14 @@ impl Pace {
     }
 }
 
-/// About as long as a refusal takes to come back.
+/// The length of a step: about as long as a refusal takes to come back.
 const STEP: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The number of requests let go within so many milliseconds, when all ask at once and again as soon as they may.
+    /// Returns the number of requests released within so many milliseconds, if all ask as soon as they may.
     fn let_go(ms: u64) -> usize {
         let start = Instant::now();
         let end = start + Duration::from_millis(ms);

@@ -1,4 +1,4 @@
-//! The places of one backend, and the queues that are notified when one becomes free.
+//! The permits of one backend, and the queues that are notified when one becomes free.
 
 use std::{
     num::NonZeroU32,
@@ -10,7 +10,7 @@ use super::{
     queue::Queue,
 };
 
-/// The places that one pool has. All pools of the backend count together, and each keeps to a limit of its own.
+/// The permits of one pool. All pools of the backend count together, and each has a limit of its own.
 #[derive(Debug)]
 pub(super) struct Permits {
     shared: Arc<Shared>,
@@ -21,8 +21,8 @@ pub(super) struct Permits {
 #[derive(Debug, Default)]
 struct Shared {
     in_flight: InFlight,
-    /// The limits of the pools that have one. The list is replaced as a whole, so that queues are told without the lock: a
-    /// request that is woken may give back a place.
+    /// The limits of the pools that have one. The list is replaced as a whole, so that queues are notified without the
+    /// lock: a woken request may release a permit.
     limits: Mutex<Arc<[Limit]>>,
 }
 
@@ -33,12 +33,13 @@ struct Limit {
 }
 
 impl Permits {
-    /// The places of a backend that no other pool has. The queue is told when the backend was full and has a place again.
+    /// Creates the permits of a backend that is in no other pool. The queue is notified when the backend was full and
+    /// has a free permit again.
     pub(super) fn new(max: Option<NonZeroU32>, queue: &Arc<Queue>) -> Self {
         Self::with_shared(Arc::default(), max, queue)
     }
 
-    /// The same for another pool.
+    /// Returns the permits of the same backend for another pool.
     pub(super) fn share(&self, max: Option<NonZeroU32>, queue: &Arc<Queue>) -> Self {
         Self::with_shared(Arc::clone(&self.shared), max, queue)
     }
@@ -59,7 +60,7 @@ impl Permits {
         self.shared.in_flight.count()
     }
 
-    /// Returns true if the number of places is limited.
+    /// Returns true if the number of permits is limited.
     pub(super) fn is_limited(&self) -> bool {
         self.max.is_some()
     }
@@ -68,12 +69,12 @@ impl Permits {
         self.shared.in_flight.is_full(self.max)
     }
 
-    /// Takes a place, which is owed back by [`leave`](Self::leave); `None` when none is free.
+    /// Acquires a permit, to be released by [`release`](Self::release). Returns `None` if none is free.
     pub(super) fn acquire(&self) -> Option<Permit> {
         self.shared.in_flight.acquire(self.max)
     }
 
-    /// Gives a place back, unless that was done, and wakes one that waits for it in each pool where none was free.
+    /// Releases a permit, unless that was done before. Wakes a waiting request in each pool that had no free permit.
     pub(super) fn release(&self, permit: &Permit) {
         let Some(before) = self.shared.in_flight.release(permit) else {
             return;
@@ -100,7 +101,7 @@ impl Shared {
         change(&mut limits);
         let least = limits.iter().map(|limit| limit.max).min();
         *held = limits.into();
-        // Under the lock: it is always the least of those held.
+        // Set under the lock, so that it is always the least of the limits.
         self.in_flight.set_least_limit(least);
     }
 

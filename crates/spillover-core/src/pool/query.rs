@@ -16,7 +16,7 @@ use super::{Affinity, Attempts, Scope, attempts::WORDS, strategy::Strategy};
 #[derive(Clone, Copy, Default)]
 #[must_use]
 pub struct Query<'a> {
-    /// `None` for the draw by weight.
+    /// The strategy. `None` draws by weight.
     pub(super) strategy: Option<&'a (dyn Strategy + Sync)>,
     attempts: Option<&'a Attempts>,
     pub(super) scope: Scope,
@@ -27,7 +27,7 @@ pub struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    /// For any backend, of a request that has been at none.
+    /// Creates a query of a request that has tried no backend and may have any.
     pub fn new() -> Self {
         Self::default()
     }
@@ -48,12 +48,12 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// The scope of the request. Default: [`Scope::BACKEND`].
+    /// Sets the scope of the request. Default: [`Scope::BACKEND`].
     pub fn scope(self, scope: Scope) -> Self {
         Self { scope, ..self }
     }
 
-    /// Where the request belongs. Default: nowhere.
+    /// Sets the affinity of the request. Default: none.
     pub fn affinity(self, affinity: impl Into<Option<Affinity>>) -> Self {
         Self {
             affinity: affinity.into(),
@@ -66,13 +66,13 @@ impl<'a> Query<'a> {
         self.attempts.and_then(Attempts::resend_to)
     }
 
-    /// The fields of the request. Default: none.
+    /// Sets the header fields of the request. Default: none.
     ///
-    /// A request that says it was sent before goes to other backends than those whose latest attempts were given up, as long
-    /// as there are some. Retries are told by `x-stainless-retry-count` (the SDKs of OpenAI and Anthropic), `attempt=` in
-    /// `amz-sdk-request` (the SDKs of AWS) and `grpc-previous-rpc-attempts`
-    /// ([gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#exposed-retry-metadata)). The fields are
-    /// read only if a backend had such attempts.
+    /// A request that a client repeats avoids backends whose latest attempts were given up, as long as there are
+    /// others. Repeated requests are recognized by `x-stainless-retry-count` (the SDKs of OpenAI and Anthropic),
+    /// `attempt=` in `amz-sdk-request` (the SDKs of AWS) and `grpc-previous-rpc-attempts` ([gRFC
+    /// A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#exposed-retry-metadata)). The fields are
+    /// read only if a backend has had such attempts.
     pub fn headers(self, headers: &'a HeaderMap) -> Self {
         Self {
             headers: Some(headers),
@@ -80,8 +80,9 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Includes the backends that refused this request because of a limit ([`mark_limited`](crate::layer::AttemptsProtocol::mark_limited)): for a request that
-    /// waited until one of them opened. Default: not.
+    /// Includes the backends that refused this request because of a limit
+    /// ([`mark_limited`](crate::layer::AttemptsProtocol::mark_limited)), for a request that waited until one of them
+    /// opened. Default: not.
     pub fn again(self) -> Self {
         Self {
             may_ask_again: true,
@@ -89,7 +90,7 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Leaves out backends that would be asked as a last resort only. Default: not.
+    /// Leaves out backends that are a last resort. Default: not.
     pub fn open_only(self) -> Self {
         Self {
             is_open_only: true,
@@ -103,7 +104,7 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// The backends that it leaves out.
+    /// Returns the backends that the query leaves out.
     pub(super) fn excluded(&self) -> [u64; WORDS] {
         let attempts = self
             .attempts
@@ -115,7 +116,7 @@ impl<'a> Query<'a> {
         self.attempts
     }
 
-    /// Returns whether the client says that it has sent the request before.
+    /// Returns true if the client says that it has sent the request before.
     pub(super) fn is_retry(&self) -> bool {
         let Some(headers) = self.headers else {
             return false;

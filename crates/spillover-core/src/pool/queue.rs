@@ -14,10 +14,11 @@ use tokio::time::Instant;
 
 use super::{Query, attempts::WORDS, pace::Pace};
 
-/// One line for each set of backends and scope, so that no request waits behind one that waits for something else.
+/// The queue of a pool: one line for each set of backends and scope, so that no request waits behind another that waits
+/// for a different backend.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// The number of requests that wait. Usually none do, and then nothing is locked.
+    /// The number of waiting requests. Usually zero, and then nothing is locked.
     waiting: AtomicUsize,
     lines: Mutex<Lines>,
 }
@@ -25,9 +26,10 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Lines {
     latest_ticket: u64,
-    /// The number of times that a full backend had a place again. The first of each line looks once for each.
+    /// The number of times that a full backend had a free permit again. The first request of each line tries once for
+    /// each.
     notified: u64,
-    /// The number of places at full backends that got free and are not known to be taken.
+    /// The number of permits of full backends that became free and are not known to be acquired.
     free_permits: u32,
     by_key: HashMap<Key, Line>,
 }
@@ -43,7 +45,7 @@ struct Key {
 
 #[derive(Debug, Default)]
 struct Line {
-    /// Ordered by ticket.
+    /// The waiting requests, by ticket.
     waiting: VecDeque<Waiting>,
     pace: Pace,
 }
@@ -53,38 +55,38 @@ struct Waiting {
     ticket: u64,
     waker: Option<Waker>,
     is_called: bool,
-    /// True between a call and the report of its result.
+    /// True from the wake-up until the result is reported.
     is_looking: bool,
-    /// The value of [`Lines::rung`] when the request looked last.
+    /// The value of [`Lines::notified`] when the request tried last.
     looked_at: u64,
 }
 
-/// The place of one request. Tickets are unique.
+/// The position of one request. Tickets are unique.
 #[derive(Debug)]
 pub(super) struct Position {
     key: Key,
     pub(super) ticket: u64,
 }
 
-/// Says whether a request that waits may look for a backend.
+/// Permission of a waiting request to look for a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Turn {
     /// The request may look.
     Now,
-    /// The request is the first of its line, and the one before was let go just now: it may look at this instant.
+    /// The request is the first of its line and may look at this instant, because the one before was released just now.
     At(Instant),
     /// The request is not the first of its line.
     Behind,
 }
 
 impl Queue {
-    /// Returns whether requests wait that this one would overtake.
+    /// Returns true if this request would overtake a waiting one.
     pub(super) fn is_waited_for(&self, query: &Query<'_>, only: Option<usize>) -> bool {
         self.waiting.load(Relaxed) != 0 && self.lock().by_key.contains_key(&Key::new(query, only))
     }
 
-    /// Enters a line: at the end, or where the request stood before.
+    /// Enters a line at the end, or at the request's earlier position.
     pub(super) fn enter(
         &self,
         query: &Query<'_>,
@@ -97,7 +99,7 @@ impl Queue {
         let ticket = ticket.unwrap_or_else(|| lines.next_ticket());
         let line = lines.by_key.entry(key).or_default();
         let place = line.place(ticket).unwrap_or_else(|place| place);
-        // The first looks once more: a backend may have opened since the choice that failed.
+        // The first request looks once more, because a backend may have opened since the failed choice.
         let waiting = Waiting {
             ticket,
             waker: None,
@@ -142,9 +144,9 @@ impl Queue {
         }
     }
 
-    /// A place at a full backend got free: the first of the oldest line is called.
+    /// Wakes the first request of the oldest line, because a full backend has a free permit.
     pub(super) fn notify_free_permit(&self) {
-        // Under the lock even if no request waits: one that enters now sees the place, or is seen here.
+        // Locks even if no request waits: a request that enters now then sees the permit, or is seen here.
         let mut lines = self.lock();
         if lines.by_key.is_empty() {
             return;
@@ -156,12 +158,12 @@ impl Queue {
         wake(called);
     }
 
-    /// Notes that a request found a backend, and leaves afterwards. `place` is set when the backend was full; it says whether
-    /// another place is left there.
+    /// Records that a request found a backend, and removes it from the queue. `permit` is set if the backend has a
+    /// limit, and is true if another permit is free.
     pub(super) fn found(&self, position: &Position, permit: Option<bool>, now: Instant) {
         let mut lines = self.lock();
         if let Some(is_left) = permit {
-            // More places may have got free than the queue was told of: a backend tells only when it was full.
+            // More permits may be free than the queue knows: a backend notifies only if it was full.
             let left = lines.free_permits.saturating_sub(1);
             lines.free_permits = if is_left { left.max(1) } else { 0 };
             if let Some(waiting) = lines.waiting(position) {
@@ -172,7 +174,7 @@ impl Queue {
         }
     }
 
-    /// Notes that a request found no backend. Another line is called if a place is left.
+    /// Records that a request found no backend. Wakes another line if a permit is free.
     pub(super) fn missed(&self, position: &Position, is_permit_left: bool) {
         let mut lines = self.lock();
         if let Some(line) = lines.by_key.get_mut(&position.key) {
@@ -191,8 +193,8 @@ impl Queue {
         wake(called);
     }
 
-    /// Takes a request out. If it was the first of its line, the next one is called. If the line is empty and the request did
-    /// not look or left a place, another line is called.
+    /// Removes a request. If it was the first of its line, wakes the next one. If the line is then empty and a permit
+    /// is still free, wakes another line.
     pub(super) fn leave(&self, position: &Position) {
         let mut lines = self.lock();
         let Some(line) = lines.by_key.get_mut(&position.key) else {
@@ -233,8 +235,8 @@ impl Lines {
         line.waiting.get_mut(place)
     }
 
-    /// Calls the oldest of those that are first of a line and did not look since a place got free. So a place that is of no
-    /// use to any of them goes round once.
+    /// Wakes the oldest request that is the first of its line and has not tried since a permit became free. A permit
+    /// that no line can use is thus offered once to each.
     fn call_next(&mut self) -> Option<Waker> {
         let notified = self.notified;
         let fronts = self.fronts();
@@ -277,7 +279,7 @@ impl Key {
     }
 }
 
-/// Without the lock: the request that is woken may take it at once.
+/// Wakes a request. Call this without the lock, because the woken request may lock at once.
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();

@@ -1,6 +1,6 @@
-//! The backend that has a key: highest random weight (Thaler and Ravishankar, 1998), with weights as logarithms give them.
+//! The backend of an affinity key: highest random weight (Thaler and Ravishankar, 1998), weighted by logarithms.
 //!
-//! Instances must agree on it, and so must versions: nothing here may change. See [`Affinity`](super::Affinity).
+//! Instances and versions must agree on the result, so this code must not change. See [`Affinity`](super::Affinity).
 
 /// Returns the index of the backend with the highest score for the key with this hash. Each backend has an index, the hash of its
 /// label and a weight.
@@ -15,24 +15,24 @@ fn score(key: u64, label: u64, weight: u32) -> f64 {
     f64::from(weight) / minus_ln(mix(key ^ mix(label)))
 }
 
-/// FNV-1a of 64 bits.
+/// Hashes by FNV-1a of 64 bits.
 pub(super) fn hash(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 
-/// The finalizer of `SplitMix64`: each bit of the result depends on all.
+/// Mixes the bits by the finalizer of `SplitMix64`: each bit of the result depends on all.
 fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     bits ^ bits >> 31
 }
 
-/// `-ln(u)` for a number `u` between 0 and 1, and neither, that is made of these bits.
+/// Returns `-ln(u)` for a number `u` made of these bits, with 0 < `u` < 1.
 ///
-/// `f64::ln` is that of the platform, and they differ in the last digit. This is sums, products and quotients only, which
-/// IEEE 754 prescribes to the bit.
+/// `f64::ln` differs between platforms in the last digit. This function uses sums, products and quotients only, which
+/// IEEE 754 defines to the bit.
 fn minus_ln(bits: u64) -> f64 {
     // `odd / 2^53`, where `odd` is `mantissa * 2^exponent`.
     let odd = bits >> 11 | 1;
@@ -50,7 +50,7 @@ fn minus_ln(bits: u64) -> f64 {
     f64::from(53 - exponent) * std::f64::consts::LN_2 - 2.0 * s * series
 }
 
-/// `s` is at most 0.172: what follows is below the precision of the number.
+/// The number of terms. Since `s` is at most 0.172, further terms are below the precision.
 const TERMS: u32 = 11;
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use http::HeaderMap;
 
 use super::Credential;
 
-/// The part of a backend that a rate limit applies to: a deployment, or a model. Two scopes are equal if their names are.
+/// The part of a backend that a rate limit applies to: a deployment or a model. Scopes with equal names are equal.
 ///
-/// A scope in the extensions of a request tells which cooldowns matter to the request, and which scope its answer is about.
+/// A scope in the extensions of a request decides which cooldowns apply to the request, and which scope its response
+/// closes.
 ///
 /// ```
 /// use spillover_core::Scope;
@@ -23,13 +24,13 @@ use super::Credential;
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scope {
-    /// Hashes; zero stands for none.
+    /// A hash. Zero stands for none.
     account: u64,
     name: u64,
     naming: Naming,
 }
 
-/// The way in which a request names a scope: a backend may have a name of its own for it.
+/// The way in which a request names a scope. A backend may replace the name by its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Naming {
     #[default]
@@ -46,7 +47,7 @@ impl Scope {
         naming: Naming::Other,
     };
 
-    /// The scope with this name.
+    /// Returns the scope with this name.
     #[must_use]
     pub fn named(name: &str) -> Self {
         Self {
@@ -55,17 +56,19 @@ impl Scope {
         }
     }
 
-    /// The scope that a path names: the segment after `deployments`, in any case, as in the paths of Azure OpenAI.
+    /// Returns the scope that a path names: the segment after `deployments`, as in the paths of Azure OpenAI. The case
+    /// does not matter.
     #[must_use]
     pub fn of_path(path: &str) -> Option<Self> {
-        // As bytes: every request without a scope comes by here, and to look for characters takes twice as long.
+        // Searches bytes, because a search for characters takes twice as long and every request without a scope pays
+        // it.
         let mut segments = path.as_bytes().split(|&byte| byte == b'/');
         segments.find(|segment| segment.eq_ignore_ascii_case(b"deployments"))?;
         let deployment = segments.next()?;
         (!deployment.is_empty()).then(|| Self::of_deployment(deployment))
     }
 
-    /// The scope of the deployment with this name, wherever a request names it.
+    /// Returns the scope of the deployment with this name, wherever a request names it.
     ///
     /// ```
     /// use spillover_core::Scope;
@@ -82,8 +85,8 @@ impl Scope {
         }
     }
 
-    /// The scope of a model that a request names in its body, or as `model` in its query. At a backend with a
-    /// [model](crate::Backend::model) of its own, which replaces it, it is the scope of that one.
+    /// Returns the scope of a model that a request names in its body, or as `model` in its query. At a backend with a
+    /// [model](crate::Backend::model) of its own the scope is that of the backend's model.
     ///
     /// ```
     /// use spillover_core::Scope;
@@ -98,8 +101,8 @@ impl Scope {
         }
     }
 
-    /// The same scope for the account that these fields of a request authenticate. Limits are those of an account: at a
-    /// backend that gets the client's own credentials, one client's say nothing about another's.
+    /// Returns this scope for the account that these header fields authenticate. Limits belong to an account: at a
+    /// backend that gets the clients' own credentials, the limit of one client says nothing about another's.
     #[must_use]
     pub fn of_client(self, headers: &HeaderMap) -> Self {
         let credential = Credential::CLIENT_FIELDS
@@ -111,7 +114,7 @@ impl Scope {
         }
     }
 
-    /// The scope at a backend that has these of its own, in place of the client's.
+    /// Returns the scope at a backend that replaces credentials or names by its own.
     pub(super) fn at(self, has_credential: bool, own: OwnScopes) -> Self {
         let account = if has_credential { 0 } else { self.account };
         let own = match self.naming {
@@ -126,23 +129,23 @@ impl Scope {
         }
     }
 
-    /// Returns true if a limit on this scope is one on the other.
+    /// Returns true if a limit on this scope is also a limit on the other.
     pub(super) fn covers(self, other: Self) -> bool {
         self == other || self == other.whole()
     }
 
-    /// All of the backend, as far as the account goes.
+    /// Returns the scope of the whole backend, for the same account.
     pub(super) fn whole(self) -> Self {
         Self { name: 0, ..self }
     }
 
-    /// A number of its own for each scope; 0 for the whole backend.
+    /// Returns a number that is unique to the scope. Zero stands for the whole backend.
     pub(super) fn to_bits(self) -> u64 {
         self.account.rotate_left(32) ^ self.name
     }
 }
 
-/// The scopes at a backend that has names of its own for what requests name.
+/// The scopes at a backend that replaces the names of requests by its own.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OwnScopes {
     pub(super) deployment: Option<Scope>,
@@ -157,8 +160,8 @@ impl PartialEq for Scope {
 
 impl Eq for Scope {}
 
-/// Names and credentials come from clients: they are told apart by a hash under a key of this process, so that none can be
-/// made up to look like another, and no secret is kept.
+/// Hashes a name or a credential with a random key of this process. Clients choose names, so that a fixed hash could be
+/// forged. The hash does not reveal a secret.
 fn hash(bytes: &[u8]) -> u64 {
     static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     KEY.hash_one(bytes).max(1)

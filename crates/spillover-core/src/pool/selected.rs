@@ -95,7 +95,7 @@ impl Selected {
         self.inner.is_resend
     }
 
-    /// Returns when the pool opens, for a request that no backend would take.
+    /// Returns the time until the pool opens, for a request that no backend would take.
     #[must_use]
     pub fn exhausted(&self, now: Instant) -> Exhausted {
         self.pool().exhausted(&self.query(), now)
@@ -119,16 +119,16 @@ impl Selected {
             .record(self.inner.lease, outcome, self.pool().tick(now))
     }
 
-    /// Records that the attempt ended for a reason that is not the backend's. For example, another attempt was faster. Nothing is
-    /// held against the backend, the attempt counts as cancelled, and if it was a probe, the next request can probe.
+    /// Records that the attempt ended for another reason than the backend. For example, another attempt was faster. The
+    /// backend stays open, the attempt counts as cancelled, and after a probe the next request can probe.
     pub fn cancel(&self, now: Instant) {
         self.state().cancel(self.inner.lease, self.pool().tick(now));
     }
 
-    /// Records that the attempt was given up while it waited for the beginning of an answer. The attempt is cancelled, and counts
-    /// towards a silence: after three such attempts in a row the backend is [suspect](crate::Condition::Suspect) for the
-    /// scope. Then the silence is returned. An attempt of less than 500 ms does not count, and an answer of any kind ends
-    /// the silence.
+    /// Records that the attempt was given up while it waited for the beginning of an answer. The attempt is cancelled,
+    /// and counts towards a silence: after three such attempts in a row the backend is
+    /// [suspect](crate::Condition::Suspect) for the scope. The method returns the silence then. An attempt of less than
+    /// 500 ms does not count. A response of any kind ends the silence.
     ///
     /// ```
     /// use std::time::Duration;
@@ -160,12 +160,13 @@ impl Selected {
             .give_up(self.inner.lease, self.pool().tick(now))
     }
 
-    /// Releases the place of the request at the backend, which may then take another. Later calls of all clones do nothing.
+    /// Releases the permit of the request at the backend, which may then take another request. Later calls of all
+    /// clones do nothing.
     pub fn release(&self) {
         self.inner.release();
     }
 
-    /// Returns true if the number of places at the backend is limited.
+    /// Returns true if the backend has a limit of requests in flight.
     pub(super) fn is_limited(&self) -> bool {
         self.state().permits().is_limited()
     }

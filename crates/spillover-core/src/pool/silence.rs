@@ -1,4 +1,4 @@
-//! The scopes of one backend that get no answers, judged by the attempts that were given up there.
+//! The scopes of one backend that get no responses, judged by the attempts that were given up.
 
 use std::{
     sync::{
@@ -14,7 +14,7 @@ use super::{
     tick::Tick,
 };
 
-/// Attempts at a backend that were given up one after the other, while it began no answer.
+/// Consecutive attempts at a backend that were given up before it began a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Silence {
     attempts: u32,
@@ -22,24 +22,24 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// The number of attempts in a row that were given up.
+    /// Returns the number of consecutive attempts that were given up.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// The time since the first of these attempts began.
+    /// Returns the time since the first of these attempts began.
     #[must_use]
     pub fn lasting(&self) -> Duration {
         self.lasting
     }
 }
 
-/// The runs of attempts that were given up, per scope. Read without locks; an attempt that is given up, which is rare,
-/// changes them under one.
+/// The runs of consecutive attempts that were given up, per scope. Reads take no lock. An attempt that is given up,
+/// which is rare, takes one.
 #[derive(Debug)]
 pub(super) struct Silences {
-    /// The number of scopes that have a run. Usually none have, and then nothing else is read.
+    /// The number of scopes that have a run. Usually zero, and then nothing else is read.
     runs: AtomicUsize,
     /// Boxed, so that the fields of a backend that every request reads stay on one cache line.
     kept: Box<Kept>,
@@ -48,14 +48,14 @@ pub(super) struct Silences {
 #[derive(Debug)]
 struct Kept {
     slots: [Slot; CAPACITY],
-    /// A run has the place of its state.
+    /// A run has the slot of its state.
     held: Mutex<[Option<Run>; CAPACITY]>,
 }
 
 #[derive(Debug, Default)]
 struct Slot {
     scope: AtomicU64,
-    /// [`NO_RUN`], [`SHORT_RUN`], or the tick from which on one request may probe.
+    /// [`NO_RUN`], [`SHORT_RUN`], or the tick from which one request may probe.
     state: AtomicU64,
 }
 
@@ -72,9 +72,9 @@ struct Run {
 /// The state of a scope of the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// The latest attempt began to be answered, as far as is known.
+    /// No attempt is known that was given up since the latest response.
     Answers,
-    /// The latest attempts were given up; too few to suspect the backend.
+    /// The latest attempts were given up, but too few to suspect the backend.
     Doubted,
     /// Suspect, and the deadline is over: the request that moves it on is the probe.
     ProbeDue(u64),
@@ -100,13 +100,13 @@ impl Silences {
         }
     }
 
-    /// Takes the probe that is due; returns its lease. `None` when another request took it first.
+    /// Takes the due probe and returns its lease. Returns `None` if another request took it first.
     pub(super) fn take_probe(&self, scope: Scope, due: u64, now: Tick) -> Option<u64> {
         let lease = now.after(PROBE_LEASE).get();
         self.replace(scope, due, lease).then_some(lease)
     }
 
-    /// Gives back a probe that proved nothing: the next request may probe. Without a lease it does nothing.
+    /// Releases a probe without a result, so that the next request may probe. Does nothing without a lease.
     pub(super) fn release(&self, scope: Scope, lease: u64, now: Tick) {
         if lease == NO_RUN {
             return;
@@ -114,9 +114,9 @@ impl Silences {
         self.replace(scope, lease, now.get());
     }
 
-    /// Notes that an answer began; tells whether the backend was suspect.
+    /// Records that a response began. Returns true if the backend was suspect.
     pub(super) fn answered(&self, scope: Scope) -> bool {
-        // A run of another scope may last for as long as nothing asks for that scope: an answer here takes no lock for it.
+        // A run of another scope may last for long. A response for this scope takes no lock because of it.
         if !self.is_any() || self.slot(scope).is_none() {
             return false;
         }
@@ -130,7 +130,8 @@ impl Silences {
         state > SHORT_RUN
     }
 
-    /// Notes an attempt that was given up before an answer began. Returns the silence if that makes the backend suspect.
+    /// Records an attempt that was given up before a response began. Returns the silence if that makes the backend
+    /// suspect.
     pub(super) fn given_up(&self, scope: Scope, begun: Tick, now: Tick) -> Option<Silence> {
         let mut held = self.lock();
         let known = slot_of(&held, scope);
@@ -162,7 +163,7 @@ impl Silences {
         (run.attempts == SUSPECT_FROM).then(|| run.silence(now))
     }
 
-    /// For how many scopes the backend is suspect, and the longest silence of these.
+    /// Returns the number of scopes for which the backend is suspect, and the longest silence of these.
     pub(super) fn suspect(&self, now: Tick) -> (usize, Option<Silence>) {
         if !self.is_any() {
             return (0, None);
@@ -174,7 +175,7 @@ impl Silences {
         (suspect.count(), longest.map(|run| run.silence(now)))
     }
 
-    /// The time until a request may probe, if the backend is suspect.
+    /// Returns the time until a request may probe, if the backend is suspect.
     pub(super) fn suspect_for(&self, scope: Scope, now: Tick) -> Option<Duration> {
         match self.standing(scope, now) {
             Standing::Answers | Standing::Doubted => None,
@@ -197,7 +198,7 @@ impl Silences {
     }
 
     fn lock(&self) -> MutexGuard<'_, [Option<Run>; CAPACITY]> {
-        // A run is replaced as a whole: a panic leaves none half-done.
+        // A run is replaced as a whole, so that a panic leaves no half-written one.
         self.kept
             .held
             .lock()
@@ -216,11 +217,11 @@ impl Slot {
         self.state.store(state, Release);
     }
 
-    /// The state, if there is a run and it is of this scope.
+    /// Returns the state, if there is a run of this scope.
     fn state_of(&self, scope: Scope) -> Option<u64> {
         let is_held = || self.scope.load(Acquire) == scope.to_bits();
         let state = is_held().then(|| self.state.load(Acquire))?;
-        // The place may have changed hands in between.
+        // The slot may have been given to another scope in between.
         (state != NO_RUN && is_held()).then_some(state)
     }
 }
@@ -251,14 +252,15 @@ fn slot_of(held: &[Option<Run>; CAPACITY], scope: Scope) -> Option<usize> {
     runs.position(|run| run.is_some_and(|run| run.scope == scope))
 }
 
-/// A place without a run, else that of the run which ended first.
+/// Returns a slot without a run, else the slot of the run that ended first.
 fn free_slot(held: &[Option<Run>; CAPACITY]) -> usize {
     let slots = held.iter().enumerate();
     let oldest = slots.min_by_key(|(_, run)| run.map(|run| run.latest));
     oldest.map_or(0, |(slot, _)| slot)
 }
 
-/// Shorter attempts say nothing: completions in an editor are given up at each key, a hedge after a moment.
+/// The shortest attempt that counts. Shorter ones say nothing: an editor gives up completions at each key, and a hedge
+/// gives up the slower attempt.
 pub(super) const LEAST_SILENCE: Duration = Duration::from_millis(500);
 
 /// The number of attempts in a row that make the backend suspect. A user who presses "stop" twice does not.

@@ -25,7 +25,7 @@ impl BackendSnapshot {
         &self.backend
     }
 
-    /// Returns whether the backend is open, and until when it is not.
+    /// Returns the condition: open, or the reason and the time until it opens.
     #[must_use]
     pub fn condition(&self) -> Condition {
         self.condition
@@ -50,7 +50,7 @@ impl BackendSnapshot {
         self.throttled_scopes
     }
 
-    /// Returns for how long and why the backend is throttled for the one of these scopes that opens last.
+    /// Returns the time and the cause of the throttle of the scope that opens last.
     #[must_use]
     pub fn longest_throttle(&self) -> Option<(Duration, &Cause)> {
         let (left, cause) = self.longest_throttle.as_ref()?;
@@ -93,8 +93,8 @@ pub enum Condition {
     Throttled(Duration),
     /// The backend failed. After this long one request probes it; zero means that the next one does.
     Failing(Duration),
-    /// The latest attempts of this scope were given up before it began an answer ([`Selected::give_up`]). Others are asked
-    /// first. After this long one request probes it; zero means that the next one does.
+    /// The latest attempts of this scope were given up before the backend began a response ([`Selected::give_up`]).
+    /// Others are asked first. After this long one request probes it; zero means that the next one does.
     ///
     /// [`Selected::give_up`]: crate::Selected::give_up
     Suspect(Duration),

@@ -22,7 +22,8 @@ use super::{
 };
 use crate::{Class, Cooldown, Outcome};
 
-/// Shared by the pools that have the backend, but for its limit of requests in flight.
+/// The state of a backend in one pool. Pools that have the backend share it, except for the limit of requests in
+/// flight.
 #[derive(Debug)]
 pub(super) struct State {
     shared: Arc<Shared>,
@@ -33,7 +34,7 @@ pub(super) struct State {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Promises of the backend, per scope.
+    /// Throttles that the backend has announced, per scope.
     throttles: Throttles,
     limits: Limits,
     latency: Latency,
@@ -80,8 +81,8 @@ impl State {
         }
     }
 
-    /// Shares the state with another pool. With another credential the backend is not taken to fail: that may have been the fault
-    /// of this one.
+    /// Shares the state with another pool. With another credential a failing backend is open again, because the old
+    /// credential may have been the reason.
     pub(super) fn share(
         &self,
         max_concurrency: Option<NonZeroU32>,
@@ -99,7 +100,8 @@ impl State {
         }
     }
 
-    /// `is_retry` tells whether the client has sent the request before. The closure is called only if that matters.
+    /// Returns the access of a request, without acquiring the backend. `is_retry` returns true if the client has sent
+    /// the request before; it is called only if that matters.
     #[inline]
     pub(super) fn access(&self, scope: Scope, now: Tick, is_retry: impl Fn() -> bool) -> Access {
         if self.shared.throttles.until(scope, now).is_some() || self.permits.is_full() {
@@ -126,7 +128,8 @@ impl State {
         }
     }
 
-    /// Takes the backend for a request that has a place there and may have it so; `None` when that is no longer true.
+    /// Acquires the backend with this access, for a request that has a permit. Returns `None` if the access is no
+    /// longer given.
     pub(super) fn try_acquire(&self, scope: Scope, access: Access, now: Tick) -> Option<Lease> {
         let is_last_resort = access == Access::LastResort;
         let failing = self.health.failing.state(now);
@@ -139,7 +142,7 @@ impl State {
         }
         match self.health.failing.try_acquire(failing, now) {
             Some(failing) => Some(self.lease(scope, failing, probe, now)),
-            // As a last resort it is to be had without being its probe.
+            // A request may have the backend as a last resort without being its probe.
             None if is_last_resort => Some(self.lease(scope, failing, probe, now)),
             None => {
                 self.health.silences.release(scope, probe, now);
@@ -148,7 +151,8 @@ impl State {
         }
     }
 
-    /// The lease of the probe of a suspect backend, zero when it needs none; `None` when another request has it.
+    /// Returns the lease of the probe of a suspect backend, or zero if it needs none. Returns `None` if another request
+    /// has the probe.
     #[cold]
     fn take_probe(&self, scope: Scope, is_last_resort: bool, now: Tick) -> Option<u64> {
         let lease = match self.health.silences.standing(scope, now) {
@@ -181,25 +185,25 @@ impl State {
         self.shared.latency.read(now)
     }
 
-    /// The same for a request that has this lease; `None` while the latest attempts of its scope were given up.
+    /// Returns the latency for a request with this lease. `None` while the latest attempts of its scope were given up.
     pub(super) fn latency_at(&self, lease: Lease, now: Tick) -> Option<Duration> {
         let standing = self.health.silences.standing(lease.scope, now);
         let latency = || self.latency(now);
         (standing == Standing::Answers).then(latency).flatten()
     }
 
-    /// For how many scopes it is throttled.
+    /// Returns the number of scopes for which the backend is throttled.
     pub(super) fn throttled_scopes(&self, now: Tick) -> usize {
         self.shared.throttles.count(now)
     }
 
-    /// For how long and why it is throttled for the scope that opens last.
+    /// Returns the time and the cause of the throttle of the scope that opens last.
     pub(super) fn longest_throttle(&self, now: Tick) -> Option<(Duration, Cause)> {
         let (until, cause) = self.shared.throttles.longest(now)?;
         Some((now.until(until.get()), cause))
     }
 
-    /// Holds the backend whatever its state, without being its probe.
+    /// Acquires the backend whatever its state, without being its probe.
     pub(super) fn force_acquire(&self, scope: Scope, now: Tick) -> Lease {
         self.lease(scope, self.health.failing.state(now), 0, now)
     }
@@ -214,17 +218,17 @@ impl State {
         self.apply(lease, outcome, now)
     }
 
-    /// Adds to a refusal that was recorded what was learnt of it since: nothing is counted again.
+    /// Adds details to a recorded refusal that became known later. Nothing is counted again.
     #[cold]
     pub(super) fn amend(&self, lease: Lease, outcome: &Outcome, now: Tick) -> Recorded {
         self.apply(lease, outcome, now)
     }
 
-    // Every request comes here from `record`, and hardly any from `amend`.
+    // Every request gets here from `record`, and hardly any from `amend`.
     #[inline(always)]
     fn apply(&self, lease: Lease, outcome: &Outcome, now: Tick) -> Recorded {
         if outcome.class() == Class::Unprocessed {
-            // Nothing was learned: where it was a probe, the next request can probe in its place.
+            // The outcome says nothing about the backend. After a probe, the next request can probe.
             self.health.failing.release(lease.failing, now);
             self.health.silences.release(lease.scope, lease.probe, now);
             return Recorded::new(None, None);
@@ -232,7 +236,7 @@ impl State {
         if let (Class::Capacity | Class::Failing | Class::Credential, Some(cooldown)) =
             (outcome.class(), outcome.cooldown())
         {
-            // A timeout is no answer, and comes as a failure as well: a silence goes on.
+            // A timeout is no response, and is recorded as a failure, too. A silence goes on.
             *self.health.cause() = Some(Cause::from_outcome(outcome));
             let until = now.after(cooldown.duration());
             let change = self.health.failing.failed(lease.failing, until);
@@ -265,7 +269,7 @@ impl State {
         self.shared.counters.add_resent();
     }
 
-    /// Returns true if a refusal of the request with this lease would follow on one whose wait was obeyed.
+    /// Returns true if a refusal of the request with this lease would follow on an obeyed wait.
     pub(super) fn has_obeyed(&self, lease: Lease, now: Tick) -> bool {
         self.shared
             .throttles
@@ -294,7 +298,8 @@ impl State {
         self.health.silences.release(lease.scope, lease.probe, now);
     }
 
-    /// The same for one that waited for an answer in vain. Returns the silence if that makes the backend suspect.
+    /// Ends a lease whose attempt was given up before a response began. Returns the silence if that makes the backend
+    /// suspect.
     pub(super) fn give_up(&self, lease: Lease, now: Tick) -> Option<Silence> {
         let is_long = lease.begun.after(LEAST_SILENCE) <= now;
         self.cancel(lease, now);
@@ -303,7 +308,7 @@ impl State {
         silence.flatten()
     }
 
-    /// For how many scopes the backend is suspect, and the longest silence of these.
+    /// Returns the number of scopes for which the backend is suspect, and the longest silence of these.
     pub(super) fn suspect_scopes(&self, now: Tick) -> (usize, Option<Silence>) {
         self.health.silences.suspect(now)
     }
@@ -312,7 +317,7 @@ impl State {
         self.shared.counters.add_broken();
     }
 
-    /// Why requests of this scope may not have the backend, if it is for a refusal.
+    /// Returns the refusal that closes the backend for requests of this scope, if there is one.
     pub(super) fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
         match self.condition(scope, now) {
             Condition::Open | Condition::Full | Condition::Suspect(_) => None,
@@ -321,7 +326,8 @@ impl State {
         }
     }
 
-    /// One that is throttled as well as failing is throttled: when that is over it is to be had, as a last resort.
+    /// Returns the condition for requests of this scope. A backend that is throttled and failing counts as throttled:
+    /// after the throttle it is available as a last resort.
     pub(super) fn condition(&self, scope: Scope, now: Tick) -> Condition {
         if let Some(until) = self.shared.throttles.until(scope, now) {
             return Condition::Throttled(now.until(until.get()));
@@ -371,7 +377,7 @@ impl Lease {
     }
 }
 
-/// When a place gets free is not known: requests are answered in a fraction of a second and in a minute. A second is soon
-/// enough for a client to be told, and not so soon that it comes back in vain many times. A request that waits here is woken
-/// by the place itself.
+/// The estimated time until a full backend has a free permit, for the hint to clients. Responses take between a
+/// fraction of a second and a minute. A second is soon enough, and a client does not come back in vain too often. A
+/// request that waits in the queue is woken by the permit itself.
 const PLACE_GUESS: Duration = Duration::from_secs(1);

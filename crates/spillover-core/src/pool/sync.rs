@@ -1,3 +1,3 @@
-//! The atomics of the states that a model checker runs through, in one place so that it can bring its own.
+//! The atomics that a model checker replaces by its own.
 
 pub(super) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};

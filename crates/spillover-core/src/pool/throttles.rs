@@ -1,4 +1,4 @@
-//! Which scopes of one backend are throttled, until when and why.
+//! The throttled scopes of one backend, with their deadlines and causes.
 
 use std::{
     sync::{
@@ -11,16 +11,17 @@ use std::{
 use super::{Cause, Scope, deadlines::Deadlines, openings::Openings, tick::Tick};
 use crate::Cooldown;
 
-/// The deadlines are read without locks. A refusal, which is rare, changes them under one, with what else is known.
+/// The throttles of one backend. Deadlines are read without locks. A refusal, which is rare, changes them under a lock,
+/// together with the other details.
 #[derive(Debug)]
 pub(super) struct Throttles {
-    /// The latest deadline of all: after it none needs to be looked at.
+    /// The latest deadline of all. After it no other needs to be read.
     latest: AtomicU64,
     deadlines: Deadlines,
-    /// From when on a served request would tell something about an entry; the usual case is never.
+    /// The tick from which a served request proves something about an entry. Usually never.
     unproven_from: AtomicU64,
     openings: Openings,
-    /// An entry has the place of its deadline, and keeps it.
+    /// The entries. An entry has the slot of its deadline.
     entries: Mutex<Vec<Entry>>,
 }
 
@@ -30,7 +31,8 @@ struct Entry {
     until: Tick,
     /// The number of times in a row that the first request after an opening was refused.
     strikes: u32,
-    /// The beginning of the request that was the first strike: an answer to it or to a later one ends the run.
+    /// The beginning of the request that was the first strike. A success of that request or of a later one ends the
+    /// run.
     run_from: Tick,
     /// True if a request that came after the opening was served.
     is_proven: bool,
@@ -39,7 +41,7 @@ struct Entry {
     cause: Cause,
 }
 
-/// For how long a scope is closed.
+/// The time for which a scope is closed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Closed {
     /// True if the scope was open before.
@@ -48,7 +50,8 @@ pub(super) struct Closed {
 }
 
 impl Throttles {
-    /// Until when requests of this scope are refused: the later of what holds for the scope and for the whole backend.
+    /// Returns the deadline until which requests of this scope are refused: the later one of the scope and the whole
+    /// backend.
     pub(super) fn until(&self, scope: Scope, now: Tick) -> Option<Tick> {
         if self.latest.load(Relaxed) <= now.get() {
             return None;
@@ -57,7 +60,7 @@ impl Throttles {
         until.filter(|&until| until > now)
     }
 
-    /// How many scopes are refused, apart from others.
+    /// Returns the number of throttled scopes.
     pub(super) fn count(&self, now: Tick) -> usize {
         if self.latest.load(Relaxed) <= now.get() {
             return 0;
@@ -67,7 +70,7 @@ impl Throttles {
         refused.count()
     }
 
-    /// Until when and why the scope is refused that opens last.
+    /// Returns the deadline and the cause of the scope that opens last.
     pub(super) fn longest(&self, now: Tick) -> Option<(Tick, Cause)> {
         if self.latest.load(Relaxed) <= now.get() {
             return None;
@@ -78,7 +81,7 @@ impl Throttles {
         Some((last.until, last.cause.clone()))
     }
 
-    /// Why requests of this scope are refused.
+    /// Returns the reason why requests of this scope are refused.
     pub(super) fn cause(&self, scope: Scope, now: Tick) -> Option<Cause> {
         let entries = self.lock();
         let holding = entries
@@ -88,7 +91,7 @@ impl Throttles {
         last.map(|entry| entry.cause.clone())
     }
 
-    /// Notes that a request of this scope begins, which may be the first after an opening.
+    /// Records the beginning of a request of this scope, which may be the first after an opening.
     pub(super) fn begin(&self, scope: Scope, begun: Tick) {
         if self.openings.is_any_awaited() {
             self.note_first(scope, begun);
@@ -111,8 +114,8 @@ impl Throttles {
 
     /// Closes the scope because of a request that began at `begun`. Deadlines merge by maximum.
     ///
-    /// A scope whose first request after an opening is refused is told waits that are too short: each time the least wait
-    /// doubles. For example a backend that always says 50 ms and means 10 s is closed 100, 200, 400 ms and so on.
+    /// If the first request after an opening is refused, the backend states waits that are too short, and the floor
+    /// doubles. For example, a backend that always says 50 ms and means 10 s is closed for 100, 200, 400 ms and so on.
     pub(super) fn close(
         &self,
         scope: Scope,
@@ -167,7 +170,8 @@ impl Throttles {
         }
     }
 
-    /// Returns whether a request that began at `begun` was the first after the scope had opened, and no other was served since.
+    /// Returns true if a request that began at `begun` was the first after the scope had opened, and no other was
+    /// served since.
     pub(super) fn is_unproven(&self, scope: Scope, begun: Tick, now: Tick) -> bool {
         let entries = self.lock();
         let mut entries = entries.iter().enumerate();
@@ -179,8 +183,8 @@ impl Throttles {
         })
     }
 
-    /// Notes that a request of this scope, which began at `begun`, was served. If the scope had opened before, the wait was
-    /// no lie. If the request began in a run of strikes, the run is over.
+    /// Records that a request of this scope, which began at `begun`, was served. If the scope had opened before, the
+    /// stated wait was right. If the request began in a run of strikes, the run is over.
     pub(super) fn served(&self, scope: Scope, begun: Tick) {
         if begun.get() < self.unproven_from.load(Relaxed) {
             return;
@@ -200,7 +204,7 @@ impl Throttles {
         self.note_unproven(&entries);
     }
 
-    /// Returns whether a request was the first after the opening of this entry, or after the one before that.
+    /// Returns true if a request was the first after the opening of this entry, or after the opening before.
     fn is_first(&self, slot: usize, entry: &Entry, begun: Tick) -> bool {
         let is_first = begun >= entry.until && self.openings.is_first(slot, begun);
         is_first || entry.earlier_first == Some(begun)
@@ -213,13 +217,13 @@ impl Throttles {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
-        // An entry is replaced as a whole: a panic leaves none half-done.
+        // An entry is replaced as a whole, so that a panic leaves no half-written one.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Entry {
-    /// The instant from which on a served request says something about the entry.
+    /// Returns the tick from which a served request proves something about the entry.
     fn proven_from(&self) -> Tick {
         if self.strikes > 0 {
             self.run_from.min(self.until)
@@ -251,8 +255,8 @@ impl Default for Throttles {
     }
 }
 
-/// The place of the scope's entry, with that entry if it still says something about the next wait; else that of one which does not, a new one,
-/// or that of the entry which opens first.
+/// Returns the slot for the scope: that of its entry, of an entry that is over, a new one, or that of the entry that
+/// opens first. The entry is returned if it still says something about the next wait.
 fn find_slot(entries: &[Entry], scope: Scope, now: Tick) -> (usize, Option<&Entry>) {
     let known = entries.iter().position(|entry| entry.scope == scope);
     if let Some(slot) = known {
@@ -275,8 +279,8 @@ fn least_wait(strikes: u32) -> Duration {
     Cooldown::FLOOR.saturating_mul(1 << strikes.min(MAX_DOUBLINGS))
 }
 
-/// 100 ms become 51.2 s: beyond that the cap decides.
+/// The most doublings of the floor: 100 ms become 51.2 s. Beyond that the cap decides.
 const MAX_DOUBLINGS: u32 = 9;
 
-/// How long after its end a throttle is remembered: a refusal within it is one right after obeying.
+/// The time after its end for which a throttle is remembered. A refusal within this time follows on an obeyed wait.
 const MEMORY: Duration = Duration::from_secs(5);

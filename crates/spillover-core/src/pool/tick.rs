@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Nanoseconds, counted so that the first pool was built at [`Tick::ORIGIN`]. Never zero, which means "no deadline".
+/// An instant in nanoseconds. The first pool was built at [`Tick::ORIGIN`]. Never zero, which means "no deadline".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tick(u64);
 
 impl Tick {
-    /// Centuries away from both ends, so that times before it was built are told apart as well.
+    /// The origin is centuries away from both ends, so that earlier instants differ as well.
     const ORIGIN: u64 = 1 << 62;
 
     pub(super) fn new(now: Instant, origin: Instant) -> Self {
@@ -18,7 +18,7 @@ impl Tick {
         Self(tick.max(1))
     }
 
-    /// The tick with this number; zero is none.
+    /// Returns the tick with this number. Zero is no tick.
     pub(super) fn from_bits(bits: u64) -> Option<Self> {
         (bits != 0).then_some(Self(bits))
     }
@@ -31,7 +31,7 @@ impl Tick {
         Self(self.0.saturating_add(nanos(duration)))
     }
 
-    /// How long until a deadline; zero when it is over.
+    /// Returns the time until a deadline. Zero if it is over.
     pub(super) fn until(self, deadline: u64) -> Duration {
         Duration::from_nanos(deadline.saturating_sub(self.0))
     }

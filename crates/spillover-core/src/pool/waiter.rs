@@ -29,23 +29,23 @@ impl Waiter {
         Self { pool, position }
     }
 
-    /// Ready when the request should look for a backend because it became the first of its line or a place got free. Can be
-    /// polled again afterwards.
+    /// Polls for the moment to look for a backend: the request became the first of its line, or a permit became free.
+    /// The future can be polled again afterwards.
     pub fn poll_called(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.pool.queue().poll_called(&self.position, cx)
     }
 
-    /// Returns whether the request may look for a backend now.
+    /// Returns the permission of the request to look for a backend.
     ///
-    /// After a throttle has ended, requests are let go one by one, as it is not known how many the backend takes: two of them
-    /// 50 ms apart, then in each 50 ms twice as many as before, until one is refused. A free place at a backend that was full
-    /// is taken at once.
+    /// After the end of a throttle, requests are released one by one, since nothing says how many the backend takes:
+    /// two of them 50 ms apart, then twice as many in each 50 ms as before, until one is refused. A free permit of a
+    /// backend that was full is used at once.
     #[must_use]
     pub fn turn(&self, now: Instant) -> Turn {
         self.pool.queue().turn(&self.position, now)
     }
 
-    /// Leaves the queue for this backend. The next of the line is called.
+    /// Leaves the queue for this backend, and wakes the next request of the line.
     pub fn found(self, selected: &Selected, now: Instant) {
         let permit = selected
             .is_limited()
@@ -53,19 +53,20 @@ impl Waiter {
         self.pool.queue().found(&self.position, permit, now);
     }
 
-    /// Notes that no backend was found. A place that is free, but closed for this request, is left to another line.
+    /// Records that no backend was found. A permit that is free, but of a backend closed for this request, is left to
+    /// another line.
     pub fn missed(&mut self, now: Instant) {
         let is_permit_left = self.pool.has_free_permit(now);
         self.pool.queue().missed(&self.position, is_permit_left);
     }
 
-    /// The ticket of the request. [`Attempts`](super::Attempts) keeps it: a request that is refused afterwards waits on at the same
-    /// place.
+    /// Returns the ticket of the request. [`Attempts`](super::Attempts) saves it: a request that is refused afterwards
+    /// waits on at the same position.
     pub(super) fn ticket(&self) -> u64 {
         self.position.ticket
     }
 
-    /// Keeps its place in the queue for when the request waits again.
+    /// Saves the position in the queue for when the request waits again.
     pub fn keep_place(&self, attempts: &super::Attempts) {
         attempts.keep_ticket(self.ticket());
     }

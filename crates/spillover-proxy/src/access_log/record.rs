@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use tokio::time::Instant;
 
 use super::Certificate;
-use crate::Progress;
+use crate::{Progress, X_REQUEST_ID};
 
 /// A log line in the making, which is written when the record is dropped.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub(super) struct Record {
     method: Method,
     uri: Uri,
     certificate: Option<Arc<str>>,
+    request_id: Option<HeaderValue>,
+    upstream_request_id: Option<HeaderValue>,
     start: Instant,
     status: Option<StatusCode>,
     progress: Progress,
@@ -37,6 +39,8 @@ impl Record {
             method: request.method().clone(),
             uri: request.uri().clone(),
             certificate: certificate.and_then(|get| get(request.extensions())),
+            request_id: request.headers().get(X_REQUEST_ID).cloned(),
+            upstream_request_id: None,
             start: Instant::now(),
             status: None,
             progress,
@@ -47,6 +51,9 @@ impl Record {
 
     pub(super) fn set_response<B>(&mut self, response: &Response<B>) {
         self.status = Some(response.status());
+        let headers = response.headers();
+        let id = UPSTREAM_IDS.iter().find_map(|name| headers.get(name));
+        self.upstream_request_id = id.cloned();
     }
 
     pub(super) fn add_sent(&mut self, bytes: usize) {
@@ -88,7 +95,22 @@ impl Drop for Record {
                 End::Broken => "broken",
                 End::Cancelled => "cancelled",
             },
+            request_id = text(self.request_id.as_ref()),
+            upstream_request_id = text(self.upstream_request_id.as_ref()),
             "request"
         );
     }
 }
+
+/// Returns the text of an id. An id with other characters than visible ASCII is not logged.
+fn text(id: Option<&HeaderValue>) -> Option<&str> {
+    id?.to_str().ok()
+}
+
+/// The fields in which backends name the id of a request, to be given to their support.
+const UPSTREAM_IDS: [HeaderName; 4] = [
+    X_REQUEST_ID,
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("apim-request-id"),
+    HeaderName::from_static("x-amzn-requestid"),
+];

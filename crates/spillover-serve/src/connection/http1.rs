@@ -42,14 +42,22 @@ impl<S: HttpService<RequestBody>> Connection<S> {
         loop {
             let event = {
                 let mut later = std::pin::pin!(self.phases.after(phase));
+                let mut reached = None;
                 poll_fn(|cx| {
+                    // Comes before the requests: the response to one that arrives with the phase has `connection: close`.
+                    if reached.is_none()
+                        && let Poll::Ready(phase) = later.as_mut().poll(cx)
+                    {
+                        self.peer.activity.leave();
+                        reached = Some(phase);
+                    }
                     if let Poll::Ready(ended) = Pin::new(&mut http1).poll(cx) {
                         return Poll::Ready(Event::Ended(ended));
                     }
                     if idle_limit.is_too_many(self.peer.activity.is_done()) {
                         return Poll::Ready(Event::OverIdleLimit);
                     }
-                    if let Poll::Ready(phase) = later.as_mut().poll(cx) {
+                    if let Some(phase) = reached {
                         return Poll::Ready(Event::Phase(phase));
                     }
                     timer.poll(cx).map(Event::Timer)
@@ -66,10 +74,7 @@ impl<S: HttpService<RequestBody>> Connection<S> {
                     phase = reached;
                     match phase {
                         Phase::Serving | Phase::Draining => {}
-                        Phase::Leaving => {
-                            self.peer.activity.leave();
-                            continue;
-                        }
+                        Phase::Leaving => continue,
                         Phase::Ended => return None,
                     }
                     // An incomplete request head does not count as a request in flight. A response may still be in the socket.

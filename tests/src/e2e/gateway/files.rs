@@ -25,7 +25,7 @@ impl Files {
         self.directory.path().join(name)
     }
 
-    /// Writes a file, in place of one that may be there: who reads it finds the one or the other.
+    /// Writes a file, or replaces it. A reader finds the old contents or the new ones, never a part.
     pub fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         let other = path.with_extension("new");

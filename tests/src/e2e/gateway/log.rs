@@ -65,7 +65,7 @@ impl Log {
         ended.expect("the reader says when it ends").text()
     }
 
-    /// What was written so far.
+    /// Returns the lines that were written so far.
     pub(super) fn lines(&self) -> Vec<Value> {
         let written = self.written.borrow();
         written.lines.iter().map(Line::json).cloned().collect()

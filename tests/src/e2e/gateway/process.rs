@@ -53,7 +53,7 @@ impl Gateway {
         self.address
     }
 
-    /// Its base URL, without a slash at the end.
+    /// Returns the base URL, without a slash at the end.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -90,7 +90,7 @@ impl Gateway {
         Client::http1(address.parse().expect("an address"))
     }
 
-    /// What it has logged so far. A line that was waited for is there, and all before it.
+    /// Returns the lines that the gateway has logged so far, including those that a test has waited for.
     pub fn lines(&self) -> Vec<Value> {
         self.stderr.lines()
     }

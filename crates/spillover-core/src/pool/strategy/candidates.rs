@@ -78,11 +78,11 @@ impl<'a> Candidates<'a> {
                 None => true,
             }
         });
-        // Only where all were left out is there none to fall on.
+        // No candidate is drawn only if all were left out.
         drawn.unwrap_or(usize::MAX)
     }
 
-    /// The others; this may be none.
+    /// Returns the other candidates, which may be none.
     pub(super) fn without(&self, index: usize) -> Self {
         let mut others = Self { ..*self };
         if let Some(candidate) = self.get(index) {

@@ -14,7 +14,7 @@ pub use self::{
 
 /// Chooses among the backends of one tier that would take a request now. Closures implement it.
 ///
-/// The tier that serves, and the backends of it that are closed, were decided before.
+/// The pool has chosen the tier before, and has left out its closed backends.
 ///
 /// ```
 /// use spillover_core::{Backend, Candidate, Candidates, Pool, Query};
@@ -40,8 +40,8 @@ pub use self::{
 pub trait Strategy {
     /// Returns the [index](Candidate::index) of the candidate that gets the request; `draw` is a uniform random number.
     ///
-    /// The pool may call it again for the same request, if another one took the place. An index that is not that of a
-    /// candidate stands for no opinion: then the draw decides, by weight.
+    /// The pool may call this method again for the same request, if another request took the backend. An index of no
+    /// candidate stands for no opinion: the draw decides then, by weight.
     fn choose(&self, candidates: &Candidates<'_>, draw: u64) -> usize;
 }
 

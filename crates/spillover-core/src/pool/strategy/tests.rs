@@ -19,20 +19,20 @@ fn pool<const N: usize>(weights: [u32; N]) -> Pool {
     .expect("it is valid")
 }
 
-/// The backend with this index.
+/// Selects the backend with this index.
 fn at(pool: &Pool, index: usize, now: Instant) -> Selected {
     let only = move |_: &Candidates<'_>, _| index;
     let selected = pool.select(&Query::new().strategy(&only), now, 0);
     selected.expect("it is open")
 }
 
-/// The backend with this index serves in this time.
+/// Records that the backend with this index served in this time.
 fn serves_in(pool: &Pool, index: usize, took: Duration, now: Instant) {
     let begun = now.checked_sub(took).expect("there was a time before");
     at(pool, index, begun).record(&Outcome::success(), now);
 }
 
-/// How many of so many requests, of which none ends, each backend gets.
+/// Returns how many of these requests each backend gets, if no request ends.
 fn drawn<const N: usize>(pool: &Pool, requests: u32, now: Instant) -> [u32; N] {
     let mut rng = SmallRng::seed_from_u64(7);
     let mut drawn = [0; N];
@@ -175,7 +175,7 @@ fn of_many_the_slow_one_gets_the_least() {
 }
 
 #[test]
-fn one_that_is_not_known_is_explored_by_one_request_at_a_time() {
+fn backend_of_unknown_latency_is_explored_by_one_request_at_a_time() {
     let now = Instant::now();
     let pool = pool([5, 1]);
     serves_in(&pool, 0, MS, now);
@@ -189,7 +189,7 @@ fn one_that_is_not_known_is_explored_by_one_request_at_a_time() {
 }
 
 #[test]
-fn one_that_refuses_fast_is_not_taken_for_fast() {
+fn fast_refusals_do_not_lower_the_latency() {
     let now = Instant::now();
     let pool = pool([1, 1]);
     serves_in(&pool, 0, 100 * MS, now);

@@ -1,6 +1,6 @@
 use super::{Candidates, Strategy};
 
-/// Draws by weight: the default.
+/// Draws by weight. This is the default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Weighted {
     _priv: (),

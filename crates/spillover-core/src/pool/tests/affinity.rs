@@ -16,7 +16,7 @@ fn to(pool: &Pool, affinity: Affinity, now: Instant) -> Result<String, Duration>
     label(select_for(pool, affinity, now))
 }
 
-/// Like any key that has the backend with this label in the best tier.
+/// Returns a key that belongs to the backend with this label in the best tier.
 fn key_of(pool: &Pool, home: &str) -> Affinity {
     let keys = (0..).map(|i: u32| Affinity::by_key(i.to_be_bytes()));
     let mut keys = keys.filter(|&key| to(pool, key, Instant::now()).is_ok_and(|it| it == home));
@@ -226,7 +226,7 @@ fn a_pinned_request_is_told_of_the_places_of_its_backend_only() {
 }
 
 #[test]
-fn one_that_waits_for_another_backend_leaves_the_place_to_the_next() {
+fn request_that_waits_for_another_backend_leaves_the_permit_to_the_next() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     let [at_a, _at_b] = [0, 1].map(|_| select(&pool, now));
@@ -251,7 +251,7 @@ fn the_first_of_the_list_is_one_that_was_not_tried() {
 }
 
 #[test]
-fn affinity_does_not_print_what_it_is_for() {
+fn affinity_does_not_print_its_key() {
     let printed = [
         Affinity::by_key("hunter2"),
         Affinity::to_backend("hunter2").pinned(),

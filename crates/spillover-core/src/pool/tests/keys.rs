@@ -16,7 +16,7 @@ fn home(pool: &Pool, key: impl AsRef<[u8]>) -> String {
     label(selected).expect("all are open")
 }
 
-/// The backends in the order in which the key would have them.
+/// Returns the backends in the order in which the key prefers them.
 fn order(pool: &Pool, key: impl AsRef<[u8]>) -> Vec<String> {
     let attempts = Attempts::new();
     let query = Query::new()
@@ -31,7 +31,7 @@ fn order(pool: &Pool, key: impl AsRef<[u8]>) -> Vec<String> {
         .collect()
 }
 
-/// Computed by another program, from the description at [`Affinity`] alone.
+/// Compares with results that another program computed from the description at [`Affinity`] alone.
 #[test]
 fn a_key_has_its_backend_in_all_versions() {
     let (s, f, p, o) = ("sweden", "france", "paris-2", "payg");
@@ -114,7 +114,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn one_that_comes_or_goes_moves_its_own_keys_only(all in weights(), which: prop::sample::Index, salt: u64) {
+    fn added_or_removed_backend_moves_its_own_keys_only(all in weights(), which: prop::sample::Index, salt: u64) {
         let changed = all[which.index(all.len())].0;
         let others: Vec<_> = all.iter().copied().filter(|it| it.0 != changed).collect();
         let (with, without) = (numbered(&all), numbered(&others));

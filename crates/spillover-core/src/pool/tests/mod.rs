@@ -380,7 +380,7 @@ fn only_one_of_many_threads_gets_the_probe() {
 }
 
 #[test]
-fn only_what_closes_or_opens_a_backend_is_a_change() {
+fn only_closing_and_opening_are_changes() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let throttled = Outcome::throttled(SECOND);

@@ -101,7 +101,7 @@ fn the_time_of_a_full_backend_is_a_guess() {
 }
 
 #[test]
-fn a_snapshot_shows_what_is_full_and_by_how_many() {
+fn snapshot_shows_full_backends_and_their_requests_in_flight() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     let condition = || pool.snapshot(Scope::BACKEND, now)[0].condition();
@@ -149,7 +149,7 @@ fn the_probe_of_a_full_backend_is_not_lost() {
 }
 
 #[test]
-fn a_probe_whose_place_is_taken_at_the_last_moment_is_not_lost() {
+fn probe_without_a_permit_is_not_lost() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     fail(&pool, 0, SECOND, now);

@@ -23,7 +23,7 @@ fn reload<const N: usize>(pool: &Pool, backends: [BackendBuilder; N]) -> Pool {
     pool.with_backends(backends).unwrap()
 }
 
-/// One backend, which is throttled for a second.
+/// Creates a pool with one backend, which is throttled for a second.
 fn throttled(builder: BackendBuilder, now: Instant) -> Pool {
     let pool = Pool::new([builder.build().unwrap()]).unwrap();
     throttle(&pool, 0, SECOND, now);
@@ -35,7 +35,7 @@ fn condition(pool: &Pool, now: Instant) -> Condition {
 }
 
 #[test]
-fn what_is_known_goes_on() {
+fn state_goes_on_in_the_new_pool() {
     let now = Instant::now();
     let old = pool([("a", 1, 1), ("b", 2, 1)]);
     let served = select(&old, now);
@@ -63,7 +63,7 @@ fn what_is_known_goes_on() {
 }
 
 #[test]
-fn what_either_learns_later_the_other_knows() {
+fn pools_share_later_outcomes() {
     let now = Instant::now();
     let old = pool([("a", 1, 1)]);
     let new = reload(&old, [backend("a")]);
@@ -153,7 +153,7 @@ fn a_backend_that_is_another_is_open() {
 }
 
 #[test]
-fn what_changed_about_it_holds_for_its_pool() {
+fn changed_settings_hold_for_their_pool() {
     let now = Instant::now();
     let old = pool([("a", 1, 1), ("b", 2, 1)]);
     let new = reload(&old, [backend("a").priority(3), backend("b").priority(2)]);
@@ -256,7 +256,7 @@ fn a_place_that_gets_free_wakes_one_in_each_pool() {
 }
 
 #[test]
-fn whoever_waits_is_woken_at_the_limit_of_its_own_pool() {
+fn waiting_request_is_woken_at_the_limit_of_its_own_pool() {
     let now = Instant::now();
     let old = limited([("a", 1, 3)]);
     let new = reload(&old, [backend("a").max_concurrency(1)]);
@@ -314,9 +314,9 @@ fn a_list_that_is_no_pool_is_refused_and_leaves_the_old_one_as_it_was() {
     assert!(!poll(&mut first));
 }
 
-/// The test of one pool with two pools that have other limits. When a call is lost, the test never ends.
+/// Runs the test of one pool with two pools that have different limits. If a wake-up is lost, the test never ends.
 #[test]
-fn nobody_waits_for_ever() {
+fn no_request_waits_for_ever() {
     let now = Instant::now();
     let old = limited([("a", 1, 2)]);
     let new = reload(&old, [backend("a").max_concurrency(1)]);

@@ -11,7 +11,7 @@ fn refuse(selected: &Selected, now: Instant) -> Duration {
     recorded.closed_for().expect("it closes")
 }
 
-/// A backend whose first attempts after the first three openings are refused; the instant at which it opens again.
+/// Refuses the first attempt after each of three openings. Returns the instant at which the backend opens again.
 fn struck(pool: &Pool, now: Instant) -> Instant {
     let mut now = now;
     for wait in [100, 200, 400, 800] {

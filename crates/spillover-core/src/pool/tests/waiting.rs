@@ -82,7 +82,7 @@ fn two_places_that_get_free_before_any_request_looks_are_taken_by_two_at_once() 
 }
 
 #[test]
-fn one_that_is_dropped_passes_its_turn_on() {
+fn dropped_request_passes_its_turn_on() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
@@ -101,7 +101,7 @@ fn one_that_is_dropped_passes_its_turn_on() {
 }
 
 #[test]
-fn one_whose_place_was_taken_stays_the_first() {
+fn request_whose_permit_was_taken_stays_the_first_of_its_line() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
@@ -167,7 +167,7 @@ fn places_go_to_the_oldest_of_all_lines() {
 }
 
 #[test]
-fn one_that_found_another_backend_leaves_this_one_to_others() {
+fn request_that_found_another_backend_leaves_the_permit_to_others() {
     let now = Instant::now();
     let unlimited = Backend::builder("b").url("http://b").priority(2).build();
     let limited = Backend::builder("a").url("http://a").max_concurrency(1);
@@ -238,7 +238,7 @@ fn after_an_opening_requests_are_let_go_one_by_one() {
 }
 
 #[test]
-fn one_that_is_refused_waits_on_at_its_place() {
+fn refused_request_keeps_its_position() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     throttle(&pool, 0, SECOND, now);
@@ -325,7 +325,7 @@ fn two_places_that_get_free_at_once_are_taken_by_two_lines() {
 }
 
 #[test]
-fn one_that_is_dropped_after_a_miss_of_another_line_passes_its_turn_on() {
+fn dropped_request_passes_its_turn_on_after_a_miss_of_another_line() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
@@ -338,8 +338,8 @@ fn one_that_is_dropped_after_a_miss_of_another_line_passes_its_turn_on() {
     assert!(poll(&mut two));
 }
 
-/// Each thread waits for a place, has it for a moment, and gives it back; some give up while they wait. When a call is lost,
-/// those that wait for it do so for ever.
+/// Lets each thread wait for a permit, keep it for a moment, and release it. Some threads give up while they wait. When
+/// a call is lost, those that wait for it do so for ever.
 #[test]
 fn no_request_waits_for_ever() {
     const THREADS: u64 = 8;

@@ -9,7 +9,7 @@ use tower::Service;
 use super::*;
 
 #[tokio::test]
-async fn without_keys_everybody_comes_in_and_nothing_is_touched() {
+async fn without_keys_requests_pass_unchanged() {
     let keys = KeyRing::new(&clients([]));
     for request in [request(&[]), bearer("of the backend")] {
         let fields = request.headers().clone();
@@ -21,7 +21,7 @@ async fn without_keys_everybody_comes_in_and_nothing_is_touched() {
 }
 
 #[tokio::test]
-async fn a_key_says_who_it_is() {
+async fn key_identifies_its_client() {
     let keys = KeyRing::new(&clients([
         key("one", "k1"),
         key("two", "k2"),
@@ -38,7 +38,7 @@ async fn a_key_says_who_it_is() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_refused() {
+async fn malformed_key_is_refused() {
     let keys = KeyRing::new(&clients([key("one", "k1")]));
     let presented = [
         request(&[]),
@@ -83,7 +83,7 @@ async fn bytes_of_any_kind_can_be_compared() {
 }
 
 #[tokio::test]
-async fn the_hash_of_nothing_lets_nobody_in() {
+async fn hash_of_an_empty_key_admits_no_request() {
     let keys = KeyRing::new(&clients([key("nobody", "")]));
     for request in [request(&[]), bearer(""), request(&[("api-key", " ")])] {
         assert_eq!(Entry::of(&keys, request).await.status(), 401);
@@ -111,7 +111,7 @@ async fn a_refusal_speaks_the_language_of_the_client() {
 }
 
 #[tokio::test]
-async fn a_refusal_names_the_scheme_and_says_whether_the_key_was_wrong() {
+async fn refusal_names_the_scheme_and_the_invalid_key() {
     let keys = KeyRing::new(&clients([key("one", "k1")]));
     let none = Entry::of(&keys, request(&[])).await;
     assert_eq!(

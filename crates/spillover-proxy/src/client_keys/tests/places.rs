@@ -39,7 +39,7 @@ async fn every_field_of_clients_may_hold_the_key() {
 }
 
 #[tokio::test]
-async fn what_is_shown_besides_stays() {
+async fn other_fields_stay() {
     let both = request(&[
         ("api-key", "k1"),
         ("authorization", "Bearer for the backend"),

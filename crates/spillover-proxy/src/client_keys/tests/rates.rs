@@ -33,7 +33,7 @@ async fn a_minutes_requests_may_come_at_once_and_then_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_too_often_is_told_when_to_come_back() {
+async fn rate_limited_client_gets_429_with_retry_after() {
     let keys = KeyRing::new(&clients([limited("one", "k1", 60)]));
     come(&keys, "k1", 60).await;
     advance(Duration::from_micros(999_500)).await;
