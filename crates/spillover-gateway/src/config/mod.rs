@@ -40,7 +40,6 @@ mod error;
 mod file;
 mod flags;
 mod help;
-mod import;
 mod names;
 mod source;
 mod table;
@@ -55,6 +54,7 @@ use std::{env, ffi::OsString};
 
 use spillover_core::Backend;
 
+pub(crate) use self::file::schema;
 pub use self::{
     cli::{CheckArgs, Cli, Command, DemoArgs},
     error::{ConfigError, Problem},
@@ -65,10 +65,6 @@ use self::{
     source::Source,
     table::{Check, Document},
     variables::Variables,
-};
-pub(crate) use self::{
-    file::schema,
-    import::{Imported, import},
 };
 use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
 
@@ -98,15 +94,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the flags and the environment of this process.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] lists everything that is missing or not as expected.
-    pub fn load(cli: &Cli) -> Result<Self, ConfigError> {
-        Self::from(cli, env::vars_os())
-    }
-
     /// Reads the flags and these variables.
     ///
     /// # Errors
@@ -120,7 +107,7 @@ impl Config {
         Ok(config)
     }
 
-    /// As by [`load`](Self::load). What is read besides the environment is noted: when it changes, so may what comes of it.
+    /// Reads the flags and the environment of this process. What is read besides the environment is noted: when it changes, so may what comes of it.
     pub(crate) fn read(cli: &Cli, files: &mut ReadFiles) -> Result<Self, ConfigError> {
         let (config, _) = Self::with_document(cli, env::vars_os(), files)?;
         Ok(config)

@@ -26,10 +26,10 @@ pub(super) fn read(
 }
 
 /// Splits a flag into the label, and the texts left and right of each `=`.
-fn split(text: &str) -> Result<(String, Vec<(String, String)>), &'static str> {
+fn split(text: &str) -> Result<(String, Pairs), &'static str> {
     let mut parts = text.split(',').map(str::trim);
     let label = parts.next().unwrap_or_default();
-    let pairs: Option<Vec<_>> = parts
+    let pairs: Option<Pairs> = parts
         .filter(|part| !part.is_empty())
         .map(|part| part.split_once('='))
         .map(|pair| pair.map(|(key, value)| (key.trim().to_owned(), value.to_owned())))
@@ -40,6 +40,8 @@ fn split(text: &str) -> Result<(String, Vec<(String, String)>), &'static str> {
         .map(|pairs| (label.to_owned(), pairs))
         .ok_or("LABEL,KEY=VALUE,..., such as 1,url=https://name.openai.azure.com,priority=1")
 }
+
+type Pairs = Vec<(String, String)>;
 
 /// Returns the key of this name, or the reason to refuse it. The reason does not repeat the name, which may be a part of a
 /// value.

@@ -6,7 +6,6 @@ mod docs;
 mod file;
 mod flags;
 mod ignored;
-mod import;
 mod kind;
 mod listen;
 mod order;

@@ -1,8 +1,7 @@
 use roxmltree::{Document, Node};
-use spillover_core::BackendKind;
+use spillover_core::{Backend, BackendBuilder, BackendKind};
 
 use super::csharp::{Object, Value, objects};
-use crate::config::values;
 
 /// The settings of a policy that a configuration has too.
 #[derive(Default)]
@@ -151,18 +150,25 @@ impl ImportedBackend {
     fn add_field(&mut self, name: &str, value: &Value) {
         let known = name.to_ascii_lowercase().replace(['-', '_'], "");
         match (&*known, value) {
-            ("url", Value::Text(url)) => self.url = values::url(url.trim_end_matches('/')).ok(),
+            ("url", Value::Text(url)) => {
+                let url = url.trim_end_matches('/');
+                self.url = is_valid(|backend| backend.url(url)).then(|| url.to_owned());
+            }
             // Noted when the backend is written.
             ("url", _) => {}
             ("priority", Value::Number(priority)) => self.priority = Some(*priority),
             ("weight", Value::Number(weight @ 1..)) => self.weight = Some(*weight),
             ("deploymentname" | "deployment", Value::Text(name))
-                if values::deployment(name).is_ok() =>
+                if is_valid(|backend| backend.deployment(name)) =>
             {
                 self.deployment = Some(name.clone());
             }
-            ("kind", Value::Text(kind)) if values::kind(kind).is_ok() => {
-                self.kind = values::kind(kind).ok().map(BackendKind::from);
+            ("kind", Value::Text(kind)) => {
+                let mut kinds = KINDS.into_iter();
+                self.kind = kinds.find(|known| known.as_str().eq_ignore_ascii_case(kind));
+                if self.kind.is_none() {
+                    self.add_unknown(name);
+                }
             }
             // An empty one stands for none.
             ("apikey" | "key" | "deploymentname" | "deployment", Value::Text(text))
@@ -201,3 +207,10 @@ impl ImportedBackend {
         self.unknown.push(name.to_owned());
     }
 }
+
+fn is_valid(set: impl FnOnce(BackendBuilder) -> BackendBuilder) -> bool {
+    let backend = Backend::builder("imported").url("https://imported.invalid");
+    set(backend).build().is_ok()
+}
+
+const KINDS: [BackendKind; 3] = [BackendKind::Azure, BackendKind::OpenAi, BackendKind::Other];

@@ -53,7 +53,7 @@ pub(super) fn objects(expression: &str) -> Vec<Object> {
 }
 
 /// Reads the fields, each of which is `{ "name", value }`.
-fn fields(mut tokens: &[(usize, Token<'_>)]) -> Vec<(String, Value)> {
+fn fields(mut tokens: &Tokens<'_>) -> Vec<(String, Value)> {
     let mut fields = Vec::new();
     while !tokens.is_empty() {
         let Some((inner, after)) = group(tokens) else {
@@ -74,9 +74,7 @@ fn fields(mut tokens: &[(usize, Token<'_>)]) -> Vec<(String, Value)> {
 }
 
 /// Splits tokens that begin with `{` into those up to the bracket that closes it, and those after it.
-fn group<'a, 't>(
-    tokens: &'a [(usize, Token<'t>)],
-) -> Option<(&'a [(usize, Token<'t>)], &'a [(usize, Token<'t>)])> {
+fn group<'a, 't>(tokens: &'a Tokens<'t>) -> Option<(&'a Tokens<'t>, &'a Tokens<'t>)> {
     let [(_, Token::Sign('{')), inner @ ..] = tokens else {
         return None;
     };
@@ -107,6 +105,9 @@ fn closing<'a>(tokens: impl Iterator<Item = (usize, Token<'a>)>) -> Option<(usiz
     }
     None
 }
+
+/// Tokens with their places.
+type Tokens<'a> = [(usize, Token<'a>)];
 
 #[derive(Clone, PartialEq)]
 enum Token<'a> {
