@@ -21,7 +21,7 @@ use crate::{
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Backend", extend("required" = ["name", "url", "credential"]))]
 pub(crate) struct BackendTable {
-    /// Name in logs and metrics. Unique in its pool.
+    /// Name in logs, metrics and the field `x-spillover-backend` of responses. Unique in its pool.
     #[schemars(required)]
     pub(crate) name: Option<String>,
     /// Base URL, `http` or `https`. Its path is put in front of the path of every request.
@@ -37,7 +37,7 @@ pub(crate) struct BackendTable {
     /// Credential of the gateway at the backend.
     #[schemars(required)]
     pub(crate) credential: Option<CredentialTable>,
-    /// Replaces the deployment or model that a request names.
+    /// Replaces the deployment or model that a request names. Default: none.
     pub(crate) deployment: Option<String>,
     /// Replaces the `model` in a JSON body, a form or the query. Default: the `deployment`.
     pub(crate) model: Option<String>,

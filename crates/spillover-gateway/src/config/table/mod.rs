@@ -43,7 +43,7 @@ use crate::read_files::ReadFiles;
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "Spillover", rename = "Configuration", extend("required" = ["pools"]))]
 pub(crate) struct Document {
-    /// Format of the log: `"auto"` is text on a terminal and JSON anywhere else.
+    /// Format of the log: `"text"`, `"json"`, or `"auto"`, which is text on a terminal and JSON anywhere else.
     pub(crate) log_format: LogFormat,
     /// Address for operators: metrics, status and health. Default: none.
     pub(crate) admin: Option<AdminTable>,

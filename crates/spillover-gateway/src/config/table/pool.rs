@@ -29,7 +29,7 @@ pub(crate) struct PoolTable {
     pub(crate) when_exhausted: WhenExhausted,
     /// Names the URL of the backend in the field `x-openai-backendurl` of responses.
     pub(crate) expose_backend_url: bool,
-    /// Requests that the pool takes. Default: all that no pool before it takes.
+    /// Conditions on the requests that the pool takes: one must match. Default: none, and all requests match.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) routes: Vec<RouteTable>,
     /// Timeouts of a request.
@@ -117,7 +117,7 @@ pub(crate) struct LimitsTable {
     /// Greatest size of all saved request bodies together.
     #[serde(with = "Size::<usize>")]
     replay_total: usize,
-    /// Greatest number of backends that a request may try.
+    /// Greatest number of attempts for a request.
     #[serde(with = "Limit::<NonZeroU32>")]
     max_attempts: Option<NonZeroU32>,
 }

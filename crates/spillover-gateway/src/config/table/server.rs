@@ -18,7 +18,7 @@ pub(crate) struct ListenerTable {
     /// Host and port.
     #[schemars(example = "0.0.0.0:8080")]
     pub(crate) address: String,
-    /// TLS for clients. Without it, connections are in clear text.
+    /// TLS for clients. Default: none, and connections are in clear text.
     pub(crate) tls: Option<TlsTable>,
 }
 
@@ -42,9 +42,10 @@ pub(crate) struct TlsTable {
     /// File with the private key of the certificate.
     #[schemars(required)]
     pub(crate) key: Option<PathBuf>,
-    /// CA bundle for the certificates of clients. Without it, clients need no certificate.
+    /// CA bundle for the certificates of clients. Default: none, and clients need no certificate.
     pub(crate) client_ca: Option<PathBuf>,
-    /// Rule for clients without a certificate. Default: `"required"`, if `client_ca` is set.
+    /// Rule for clients without a certificate: `"required"` rejects them, `"optional"` accepts them. Default: `"required"`,
+    /// if `client_ca` is set.
     pub(crate) client_certificate: Option<ClientCertificateWord>,
 }
 
