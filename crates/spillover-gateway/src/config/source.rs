@@ -13,7 +13,6 @@ use super::{
 use crate::read_files::ReadFiles;
 
 /// The document that a file or the environment describes, and the places of its settings.
-#[derive(Default)]
 pub(super) struct Source {
     pub(super) document: Document,
     pub(super) origin: Origin,
@@ -22,35 +21,38 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Reads the file that a flag or a variable names, or else the backends of the environment. Returns `None` if there is
-    /// a file and nothing of it can be used.
+    /// Reads the file that a flag or a variable names, or else the backends of the environment.
     pub(super) fn find(
         backend_flags: &[FlagText],
         variables: &Variables,
         files: &mut ReadFiles,
         problems: &mut Problems,
-    ) -> Option<Self> {
-        match variables.read("SPILLOVER_CONFIG", |path| Ok(PathBuf::from(path))) {
+    ) -> Self {
+        let read = match variables.read("SPILLOVER_CONFIG", |path| Ok(PathBuf::from(path))) {
+            Ok(None) => return Self::of_environment(backend_flags, variables, problems),
             Ok(Some((path, place))) => {
                 check_backend_flags(backend_flags, &place, problems);
-                let (document, origin) = file::read(path, &place, files, problems)?;
-                let of_backends = variables.with_prefix(backends::PREFIX);
-                let mut ignored: Vec<_> = of_backends
-                    .flat_map(|(_, spellings)| spellings.iter().map(Setting::place))
-                    .map(str::to_owned)
-                    .collect();
-                ignored.sort_by(|a, b| natural(a, b));
-                Some(Self {
-                    document,
-                    origin,
-                    ignored,
-                })
+                file::read(path, &place, files, problems)
             }
-            Ok(None) => Some(Self::of_environment(backend_flags, variables, problems)),
             Err(problem) => {
                 problems.add(problem);
                 None
             }
+        };
+        let (document, origin) = read.unwrap_or_else(|| {
+            // The reason is reported already: nothing in the document is reported as missing.
+            let mut origin = Origin::default();
+            origin.mark_wrong(Path::default());
+            (Document::default(), origin)
+        });
+        let of_backends = variables.with_prefix(backends::PREFIX);
+        let places = of_backends.flat_map(|(_, spellings)| spellings.iter().map(Setting::place));
+        let mut ignored: Vec<_> = places.map(str::to_owned).collect();
+        ignored.sort_by(|a, b| natural(a, b));
+        Self {
+            document,
+            origin,
+            ignored,
         }
     }
 

@@ -101,30 +101,15 @@ impl Document {
 
 /// Turns a document into a configuration, and reports the problems.
 pub(super) struct Check<'a> {
-    origin: &'a Origin,
-    variables: &'a Variables,
-    problems: &'a mut Problems,
-    warnings: Vec<Problem>,
+    pub(super) origin: &'a Origin,
+    pub(super) variables: &'a Variables,
+    pub(super) problems: &'a mut Problems,
+    pub(super) warnings: Vec<Problem>,
     /// The files that the configuration depends on.
-    files: &'a mut ReadFiles,
+    pub(super) files: &'a mut ReadFiles,
 }
 
-impl<'a> Check<'a> {
-    pub(super) fn new(
-        origin: &'a Origin,
-        variables: &'a Variables,
-        files: &'a mut ReadFiles,
-        problems: &'a mut Problems,
-    ) -> Self {
-        Self {
-            files,
-            origin,
-            variables,
-            problems,
-            warnings: Vec::new(),
-        }
-    }
-
+impl Check<'_> {
     /// Returns the configuration that the document describes. It is only complete if there are no problems.
     pub(super) fn document(mut self, document: &Document, ignored: Vec<String>) -> Config {
         let root = Path::default();
