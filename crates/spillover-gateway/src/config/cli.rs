@@ -14,8 +14,8 @@ use super::{
 
 /// The command line of `spillover`.
 ///
-/// Values stay as they were given until [`Config::from`](super::Config::from) reads them together with the variables,
-/// so that both are checked and reported alike.
+/// [`Config::from`](super::Config::from) reads the values of the flags together with the variables, so that both are checked
+/// and reported alike.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "spillover",
@@ -27,7 +27,7 @@ use super::{
     disable_help_subcommand = true,
 )]
 pub struct Cli {
-    /// What to do; without a command the gateway serves.
+    /// The command. Without one, the gateway serves
     #[command(subcommand)]
     pub command: Option<Command>,
 
@@ -36,7 +36,7 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// The flags that say what the gateway goes by.
+    /// Returns the flags of the configuration.
     pub(super) fn flags(&self) -> &Flags {
         match &self.command {
             Some(Command::Check(CheckArgs { flags })) => flags,
@@ -75,13 +75,13 @@ pub enum Command {
         generate: bool,
     },
 
-    /// Ask a gateway that runs whether it is up; the exit code is 0 if so, else 1
+    /// Check that a running gateway is up; the exit code is 0 if it is, else 1
     Health {
-        /// Its admin address, or another where it listens in clear text
+        /// Admin address of the gateway, or another address without TLS
         #[arg(value_name = "HOST:PORT")]
         address: String,
 
-        /// Ask whether it is ready for requests
+        /// Check that it is ready for requests
         #[arg(long)]
         ready: bool,
     },
@@ -106,7 +106,7 @@ pub struct CheckArgs {
 /// The flags of `spillover demo`.
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
-    /// Stay up after the show, to be tried with curl or an SDK
+    /// Keep serving after the demo, for curl or an SDK
     #[arg(long)]
     pub serve: bool,
 
@@ -116,11 +116,11 @@ pub struct DemoArgs {
 }
 
 impl DemoArgs {
-    /// Where the demo accepts connections. Default: `127.0.0.1:8080` with `--serve`, else any free port of `127.0.0.1`.
+    /// Returns the address of the demo. Default: `127.0.0.1:8080` with `--serve`, else any free port of `127.0.0.1`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] when `--listen` is not a host and a port.
+    /// Returns a [`ConfigError`] if `--listen` is not a host and a port.
     pub fn listen(&self) -> Result<ListenAddr, ConfigError> {
         match self.listen.as_ref().and_then(|text| text.setting("LISTEN")) {
             Some(listen) => Ok(listen.read(ListenAddr::parse)?),

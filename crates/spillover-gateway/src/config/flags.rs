@@ -7,15 +7,15 @@ use clap::Args;
 
 use super::variables::Setting;
 
-/// The flags that stand beside the variables. Each has the name of its variable.
+/// The flags of the configuration. Each has the name of the variable that it overrides.
 #[expect(clippy::doc_markdown, reason = "the help text is no Markdown")]
 #[derive(Args, Clone, Debug)]
 pub(super) struct Flags {
     /// Read this file, in TOML [env: SPILLOVER_CONFIG]
     ///
-    /// It has all settings, and all backends: BACKEND_<LABEL>_<KEY> is ignored then. The
-    /// other variables and flags win over what it says. docs/configuration.md has its
-    /// keys, and spillover check tells what is wrong with it.
+    /// The file can have all settings. With a file, the backends are those of the file,
+    /// and BACKEND_<LABEL>_<KEY> is ignored. The other variables and flags override it.
+    /// docs/configuration.md lists its keys, and spillover check reports its mistakes.
     #[arg(long, value_name = "FILE")]
     #[arg(verbatim_doc_comment, help_heading = "Configuration file")]
     pub(super) config: Option<FlagText>,
@@ -23,8 +23,8 @@ pub(super) struct Flags {
     /// Add or change a backend; repeatable [env: BACKEND_<LABEL>_<KEY>]
     ///
     /// The keys are those of the variables: url, priority, auth, deployment_name, kind
-    /// and protocol. A key given here wins over the variable of the same label. API
-    /// keys are refused, because process lists show flags; they go in
+    /// and protocol. A key given here overrides the variable of the same label. API
+    /// keys are refused, because process lists show flags: set them in
     /// BACKEND_<LABEL>_APIKEY.
     #[arg(long, value_name = "LABEL,KEY=VALUE,...")]
     #[arg(verbatim_doc_comment, help_heading = "Backends")]
@@ -32,7 +32,7 @@ pub(super) struct Flags {
 
     /// Address to listen on [env: LISTEN] [default: 127.0.0.1:8080]
     ///
-    /// Such as 0.0.0.0:8080, [::]:8080 or localhost:8080.
+    /// For example 0.0.0.0:8080, [::]:8080 or localhost:8080.
     #[arg(long, value_name = "HOST:PORT")]
     #[arg(verbatim_doc_comment, help_heading = "Listening")]
     pub(super) listen: Option<FlagText>,
@@ -44,24 +44,24 @@ pub(super) struct Flags {
     #[arg(verbatim_doc_comment, help_heading = "Listening")]
     pub(super) port: Option<FlagText>,
 
-    /// Address where operators ask how it does [env: ADMIN_LISTEN]
+    /// Address for operators [env: ADMIN_LISTEN] [default: none]
     ///
-    /// Such as 127.0.0.1:9090. Without it, nowhere.
+    /// Metrics, status and health are served there, for example at 127.0.0.1:9090.
     #[arg(long, value_name = "HOST:PORT")]
     #[arg(verbatim_doc_comment, help_heading = "Listening")]
     pub(super) admin_listen: Option<FlagText>,
 
     /// Time a backend has to answer [env: HTTP_TIMEOUT_SECONDS] [default: 100]
     ///
-    /// Until the head of the response; fractions are allowed. When it is over, the
-    /// backend rests and the request moves on to the next one.
+    /// Time until the head of the response; fractions are allowed. After it, the backend
+    /// is closed for a while and the request goes to the next one.
     #[arg(long, value_name = "SECONDS")]
     #[arg(verbatim_doc_comment, help_heading = "Requests")]
     pub(super) http_timeout_seconds: Option<FlagText>,
 
-    /// What to do when every backend is closed [env: WHEN_EXHAUSTED] [default: forward]
+    /// Answer when every backend is closed [env: WHEN_EXHAUSTED] [default: forward]
     ///
-    ///   forward  try the first backend once and pass its answer on
+    ///   forward  try the first backend once and return its answer
     ///   reject   answer 429 at once, with the time when a backend opens
     ///   wait:2s  wait up to this long for a backend to open (500ms, 1.5s, 1m)
     #[arg(long, value_name = "forward|reject|wait:DURATION")]
@@ -70,17 +70,17 @@ pub(super) struct Flags {
 
     /// Name the URL of the backend in responses [env: EXPOSE_BACKEND_URL] [default: false]
     ///
-    /// In x-openai-backendurl; it discloses internal URLs. The label of the backend is
-    /// always named, in x-spillover-backend.
+    /// The field is x-openai-backendurl, and shows internal URLs to clients. The label
+    /// of the backend is always in x-spillover-backend.
     #[arg(long, value_name = "true|false")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(verbatim_doc_comment, help_heading = "Requests")]
     pub(super) expose_backend_url: Option<FlagText>,
 
-    /// Form of the log [env: LOG_FORMAT] [default: auto]
+    /// Format of the log [env: LOG_FORMAT] [default: auto]
     ///
-    /// With auto it is text on a terminal and JSON anywhere else. What is logged is the
-    /// business of RUST_LOG.
+    /// With auto it is text on a terminal and JSON anywhere else. RUST_LOG filters the
+    /// log.
     #[arg(long, value_name = "auto|text|json")]
     #[arg(verbatim_doc_comment, help_heading = "Logging")]
     pub(super) log_format: Option<FlagText>,

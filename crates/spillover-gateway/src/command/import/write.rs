@@ -142,7 +142,7 @@ fn quoted(text: &str) -> String {
 const HEAD: &str = "\
 # Made by `spillover import` from a policy of API Management.
 #
-# Clients ask for the same paths as they asked the backends for, such as /openai/deployments/..., without the suffix of
-# the API. Subscriptions are no part of a policy: without [[clients.keys]] everybody may come in.
+# Clients use the same paths as before, such as /openai/deployments/..., without the suffix of the API.
+# A policy has no subscriptions: without [[clients.keys]], all clients are accepted.
 
 ";

@@ -10,7 +10,7 @@ use super::{AffinityTable, BackendTable, Check, HeadersTable, RouteTable};
 use crate::{
     config::{
         file::Path,
-        value::{Exhausted, Format, Limit, LongPause, Pause, Size, Timeout, refused},
+        value::{ClassWord, Exhausted, Format, Limit, LongPause, Pause, Size, Timeout, refused},
         values,
     },
     site::{PoolConfig, PoolLimits, Timeouts},
@@ -165,49 +165,6 @@ fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         return Err(refused("a number from 0 to 1"));
     }
     Ok(share)
-}
-
-/// Class of an answer: its meaning for the backend.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[schemars(rename = "Class")]
-pub(crate) enum ClassWord {
-    /// The request was served.
-    Success,
-    /// The backend is at a rate limit: the request goes to the next backend, and this one is closed for a while.
-    Throttled,
-    /// The quota of a day or a month is used up: as `throttled`, but for longer.
-    Quota,
-    /// The request is too large for this backend: the request goes to the next backend, and this one stays open.
-    #[serde(alias = "too_large")]
-    TooLarge,
-    /// Refused for another reason: the request goes to the next backend, and this one stays open.
-    Declined,
-    /// The service has no capacity: the request goes to the next backend, and this one is closed for a while.
-    Capacity,
-    /// The backend does not work: the request goes to the next backend, and this one is closed and probed later.
-    Failing,
-    /// The credential of the backend was refused: the request goes to the next backend, and this one is closed for a while.
-    Credential,
-    /// The request is at fault: the client gets the answer.
-    #[serde(alias = "client_error")]
-    ClientError,
-}
-
-impl From<ClassWord> for Class {
-    fn from(word: ClassWord) -> Self {
-        match word {
-            ClassWord::Success => Self::Success,
-            ClassWord::Throttled => Self::Throttled,
-            ClassWord::Quota => Self::Quota,
-            ClassWord::TooLarge => Self::TooLarge,
-            ClassWord::Declined => Self::Declined,
-            ClassWord::Capacity => Self::Capacity,
-            ClassWord::Failing => Self::Failing,
-            ClassWord::Credential => Self::Credential,
-            ClassWord::ClientError => Self::ClientError,
-        }
-    }
 }
 
 impl Check<'_> {

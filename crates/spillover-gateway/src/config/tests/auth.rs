@@ -8,7 +8,7 @@ fn source(config: Result<Config, ConfigError>) -> CredentialSource {
     config.unwrap().pools[0].backends[0].credential
 }
 
-/// The name of the field that the key is in.
+/// Returns the name of the field with the key.
 fn field(config: Result<Config, ConfigError>) -> String {
     let config = config.unwrap();
     let credential = config.backends()[0].credential().unwrap();
@@ -16,7 +16,7 @@ fn field(config: Result<Config, ConfigError>) -> String {
 }
 
 #[test]
-fn key_of_openai_is_a_bearer_token_unless_told_otherwise() {
+fn key_of_openai_is_a_bearer_token_by_default() {
     let openai = |variables: &[(&str, &str)]| {
         let backend = [
             ("BACKEND_1_URL", "https://api.openai.com"),
@@ -33,19 +33,19 @@ fn key_of_openai_is_a_bearer_token_unless_told_otherwise() {
 }
 
 #[test]
-fn without_a_word_it_is_the_key_or_else_entra() {
+fn default_credential_is_the_key_or_else_entra() {
     let with_key = with_backend(&[], &[("BACKEND_1_APIKEY", "k")]);
     assert_eq!(source(with_key), CredentialSource::Backend);
     let without = with_backend(&[], &[]);
     assert_eq!(source(without.clone()), CredentialSource::Entra);
-    // The backend has a credential of its own: it gets none of the client's.
+    // The backend has a credential of its own, and does not get the client's.
     let without = without.unwrap();
     let credential = without.backends()[0].credential();
     assert!(credential.is_some_and(|credential| credential.field().is_none()));
 }
 
 #[test]
-fn auth_says_it_outright() {
+fn auth_sets_the_credential() {
     for (auth, expected) in [
         (" Entra ", CredentialSource::Entra),
         ("PASSTHROUGH", CredentialSource::Client),

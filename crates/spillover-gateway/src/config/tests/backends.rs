@@ -2,7 +2,7 @@ use super::{assert_problem_at, config, lines, problems};
 use crate::client::Protocol;
 
 #[test]
-fn a_backend_is_what_its_variables_say() {
+fn backend_has_the_values_of_its_variables() {
     let config = config(
         &[],
         &[
@@ -41,7 +41,7 @@ fn a_backend_is_what_its_variables_say() {
 }
 
 #[test]
-fn a_label_is_whatever_stands_before_a_known_key() {
+fn label_is_the_text_before_a_known_key() {
     for (url, priority, label) in [
         ("BACKEND_1_URL", "BACKEND_1_PRIORITY", "1"),
         (
@@ -92,7 +92,7 @@ fn labels_may_be_prefixes_of_each_other() {
 }
 
 #[test]
-fn backends_are_listed_by_priority_then_label() {
+fn backends_are_sorted_by_priority_then_by_label() {
     let mut variables = Vec::new();
     for (label, priority) in [
         ("10", "2"),
@@ -115,7 +115,7 @@ fn backends_are_listed_by_priority_then_label() {
 }
 
 #[test]
-fn labels_that_differ_only_in_case_are_a_problem() {
+fn labels_that_differ_only_in_case_are_refused() {
     let variables = [
         ("BACKEND_east_URL", "https://a.example"),
         ("BACKEND_east_PRIORITY", "1"),
@@ -131,7 +131,7 @@ fn labels_that_differ_only_in_case_are_a_problem() {
 }
 
 #[test]
-fn nothing_set_says_what_to_set() {
+fn missing_backends_are_reported_with_an_example() {
     let expected = "for example BACKEND_1_URL=https://name.openai.azure.com BACKEND_1_PRIORITY=1";
     for variables in [
         &[][..],
@@ -159,7 +159,7 @@ fn nothing_set_says_what_to_set() {
 }
 
 #[test]
-fn too_many_backends_are_a_problem() {
+fn too_many_backends_are_refused() {
     let names: Vec<_> = (0..=spillover_core::Pool::MAX_BACKENDS)
         .flat_map(|i| [format!("BACKEND_{i}_URL"), format!("BACKEND_{i}_PRIORITY")])
         .collect();
@@ -171,7 +171,7 @@ fn too_many_backends_are_a_problem() {
 }
 
 #[test]
-fn everything_wrong_is_reported_at_once() {
+fn all_problems_are_reported_at_once() {
     let variables = [
         ("BACKEND_2_PRIORITY", "high"),
         ("BACKEND_10_URL", "a.example"),

@@ -11,12 +11,12 @@ fn demo(flags: &[&str]) -> DemoArgs {
 }
 
 #[test]
-fn the_definition_is_sound() {
+fn command_line_definition_is_valid() {
     Cli::command().debug_assert();
 }
 
 #[test]
-fn without_a_command_it_serves() {
+fn gateway_serves_without_a_command() {
     assert!(
         Cli::try_parse_from(["spillover"])
             .unwrap()
@@ -26,7 +26,7 @@ fn without_a_command_it_serves() {
 }
 
 #[test]
-fn the_demo_has_its_own_address() {
+fn demo_has_its_own_default_address() {
     for (flags, serve, listen) in [
         (&[][..], false, "127.0.0.1:0"),
         (&["--serve"], true, "127.0.0.1:8080"),
@@ -43,7 +43,7 @@ fn the_demo_has_its_own_address() {
 }
 
 #[test]
-fn contradictions_are_refused() {
+fn contradicting_flags_are_refused() {
     for flags in [
         &["--listen", "127.0.0.1:1", "demo"][..],
         &["--listen", "127.0.0.1:1", "--port", "1"],
@@ -54,7 +54,7 @@ fn contradictions_are_refused() {
 }
 
 #[test]
-fn the_version_is_that_of_the_package() {
+fn version_is_that_of_the_package() {
     let version = Cli::try_parse_from(["spillover", "--version"]).unwrap_err();
     assert_eq!(version.kind(), ErrorKind::DisplayVersion);
     assert_eq!(
@@ -64,7 +64,7 @@ fn the_version_is_that_of_the_package() {
 }
 
 #[test]
-fn the_help_names_every_variable_and_fits_a_terminal() {
+fn help_names_every_variable_and_fits_a_terminal() {
     let help = Cli::command().render_long_help().to_string();
     for name in [
         "BACKEND_<LABEL>_URL",

@@ -21,7 +21,7 @@ impl Directory {
         Self(path)
     }
 
-    /// Writes a file; its path.
+    /// Writes a file, and returns its path.
     pub(super) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> String {
         let path = self.0.join(name);
         fs::write(&path, text).unwrap();

@@ -3,7 +3,7 @@ use super::{assert_problem_at, config, problems, with_backend};
 const FIRST: &str = "ptu,url=https://a.example,priority=2,deployment_name=gpt-4o";
 
 #[test]
-fn a_flag_is_a_backend() {
+fn flag_defines_a_backend() {
     let config = config(
         &[
             "--backend",
@@ -25,7 +25,7 @@ fn a_flag_is_a_backend() {
 }
 
 #[test]
-fn a_flag_overrides_the_variable_of_the_same_label_and_key() {
+fn flag_overrides_the_variable_of_its_label_and_key() {
     let variables = [
         ("BACKEND_PTU_URL", "not looked at"),
         ("backend_ptu_url", "nor this"),
@@ -50,14 +50,14 @@ fn a_flag_overrides_the_variable_of_the_same_label_and_key() {
 }
 
 #[test]
-fn the_label_is_spelled_as_by_the_url() {
+fn label_is_spelled_as_in_the_url_variable() {
     let variables = [("BACKEND_Ptu_URL", "https://a.example")];
     let config = config(&["--backend", "ptu,priority=1"], &variables).unwrap();
     assert_eq!(config.backends()[0].label(), "Ptu");
 }
 
 #[test]
-fn what_is_missing_is_asked_for_where_the_rest_is() {
+fn missing_setting_is_reported_as_flag_or_variable_like_the_others() {
     assert_problem_at(
         config(&["--backend", "ptu,url=https://a.example"], &[]),
         "--backend ptu,priority",
@@ -79,7 +79,7 @@ fn what_is_missing_is_asked_for_where_the_rest_is() {
 }
 
 #[test]
-fn bad_values_are_named_by_flag_and_key() {
+fn wrong_values_are_reported_at_flag_and_key() {
     for (flag, place, expected) in [
         ("1,url=a.example", "--backend 1,url", "an absolute URL"),
         ("1,priority=x", "--backend 1,priority", "a whole number"),
@@ -117,7 +117,7 @@ fn bad_values_are_named_by_flag_and_key() {
 }
 
 #[test]
-fn an_api_key_is_refused_as_a_flag() {
+fn api_key_is_refused_as_a_flag() {
     for key in ["apikey", "APIKEY", "api_key", "api-key", "apiKey"] {
         let flag = format!("ptu,{key}=hunter2");
         let variables = [("BACKEND_PTU_APIKEY", "k")];
@@ -132,7 +132,7 @@ fn an_api_key_is_refused_as_a_flag() {
 }
 
 #[test]
-fn a_malformed_flag_is_named_by_its_number() {
+fn malformed_flag_is_reported_by_its_number() {
     for flag in [
         "ptu",
         "ptu,",

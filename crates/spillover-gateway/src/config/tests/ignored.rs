@@ -1,7 +1,7 @@
 use super::with_backend;
 
 #[test]
-fn what_belongs_to_no_label_with_a_url_is_ignored_and_listed() {
+fn variables_without_a_label_with_a_url_are_ignored_and_listed() {
     let variables = [
         ("BACKEND_", "x"),
         ("BACKEND_URL", "x"),
@@ -54,7 +54,7 @@ fn service_links_of_kubernetes_are_ignored_even_on_a_label() {
 }
 
 #[test]
-fn what_only_resembles_a_service_link_is_not_ignored() {
+fn name_that_resembles_a_service_link_is_refused() {
     for suffix in [
         "HOST",
         "SERVICE",

@@ -13,7 +13,7 @@ fn kind(config: Result<Config, ConfigError>) -> BackendKind {
 }
 
 #[test]
-fn kind_is_that_of_the_host_unless_it_is_declared() {
+fn kind_of_a_backend_is_by_default_that_of_its_host() {
     assert_eq!(kind(with_backend(&[], &[])), BackendKind::Other);
     let declared = with_backend(&[], &[("BACKEND_1_KIND", " Azure ")]);
     assert_eq!(kind(declared), BackendKind::Azure);
@@ -30,7 +30,7 @@ fn kind_is_that_of_the_host_unless_it_is_declared() {
 }
 
 #[test]
-fn bad_kind_is_refused_by_its_place() {
+fn wrong_kind_is_reported_at_its_place() {
     assert_problem_at(
         with_backend(&[], &[("BACKEND_1_KIND", "hunter2")]),
         "BACKEND_1_KIND",
@@ -44,7 +44,7 @@ fn bad_kind_is_refused_by_its_place() {
 }
 
 #[test]
-fn url_with_a_query_that_is_an_operation_is_refused_with_its_base() {
+fn url_of_an_operation_with_a_query_is_refused_with_its_base() {
     let url = "https://x.openai.azure.com/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21";
     let variables = [("BACKEND_X_URL", url), ("BACKEND_X_PRIORITY", "1")];
     assert_eq!(

@@ -1,7 +1,7 @@
 use super::{assert_problem_at, with_backend};
 
 #[test]
-fn addresses() {
+fn valid_addresses_are_accepted() {
     for (text, expected) in [
         ("127.0.0.1:8080", "127.0.0.1:8080"),
         ("0.0.0.0:0", "0.0.0.0:0"),
@@ -17,7 +17,7 @@ fn addresses() {
 }
 
 #[test]
-fn bad_addresses() {
+fn wrong_addresses_are_refused() {
     for (text, expected) in [
         (":8080", "0.0.0.0:8080 listens on every interface"),
         ("8080", "goes in PORT"),
@@ -43,7 +43,7 @@ fn bad_addresses() {
 }
 
 #[test]
-fn a_port_listens_on_every_interface() {
+fn port_listens_on_every_interface() {
     let port = |text| with_backend(&[], &[("PORT", text)]);
     assert_eq!(port("8081").unwrap().listen().as_str(), "0.0.0.0:8081");
     assert_eq!(port("0").unwrap().listen().as_str(), "0.0.0.0:0");
@@ -53,7 +53,7 @@ fn a_port_listens_on_every_interface() {
 }
 
 #[test]
-fn flags_win_over_variables_and_an_address_over_a_port() {
+fn flags_override_variables_and_an_address_overrides_a_port() {
     let variables = [("LISTEN", "127.0.0.1:1"), ("PORT", "2")];
     for (flags, variables, expected) in [
         (

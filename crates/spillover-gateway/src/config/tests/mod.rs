@@ -20,7 +20,7 @@ use clap::Parser;
 
 use super::{Cli, Config, ConfigError};
 
-/// The configuration of these flags and variables.
+/// Reads these flags and variables.
 fn config(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let cli = Cli::try_parse_from(["spillover"].iter().chain(flags)).unwrap();
     let variables = variables
@@ -29,7 +29,7 @@ fn config(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, ConfigEr
     Config::from(&cli, variables)
 }
 
-/// The same with a backend, for tests of other settings.
+/// Reads these flags and variables, and those of a backend.
 fn with_backend(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let backend = [
         ("BACKEND_1_URL", "https://a.example"),
@@ -38,7 +38,7 @@ fn with_backend(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, Co
     config(flags, &[&backend, variables].concat())
 }
 
-/// The problems of these flags and variables, each as it is printed.
+/// Returns the problems of these flags and variables, as they are printed.
 fn problems(flags: &[&str], variables: &[(&str, &str)]) -> Vec<String> {
     lines(&config(flags, variables).unwrap_err())
 }
@@ -47,7 +47,7 @@ fn lines(error: &ConfigError) -> Vec<String> {
     error.problems().iter().map(ToString::to_string).collect()
 }
 
-/// The only problem, which is at `place`.
+/// Asserts that there is one problem, and that it is at `place`.
 #[track_caller]
 fn assert_problem_at(result: Result<Config, ConfigError>, place: &str, expected: &str) {
     let error = result.expect_err(place);

@@ -4,7 +4,7 @@ const URL: (&str, &str) = ("BACKEND_1_URL", "https://a.example");
 const PRIORITY: (&str, &str) = ("BACKEND_1_PRIORITY", "1");
 
 #[test]
-fn a_label_needs_a_url() {
+fn label_needs_a_url() {
     for (name, value, expected) in [
         (
             "BACKEND_2_PRIORITY",
@@ -17,7 +17,7 @@ fn a_label_needs_a_url() {
             "d",
             "not set, but backend_2_deployment_name is",
         ),
-        // It ends with a known key, so it is one of the label `1_2`, not a misspelt one of `1`.
+        // The name ends with a known key, so its label is `1_2`. It is no misspelt key of the label `1`.
         (
             "BACKEND_1_2_APIKEY",
             "k",
@@ -32,7 +32,7 @@ fn a_label_needs_a_url() {
 }
 
 #[test]
-fn a_label_needs_a_priority() {
+fn label_needs_a_priority() {
     for url in ["BACKEND_east_URL", "backend_East_url"] {
         assert_problem_at(
             config(&[], &[(url, "https://a.example")]),
@@ -43,7 +43,7 @@ fn a_label_needs_a_priority() {
 }
 
 #[test]
-fn bad_values_of_a_backend() {
+fn wrong_values_of_a_backend_are_refused() {
     for (name, value, expected) in [
         ("BACKEND_2_URL", "a.example", "an absolute URL"),
         ("BACKEND_2_URL", "ftp://a.example", "an absolute URL"),
@@ -85,7 +85,7 @@ fn bad_values_of_a_backend() {
 }
 
 #[test]
-fn a_bad_label_is_named_by_its_url() {
+fn wrong_label_is_reported_at_its_url() {
     for url in ["BACKEND_é_URL", "BACKEND_a b_URL"] {
         let priority = url.replace("URL", "PRIORITY");
         let variables = [(url, "https://a.example"), (&*priority, "1")];
@@ -100,7 +100,7 @@ fn names_cannot_steer_a_terminal() {
 }
 
 #[test]
-fn a_misspelt_key_is_a_problem_with_a_suggestion() {
+fn misspelt_key_gets_a_suggestion() {
     for (name, meant) in [
         ("BACKEND_1_PRIORTY", "BACKEND_1_PRIORITY"),
         ("BACKEND_1_PRIO", "BACKEND_1_PRIORITY"),
@@ -126,7 +126,7 @@ fn a_misspelt_key_is_a_problem_with_a_suggestion() {
 }
 
 #[test]
-fn a_misspelt_url_is_pointed_out() {
+fn misspelt_url_gets_a_suggestion() {
     let lines = problems(&[], &[PRIORITY, ("BACKEND_1_ULR", "https://a.example")]);
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].starts_with("BACKEND_1_ULR: an unknown key; did you mean BACKEND_1_URL?"));
@@ -134,7 +134,7 @@ fn a_misspelt_url_is_pointed_out() {
 }
 
 #[test]
-fn the_longest_label_owns_a_variable() {
+fn variable_belongs_to_the_longest_label() {
     let variables = [
         URL,
         PRIORITY,
@@ -153,7 +153,7 @@ fn the_longest_label_owns_a_variable() {
 
 #[cfg(unix)]
 #[test]
-fn values_that_are_not_unicode() {
+fn values_that_are_not_unicode_are_refused() {
     use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
     use clap::Parser;

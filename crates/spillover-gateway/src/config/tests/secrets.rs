@@ -8,7 +8,7 @@ use crate::config::{Cli, Config, ConfigError};
 
 const SECRET: &str = "hunter2";
 
-/// Everything that could be printed of a configuration or an error.
+/// Returns all printed forms of a configuration or an error.
 fn printed(result: &Result<Config, ConfigError>) -> String {
     match result {
         Ok(config) => format!("{config:?} {config:#?}"),
@@ -17,7 +17,7 @@ fn printed(result: &Result<Config, ConfigError>) -> String {
 }
 
 #[test]
-fn a_configuration_prints_no_key() {
+fn debug_output_of_a_configuration_has_no_key() {
     let config = with_backend(&[], &[("BACKEND_1_APIKEY", SECRET)]);
     assert!(
         config.as_ref().unwrap().backends()[0]
@@ -28,7 +28,7 @@ fn a_configuration_prints_no_key() {
 }
 
 #[test]
-fn an_error_prints_no_value_wherever_a_key_was_put() {
+fn error_has_no_value_of_a_variable() {
     for name in [
         "BACKEND_1_URL",
         "BACKEND_1_PRIORITY",
@@ -56,7 +56,7 @@ fn an_error_prints_no_value_wherever_a_key_was_put() {
 }
 
 #[test]
-fn an_error_prints_no_value_of_a_flag() {
+fn error_has_no_value_of_a_flag() {
     for flag in [
         "--listen=hunter2",
         "--port=hunter2",
@@ -86,7 +86,7 @@ fn an_error_prints_no_value_of_a_flag() {
     }
 }
 
-/// Names that mean something to the gateway, and some that nearly do.
+/// Names of settings, and names that resemble them.
 fn name() -> impl Strategy<Value = String> {
     let label = select(vec![
         "1", "2", "10", "East_US", "EAST_us", "é", "_", "", "A_PORT",
@@ -127,7 +127,7 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Values that are right for something, and any others. What could be a key is marked.
+/// Values that are valid for some setting, and any others. Values that could be a key have a mark.
 fn value() -> impl Strategy<Value = String> {
     let good = select(vec![
         "https://a.example",
@@ -156,7 +156,7 @@ proptest! {
         flags in prop::collection::vec((name(), value()), 0..3),
     ) {
         let flags = flags.iter().map(|(name, value)| format!("--backend={name},{value}={value}"));
-        // Only where a key belongs can it become a part of the configuration.
+        // URLs and deployments are printed, so they have no key.
         let variables = variables.into_iter().filter(|(name, value)| {
             let name = name.to_ascii_uppercase();
             !value.contains(SECRET) || !(name.ends_with("URL") || name.ends_with("NAME"))

@@ -8,7 +8,7 @@ use super::{assert_problem_at, with_backend};
 use crate::config::{LogFormat, values};
 
 #[test]
-fn everything_has_a_default() {
+fn all_settings_have_defaults() {
     let config = with_backend(&[], &[]).unwrap();
 
     assert_eq!(config.listen().as_str(), "127.0.0.1:8080");
@@ -26,7 +26,7 @@ fn everything_has_a_default() {
 }
 
 #[test]
-fn a_variable_is_read_in_any_case_and_trimmed_and_a_flag_wins() {
+fn variable_is_read_in_any_case_and_trimmed_and_a_flag_overrides_it() {
     let variables = [
         ("Http_Timeout_Seconds", " 7\n"),
         ("when_exhausted", "\treject"),
@@ -65,7 +65,7 @@ fn a_variable_is_read_in_any_case_and_trimmed_and_a_flag_wins() {
 }
 
 #[test]
-fn what_is_empty_counts_as_not_set() {
+fn empty_value_counts_as_not_set() {
     let variables = [
         ("HTTP_TIMEOUT_SECONDS", "9"),
         ("http_timeout_seconds", " "),
@@ -82,13 +82,13 @@ fn what_is_empty_counts_as_not_set() {
 }
 
 #[test]
-fn what_a_flag_overrides_is_not_looked_at() {
+fn overridden_variable_is_not_checked() {
     let variables = [("LOG_FORMAT", "xml"), ("log_format", "yaml")];
     assert!(with_backend(&["--log-format", "json"], &variables).is_ok());
 }
 
 #[test]
-fn a_variable_in_two_spellings_is_a_problem() {
+fn variable_in_two_spellings_is_refused() {
     for values in [["json", "json"], ["json", "text"]] {
         let variables = [("log_format", values[0]), ("LOG_FORMAT", values[1])];
         assert_problem_at(
@@ -100,7 +100,7 @@ fn a_variable_in_two_spellings_is_a_problem() {
 }
 
 #[test]
-fn timeouts() {
+fn timeouts_are_read() {
     let timeout = |text| with_backend(&[], &[("HTTP_TIMEOUT_SECONDS", text)]);
     let good = [
         ("1", 1_000),
@@ -127,7 +127,7 @@ fn timeouts() {
 }
 
 #[test]
-fn exhaustion() {
+fn answers_of_an_exhausted_pool_are_read() {
     let choice = |text| with_backend(&[], &[("WHEN_EXHAUSTED", text)]);
     for (text, millis) in [
         ("wait:2s", 2_000),
@@ -163,7 +163,7 @@ fn exhaustion() {
 }
 
 #[test]
-fn truths() {
+fn booleans_are_read() {
     let exposed = |text| with_backend(&[], &[("EXPOSE_BACKEND_URL", text)]);
     for (text, truth) in [
         ("true", true),
@@ -188,7 +188,7 @@ fn truths() {
 }
 
 #[test]
-fn log_formats() {
+fn log_formats_are_read() {
     let format = |text| with_backend(&[], &[("LOG_FORMAT", text)]);
     assert_eq!(format("Auto").unwrap().log_format, LogFormat::Auto);
     assert_eq!(format("TEXT").unwrap().log_format, LogFormat::Text);
@@ -210,7 +210,7 @@ proptest! {
 }
 
 #[test]
-fn what_libraries_read_themselves_is_checked() {
+fn variables_of_libraries_are_checked() {
     for (name, good, bad, expected) in [
         (
             "RUST_LOG",

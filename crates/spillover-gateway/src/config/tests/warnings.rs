@@ -14,7 +14,7 @@ fn of_variables(variables: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn backends_that_cannot_stand_in_for_each_other_are_warned_of() {
+fn backends_with_different_apis_in_a_pool_get_a_warning() {
     let of_urls = |urls: [&str; 3]| {
         of_variables(&[
             ("BACKEND_A_URL", urls[0]),
@@ -40,7 +40,7 @@ fn backends_that_cannot_stand_in_for_each_other_are_warned_of() {
 }
 
 #[test]
-fn url_that_is_an_operation_is_warned_of_with_its_base() {
+fn url_of_an_operation_gets_a_warning_with_its_base() {
     let warnings = of_variables(&[
         (
             "BACKEND_X_URL",
@@ -58,7 +58,7 @@ fn url_that_is_an_operation_is_warned_of_with_its_base() {
 }
 
 #[test]
-fn check_prints_warnings_with_line_and_key_before_the_file() {
+fn check_prints_warnings_before_the_file() {
     let directory = Directory::new();
     let text = POOL.replace("https://a.example", "https://a.example/v1/responses");
     let (config, document) = read(&directory, &text, &[], &[]).unwrap();

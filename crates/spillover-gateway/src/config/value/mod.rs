@@ -13,7 +13,7 @@ use serde::{
 pub use self::word::LogFormat;
 pub(super) use self::{
     number::{HeadSize, Limit, LongPause, Pause, Size, Timeout, Whole},
-    word::{Exhausted, KindWord, ProtocolWord},
+    word::{ClassWord, Exhausted, KindWord, ProtocolWord},
 };
 
 /// Reads and writes the value of a key: `#[serde(with = "Timeout")] connect: Duration` takes `"5s"` and refuses `"2days"`.

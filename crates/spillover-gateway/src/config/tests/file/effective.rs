@@ -12,7 +12,7 @@ fn effective(directory: &Directory, text: &str, variables: &[(&str, &str)]) -> S
 }
 
 #[test]
-fn the_effective_configuration_has_every_default() {
+fn printed_configuration_has_every_default() {
     let printed = effective(&Directory::new(), POOL, &[("BACKEND_1_URL", "x")]);
     assert_eq!(
         printed,
@@ -82,7 +82,7 @@ protocol = "auto"
 }
 
 #[test]
-fn what_was_printed_can_be_read_and_prints_the_same() {
+fn printed_configuration_can_be_read_and_prints_the_same() {
     let directory = Directory::new();
     for name in ["cert.pem", "key"] {
         directory.write(name, "x");
@@ -118,7 +118,7 @@ fn what_was_printed_can_be_read_and_prints_the_same() {
 }
 
 #[test]
-fn secrets_of_the_file_are_redacted_and_refused_as_such() {
+fn printed_secrets_are_redacted_and_refused_as_input() {
     let directory = Directory::new();
     let text = POOL.replace("\"entra\"", "{ bearer = 'hunter2' }")
         + "response_headers.set.x-a = 'hunter2'\n";
@@ -130,7 +130,7 @@ fn secrets_of_the_file_are_redacted_and_refused_as_such() {
 }
 
 #[test]
-fn the_environment_prints_as_a_file_too() {
+fn configuration_of_variables_prints_as_a_file() {
     let cli = Cli::parse_from(["spillover", "check", "--listen", "127.0.0.1:9"]);
     let variables = [
         ("BACKEND_1_URL", "https://a.example"),

@@ -1,4 +1,4 @@
-//! The configuration file.
+//! Tests of the configuration file.
 
 mod effective;
 mod overrides;
@@ -19,7 +19,7 @@ use crate::{
     read_files::ReadFiles,
 };
 
-/// A pool that is good.
+/// A valid pool.
 pub(super) const POOL: &str = r#"
 [[pools]]
 [[pools.backends]]
@@ -46,7 +46,7 @@ pub(super) fn read(
     Config::with_document(&cli(&flags), variables, &mut ReadFiles::default())
 }
 
-/// Which files are read for a file with this text, whether it is good or not.
+/// Returns the files that are read for a file with this text, even if it is not valid.
 fn files_for(directory: &Directory, text: &str) -> Vec<PathBuf> {
     let path = directory.write("spillover.toml", text);
     let mut files = ReadFiles::default();
@@ -54,7 +54,7 @@ fn files_for(directory: &Directory, text: &str) -> Vec<PathBuf> {
     files.paths().map(Into::into).collect()
 }
 
-/// The configuration of a file with this text, in this directory.
+/// Loads a file with this text, in this directory.
 pub(super) fn load_with(
     directory: &Directory,
     text: &str,
@@ -64,7 +64,7 @@ pub(super) fn load_with(
     read(directory, text, flags, variables).map(|(config, _)| config)
 }
 
-/// All variables that a file names, with a value for each.
+/// Returns the variables that a file names, with a value for each.
 pub(super) fn variables_of(text: &str) -> Vec<(&str, &str)> {
     let names = text.split("env = \"").skip(1);
     names
@@ -76,7 +76,7 @@ fn load(text: &str) -> Result<Config, ConfigError> {
     load_with(&Directory::new(), text, &[], &[])
 }
 
-/// The problems of a file with this text: `line: key: message`, with the place of the directory left out.
+/// Returns the problems of a file with this text, without the directory: `spillover.toml:3: key: message`.
 fn problems(text: &str) -> Vec<String> {
     let directory = Directory::new();
     let error = load_with(&directory, text, &[], &[]).expect_err(text);
@@ -89,7 +89,7 @@ fn problems_of(directory: &Directory, error: &ConfigError) -> Vec<String> {
     error.problems().iter().map(line).collect()
 }
 
-/// The text has this one problem.
+/// Asserts that this is the only problem of the text.
 #[track_caller]
 fn assert_problem(text: &str, expected: &str) {
     let problems = problems(text);
@@ -100,12 +100,12 @@ fn assert_problem(text: &str, expected: &str) {
     assert!(problem.contains(expected), "{problem} is not {expected}");
 }
 
-/// A good pool with this in it.
+/// Returns a valid pool with this text in it.
 fn with_pool(text: &str) -> String {
     POOL.replace("[[pools]]\n", &format!("[[pools]]\n{text}\n"))
 }
 
-/// A good pool with this in its backend.
+/// Returns a valid pool with this text in its backend.
 fn with_backend(text: &str) -> String {
     format!("{POOL}{text}\n")
 }

@@ -6,7 +6,7 @@ use super::{POOL, load_with, problems_of, with_pool};
 use crate::config::{LogFormat, tests::directory::Directory};
 
 #[test]
-fn variables_and_flags_win_over_the_file() {
+fn variables_and_flags_override_the_file() {
     let directory = Directory::new();
     directory.write("x.pem", "");
     let text = format!(
@@ -78,14 +78,14 @@ fn backends_of_flags_are_refused() {
 }
 
 #[test]
-fn the_flag_names_another_file_than_the_variable() {
+fn config_flag_overrides_the_variable() {
     let directory = Directory::new();
     let variables = [("SPILLOVER_CONFIG", "/not/there")];
     assert!(load_with(&directory, POOL, &[], &variables).is_ok());
 }
 
 #[test]
-fn what_overrides_is_named_where_it_is_wrong() {
+fn wrong_override_is_reported_at_its_variable() {
     let directory = Directory::new();
     let variables = [("LISTEN", "127.0.0.1:1"), ("ADMIN_LISTEN", "127.0.0.1:1")];
     let error = load_with(&directory, POOL, &[], &variables).unwrap_err();
@@ -98,7 +98,7 @@ fn what_overrides_is_named_where_it_is_wrong() {
 }
 
 #[test]
-fn keys_of_clients_by_a_variable() {
+fn client_keys_of_a_variable_replace_those_of_the_file() {
     let digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     let directory = Directory::new();
     let in_file = format!("clients.keys = [{{ name = 'a', secret = 'x' }}]\n{POOL}");

@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[test]
-fn a_pool_has_defaults() {
+fn pool_has_defaults() {
     let config = load(POOL).unwrap();
     let [pool] = &config.pools[..] else {
         panic!("one pool");
@@ -38,7 +38,7 @@ fn a_pool_has_defaults() {
 }
 
 #[test]
-fn what_a_pool_says() {
+fn settings_of_a_pool_are_read() {
     let text = with_pool(
         r#"
         name = "chat"
@@ -120,7 +120,7 @@ fn what_a_pool_says() {
 }
 
 #[test]
-fn statuses_get_the_classes_of_their_words() {
+fn statuses_get_their_classes() {
     for (word, class) in [
         ("success", Class::Success),
         ("throttled", Class::Throttled),
@@ -147,7 +147,7 @@ fn statuses_get_the_classes_of_their_words() {
 }
 
 #[test]
-fn what_a_backend_says() {
+fn settings_of_a_backend_are_read() {
     let directory = Directory::new();
     directory.write("ca.pem", "");
     let text = with_backend(
@@ -179,7 +179,7 @@ fn what_a_backend_says() {
 }
 
 #[test]
-fn credentials() {
+fn credentials_go_into_their_fields() {
     for (credential, source, field) in [
         (
             "{ api_key = 'k' }",
@@ -211,7 +211,7 @@ fn credentials() {
 }
 
 #[test]
-fn backends_are_in_the_order_of_priority_then_of_the_list() {
+fn backends_are_sorted_by_priority_then_by_the_list() {
     let mut text = "[[pools]]\n".to_owned();
     for (name, priority) in [("z", 2), ("b", 1), ("y", 2), ("a", 1)] {
         text += &format!(

@@ -2,7 +2,7 @@ use super::{POOL, assert_problem, load_with, problems, problems_of, with_backend
 use crate::config::tests::directory::Directory;
 
 #[test]
-fn a_problem_has_file_line_and_key() {
+fn problem_has_file_line_and_key() {
     let lines = problems(
         r#"
 [[pools]]
@@ -35,7 +35,7 @@ credential = { api_key = { env = "NOT_THERE" } }
 }
 
 #[test]
-fn unknown_keys() {
+fn unknown_keys_are_refused_with_a_suggestion() {
     for (text, expected) in [
         (
             format!("listener = []\n{POOL}"),
@@ -71,7 +71,7 @@ fn unknown_keys() {
 }
 
 #[test]
-fn wrong_types_and_values() {
+fn wrong_types_and_values_are_refused() {
     for (text, expected) in [
         (with_pool("name = 5"), "pools[0].name: expected a string"),
         (
@@ -262,7 +262,7 @@ fn wrong_types_and_values() {
 }
 
 #[test]
-fn wrong_values_of_the_gateway() {
+fn wrong_values_of_the_gateway_are_refused() {
     for (text, expected) in [
         (
             "log_format = 'xml'",
@@ -328,7 +328,7 @@ fn wrong_values_of_the_gateway() {
 }
 
 #[test]
-fn no_toml() {
+fn text_that_is_no_toml_is_reported_with_its_line() {
     for (text, line) in [
         ("pools = [", 1),
         ("\n\n[pools", 3),
@@ -344,7 +344,7 @@ fn no_toml() {
 }
 
 #[test]
-fn what_is_wrong_beside_a_broken_file_is_reported_too() {
+fn wrong_variables_beside_a_broken_file_are_reported() {
     let directory = Directory::new();
     let error = load_with(&directory, "pools = [", &[], &[("LISTEN", "8080")]).unwrap_err();
     let lines = problems_of(&directory, &error);
@@ -361,7 +361,7 @@ fn what_is_wrong_beside_a_broken_file_is_reported_too() {
 }
 
 #[test]
-fn an_empty_file_has_no_pool() {
+fn empty_file_lacks_a_pool() {
     assert_eq!(
         problems(""),
         [
@@ -377,7 +377,7 @@ fn an_empty_file_has_no_pool() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read() {
+fn unreadable_file_is_reported_at_its_flag_or_variable() {
     let directory = Directory::new();
     let missing = directory.path().join("hunter2");
     let missing = missing.to_str().unwrap();
@@ -396,7 +396,7 @@ fn a_file_that_cannot_be_read() {
 }
 
 #[test]
-fn very_many_mistakes_come_to_an_end() {
+fn at_most_100_mistakes_are_reported() {
     let mut text = String::new();
     for number in 0..1_000 {
         text += &format!("wrong{number} = 1\n");

@@ -3,7 +3,7 @@ use proptest::{prelude::*, sample::select};
 use super::{POOL, read};
 use crate::config::tests::directory::Directory;
 
-/// A document with something of everything.
+/// A document with every kind of value.
 const WHOLE: &str = r#"
 log_format = "json"
 admin = { address = "127.0.0.1:9090" }
@@ -34,7 +34,7 @@ url = "https://a.example"
 credential = { header = { name = "x-api-key", value = { env = "HUNTER" } } }
 "#;
 
-/// What a part of the document is put in the place of.
+/// Replacements for parts of the document.
 fn junk() -> impl Strategy<Value = String> {
     let good = select(vec![
         "",
@@ -90,7 +90,7 @@ proptest! {
             Ok((config, document)) => format!("{config:?} {}", document.print(config)),
             Err(error) => format!("{error} {error:?}"),
         };
-        // What is a name or a place in a good configuration is no secret there.
+        // In a valid configuration, the text may be a name or a place, which is no secret.
         if result.is_err() {
             prop_assert!(!printed.contains("hunter2"), "{printed}");
         }

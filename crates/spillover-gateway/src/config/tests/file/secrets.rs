@@ -13,7 +13,7 @@ fn key_of(config: Result<Config, ConfigError>) -> String {
 }
 
 #[test]
-fn a_secret_is_in_a_variable_a_file_or_the_text() {
+fn secret_is_in_a_variable_a_file_or_the_text() {
     let directory = Directory::new();
     let file = directory.write("key", "of a file\r\n");
     let variables = [("Ptu_Key", " of a variable\n")];
@@ -29,20 +29,20 @@ fn a_secret_is_in_a_variable_a_file_or_the_text() {
 }
 
 #[test]
-fn what_a_configuration_depends_on_is_known_also_when_it_is_bad() {
+fn files_of_an_invalid_configuration_are_recorded() {
     let directory = Directory::new();
     let (key, config) = (
         directory.path().join("key"),
         directory.path().join("spillover.toml"),
     );
-    // When the file is there, the configuration may be good.
+    // Once the missing file is there, the configuration may be valid.
     let text = with_key("{ file = 'key' }");
     assert_eq!(files_for(&directory, &text), [key, config.clone()]);
     assert_eq!(files_for(&directory, "no TOML"), [config]);
 }
 
 #[test]
-fn a_secret_that_is_not_there_is_named() {
+fn missing_secret_is_reported_at_its_place() {
     let place = "6: pools[0].backends[0].credential.api_key";
     for (secret, expected) in [
         (
@@ -87,7 +87,7 @@ fn a_secret_that_is_not_there_is_named() {
 }
 
 #[test]
-fn files_that_are_no_secrets() {
+fn file_that_is_too_long_or_binary_is_no_secret() {
     let directory = Directory::new();
     directory.write("long", vec![b'x'; 70_000]);
     directory.write("binary", [0xff, 0xfe]);
@@ -103,7 +103,7 @@ fn files_that_are_no_secrets() {
 }
 
 #[test]
-fn nothing_prints_a_secret() {
+fn debug_output_has_no_secret_of_a_file() {
     let directory = Directory::new();
     let text = with_key("'hunter2'")
         + "request_headers.set.x-a = 'hunter2'\nresponse_headers.set.x-b = 'hunter2'\n"

@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[test]
-fn everything_but_a_pool_has_a_default() {
+fn all_tables_but_pools_have_defaults() {
     let config = load(POOL).unwrap();
     assert_eq!(config.listeners, [Listener::default()]);
     assert_eq!(config.admin, None);
@@ -23,7 +23,7 @@ fn everything_but_a_pool_has_a_default() {
 }
 
 #[test]
-fn listeners_and_the_files_of_tls() {
+fn listeners_and_their_tls_files_are_read() {
     let directory = Directory::new();
     for file in ["cert.pem", "key.pem", "ca.pem"] {
         directory.write(file, "");
@@ -71,7 +71,7 @@ fn listeners_and_the_files_of_tls() {
 }
 
 #[test]
-fn connections_and_shutdown() {
+fn connections_and_shutdown_are_read() {
     let text = r#"
         log_format = "json"
         [connections]
@@ -103,7 +103,7 @@ fn connections_and_shutdown() {
 }
 
 #[test]
-fn sizes() {
+fn sizes_are_read_with_and_without_units() {
     for (text, bytes) in [
         ("\"8KiB\"", 8 << 10),
         ("\"1 MiB\"", 1 << 20),
@@ -118,7 +118,7 @@ fn sizes() {
 }
 
 #[test]
-fn keys_of_clients() {
+fn client_keys_of_a_file_are_read() {
     // printf %s s3cret | sha256sum
     let digest = "1ec1c26b50d5d3c58d9583181af8076655fe00756bf7285940ba3670f99fcba0";
     let text = format!(

@@ -1,9 +1,9 @@
-//! What is wrong only together.
+//! Tests of settings that contradict each other.
 
 use super::{POOL, assert_problem, problems, with_pool};
 
 #[test]
-fn two_of_one_name() {
+fn names_are_unique() {
     let backend = POOL.replace("[[pools]]\n", "");
     assert_problem(
         &format!("{POOL}{}", backend.replace("\"a\"", "\"A\"")),
@@ -27,7 +27,7 @@ fn two_of_one_name() {
 }
 
 #[test]
-fn a_pool_that_no_request_gets_to() {
+fn pool_behind_one_that_takes_all_is_refused() {
     let second = with_pool("name = 'second'");
     assert_problem(
         &format!("{POOL}{second}"),
@@ -36,7 +36,7 @@ fn a_pool_that_no_request_gets_to() {
 }
 
 #[test]
-fn a_key_for_a_pool_that_there_is_not() {
+fn client_key_names_only_existing_pools() {
     let keys = "clients.keys = [{ name = 'a', secret = 'x', pools = ['default', 'chat'] }]\n";
     assert_problem(
         &format!("{keys}{POOL}"),
@@ -45,7 +45,7 @@ fn a_key_for_a_pool_that_there_is_not() {
 }
 
 #[test]
-fn two_listeners_at_one_address() {
+fn listeners_need_different_addresses() {
     let listeners = "listeners = [{ address = '[::1]:80' }, { address = '[0:0::1]:80' }]\n";
     assert_problem(
         &format!("{listeners}{POOL}"),
@@ -59,7 +59,7 @@ fn two_listeners_at_one_address() {
 }
 
 #[test]
-fn a_certificate_without_its_key() {
+fn certificate_and_key_need_each_other() {
     let listeners = |tls: &str| format!("listeners = [{{ tls = {{ {tls} }} }}]\n{POOL}");
     for (tls, missing) in [
         ("certificate = '/dev/null'", "tls.key: not set"),
@@ -74,7 +74,7 @@ fn a_certificate_without_its_key() {
 }
 
 #[test]
-fn a_field_that_is_set_and_removed() {
+fn field_is_not_both_set_and_removed() {
     let headers = "response_headers = { set = { x-a = 'b' }, remove = ['X-A'] }";
     assert_problem(
         &with_pool(headers),
@@ -83,7 +83,7 @@ fn a_field_that_is_set_and_removed() {
 }
 
 #[test]
-fn what_is_wrong_is_not_missing_too() {
+fn wrong_setting_is_not_reported_as_missing() {
     let lines = problems(&POOL.replace("\"https://a.example\"", "5"));
     assert_eq!(lines.len(), 1, "{lines:?}");
     let lines = problems("pools = 5");
