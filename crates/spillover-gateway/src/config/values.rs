@@ -97,16 +97,13 @@ pub(super) fn threads(text: &str) -> Result<(), &'static str> {
 /// Reads a SHA-256 in hexadecimal digits.
 pub(super) fn sha256(digits: &str) -> Result<[u8; 32], &'static str> {
     const EXPECTED: &str = "64 hexadecimal digits, as spillover hash-key prints them";
-    if digits.len() != 64 {
+    if digits.len() != 64 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Err(EXPECTED);
     }
     let mut digest = [0; 32];
-    for (position, digit) in digits.chars().enumerate() {
-        let digit = digit
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok());
-        // The first of two digits is the higher one.
-        digest[position / 2] = digest[position / 2] << 4 | digit.ok_or(EXPECTED)?;
+    for (index, byte) in digest.iter_mut().enumerate() {
+        let pair = &digits[2 * index..2 * index + 2];
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| EXPECTED)?;
     }
     Ok(digest)
 }

@@ -46,7 +46,9 @@ impl Variables {
             Some(flag) => Some(flag),
             None => self.named(name)?,
         };
-        setting.map(|setting| setting.read_at(parse)).transpose()
+        setting
+            .map(|setting| Ok((setting.read(parse)?, setting.place.clone())))
+            .transpose()
     }
 
     /// Returns true if the flag for this variable is set.
@@ -116,14 +118,6 @@ impl Setting {
         let text = self.text.as_deref().ok_or("text in UTF-8");
         text.and_then(parse)
             .map_err(|expected| Problem::expected(&self.place, expected))
-    }
-
-    /// Reads the value, and returns it with its place.
-    pub(super) fn read_at<T>(
-        &self,
-        parse: impl FnOnce(&str) -> Result<T, &'static str>,
-    ) -> Result<(T, String), Problem> {
-        Ok((self.read(parse)?, self.place.clone()))
     }
 }
 

@@ -25,34 +25,27 @@ impl Origin {
             file: Some(file),
             ..Self::default()
         };
-        let root = Path::default();
-        origin
-            .lines
-            .insert(root.clone(), lines.at(tree.span().start));
-        origin.add_lines(&root, tree.get_ref(), lines);
+        origin.add_lines(Path::default(), tree.span().start, tree, lines);
         origin
     }
 
-    fn add_lines(&mut self, path: &Path, value: &DeValue<'_>, lines: &Lines) {
-        let inner: Vec<_> = match value {
+    /// Adds the lines of a setting that begins at byte `at`, and of the settings in it.
+    fn add_lines(&mut self, path: Path, at: usize, value: &Spanned<DeValue<'_>>, lines: &Lines) {
+        match value.get_ref() {
             DeValue::Table(table) => {
-                let entries = table.iter();
-                entries
-                    .map(|(key, value)| (path.key(key.get_ref()), key.span().start, value))
-                    .collect()
+                for (key, value) in table {
+                    let path = path.key(key.get_ref());
+                    self.add_lines(path, key.span().start, value, lines);
+                }
             }
             DeValue::Array(list) => {
-                let elements = list.iter().enumerate();
-                elements
-                    .map(|(index, value)| (path.index(index), value.span().start, value))
-                    .collect()
+                for (index, value) in list.iter().enumerate() {
+                    self.add_lines(path.index(index), value.span().start, value, lines);
+                }
             }
-            _ => Vec::new(),
-        };
-        for (path, at, value) in inner {
-            self.add_lines(&path, value.get_ref(), lines);
-            self.lines.insert(path, lines.at(at));
+            _ => {}
         }
+        self.lines.insert(path, lines.at(at));
     }
 
     /// Returns the path of the file. `None`: the settings are in the environment.

@@ -23,7 +23,7 @@ use self::{
     clients::ClientsTable,
     headers::HeadersTable,
     route::RouteTable,
-    server::{ClientCertificateWord, ConnectionsTable, ListenerTable, ShutdownTable},
+    server::{ConnectionsTable, ListenerTable, ShutdownTable},
 };
 pub(super) use self::{
     backend::BackendTable, clients::ClientKeyTable, credential::CredentialTable, files::read_text,
@@ -68,18 +68,15 @@ impl Document {
         if self.listeners.is_empty() {
             self.listeners.push(ListenerTable::default());
         }
-        for tls in self
-            .listeners
-            .iter_mut()
-            .filter_map(|listener| listener.tls.as_mut())
-        {
-            if tls.client_ca.is_some() && tls.client_certificate.is_none() {
-                tls.client_certificate = Some(ClientCertificateWord::default());
+        let listeners = self.listeners.iter_mut();
+        for tls in listeners.filter_map(|listener| listener.tls.as_mut()) {
+            if tls.client_ca.is_some() {
+                tls.client_certificate.get_or_insert_default();
             }
         }
-        let backends = self.pools.iter_mut().flat_map(|pool| &mut pool.backends);
-        for backend in backends.filter(|backend| backend.kind.is_none()) {
-            backend.kind = backend.url.as_deref().and_then(values::kind_of_url);
+        for backend in self.pools.iter_mut().flat_map(|pool| &mut pool.backends) {
+            let default = || backend.url.as_deref().and_then(values::kind_of_url);
+            backend.kind = backend.kind.or_else(default);
         }
     }
 
