@@ -1,7 +1,4 @@
-use std::{
-    ffi::{OsStr, OsString},
-    fmt,
-};
+use std::{ffi::OsString, fmt};
 
 use clap::Args;
 
@@ -87,18 +84,23 @@ pub(super) struct Flags {
 }
 
 impl Flags {
-    /// Returns the flags with the variables that they override.
-    pub(super) fn by_variable(&self) -> [(&'static str, Option<&FlagText>); 8] {
-        [
-            ("SPILLOVER_CONFIG", self.config.as_ref()),
-            ("LISTEN", self.listen.as_ref()),
-            ("PORT", self.port.as_ref()),
-            ("ADMIN_LISTEN", self.admin_listen.as_ref()),
-            ("HTTP_TIMEOUT_SECONDS", self.http_timeout_seconds.as_ref()),
-            ("WHEN_EXHAUSTED", self.when_exhausted.as_ref()),
-            ("EXPOSE_BACKEND_URL", self.expose_backend_url.as_ref()),
-            ("LOG_FORMAT", self.log_format.as_ref()),
-        ]
+    /// Returns the flags that are set, by the variables that they override.
+    pub(super) fn by_variable(&self) -> impl Iterator<Item = (&'static str, Setting)> {
+        let flags = [
+            ("SPILLOVER_CONFIG", &self.config),
+            ("LISTEN", &self.listen),
+            ("PORT", &self.port),
+            ("ADMIN_LISTEN", &self.admin_listen),
+            ("HTTP_TIMEOUT_SECONDS", &self.http_timeout_seconds),
+            ("WHEN_EXHAUSTED", &self.when_exhausted),
+            ("EXPOSE_BACKEND_URL", &self.expose_backend_url),
+            ("LOG_FORMAT", &self.log_format),
+        ];
+        flags.into_iter().filter_map(|(variable, text)| {
+            let name = variable.trim_start_matches("SPILLOVER_");
+            let flag = name.to_ascii_lowercase().replace('_', "-");
+            Some((variable, text.as_ref()?.setting(format!("--{flag}"))?))
+        })
     }
 }
 
@@ -107,20 +109,9 @@ impl Flags {
 pub(super) struct FlagText(OsString);
 
 impl FlagText {
-    /// Returns the setting of this flag, which overrides the variable `name`.
-    pub(super) fn setting(&self, name: &str) -> Option<Setting> {
-        let flag = name.strip_prefix("SPILLOVER_").unwrap_or(name);
-        let flag = flag.to_ascii_lowercase().replace('_', "-");
-        Setting::new(format!("--{flag}"), &self.0)
-    }
-
-    pub(super) fn as_os_str(&self) -> &OsStr {
-        &self.0
-    }
-
-    /// Returns true if the flag counts as not set.
-    pub(super) fn is_blank(&self) -> bool {
-        self.setting("").is_none()
+    /// Returns the setting at the place `flag`. `None`: the value is blank, and counts as not set.
+    pub(super) fn setting(&self, flag: impl Into<String>) -> Option<Setting> {
+        Setting::new(flag, &self.0)
     }
 }
 

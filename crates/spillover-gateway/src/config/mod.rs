@@ -38,7 +38,6 @@ mod cli;
 mod error;
 mod file;
 mod flags;
-mod help;
 mod names;
 mod source;
 mod table;

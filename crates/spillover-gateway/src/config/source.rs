@@ -138,12 +138,12 @@ impl Source {
 }
 
 fn check_backend_flags(flags: &[FlagText], place: &str, problems: &mut Problems) {
-    for (number, flag) in (1..).zip(flags) {
-        if !flag.is_blank() {
-            let message = format!("not together with {place}: the backends are those of the file");
-            problems.add(Problem::new(format!("--backend #{number}"), message));
-        }
-    }
+    let flags = (1..).zip(flags);
+    let flags = flags.filter_map(|(number, flag)| flag.setting(format!("--backend #{number}")));
+    problems.extend(flags.map(|flag| {
+        let message = format!("not together with {place}: the backends are those of the file");
+        Problem::new(flag.place(), message)
+    }));
 }
 
 /// Returns the address of `LISTEN`, or else of `PORT`, with the place that sets it. Flags win over variables.

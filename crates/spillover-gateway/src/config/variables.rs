@@ -27,12 +27,9 @@ impl Variables {
                 of_name.or_default().push(setting);
             }
         }
-        let flags = flags.by_variable().into_iter();
         Self {
             settings,
-            flags: flags
-                .filter_map(|(name, flag)| Some((name, flag?.setting(name)?)))
-                .collect(),
+            flags: flags.by_variable().collect(),
         }
     }
 

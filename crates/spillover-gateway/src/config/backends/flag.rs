@@ -7,7 +7,7 @@ pub(super) fn read(
     text: &FlagText,
     problems: &mut Problems,
 ) -> Option<(String, Vec<(Key, Setting)>)> {
-    let flag = Setting::new(format!("--backend #{number}"), text.as_os_str())?;
+    let flag = text.setting(format!("--backend #{number}"))?;
     let (label, pairs) = problems.keep(flag.read(split).map(Some))?;
 
     // The label is printed from here on: text with keys after it is a label, not a stray secret.

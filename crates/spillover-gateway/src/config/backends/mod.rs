@@ -35,7 +35,8 @@ pub(super) fn find(
         let by_priority = a.priority.cmp(&b.priority);
         by_priority.then_with(|| natural(&name(a), &name(b)))
     });
-    if drafts.is_empty() && flags.iter().all(FlagText::is_blank) {
+    let has_flags = flags.iter().any(|flag| flag.setting("--backend").is_some());
+    if drafts.is_empty() && !has_flags {
         problems.add(nothing_set(&ignored));
     }
     (backends, ignored)

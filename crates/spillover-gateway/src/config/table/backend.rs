@@ -2,9 +2,9 @@ use std::{num::NonZeroU32, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spillover_core::{Backend, Pool};
+use spillover_core::{Backend, Credential, InvalidBackend, Pool};
 
-use super::{Check, CredentialTable, HeadersTable};
+use super::{Check, HeadersTable, Secret, headers::field_name};
 use crate::{
     client::Protocol,
     config::{
@@ -13,7 +13,7 @@ use crate::{
         value::{Format, KindWord, Limit, ProtocolWord},
         values,
     },
-    site::BackendConfig,
+    site::{BackendConfig, CredentialSource},
 };
 
 /// A service that can serve the requests of its pool.
@@ -77,6 +77,33 @@ impl Default for BackendTable {
     }
 }
 
+/// Credential of the gateway at a backend.
+#[derive(Clone, Deserialize, JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Credential")]
+pub(crate) enum CredentialTable {
+    /// A key in the `api-key` field, as Azure OpenAI expects it.
+    ApiKey(Secret),
+    /// A token in the `authorization` field, as OpenAI and many others expect it.
+    Bearer(Secret),
+    /// A secret in a field of any name, such as `x-api-key` for Anthropic or `x-goog-api-key` for Gemini.
+    Header(CredentialHeader),
+    /// A token of Entra ID, for the identity that the gateway runs as.
+    Entra,
+    /// The client's own credentials.
+    Passthrough,
+}
+
+/// A secret in a field of any name.
+#[derive(Clone, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CredentialHeader {
+    /// The name of the field.
+    pub(crate) name: String,
+    /// The secret.
+    pub(crate) value: Secret,
+}
+
 impl Check<'_> {
     /// Returns the backends of a pool by priority, those of one priority in the order of the list.
     pub(super) fn backends(&mut self, path: &Path, tables: &[BackendTable]) -> Vec<BackendConfig> {
@@ -114,10 +141,10 @@ impl Check<'_> {
             Some((index, backend.label(), Family::of_backend(backend)?))
         });
         let known: Vec<_> = known.collect();
-        let Some((_, first, family)) = known.first() else {
+        let [(_, first, family), others @ ..] = &*known else {
             return;
         };
-        for (index, label, other) in known.iter().filter(|(_, _, other)| other != family) {
+        for (index, label, other) in others.iter().filter(|(_, _, other)| other != family) {
             let (family, other) = (family.as_str(), other.as_str());
             let message = format!(
                 "backend {label} has the API of {other}, and backend {first} of its pool that of {family}: \
@@ -173,6 +200,47 @@ impl Check<'_> {
             protocol: table.protocol,
             ca,
         })
+    }
+
+    /// Returns the credential that the backend is built with, and its source.
+    fn credential(
+        &mut self,
+        path: &Path,
+        table: &CredentialTable,
+    ) -> Option<(Option<Credential>, CredentialSource)> {
+        let own = match table {
+            CredentialTable::Passthrough => return Some((None, CredentialSource::Client)),
+            CredentialTable::Entra => {
+                return Some((Some(Credential::by_layer()), CredentialSource::Entra));
+            }
+            CredentialTable::ApiKey(secret) => {
+                self.field(&path.key("api_key"), secret, Credential::api_key)
+            }
+            CredentialTable::Bearer(secret) => {
+                self.field(&path.key("bearer"), secret, Credential::bearer)
+            }
+            CredentialTable::Header(CredentialHeader { name, value }) => {
+                let path = path.key("header");
+                let name = self.keep(&path.key("name"), field_name(name));
+                self.field(&path.key("value"), value, |value| {
+                    // The value is checked even if the name is wrong.
+                    let name = name.unwrap_or(http::header::AUTHORIZATION);
+                    Credential::header(name, value)
+                })
+            }
+        };
+        own.map(|credential| (Some(credential), CredentialSource::Backend))
+    }
+
+    fn field(
+        &mut self,
+        path: &Path,
+        secret: &Secret,
+        build: impl FnOnce(String) -> Result<Credential, InvalidBackend>,
+    ) -> Option<Credential> {
+        let secret = self.secret(path, secret)?;
+        let credential = build(secret).map_err(|invalid| invalid.expected());
+        self.keep(path, credential)
     }
 
     fn url(&mut self, table: &Path, url: &Option<String>) -> Option<String> {

@@ -4,8 +4,6 @@
 mod affinity;
 mod backend;
 mod clients;
-mod credential;
-mod files;
 mod headers;
 mod pool;
 mod route;
@@ -26,8 +24,11 @@ use self::{
     server::{ConnectionsTable, ListenerTable, ShutdownTable},
 };
 pub(super) use self::{
-    backend::BackendTable, clients::ClientKeyTable, credential::CredentialTable, files::read_text,
-    pool::PoolTable, secret::Secret, server::AdminTable,
+    backend::{BackendTable, CredentialTable},
+    clients::ClientKeyTable,
+    pool::PoolTable,
+    secret::{Secret, read_text},
+    server::AdminTable,
 };
 use super::{
     Config, LogFormat, Problem,

@@ -74,8 +74,11 @@ impl Default for PoolTable {
 
 /// Timeouts of a request.
 #[derive(Deserialize, JsonSchema, Serialize)]
-#[serde(remote = "Timeouts")]
-#[serde(default = "Timeouts::default", deny_unknown_fields)]
+#[serde(
+    remote = "Timeouts",
+    default = "Timeouts::default",
+    deny_unknown_fields
+)]
 pub(crate) struct TimeoutsTable {
     /// Longest time to connect to a backend.
     #[serde(with = "Timeout")]
@@ -104,8 +107,11 @@ pub(crate) struct TimeoutsTable {
 
 /// Limits of a request.
 #[derive(Deserialize, JsonSchema, Serialize)]
-#[serde(remote = "PoolLimits")]
-#[serde(default = "PoolLimits::default", deny_unknown_fields)]
+#[serde(
+    remote = "PoolLimits",
+    default = "PoolLimits::default",
+    deny_unknown_fields
+)]
 #[schemars(rename = "Limits")]
 pub(crate) struct LimitsTable {
     /// Greatest size of a request body. A longer one is refused.

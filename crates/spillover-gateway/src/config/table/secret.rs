@@ -1,4 +1,8 @@
-use std::{borrow::Cow, fmt, path::PathBuf};
+use std::{
+    borrow::Cow,
+    fmt, io,
+    path::{self, PathBuf},
+};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -6,8 +10,12 @@ use serde::{
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{Check, read_text};
-use crate::config::{file::Path, value::refused};
+use super::Check;
+use crate::{
+    config::{file::Path, value::refused},
+    read_files::{ReadFiles, too_long},
+    site::Authorities,
+};
 
 /// A secret, or its place. A secret in the file itself prints as `[redacted]`.
 #[derive(Clone)]
@@ -109,6 +117,34 @@ const EXPECTED: &str =
     "{ env = \"NAME\" }, { file = \"/path\" } or the secret itself, which is a string";
 
 impl Check<'_> {
+    /// Returns the path of a file that is read later. The file must exist.
+    pub(super) fn readable(&mut self, path: &Path, file: &path::Path) -> PathBuf {
+        self.read(path, file, ReadFiles::read);
+        self.origin.resolve(file)
+    }
+
+    /// Reads a file of CA certificates.
+    pub(super) fn authorities(&mut self, path: &Path, file: &path::Path) -> Option<Authorities> {
+        let pem = self.read(path, file, ReadFiles::read)?;
+        Some(Authorities {
+            file: self.origin.resolve(file),
+            pem: pem.into(),
+        })
+    }
+
+    /// Reads a file, or reports the reason that it cannot be read.
+    pub(super) fn read<T>(
+        &mut self,
+        path: &Path,
+        file: &path::Path,
+        read: impl FnOnce(&mut ReadFiles, &path::Path) -> io::Result<T>,
+    ) -> Option<T> {
+        let content = read(self.files, &self.origin.resolve(file));
+        content
+            .map_err(|error| self.problem(path, format!("{} cannot be read: {error}", name(file))))
+            .ok()
+    }
+
     /// Reads a secret from its place.
     pub(super) fn secret(&mut self, path: &Path, secret: &Secret) -> Option<String> {
         match secret {
@@ -143,6 +179,30 @@ impl Check<'_> {
         };
         self.problems.keep(text.map(Some))
     }
+}
+
+/// Returns the name of a file for a message. A text that does not look like a path may be a secret in the wrong place.
+fn name(file: &path::Path) -> String {
+    if file.is_absolute() || file.starts_with(".") || file.starts_with("..") {
+        return file.display().to_string();
+    }
+    "the file".to_owned()
+}
+
+/// Reads a text file of at most `most` bytes.
+pub(in crate::config) fn read_text(
+    files: &mut ReadFiles,
+    path: &path::Path,
+    most: usize,
+) -> io::Result<String> {
+    let text = files.read(path)?;
+    if text.len() > most {
+        return Err(too_long());
+    }
+    String::from_utf8(text).map_err(|_| {
+        let reason = "stream did not contain valid UTF-8";
+        io::Error::new(io::ErrorKind::InvalidData, reason)
+    })
 }
 
 /// More bytes than any token has.

@@ -73,8 +73,11 @@ pub(crate) struct AdminTable {
 
 /// Limits of client connections.
 #[derive(Deserialize, JsonSchema, Serialize)]
-#[serde(remote = "Connections")]
-#[serde(default = "Connections::default", deny_unknown_fields)]
+#[serde(
+    remote = "Connections",
+    default = "Connections::default",
+    deny_unknown_fields
+)]
 pub(crate) struct ConnectionsTable {
     /// Greatest number of open connections, on all listeners together. Further ones wait to be accepted.
     #[serde(with = "Whole::<{ u32::MAX }>")]
@@ -101,8 +104,11 @@ pub(crate) struct ConnectionsTable {
 
 /// Phases of a shutdown.
 #[derive(Deserialize, JsonSchema, Serialize)]
-#[serde(remote = "Shutdown")]
-#[serde(default = "Shutdown::default", deny_unknown_fields)]
+#[serde(
+    remote = "Shutdown",
+    default = "Shutdown::default",
+    deny_unknown_fields
+)]
 pub(crate) struct ShutdownTable {
     /// Time between "not ready" and the end of accepting, in which load balancers take the instance out of service.
     #[serde(with = "Pause")]

@@ -114,25 +114,23 @@ where
 
 struct SizeVisitor;
 
+impl SizeVisitor {
+    const EXPECTED: &str = "a size such as \"64KiB\" or \"32MiB\", or a whole number of bytes";
+}
+
 impl Visitor<'_> for SizeVisitor {
     type Value = u64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a size such as \"64KiB\" or \"32MiB\", or a whole number of bytes")
+        f.write_str(Self::EXPECTED)
     }
 
     fn visit_i64<E: Error>(self, bytes: i64) -> Result<u64, E> {
-        u64::try_from(bytes).map_err(|_| refused(&self.to_string()))
+        u64::try_from(bytes).map_err(|_| refused(Self::EXPECTED))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<u64, E> {
-        parse_size(text.trim()).ok_or_else(|| refused(&self.to_string()))
-    }
-}
-
-impl fmt::Display for SizeVisitor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.expecting(f)
+        parse_size(text.trim()).ok_or_else(|| refused(Self::EXPECTED))
     }
 }
 
