@@ -1,4 +1,4 @@
-use std::{borrow::Cow, error, fmt};
+use std::{error, fmt};
 
 use super::names::natural;
 
@@ -42,19 +42,15 @@ impl error::Error for ConfigError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     place: String,
-    message: Cow<'static, str>,
+    message: String,
 }
 
 impl Problem {
-    pub(super) fn new(place: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             place: place.into(),
             message: message.into(),
         }
-    }
-
-    pub(super) fn expected(place: impl Into<String>, expected: &'static str) -> Self {
-        Self::new(place, format!("expected {expected}"))
     }
 
     /// Returns the variable or flag to correct, as it is spelled if it is set; or the file, the line and the key.

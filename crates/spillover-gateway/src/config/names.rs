@@ -1,6 +1,6 @@
 //! The order of names, and the known name that a misspelt one resembles.
 
-use std::{cmp::Ordering, iter};
+use std::cmp::Ordering;
 
 /// Compares names as people list them: case does not matter, and `2` comes before `10`.
 pub(super) fn natural(a: &str, b: &str) -> Ordering {
@@ -10,24 +10,20 @@ pub(super) fn natural(a: &str, b: &str) -> Ordering {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Part<'a> {
     /// Number of digits, and the digits without leading zeros. Both together compare like the number.
-    Number(usize, &'a str),
-    Other(char),
+    Number(usize, &'a [u8]),
+    Other(u8),
 }
 
 fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
-    let mut rest = text;
-    iter::from_fn(move || {
-        let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        let digits = &rest[..rest.len() - after.len()];
-        if digits.is_empty() {
-            let mut chars = rest.chars();
-            let next = chars.next()?;
-            rest = chars.as_str();
-            return Some(Part::Other(next.to_ascii_lowercase()));
+    let runs = text
+        .as_bytes()
+        .chunk_by(|a, b| a.is_ascii_digit() && b.is_ascii_digit());
+    runs.map(|run| {
+        if !run[0].is_ascii_digit() {
+            return Part::Other(run[0].to_ascii_lowercase());
         }
-        rest = after;
-        let digits = digits.trim_start_matches('0');
-        Some(Part::Number(digits.len(), digits))
+        let zeros = run.iter().take_while(|digit| **digit == b'0').count();
+        Part::Number(run.len() - zeros, &run[zeros..])
     })
 }
 

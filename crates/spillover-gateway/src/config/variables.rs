@@ -114,7 +114,7 @@ impl Setting {
     ) -> Result<T, Problem> {
         let text = self.text.as_deref().ok_or("text in UTF-8");
         text.and_then(parse)
-            .map_err(|expected| Problem::expected(&self.place, expected))
+            .map_err(|expected| Problem::new(&self.place, format!("expected {expected}")))
     }
 }
 

@@ -134,11 +134,10 @@ fn is_service_link(name: &str) -> bool {
         {
             true
         }
-        // The last pair is `SERVICE_PORT` itself, which ends with `PORT`.
-        _ => {
-            let mut pairs = parts.windows(2).rev().skip(1);
-            pairs.any(|pair| pair == ["SERVICE", "PORT"])
-        }
+        // `<SERVICE>_SERVICE_PORT_<NAME>`
+        _ => parts
+            .windows(3)
+            .any(|parts| parts[..2] == ["SERVICE", "PORT"]),
     }
 }
 

@@ -109,10 +109,7 @@ impl Check<'_> {
                 let secret = self.secret(&path, secret)?;
                 self.keep(&path, digest(&secret))
             }
-            (Some(_), Some(_)) => {
-                self.expected(path, "either sha256 or secret");
-                None
-            }
+            (Some(_), Some(_)) => self.keep(path, Err("either sha256 or secret")),
             (None, None) => {
                 let mut keys = ["sha256", "secret"].iter();
                 if !keys.any(|key| self.origin.is_wrong(&path.key(key))) {
@@ -131,11 +128,10 @@ impl Check<'_> {
         if origins == ["*"] {
             return Some(AllowedOrigins::Any);
         }
-        let mut values = Vec::new();
-        for (index, text) in origins.iter().enumerate() {
-            values.extend(self.keep(&path.index(index), origin(text)));
-        }
-        Some(AllowedOrigins::List(values))
+        let origins = origins.iter().enumerate();
+        let origins =
+            origins.filter_map(|(index, text)| self.keep(&path.index(index), origin(text)));
+        Some(AllowedOrigins::List(origins.collect()))
     }
 }
 

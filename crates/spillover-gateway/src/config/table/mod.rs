@@ -10,8 +10,6 @@ mod route;
 mod secret;
 mod server;
 
-use std::borrow::Cow;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spillover_serve::{Connections, Shutdown};
@@ -130,12 +128,12 @@ impl Check<'_> {
         }
     }
 
-    fn problem(&mut self, path: &Path, message: impl Into<Cow<'static, str>>) {
+    fn problem(&mut self, path: &Path, message: impl Into<String>) {
         let place = self.origin.place(path);
         self.problems.add(Problem::new(place, message));
     }
 
-    fn warning(&mut self, path: &Path, message: impl Into<Cow<'static, str>>) {
+    fn warning(&mut self, path: &Path, message: impl Into<String>) {
         let place = self.origin.place(path);
         self.warnings.push(Problem::new(place, message));
     }

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
 use http::StatusCode;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use spillover_core::{Class, Cooldowns, StatusClassifier};
 use tower_spillover::select::WhenExhausted;
 
@@ -10,7 +10,7 @@ use super::{AffinityTable, BackendTable, Check, HeadersTable, RouteTable};
 use crate::{
     config::{
         file::Path,
-        value::{ClassWord, Exhausted, Format, Limit, LongPause, Pause, Size, Timeout, refused},
+        value::{ClassWord, Exhausted, Format, Limit, LongPause, Pause, Size, Timeout, share},
         values,
     },
     site::{PoolConfig, PoolLimits, Timeouts},
@@ -163,14 +163,6 @@ impl Default for CooldownTable {
             jitter: 0.0,
         }
     }
-}
-
-fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    let share = <f64 as Deserialize>::deserialize(deserializer)?;
-    if !(0.0..=1.0).contains(&share) {
-        return Err(refused("a number from 0 to 1"));
-    }
-    Ok(share)
 }
 
 impl Check<'_> {

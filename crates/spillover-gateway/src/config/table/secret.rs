@@ -12,7 +12,7 @@ use serde::{
 
 use super::Check;
 use crate::{
-    config::{file::Path, value::refused},
+    config::{file::Path, value::refused, variables::Setting},
     read_files::{ReadFiles, too_long},
     site::Authorities,
 };
@@ -50,15 +50,10 @@ impl<'de> Visitor<'de> for SecretVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Secret, A::Error> {
-        match Reference::deserialize(MapAccessDeserializer::new(map))? {
-            Reference {
-                env: Some(name),
-                file: None,
-            } => Ok(Secret::Env(name)),
-            Reference {
-                env: None,
-                file: Some(path),
-            } => Ok(Secret::File(path)),
+        let Reference { env, file } = Reference::deserialize(MapAccessDeserializer::new(map))?;
+        match (env, file) {
+            (Some(name), None) => Ok(Secret::Env(name)),
+            (None, Some(path)) => Ok(Secret::File(path)),
             _ => Err(refused(EXPECTED)),
         }
     }
@@ -169,15 +164,13 @@ impl Check<'_> {
             self.expected(path, expected);
             return None;
         }
-        let text = match self.variables.named(name) {
-            Ok(Some(setting)) => setting.read(|text| Ok(text.to_owned())),
-            Ok(None) => {
-                self.problem(path, format!("the variable {name} is not set"));
-                return None;
-            }
-            Err(problem) => Err(problem),
-        };
-        self.problems.keep(text.map(Some))
+        let setting = self.variables.named(name);
+        if matches!(setting, Ok(None)) {
+            self.problem(path, format!("the variable {name} is not set"));
+        }
+        let text = |setting: &Setting| setting.read(|text| Ok(text.to_owned()));
+        self.problems
+            .keep(setting.and_then(|setting| setting.map(text).transpose()))
     }
 }
 

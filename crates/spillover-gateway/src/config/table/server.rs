@@ -7,7 +7,7 @@ use spillover_serve::{ClientCertificate, Connections, ListenAddr, Listener, Shut
 use super::Check;
 use crate::config::{
     file::Path,
-    value::{Format, HeadSize, Pause, Timeout, Whole},
+    value::{Format, HeadSize, Pause, Timeout, whole},
 };
 
 /// Address for clients.
@@ -80,7 +80,8 @@ pub(crate) struct AdminTable {
 )]
 pub(crate) struct ConnectionsTable {
     /// Greatest number of open connections, on all listeners together. Further ones wait to be accepted.
-    #[serde(with = "Whole::<{ u32::MAX }>")]
+    #[serde(deserialize_with = "whole::<_, { u32::MAX }>")]
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     max: usize,
     /// Longest time for a request head, from its first byte to its last, and for a TLS handshake.
     #[serde(with = "Timeout")]
@@ -98,7 +99,8 @@ pub(crate) struct ConnectionsTable {
     #[serde(rename = "head_size", with = "HeadSize")]
     head_bytes: usize,
     /// Greatest number of fields in a request head.
-    #[serde(with = "Whole::<10_000>")]
+    #[serde(deserialize_with = "whole::<_, 10_000>")]
+    #[schemars(range(min = 1, max = 10_000))]
     head_fields: usize,
 }
 

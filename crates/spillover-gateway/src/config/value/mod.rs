@@ -12,7 +12,7 @@ use serde::{
 
 pub use self::word::LogFormat;
 pub(super) use self::{
-    number::{HeadSize, Limit, LongPause, Pause, Size, Timeout, Whole},
+    number::{HeadSize, Limit, LongPause, Pause, Size, Timeout, share, whole},
     word::{ClassWord, Exhausted, KindWord, ProtocolWord},
 };
 

@@ -50,20 +50,18 @@ impl<const MILLIS: u64, const DAYS: u64> Format for Time<MILLIS, DAYS> {
     }
 }
 
-/// Writes a duration as it stands in a file: `1h30m`.
+/// Writes a duration as it stands in a file, without days: `1h30m`.
 pub(super) fn duration_text(time: Duration) -> String {
-    if time.is_zero() || !time.subsec_nanos().is_multiple_of(1_000_000) {
-        return humantime::format_duration(time).to_string();
+    let hours = time.as_secs() / 3_600;
+    let rest = time - Duration::from_secs(hours * 3_600);
+    let rest_text = humantime::format_duration(rest)
+        .to_string()
+        .replace(' ', "");
+    match hours {
+        0 => rest_text,
+        hours if rest.is_zero() => format!("{hours}h"),
+        hours => format!("{hours}h{rest_text}"),
     }
-    let mut text = String::new();
-    let mut rest = time.as_millis();
-    for (unit, millis) in [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)] {
-        if rest >= millis {
-            text += &format!("{}{unit}", rest / millis);
-            rest %= millis;
-        }
-    }
-    text
 }
 
 impl<const MILLIS: u64, const DAYS: u64> JsonSchema for Time<MILLIS, DAYS> {
@@ -178,28 +176,27 @@ impl<N, const LEAST: u64, const MOST: u64> JsonSchema for Bytes<N, LEAST, MOST> 
     }
 }
 
-/// A whole number from 1 to `MOST`.
-#[derive(JsonSchema)]
-#[schemars(inline, with = "u32", description = "", extend("minimum" = 1, "maximum" = MOST))]
-pub(crate) struct Whole<const MOST: u32>;
-
-impl<const MOST: u32> Format for Whole<MOST> {
-    type Value = usize;
-
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-        let number = <u32 as Deserialize>::deserialize(deserializer)?;
-        if !(1..=MOST).contains(&number) {
-            return Err(match MOST {
-                u32::MAX => refused("a whole number of at least 1"),
-                most => refused(&format!("a whole number from 1 to {most}")),
-            });
-        }
-        Ok(usize::try_from(number).unwrap_or(usize::MAX))
+/// Reads a whole number from 1 to `MOST`.
+pub(crate) fn whole<'de, D: Deserializer<'de>, const MOST: u32>(
+    deserializer: D,
+) -> Result<usize, D::Error> {
+    let number = <u32 as Deserialize>::deserialize(deserializer)?;
+    if !(1..=MOST).contains(&number) {
+        return Err(match MOST {
+            u32::MAX => refused("a whole number of at least 1"),
+            most => refused(&format!("a whole number from 1 to {most}")),
+        });
     }
+    Ok(usize::try_from(number).unwrap_or(usize::MAX))
+}
 
-    fn serialize<S: Serializer>(number: &usize, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(*number as u64)
+/// Reads a number from 0 to 1.
+pub(crate) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let share = <f64 as Deserialize>::deserialize(deserializer)?;
+    if !(0.0..=1.0).contains(&share) {
+        return Err(refused("a number from 0 to 1"));
     }
+    Ok(share)
 }
 
 /// A limit of the format `F`, or `"off"`.
