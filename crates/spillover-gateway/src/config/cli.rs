@@ -124,11 +124,8 @@ impl DemoArgs {
     ///
     /// Returns a [`ConfigError`] if `--listen` is not a host and a port.
     pub fn listen(&self) -> Result<ListenAddr, ConfigError> {
-        match self
-            .listen
-            .as_ref()
-            .and_then(|text| text.setting("--listen"))
-        {
+        let listen = self.listen.as_ref();
+        match listen.and_then(|text| text.setting("--listen")) {
             Some(listen) => Ok(listen.read(ListenAddr::parse)?),
             None if self.serve => Ok(ListenAddr::default()),
             None => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()),

@@ -17,14 +17,14 @@
 //! let cli = Cli::parse_from(["spillover", "--listen", "127.0.0.1:0"]);
 //! let variables = [
 //!     ("BACKEND_PTU_URL", "https://ptu.openai.azure.com"),
-//!     ("BACKEND_PTU_PRIORITY", "1"),
-//!     ("LISTEN", "0.0.0.0:8080"),
+//!     ("BACKEND_PTU_PRIO", "1"),
 //! ];
-//! let config = Config::from(&cli, variables.map(|(name, value)| (name.into(), value.into())))?;
+//! let error = Config::from(&cli, variables.map(|(name, value)| (name.into(), value.into())))
+//!     .expect_err("a misspelt key");
 //!
-//! assert_eq!(config.backends()[0].label(), "PTU");
-//! assert_eq!(config.listen().as_str(), "127.0.0.1:0");
-//! # Ok::<_, spillover_gateway::config::ConfigError>(())
+//! let misspelt = &error.problems()[0];
+//! assert_eq!(misspelt.place(), "BACKEND_PTU_PRIO");
+//! assert!(misspelt.message().ends_with("did you mean BACKEND_PTU_PRIORITY?"));
 //! ```
 //!
 //! # Ignored variables
@@ -50,7 +50,6 @@ mod variables;
 
 use std::{env, ffi::OsString};
 
-use spillover_core::Backend;
 use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
 
 pub(crate) use self::file::schema;
@@ -160,18 +159,5 @@ impl Config {
         ];
         let changed = changes.into_iter().filter(|(_, is_changed)| *is_changed);
         changed.map(|(key, _)| key)
-    }
-
-    /// Returns the address of the first listener. Default: `127.0.0.1:8080`.
-    #[must_use]
-    pub fn listen(&self) -> &ListenAddr {
-        &self.listeners[0].address
-    }
-
-    /// Returns the backends of the first pool, by priority. There is at least one.
-    #[must_use]
-    pub fn backends(&self) -> Vec<&Backend> {
-        let backends = self.pools[0].backends.iter();
-        backends.map(|config| &config.backend).collect()
     }
 }

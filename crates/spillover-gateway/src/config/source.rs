@@ -45,7 +45,7 @@ impl Source {
             origin.mark_wrong(Path::default());
             (Document::default(), origin)
         });
-        let of_backends = variables.with_prefix(backends::PREFIX);
+        let of_backends = variables.of_backends();
         let places = of_backends.flat_map(|(_, spellings)| spellings.iter().map(Setting::place));
         let mut ignored: Vec<_> = places.map(str::to_owned).collect();
         ignored.sort_by(|a, b| natural(a, b));

@@ -1,10 +1,9 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    fmt,
 };
 
-use super::{Problem, flags::Flags};
+use super::{Problem, backends::PREFIX, flags::Flags};
 
 /// Environment variables that are not empty, by their names in upper case; and the flags that override them.
 pub(super) struct Variables {
@@ -59,14 +58,10 @@ impl Variables {
         spellings.map(|spellings| only(spellings)).transpose()
     }
 
-    /// Returns the variables whose names start with `prefix`: the rest of the name in upper case, and the settings.
-    pub(super) fn with_prefix(
-        &self,
-        prefix: &'static str,
-    ) -> impl Iterator<Item = (&str, &[Setting])> {
-        self.settings
-            .range(prefix.to_owned()..)
-            .map_while(move |(name, settings)| Some((name.strip_prefix(prefix)?, &**settings)))
+    /// Returns the variables of backends: the rest of the name after `BACKEND_`, in upper case, and the settings.
+    pub(super) fn of_backends(&self) -> impl Iterator<Item = (&str, &[Setting])> {
+        let from_first = self.settings.range(PREFIX.to_owned()..);
+        from_first.map_while(|(name, settings)| Some((name.strip_prefix(PREFIX)?, &**settings)))
     }
 }
 
@@ -115,11 +110,5 @@ impl Setting {
         let text = self.text.as_deref().ok_or("text in UTF-8");
         text.and_then(parse)
             .map_err(|expected| Problem::new(&self.place, format!("expected {expected}")))
-    }
-}
-
-impl fmt::Debug for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}=[redacted]", self.place)
     }
 }

@@ -1,13 +1,15 @@
 //! The backends: `--backend` flags and `BACKEND_<label>_<key>` variables, put together by label.
 
 mod draft;
-mod flag;
 mod key;
 
 use std::collections::BTreeMap;
 
 pub(super) use self::key::PREFIX;
-use self::{draft::Draft, key::Key};
+use self::{
+    draft::Draft,
+    key::{Key, read_flag},
+};
 use super::{
     Problem,
     error::Problems,
@@ -47,7 +49,7 @@ type Drafts = BTreeMap<String, Draft>;
 
 fn add_flags(drafts: &mut Drafts, flags: &[FlagText], problems: &mut Problems) {
     for (number, text) in (1..).zip(flags) {
-        let Some((label, settings)) = flag::read(number, text, problems) else {
+        let Some((label, settings)) = read_flag(number, text, problems) else {
             continue;
         };
         for (key, setting) in settings {
@@ -63,7 +65,7 @@ fn add_flags(drafts: &mut Drafts, flags: &[FlagText], problems: &mut Problems) {
 
 /// Adds the variables that no flag overrides.
 fn add_variables(drafts: &mut Drafts, variables: &Variables, problems: &mut Problems) {
-    for (name, spellings) in variables.with_prefix(PREFIX) {
+    for (name, spellings) in variables.of_backends() {
         let (Some((label, key)), [setting, ..]) = (Key::split(name), spellings) else {
             continue;
         };
@@ -83,7 +85,7 @@ fn add_variables(drafts: &mut Drafts, variables: &Variables, problems: &mut Prob
 /// Sorts out the variables that end with no known key: misspelt ones become problems, the names of the rest are returned.
 fn sort_out(variables: &Variables, drafts: &Drafts, problems: &mut Problems) -> Vec<String> {
     let mut ignored = Vec::new();
-    for (name, spellings) in variables.with_prefix(PREFIX) {
+    for (name, spellings) in variables.of_backends() {
         if Key::split(name).is_some() {
             continue;
         }

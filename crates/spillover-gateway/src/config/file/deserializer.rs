@@ -14,7 +14,7 @@ use toml::{
 };
 
 use super::{
-    is_taken_out,
+    TAKEN_OUT,
     mistake::{Mistake, Segment},
 };
 
@@ -98,8 +98,8 @@ impl<'de> SeqAccess<'de> for Elements<'de> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, Mistake> {
-        let elements = self.0.by_ref();
-        let Some((index, element)) = elements.find(|(_, element)| !is_taken_out(element)) else {
+        let is_left = |element: &Spanned<_>| element.span().start != TAKEN_OUT;
+        let Some((index, element)) = self.0.find(|(_, element)| is_left(element)) else {
             return Ok(None);
         };
         let value = seed.deserialize(Value(element.get_ref()));

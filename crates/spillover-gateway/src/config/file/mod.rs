@@ -110,10 +110,6 @@ fn take_out(tree: &mut Spanned<DeValue<'_>>, path: &[Segment], is_in_order: &mut
     }
 }
 
-fn is_taken_out(element: &Spanned<DeValue<'_>>) -> bool {
-    element.span().start == TAKEN_OUT
-}
-
 /// The place of an element that was taken out of its list. No value of a file is there.
 const TAKEN_OUT: usize = usize::MAX;
 

@@ -107,8 +107,8 @@ pub(crate) struct CredentialHeader {
 impl Check<'_> {
     /// Returns the backends of a pool by priority, those of one priority in the order of the list.
     pub(super) fn backends(&mut self, path: &Path, tables: &[BackendTable]) -> Vec<BackendConfig> {
-        if tables.is_empty() && !self.origin.is_wrong(path) {
-            self.problem(path, "not set; expected at least one backend");
+        if tables.is_empty() {
+            self.missing(path, "at least one backend");
         }
         if tables.len() > Pool::MAX_BACKENDS {
             let most = Pool::MAX_BACKENDS;

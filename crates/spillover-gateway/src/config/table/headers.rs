@@ -42,10 +42,8 @@ impl Check<'_> {
             // The value may be a secret: `Debug` does not print it.
             value.set_sensitive(true);
             if rules.set.iter().any(|(set, _)| *set == name) {
-                self.problem(
-                    &path,
-                    "set twice, as case does not matter; expected one of them",
-                );
+                let message = "set twice, as case does not matter; expected one of them";
+                self.problem(&path, message);
             }
             rules.set.push((name, value));
         }

@@ -169,11 +169,17 @@ impl Check<'_> {
         value: &'v Option<T>,
         expected: &'static str,
     ) -> Option<&'v T> {
-        let path = table.key(key);
-        if value.is_none() && !self.origin.is_wrong(&path) {
-            self.problem(&path, format!("not set; expected {expected}"));
+        if value.is_none() {
+            self.missing(&table.key(key), expected);
         }
         value.as_ref()
+    }
+
+    /// Reports that a setting is missing, unless it is known to be wrong.
+    fn missing(&mut self, path: &Path, expected: &'static str) {
+        if !self.origin.is_wrong(path) {
+            self.problem(path, format!("not set; expected {expected}"));
+        }
     }
 
     /// Reads the `name` of a table.

@@ -167,11 +167,9 @@ impl Default for CooldownTable {
 
 impl Check<'_> {
     pub(super) fn pools(&mut self, list: &Path, tables: &[PoolTable]) -> Vec<PoolConfig> {
-        if tables.is_empty() && !self.origin.is_wrong(list) {
-            self.problem(
-                list,
-                "not set; expected at least one [[pools]] with a [[pools.backends]]",
-            );
+        if tables.is_empty() {
+            let expected = "at least one [[pools]] with a [[pools.backends]]";
+            self.missing(list, expected);
         }
         let mut pools = Vec::new();
         for (index, table) in tables.iter().enumerate() {
@@ -229,17 +227,14 @@ impl Check<'_> {
     }
 
     fn cooldowns(&mut self, path: &Path, table: &CooldownTable) -> Cooldowns {
-        for (default, cap, name, name_of_cap) in [
-            (table.default, table.cap, "default", "cap"),
-            (
-                table.quota_default,
-                table.quota_cap,
-                "quota_default",
-                "quota_cap",
-            ),
+        for (prefix, default, cap) in [
+            ("", table.default, table.cap),
+            ("quota_", table.quota_default, table.quota_cap),
         ] {
-            if default > cap && !self.origin.is_wrong(&path.key(name_of_cap)) {
-                self.expected(&path.key(name), "a duration that is not above its cap");
+            let [path, path_of_cap] =
+                ["default", "cap"].map(|key| path.key(&format!("{prefix}{key}")));
+            if default > cap && !self.origin.is_wrong(&path_of_cap) {
+                self.expected(&path, "a duration that is not above its cap");
             }
         }
         Cooldowns::default()

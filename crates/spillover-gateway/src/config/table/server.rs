@@ -164,8 +164,8 @@ impl Check<'_> {
     fn tls(&mut self, path: &Path, table: &TlsTable) -> Option<Tls> {
         const PEM: &str = "the path of a file in PEM format";
         let certificate = self.required(path, "certificate", &table.certificate, PEM);
-        let key = self.required(path, "key", &table.key, PEM);
         let certificate = certificate.map(|file| self.readable(&path.key("certificate"), file));
+        let key = self.required(path, "key", &table.key, PEM);
         let key = key.map(|file| self.readable(&path.key("key"), file));
         if table.client_ca.is_none() && table.client_certificate.is_some() {
             let message =

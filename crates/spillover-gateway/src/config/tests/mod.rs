@@ -18,7 +18,21 @@ mod warnings;
 
 use clap::Parser;
 
+use spillover_core::Backend;
+use spillover_serve::ListenAddr;
+
 use super::{Cli, Config, ConfigError};
+
+impl Config {
+    fn listen(&self) -> &ListenAddr {
+        &self.listeners[0].address
+    }
+
+    fn backends(&self) -> Vec<&Backend> {
+        let backends = self.pools[0].backends.iter();
+        backends.map(|config| &config.backend).collect()
+    }
+}
 
 /// Reads these flags and variables.
 fn config(flags: &[&str], variables: &[(&str, &str)]) -> Result<Config, ConfigError> {

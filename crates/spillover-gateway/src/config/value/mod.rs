@@ -3,7 +3,7 @@
 mod number;
 mod word;
 
-use std::{fmt, marker::PhantomData};
+use std::fmt;
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -43,20 +43,15 @@ where
     D: Deserializer<'de>,
     F: FnOnce(&str) -> Result<T, &'static str>,
 {
-    deserializer.deserialize_str(Parsed {
-        expected,
-        parse,
-        value: PhantomData,
-    })
+    deserializer.deserialize_str(Parsed { expected, parse })
 }
 
-struct Parsed<F, T> {
+struct Parsed<F> {
     expected: &'static str,
     parse: F,
-    value: PhantomData<T>,
 }
 
-impl<T, F: FnOnce(&str) -> Result<T, &'static str>> Visitor<'_> for Parsed<F, T> {
+impl<T, F: FnOnce(&str) -> Result<T, &'static str>> Visitor<'_> for Parsed<F> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
