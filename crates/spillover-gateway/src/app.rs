@@ -9,7 +9,7 @@ use hyper_util::client::legacy::connect::Connect;
 use spillover_core::Pool;
 use spillover_proxy::{
     access_log::AccessLogLayer, catch_panic::CatchPanicLayer, client_keys::ClientKeysLayer,
-    hop_by_hop::HopByHopLayer, upgrade::UpgradeLayer,
+    hop_by_hop::HopByHopLayer, model_error::rejected_response, upgrade::UpgradeLayer,
 };
 use spillover_serve::{ClientFingerprint, HttpService, Phases};
 use tokio::sync::watch;
@@ -26,7 +26,6 @@ use crate::{
     front::Front,
     health::Health,
     live::Live,
-    model::rejected_response,
     request_id::{RandomId, remove_bad_id},
     router::Router,
     site::PoolConfig,
@@ -147,10 +146,10 @@ impl App {
             let router = Router::new(Arc::clone(site), |pool| {
                 ServiceBuilder::new()
                     .layer(pool.affinity_layer())
-                    .layer(pool.last_word_layer())
+                    .layer(pool.final_response_layer())
                     .layer(pool.bounds_layer())
                     .layer(pool.spillover_layer())
-                    .layer(pool.rules_layer())
+                    .layer(pool.request_rules_layer())
                     .layer(pool.idle_layer())
                     .service(Upstream::new(clients.of_pool(pool), pool.timeouts()))
             });

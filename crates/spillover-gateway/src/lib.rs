@@ -17,18 +17,15 @@ mod demo;
 pub mod entra;
 mod front;
 mod health;
-mod last_word;
 mod live;
 mod log;
 mod main_job;
-mod model;
 mod open;
 mod read_files;
 mod ready;
 mod reload;
 mod request_id;
 mod router;
-mod rules;
 mod site;
 mod upstream;
 

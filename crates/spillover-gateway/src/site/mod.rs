@@ -1,6 +1,5 @@
 //! The active configuration, which a reload replaces.
 
-mod names;
 mod options;
 mod pool;
 mod resolved;
@@ -19,8 +18,8 @@ use tower_spillover::{
     select::ThreadDraw,
 };
 
+pub(crate) use self::pool::PoolSite;
 use self::routes::Routes;
-pub(crate) use self::{names::Names, pool::PoolSite};
 use spillover_proxy::{client_keys::KeyRing, cors::CorsLayer};
 
 use crate::{

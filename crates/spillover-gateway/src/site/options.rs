@@ -3,10 +3,10 @@ use std::{fmt, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 use spillover_core::{Backend, Cooldowns, StatusClassifier};
 use tower_spillover::select::WhenExhausted;
 
-use spillover_proxy::{client_keys::ClientKey, cors::AllowedOrigins};
+use spillover_proxy::{HeaderRules, client_keys::ClientKey, cors::AllowedOrigins};
 
 use super::Route;
-use crate::{affinity::AffinityConfig, client::Protocol, rules::HeaderRules};
+use crate::{affinity::AffinityConfig, client::Protocol};
 
 /// Client keys and CORS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

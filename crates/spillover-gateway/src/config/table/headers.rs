@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Check, Secret};
-use crate::{config::file::Path, rules::HeaderRules};
+use spillover_proxy::HeaderRules;
+
+use crate::config::file::Path;
 
 /// Header fields to set and to remove.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]

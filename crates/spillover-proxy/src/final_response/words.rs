@@ -3,10 +3,12 @@
 use bytes::Bytes;
 use http::{Response, request::Parts};
 use spillover_core::{Class, Exhausted};
-use spillover_proxy::error::{ErrorFormat, ErrorKind, ProxyError};
 
-/// Answers a request that finds every backend closed.
-pub(crate) fn all_closed<B: From<Bytes>>(exhausted: &Exhausted, request: &Parts) -> Response<B> {
+use crate::error::{ErrorFormat, ErrorKind, ProxyError};
+
+/// Returns the response to a request that finds every backend closed: 429 with the reason, in the format of the client. Serves as
+/// the exhausted response of `PrioritySelectLayer`.
+pub fn all_closed<B: From<Bytes>>(exhausted: &Exhausted, request: &Parts) -> Response<B> {
     let format = ErrorFormat::of_request(&request.uri, &request.headers);
     format.response(&at_limit(exhausted))
 }

@@ -1,10 +1,13 @@
-//! The layer over a service that keeps what it is sent, below the one that finds the model.
+//! Tests of the layer between the model layer and a service that keeps its request.
 
 use std::sync::{Arc, Mutex};
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{
+    HeaderValue,
+    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+};
 use http_body_util::{BodyExt, Full};
-use spillover_core::{Affinity, Backend, BackendBuilder, Pool, Query};
+use spillover_core::{Affinity, Backend, BackendBuilder, BackendKind, Declined, Pool, Query};
 use spillover_testing::{
     Probe,
     coding::{CODINGS, encoded},
@@ -18,24 +21,33 @@ use tower_spillover::{
 };
 
 use super::*;
+use crate::HeaderRules;
 
-fn backend(label: &str) -> BackendConfig {
-    config(Backend::builder(label))
+/// A backend with its rules.
+#[derive(Clone)]
+struct Subject {
+    backend: Backend,
+    rules: RequestRules,
 }
 
-/// A backend with a model of its own.
-fn with_model(model: &str) -> BackendConfig {
-    config(Backend::builder("own").model(model))
+fn backend(label: &str) -> Subject {
+    subject(Backend::builder(label))
 }
 
-fn config(backend: BackendBuilder) -> BackendConfig {
-    let backend = backend.url("https://upstream.example");
-    BackendConfig::from(backend.build().unwrap())
+/// Returns a backend with a model of its own.
+fn with_model(model: &str) -> Subject {
+    subject(Backend::builder("own").model(model))
 }
 
-/// Sends a request to the backend at `index`, where there is one; what that got.
+fn subject(backend: BackendBuilder) -> Subject {
+    let backend = backend.url("https://upstream.example").build().unwrap();
+    let rules = RequestRules::new(&backend);
+    Subject { backend, rules }
+}
+
+/// Sends a request to the backend at `index`, if there is one, and returns the request that the backend got.
 async fn sent(
-    backends: &[BackendConfig],
+    backends: &[Subject],
     index: Option<usize>,
     request: Request<Full<Bytes>>,
 ) -> Request<Bytes> {
@@ -43,20 +55,20 @@ async fn sent(
     sent.expect("the backend is asked")
 }
 
-/// The same for one backend, or the answer in its place.
+/// Sends a request to one backend, and returns the request that it got, or else the response in its place.
 async fn sent_or_refused(
     backend: BackendBuilder,
     request: Request<Full<Bytes>>,
 ) -> Result<Request<Bytes>, Response<Full<Bytes>>> {
-    attempt(&[config(backend)], Some(0), request).await
+    attempt(&[subject(backend)], Some(0), request).await
 }
 
 async fn attempt(
-    backends: &[BackendConfig],
+    backends: &[Subject],
     index: Option<usize>,
     request: Request<Full<Bytes>>,
 ) -> Result<Request<Bytes>, Response<Full<Bytes>>> {
-    let pool = Pool::new(backends.iter().map(|config| config.backend.clone())).unwrap();
+    let pool = Pool::new(backends.iter().map(|subject| subject.backend.clone())).unwrap();
     let selected = index.map(|index| {
         let label = backends[index].backend.label();
         let query = Query::new().affinity(Affinity::to_backend(label));
@@ -88,7 +100,9 @@ async fn attempt(
             request
         })
         .layer(RewriteRequestLayer::new())
-        .layer(RulesLayer::new(backends, None))
+        .layer(RequestRulesLayer::new(
+            backends.iter().map(|subject| subject.rules.clone()),
+        ))
         .service(inner);
     let Ok(response) = service.oneshot(request).await;
     let sent = kept.lock().unwrap().take();
@@ -104,7 +118,7 @@ fn chat(body: &'static str) -> http::request::Builder {
 const CHAT: &str = r#"{"n":1, "model" : "gpt-4o" ,"é":"\"model\":\"gpt-4o\""}"#;
 
 #[tokio::test]
-async fn the_model_is_replaced_and_nothing_else() {
+async fn model_is_replaced_and_nothing_else() {
     let own = with_model("o\"é");
     let request = chat(CHAT)
         .header("content-digest", "sha-256=:x:")
@@ -123,10 +137,11 @@ async fn the_model_is_replaced_and_nothing_else() {
 #[tokio::test]
 async fn each_backend_has_its_own_rules() {
     let plain = backend("plain");
-    let mut other = config(Backend::builder("other").model("other"));
-    other.request_headers.remove.push("x-old".parse().unwrap());
-    let new = ("x-new".parse().unwrap(), HeaderValue::from_static("1"));
-    other.request_headers.set.push(new);
+    let mut other = subject(Backend::builder("other").model("other"));
+    other.rules = other.rules.headers(HeaderRules {
+        remove: vec!["x-old".parse().unwrap()],
+        set: vec![("x-new".parse().unwrap(), HeaderValue::from_static("1"))],
+    });
     let backends = [plain, other];
     let request = || {
         let request = chat(CHAT).header("x-old", "1").header("x-new", "0");
@@ -147,7 +162,7 @@ async fn each_backend_has_its_own_rules() {
 }
 
 #[tokio::test]
-async fn a_body_without_a_model_stays_as_it_is() {
+async fn body_without_a_model_stays_as_it_is() {
     let own = with_model("other");
     for body in ["", "{}", "[]", r#"{"model":7}"#, r#"{"model":"a"#, "model"] {
         let sent = sent(
@@ -163,7 +178,7 @@ async fn a_body_without_a_model_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_length_that_is_not_understood_is_left_to_the_body() {
+async fn malformed_length_is_removed() {
     let own = with_model("other");
     let length = format!("{}, {0}", CHAT.len());
     let request = Request::post("/")
@@ -343,4 +358,24 @@ async fn backend_that_would_get_another_model_than_its_own_is_not_asked() {
         .await
         .unwrap();
     assert_eq!(text(&sent), CHAT);
+}
+
+#[tokio::test]
+async fn token_is_set_and_a_missing_one_lets_the_request_move_on() {
+    let mut subject = backend("b");
+    subject.rules = RequestRules::new(&subject.backend).bearer(|| Ok("Bearer t".parse()?));
+    let request = || chat(CHAT).header(AUTHORIZATION, "Bearer of-the-client");
+    let sent = sent(
+        &[subject.clone()],
+        Some(0),
+        request().body(CHAT.into()).unwrap(),
+    )
+    .await;
+    assert_eq!(sent.headers()[AUTHORIZATION], "Bearer t");
+
+    subject.rules = RequestRules::new(&subject.backend).bearer(|| Err("s3cret endpoint".into()));
+    let request = request().body(CHAT.into()).unwrap();
+    let response = attempt(&[subject], Some(0), request).await.unwrap_err();
+    assert_eq!(response.status(), 502);
+    assert!(response.extensions().get::<Declined>().is_none());
 }

@@ -1,5 +1,6 @@
 use std::{
     convert::Infallible,
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -9,28 +10,33 @@ use bytes::Bytes;
 use http::Response;
 use pin_project_lite::pin_project;
 use spillover_core::{Attempts, Cause, Class, Condition, Outcome, Selected};
-use spillover_proxy::error::{ErrorFormat, ProxyError};
 use tokio::time::Instant;
 
-use super::words;
-use crate::site::Names;
+use super::{fields::Fields, words};
+use crate::error::{ErrorFormat, ProxyError};
 
 pin_project! {
-    /// Response future of `LastWord`.
-    pub(crate) struct ResponseFuture<F> {
+    /// Response future of [`FinalResponse`](super::FinalResponse).
+    pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
         format: ErrorFormat,
-        names: Arc<Names>,
+        fields: Arc<Fields>,
+    }
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, format: ErrorFormat, names: Arc<Names>) -> Self {
+    pub(super) fn new(inner: F, format: ErrorFormat, fields: Arc<Fields>) -> Self {
         Self {
             inner,
             format,
-            names,
+            fields,
         }
     }
 }
@@ -51,13 +57,14 @@ where
         let response = if is_served {
             response
         } else {
-            last_word(format.render(response), format)
+            final_error(format.render(response), format)
         };
-        Poll::Ready(Ok(this.names.add(response)))
+        Poll::Ready(Ok(this.fields.add(response)))
     }
 }
 
-fn last_word<B: From<Bytes>>(response: Response<B>, format: ErrorFormat) -> Response<B> {
+/// Returns the response that the client gets in place of a refusal.
+fn final_error<B: From<Bytes>>(response: Response<B>, format: ErrorFormat) -> Response<B> {
     let extensions = response.extensions();
     let (Some(outcome), Some(selected)) =
         (extensions.get::<Outcome>(), extensions.get::<Selected>())
@@ -95,14 +102,14 @@ fn last_word<B: From<Bytes>>(response: Response<B>, format: ErrorFormat) -> Resp
     replaced
 }
 
-/// Returns whether the backends refused for different reasons, one of which is over by itself.
+/// Returns true if the backends refused for different reasons, one of which is temporary.
 fn is_one_temporary(tried: &Attempts) -> bool {
     let mut temporary = [Class::Throttled, Class::Capacity].into_iter();
     tried.has_mixed_refusals() && temporary.any(|class| tried.was_refused_as(class))
 }
 
-/// Returns whether a backend of the pool, which may not have been asked, takes requests again by itself: it is full, or closed
-/// because of a limit or of load.
+/// Returns true if a backend of the pool takes requests again by itself, because it is full, or closed by a limit or by load. The
+/// request may not have been sent to that backend.
 fn is_another_at_limit(selected: &Selected) -> bool {
     // A pinned request may not go to another backend.
     if selected.is_pinned() {
@@ -117,7 +124,7 @@ fn is_another_at_limit(selected: &Selected) -> bool {
     })
 }
 
-/// Creates a response of the gateway that keeps the extensions of `response`, which the access log reads.
+/// Creates a response of the proxy that keeps the extensions of `response`, which the access log reads.
 fn replace<B: From<Bytes>>(
     response: Response<B>,
     format: ErrorFormat,

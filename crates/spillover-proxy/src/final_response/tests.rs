@@ -1,6 +1,6 @@
 //! Tests of the layer over a service whose responses have the extensions of the stack.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -13,8 +13,8 @@ use spillover_testing::Probe;
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt};
 
-use super::LastWordLayer;
-use crate::{site::Names, site::PoolConfig};
+use super::{BackendFields, FinalResponseLayer};
+use crate::HeaderRules;
 
 const SECRET: &str = "Incorrect API key provided: sk-of-the-gateway";
 
@@ -28,9 +28,8 @@ fn pool() -> Pool {
     pool.unwrap()
 }
 
-fn names(pool: &Pool) -> Arc<Names> {
-    let config = PoolConfig::new("default", pool.backends().cloned());
-    Arc::new(Names::new(&config))
+fn layer(pool: &Pool) -> FinalResponseLayer {
+    FinalResponseLayer::new(pool.backends().map(BackendFields::new))
 }
 
 fn select(pool: &Pool, tried: &Attempts) -> Selected {
@@ -42,7 +41,7 @@ fn select(pool: &Pool, tried: &Attempts) -> Selected {
 /// Returns the response to a request with one refusal for each of `classes`, the last one with `status`.
 async fn answer(path: &str, status: u16, classes: &[Class]) -> Response<Full<Bytes>> {
     let (pool, tried) = (pool(), Attempts::new());
-    let names = names(&pool);
+    let layer = layer(&pool);
     let mut last = None;
     for class in classes {
         let selected = select(&pool, &tried);
@@ -64,9 +63,7 @@ async fn answer(path: &str, status: u16, classes: &[Class]) -> Response<Full<Byt
         let response = response.body(Full::from(SECRET)).unwrap();
         async { Ok::<_, Infallible>(response) }
     });
-    let service = ServiceBuilder::new()
-        .layer(LastWordLayer::new(names))
-        .service(inner);
+    let service = ServiceBuilder::new().layer(layer).service(inner);
     let Ok(response) = service.oneshot(Request::post(path).body(()).unwrap()).await;
     response
 }
@@ -156,10 +153,8 @@ async fn answer_beside(first: Class, class: Class) -> Response<Full<Bytes>> {
         let response = response.body(Full::from(SECRET)).unwrap();
         async { Ok::<_, Infallible>(response) }
     });
-    let names = names(&pool);
-    let service = ServiceBuilder::new()
-        .layer(LastWordLayer::new(names))
-        .service(inner);
+    let layer = layer(&pool);
+    let service = ServiceBuilder::new().layer(layer).service(inner);
     let request = Request::post("/v1/messages").body(()).unwrap();
     let Ok(response) = service.oneshot(request).await;
     response
@@ -199,5 +194,44 @@ async fn response_that_is_no_refusal_passes_unchanged() {
         let response = answer("/v1/chat/completions", status, &[class]).await;
         assert_eq!(response.status(), status);
         assert_eq!(text(response).await, SECRET);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn responses_get_the_fields_of_their_backend_and_of_the_layer() {
+    let set = |name: &str, value: &str| HeaderRules {
+        set: vec![(name.parse().unwrap(), value.parse().unwrap())],
+        remove: vec!["x-of-the-backend".parse().unwrap()],
+    };
+    let pool = pool();
+    let fields = pool.backends().map(|backend| {
+        let fields = BackendFields::new(backend).expose_url(backend);
+        fields.rules(set("x-region", backend.label()))
+    });
+    let layer = FinalResponseLayer::new(fields).rules(set("x-served-by", "spillover"));
+    for selected in [Some(select(&pool, &Attempts::new())), None] {
+        let chosen = selected.clone();
+        let inner = Probe::new(move |_: Request<()>| {
+            let mut response = Response::builder().header("x-of-the-backend", "1");
+            if let Some(selected) = chosen.clone() {
+                response = response.extension(selected);
+            }
+            let response = response.body(Full::<Bytes>::default()).unwrap();
+            async { Ok::<_, Infallible>(response) }
+        });
+        let service = ServiceBuilder::new().layer(layer.clone()).service(inner);
+        let Ok(response) = service.oneshot(Request::new(())).await;
+        let headers = response.headers();
+        assert_eq!(headers["x-served-by"], "spillover");
+        assert!(!headers.contains_key("x-of-the-backend"));
+        for (name, value) in [
+            ("x-spillover-backend", "a"),
+            ("x-openai-backendurl", "http://upstream.example"),
+            ("x-region", "a"),
+        ] {
+            let expected = selected.as_ref().map(|_| value);
+            let value = headers.get(name).map(|value| value.to_str().unwrap());
+            assert_eq!(value, expected, "{name}");
+        }
     }
 }

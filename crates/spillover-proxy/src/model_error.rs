@@ -1,8 +1,10 @@
-//! Words the answers to requests whose model cannot be read.
+//! Responses to requests whose model cannot be read, in the format of the client.
+//!
+//! The errors of the `model` layer of `tower-spillover` become errors of the proxy. See [`rejected_response`] for the layer
+//! itself, and [`unreadable_response`] for a service that needs the model.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header::ACCEPT_ENCODING, request::Parts};
-use spillover_proxy::error::{ErrorFormat, ErrorKind, ProxyError};
 use spillover_serve::BodyTimeout;
 use tower::BoxError;
 use tower_spillover::{
@@ -10,8 +12,11 @@ use tower_spillover::{
     model::{Rejected, Unreadable},
 };
 
-/// Returns the response to a request that the model layer rejects, in the error format of the client.
-pub(crate) fn rejected_response<B: From<Bytes>>(rejected: &Rejected, head: &Parts) -> Response<B> {
+use crate::error::{ErrorFormat, ErrorKind, ProxyError};
+
+/// Returns the response to a request that the model layer rejects: a body that broke off, or a model that is ambiguous. Serves as
+/// the rejected response of `ModelScopeLayer`.
+pub fn rejected_response<B: From<Bytes>>(rejected: &Rejected, head: &Parts) -> Response<B> {
     let error = match rejected {
         Rejected::Body(error) => incomplete(error),
         Rejected::NoRoom => {
@@ -74,15 +79,16 @@ fn unreadable_error(unreadable: &Unreadable) -> ProxyError {
     ProxyError { kind, message }
 }
 
-/// Returns the response that names the reason to a client.
-pub(crate) fn unreadable_response<B: From<Bytes>>(
+/// Returns the response that names the reason to a client. A 415 because of the coding lists the readable codings in
+/// `accept-encoding` (RFC 9110 section 15.5.16).
+pub fn unreadable_response<B: From<Bytes>>(
     unreadable: &Unreadable,
     format: ErrorFormat,
 ) -> Response<B> {
     with_accepted(unreadable, format.response(&unreadable_error(unreadable)))
 }
 
-/// Returns the same response in place of the answer of an attempt.
+/// Returns the same response in place of the response of an attempt.
 pub(crate) fn unreadable_attempt<B: From<Bytes>>(unreadable: &Unreadable) -> Response<B> {
     with_accepted(unreadable, unreadable_error(unreadable).into_response())
 }

@@ -6,26 +6,25 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use spillover_proxy::error::ErrorFormat;
 use tower::Service;
 
-use super::ResponseFuture;
-use crate::site::Names;
+use super::{ResponseFuture, fields::Fields};
+use crate::error::ErrorFormat;
 
-/// Finishes the responses of a pool; see the [module](super).
+/// Service of [`FinalResponseLayer`](super::FinalResponseLayer).
 #[derive(Clone, Debug)]
-pub(crate) struct LastWord<S> {
+pub struct FinalResponse<S> {
     inner: S,
-    names: Arc<Names>,
+    fields: Arc<Fields>,
 }
 
-impl<S> LastWord<S> {
-    pub(super) fn new(inner: S, names: Arc<Names>) -> Self {
-        Self { inner, names }
+impl<S> FinalResponse<S> {
+    pub(super) fn new(inner: S, fields: Arc<Fields>) -> Self {
+        Self { inner, fields }
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for LastWord<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for FinalResponse<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>, Error = Infallible>,
     ResBody: From<Bytes>,
@@ -40,6 +39,6 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let format = ErrorFormat::of_request(request.uri(), request.headers());
-        ResponseFuture::new(self.inner.call(request), format, Arc::clone(&self.names))
+        ResponseFuture::new(self.inner.call(request), format, Arc::clone(&self.fields))
     }
 }
