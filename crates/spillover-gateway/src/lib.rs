@@ -9,7 +9,6 @@
 mod admin;
 mod affinity;
 mod app;
-mod client;
 mod command;
 pub mod config;
 mod demo;
@@ -27,7 +26,6 @@ mod reload;
 mod request_id;
 mod router;
 mod site;
-mod upstream;
 
 pub use crate::{
     app::{App, Settings},

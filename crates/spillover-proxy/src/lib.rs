@@ -15,13 +15,15 @@
 //! | `limits` | [`RequestLimitsLayer`](limits::RequestLimitsLayer) | size of the request body, total time of a request |
 //! | `request-rules` | [`RequestRulesLayer`](request_rules::RequestRulesLayer) | header rules, token and model of each backend |
 //! | `upgrade` | [`UpgradeLayer`](upgrade::UpgradeLayer) | WebSocket connections through the proxy |
+//! | `upstream` | [`Upstream`](upstream::Upstream), a service | sends requests to backends: connections, timeout, errors |
 //!
 //! Refusals of the layers are responses in the format of the client's API; see [`error`].
 //!
 //! # Order
 //!
 //! From the outside in: `upgrade`, `access-log`, `catch-panic`, `cors`, `client-keys`, `hop-by-hop`, `final-response`,
-//! `limits`, the layers of `tower-spillover`, `request-rules`, `idle-timeout`, the client.
+//! `limits`, the layers of `tower-spillover`, `request-rules`, `idle-timeout`,
+//! `upstream`.
 //!
 //! # Extensions
 //!
@@ -60,6 +62,8 @@ mod progress;
 pub mod request_rules;
 #[cfg(feature = "upgrade")]
 pub mod upgrade;
+#[cfg(feature = "upstream")]
+pub mod upstream;
 
 #[cfg(any(feature = "access-log", feature = "catch-panic"))]
 use http::HeaderName;

@@ -7,6 +7,7 @@ use spillover_proxy::{
     idle_timeout::{IdleTimeoutBody, IdleTimeoutLayer},
     limits::RequestLimitsLayer,
     request_rules::{RequestRules, RequestRulesLayer},
+    upstream::{ConnectSettings, UpstreamBody},
 };
 use tower::retry::budget::TpsBudget;
 use tower_spillover::{
@@ -19,10 +20,8 @@ use tower_spillover::{
 use crate::{
     affinity::AffinityKey,
     affinity::{AffinityLayer, ID_FIELDS, KnownIds},
-    client::ConnectSettings,
     entra::Tokens,
     site::{BackendConfig, CredentialSource, PoolConfig, Route, Timeouts},
-    upstream::UpstreamBody,
 };
 
 /// A pool at runtime: its settings, and the layers that are built from them.
@@ -156,12 +155,13 @@ impl fmt::Debug for PoolSite {
 
 fn connect_settings(config: &PoolConfig) -> Vec<ConnectSettings> {
     let backends = config.backends.iter();
-    let settings = backends.map(|config_of_backend| ConnectSettings {
-        timeout: config.timeouts.connect,
-        needs_tls: config_of_backend.backend.scheme() == "https",
-        ca: config_of_backend.ca.clone(),
-        protocol: config_of_backend.protocol,
-        is_kept: true,
+    let settings = backends.map(|config_of_backend| {
+        let needs_tls = config_of_backend.backend.scheme() == "https";
+        let mut settings = ConnectSettings::new(needs_tls);
+        settings.timeout = config.timeouts.connect;
+        settings.ca.clone_from(&config_of_backend.ca);
+        settings.protocol = config_of_backend.protocol;
+        settings
     });
     settings.collect()
 }

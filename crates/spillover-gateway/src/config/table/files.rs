@@ -4,10 +4,11 @@ use std::{
 };
 
 use super::Check;
+use spillover_proxy::upstream::Authorities;
+
 use crate::{
     config::file::Path,
     read_files::{ReadFiles, too_long},
-    site::Authorities,
 };
 
 impl Check<'_> {

@@ -7,7 +7,7 @@ use serde::{
 };
 
 use super::text::refused;
-use crate::client::Protocol;
+use spillover_proxy::upstream::Protocol;
 
 impl<'de> Deserialize<'de> for Protocol {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,11 +1,3 @@
-//! An attempt at a backend: limits the time to the response head, and turns errors into responses.
-
-mod attempt;
-mod body;
-mod error;
-mod exchange;
-mod future;
-
 use std::{
     convert::Infallible,
     sync::Arc,
@@ -19,30 +11,28 @@ use http_body::Body;
 use hyper_util::client::legacy::connect::Connect;
 use tower::{BoxError, Service};
 
-pub(crate) use self::body::UpstreamBody;
-use spillover_proxy::{Progress, upgrade::WebSocketRequest};
-
-use self::{attempt::Attempt, exchange::Exchange, future::ResponseFuture};
-use crate::{
-    client::{BackendClient, WSS, with_scheme},
-    site::Timeouts,
+use super::{
+    BackendClient, ResponseFuture, UpstreamBody,
+    attempt::Attempt,
+    connector::{WSS, with_scheme},
+    exchange::Exchange,
 };
+use crate::{Progress, upgrade::WebSocketRequest};
 
-/// Sends requests by the HTTP client of their backend. Errors become responses with status 502 or 504, so that outer
-/// layers handle responses only.
+/// Sends requests by the HTTP client of their backend; see the [module](super). Errors are responses, so that outer layers handle
+/// responses only.
 #[derive(Debug)]
-pub(crate) struct Upstream<C, B> {
+pub struct Upstream<C, B> {
     /// Clients of each backend, by its index.
     clients: Arc<[BackendClient<C, B>]>,
     timeout: Duration,
 }
 
 impl<C, B> Upstream<C, B> {
-    pub(crate) fn new(clients: Arc<[BackendClient<C, B>]>, timeouts: &Timeouts) -> Self {
-        Self {
-            clients,
-            timeout: timeouts.response_head,
-        }
+    /// Creates the service with the clients of each backend, at least one. `timeout` is the longest time from the start of an
+    /// attempt to its response head.
+    pub fn new(clients: Arc<[BackendClient<C, B>]>, timeout: Duration) -> Self {
+        Self { clients, timeout }
     }
 }
 

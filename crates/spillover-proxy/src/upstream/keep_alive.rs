@@ -13,7 +13,7 @@ use tower_spillover::connection::StaleConnection;
 /// The race has happened when the connection served a request before, and ends after another request was written and
 /// before the first byte of its response.
 #[derive(Debug)]
-pub(crate) struct Kept<T> {
+pub struct KeepAlive<T> {
     inner: T,
     is_kept: bool,
     is_http2: bool,
@@ -23,7 +23,7 @@ pub(crate) struct Kept<T> {
     is_awaiting: bool,
 }
 
-impl<T> Kept<T> {
+impl<T> KeepAlive<T> {
     /// Wraps a connection. Without `is_kept` no end counts as a race, e.g. on connections that are upgraded. With
     /// `is_http2` the connection speaks HTTP/2 whatever ALPN has selected.
     pub(super) fn new(inner: T, is_kept: bool, is_http2: bool) -> Self {
@@ -57,7 +57,7 @@ impl<T> Kept<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Kept<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for KeepAlive<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -77,7 +77,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Kept<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Kept<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for KeepAlive<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -110,7 +110,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Kept<T> {
     }
 }
 
-impl<T: Connection> Connection for Kept<T> {
+impl<T: Connection> Connection for KeepAlive<T> {
     /// Leaves the socket addresses out: hyper-util would insert them into the extensions of each response.
     fn connected(&self) -> Connected {
         let connected = Connected::new();
@@ -135,11 +135,11 @@ mod tests {
         script.build()
     }
 
-    fn kept(write: impl FnOnce(&mut Builder) -> &mut Builder) -> Kept<Mock> {
-        Kept::new(scripted(write), true, false)
+    fn scripted_connection(write: impl FnOnce(&mut Builder) -> &mut Builder) -> KeepAlive<Mock> {
+        KeepAlive::new(scripted(write), true, false)
     }
 
-    async fn ask(connection: &mut Kept<Mock>) -> io::Result<usize> {
+    async fn ask(connection: &mut KeepAlive<Mock>) -> io::Result<usize> {
         connection.write_all(b"?").await?;
         connection.read(&mut [0; 8]).await
     }
@@ -155,7 +155,8 @@ mod tests {
 
     #[tokio::test]
     async fn end_of_a_used_connection_before_any_byte_is_stale() {
-        let mut connection = kept(|script| script.write(b"?").read(b"!").write(b"?"));
+        let mut connection =
+            scripted_connection(|script| script.write(b"?").read(b"!").write(b"?"));
         assert_eq!(ask(&mut connection).await.unwrap(), 1);
         assert!(is_stale(&ask(&mut connection).await));
     }
@@ -163,7 +164,7 @@ mod tests {
     #[tokio::test]
     async fn reset_of_a_used_connection_before_any_byte_is_stale() {
         for is_read in [true, false] {
-            let mut connection = kept(|script| {
+            let mut connection = scripted_connection(|script| {
                 script.write(b"?").read(b"!");
                 if is_read {
                     script.write(b"?").read_error(reset())
@@ -178,16 +179,17 @@ mod tests {
 
     #[tokio::test]
     async fn end_of_a_new_connection_is_an_end() {
-        let mut connection = kept(|script| script.write(b"?"));
+        let mut connection = scripted_connection(|script| script.write(b"?"));
         assert_eq!(ask(&mut connection).await.unwrap(), 0);
-        let mut connection = kept(|script| script.write(b"?").read_error(reset()));
+        let mut connection = scripted_connection(|script| script.write(b"?").read_error(reset()));
         let error = ask(&mut connection).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 
     #[tokio::test]
     async fn end_after_a_byte_of_the_answer_is_an_end() {
-        let mut connection = kept(|script| script.write(b"?").read(b"!").write(b"?").read(b"!"));
+        let mut connection =
+            scripted_connection(|script| script.write(b"?").read(b"!").write(b"?").read(b"!"));
         assert_eq!(ask(&mut connection).await.unwrap(), 1);
         assert_eq!(ask(&mut connection).await.unwrap(), 1);
         assert_eq!(connection.read(&mut [0; 8]).await.unwrap(), 0);
@@ -195,7 +197,7 @@ mod tests {
 
     #[tokio::test]
     async fn end_of_an_idle_connection_is_an_end() {
-        let mut connection = kept(|script| script.write(b"?").read(b"!"));
+        let mut connection = scripted_connection(|script| script.write(b"?").read(b"!"));
         assert_eq!(ask(&mut connection).await.unwrap(), 1);
         assert_eq!(connection.read(&mut [0; 8]).await.unwrap(), 0);
     }
@@ -203,7 +205,7 @@ mod tests {
     #[tokio::test]
     async fn error_of_another_kind_is_passed_on() {
         let error = io::ErrorKind::TimedOut;
-        let mut connection = kept(|script| {
+        let mut connection = scripted_connection(|script| {
             script
                 .write(b"?")
                 .read(b"!")
@@ -217,7 +219,7 @@ mod tests {
     #[tokio::test]
     async fn connection_for_one_request_is_never_stale() {
         let script = scripted(|script| script.write(b"?").read(b"!").write(b"?"));
-        let mut connection = Kept::new(script, false, false);
+        let mut connection = KeepAlive::new(script, false, false);
         assert_eq!(ask(&mut connection).await.unwrap(), 1);
         assert_eq!(ask(&mut connection).await.unwrap(), 0);
     }

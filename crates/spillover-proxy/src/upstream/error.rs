@@ -1,10 +1,10 @@
 use std::{error::Error, fmt::Write, iter, time::Duration};
 
-use hyper_util::client::legacy::{self, connect::Connected};
-use spillover_proxy::{
+use crate::{
     error::{ErrorKind, ProxyError},
     limits::BodyTooLarge,
 };
+use hyper_util::client::legacy::{self, connect::Connected};
 use spillover_serve::BodyTimeout;
 use tower_spillover::{
     connection::{is_unanswered, is_unprocessed},

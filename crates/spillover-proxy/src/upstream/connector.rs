@@ -1,5 +1,5 @@
 use std::{
-    io,
+    fmt, io,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -15,12 +15,11 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use spillover_serve::tls::authorities;
 use tower::{BoxError, Service};
 
-use super::{ConnectSettings, kept::Kept};
-use crate::client::Protocol;
+use super::{ConnectSettings, Protocol, keep_alive::KeepAlive};
 
 /// The parts that connectors with equal settings share, such as the CA certificates, which are read once.
 #[derive(Clone, Debug)]
-pub(crate) struct Dialer {
+pub struct Dialer {
     http: HttpConnector,
     tls: ClientConfig,
 }
@@ -31,7 +30,7 @@ impl Dialer {
     /// # Errors
     ///
     /// Returns an error if the CA certificates cannot be read, or if there are none.
-    pub(crate) fn new(settings: &ConnectSettings) -> io::Result<Self> {
+    pub fn new(settings: &ConnectSettings) -> io::Result<Self> {
         Ok(Self {
             http: http(settings),
             tls: tls(settings)?,
@@ -39,7 +38,8 @@ impl Dialer {
     }
 
     /// Creates a connector that offers the protocol of these settings in ALPN.
-    pub(crate) fn connector(&self, settings: &ConnectSettings) -> Connector {
+    #[must_use]
+    pub fn connector(&self, settings: &ConnectSettings) -> Connector {
         let mut tls = self.tls.clone();
         let offered: &[&[u8]] = match settings.protocol {
             Protocol::Auto => &[b"h2", b"http/1.1"],
@@ -90,14 +90,14 @@ fn tls(settings: &ConnectSettings) -> io::Result<ClientConfig> {
 
 /// Connects to `https` and `wss` over TLS, and to `http` in clear text.
 #[derive(Clone, Debug)]
-pub(crate) struct Connector {
+pub struct Connector {
     inner: HttpsConnector<HttpConnector>,
     is_kept: bool,
     is_http2: bool,
 }
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<Kept<TokioIo<Io>>>;
+    type Response = TokioIo<KeepAlive<TokioIo<Io>>>;
     type Error = BoxError;
     type Future = Connecting;
 
@@ -120,26 +120,32 @@ impl Service<Uri> for Connector {
 }
 
 /// Response future of [`Connector`].
-pub(crate) struct Connecting {
+pub struct Connecting {
     inner: <HttpsConnector<HttpConnector> as Service<Uri>>::Future,
     is_kept: bool,
     is_http2: bool,
 }
 
+impl fmt::Debug for Connecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connecting").finish_non_exhaustive()
+    }
+}
+
 impl Future for Connecting {
-    type Output = Result<TokioIo<Kept<TokioIo<Io>>>, BoxError>;
+    type Output = Result<TokioIo<KeepAlive<TokioIo<Io>>>, BoxError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let io = ready!(self.inner.as_mut().poll(cx))?;
-        let kept = Kept::new(TokioIo::new(io), self.is_kept, self.is_http2);
-        Poll::Ready(Ok(TokioIo::new(kept)))
+        let stream = KeepAlive::new(TokioIo::new(io), self.is_kept, self.is_http2);
+        Poll::Ready(Ok(TokioIo::new(stream)))
     }
 }
 
 type Io = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
 
 /// Returns `uri` with another scheme.
-pub(crate) fn with_scheme(scheme: Scheme, uri: &Uri) -> Uri {
+pub(super) fn with_scheme(scheme: Scheme, uri: &Uri) -> Uri {
     let mut parts = Parts::from(uri.clone());
     parts.scheme = Some(scheme);
     // Cannot fail: only the scheme differs from a valid URI.
@@ -147,7 +153,7 @@ pub(crate) fn with_scheme(scheme: Scheme, uri: &Uri) -> Uri {
 }
 
 /// The scheme of a WebSocket over TLS (RFC 6455 section 3). Its connections do not offer HTTP/2, which has no upgrade.
-pub(crate) const WSS: &str = "wss";
+pub(super) const WSS: &str = "wss";
 
 /// Time without data after which TCP keep-alive probes the host. Closes, for example, an idle WebSocket to a lost host.
 const TCP_KEEPALIVE: Duration = Duration::from_secs(60);

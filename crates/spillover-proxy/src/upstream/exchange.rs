@@ -3,10 +3,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use crate::{Progress, upgrade::UpgradedWriter};
 use http::{Response, StatusCode};
 use hyper_util::{client::legacy, rt::TokioIo};
 use pin_project_lite::pin_project;
-use spillover_proxy::{Progress, upgrade::UpgradedWriter};
 use tokio::io::split;
 use tokio_util::io::ReaderStream;
 
@@ -52,7 +52,7 @@ impl Future for Exchange {
         Poll::Ready(if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             Err(UpstreamError::switched())
         } else {
-            Ok(response.map(UpstreamBody::Incoming))
+            Ok(response.map(UpstreamBody::incoming))
         })
     }
 }
@@ -60,14 +60,14 @@ impl Future for Exchange {
 async fn switch(response: legacy::ResponseFuture, progress: Option<Progress>) -> Answer {
     let mut response = response.await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(response.map(UpstreamBody::Incoming));
+        return Ok(response.map(UpstreamBody::incoming));
     }
     let backend = hyper::upgrade::on(&mut response).await?;
     let (from_backend, to_backend) = split(TokioIo::new(backend));
-    let uplink = UpgradedWriter::new(to_backend, progress);
-    response.extensions_mut().insert(uplink);
+    let writer = UpgradedWriter::new(to_backend, progress);
+    response.extensions_mut().insert(writer);
     let bytes = ReaderStream::with_capacity(from_backend, CHUNK);
-    Ok(response.map(|_| UpstreamBody::Tunnel(bytes)))
+    Ok(response.map(|_| UpstreamBody::tunnel(bytes)))
 }
 
 /// Read size of an upgraded connection, in bytes. Realtime audio comes in messages of a few KiB.

@@ -1,5 +1,6 @@
 use std::{
     convert::Infallible,
+    fmt,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -14,7 +15,7 @@ use super::{attempt::Attempt, body::UpstreamBody, error::UpstreamError, exchange
 
 pin_project! {
     /// Response future of [`Upstream`](super::Upstream): the backend's response, or an error response.
-    pub(crate) struct ResponseFuture {
+    pub struct ResponseFuture {
         #[pin]
         exchange: Exchange,
         #[pin]
@@ -36,6 +37,12 @@ impl ResponseFuture {
             timeout,
             attempt,
         }
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
 

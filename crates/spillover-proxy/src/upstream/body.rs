@@ -15,11 +15,30 @@ use tower::BoxError;
 
 /// Body of a backend's response, or of an error response in its place.
 #[derive(Debug)]
-pub(crate) enum UpstreamBody {
+pub struct UpstreamBody {
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
     Incoming(Incoming),
     Own(Full<Bytes>),
     /// Bytes after a protocol upgrade.
     Tunnel(ReaderStream<ReadHalf<TokioIo<Upgraded>>>),
+}
+
+impl UpstreamBody {
+    pub(super) fn incoming(body: Incoming) -> Self {
+        Self {
+            kind: Kind::Incoming(body),
+        }
+    }
+
+    pub(super) fn tunnel(bytes: ReaderStream<ReadHalf<TokioIo<Upgraded>>>) -> Self {
+        Self {
+            kind: Kind::Tunnel(bytes),
+        }
+    }
 }
 
 impl Body for UpstreamBody {
@@ -30,12 +49,12 @@ impl Body for UpstreamBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.get_mut() {
-            Self::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(BoxError::from),
-            Self::Own(body) => Pin::new(body)
+        match &mut self.get_mut().kind {
+            Kind::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(BoxError::from),
+            Kind::Own(body) => Pin::new(body)
                 .poll_frame(cx)
                 .map_err(|error| match error {}),
-            Self::Tunnel(bytes) => {
+            Kind::Tunnel(bytes) => {
                 let chunk = Pin::new(bytes).poll_next(cx);
                 chunk.map_ok(Frame::data).map_err(BoxError::from)
             }
@@ -43,24 +62,26 @@ impl Body for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Incoming(body) => body.is_end_stream(),
-            Self::Own(body) => body.is_end_stream(),
-            Self::Tunnel(_) => false,
+        match &self.kind {
+            Kind::Incoming(body) => body.is_end_stream(),
+            Kind::Own(body) => body.is_end_stream(),
+            Kind::Tunnel(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Incoming(body) => body.size_hint(),
-            Self::Own(body) => body.size_hint(),
-            Self::Tunnel(_) => SizeHint::default(),
+        match &self.kind {
+            Kind::Incoming(body) => body.size_hint(),
+            Kind::Own(body) => body.size_hint(),
+            Kind::Tunnel(_) => SizeHint::default(),
         }
     }
 }
 
 impl From<Bytes> for UpstreamBody {
     fn from(data: Bytes) -> Self {
-        Self::Own(Full::new(data))
+        Self {
+            kind: Kind::Own(Full::new(data)),
+        }
     }
 }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
+use crate::{Progress, limits::Deadline};
 use http::{HeaderValue, Request};
 use spillover_core::layer::AttemptsProtocol;
-use spillover_proxy::{Progress, limits::Deadline};
 use tokio::time::Instant;
 use tower_spillover::{Attempts, Outcome, Selected, patience::AttemptLimit};
 
