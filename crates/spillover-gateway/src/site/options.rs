@@ -134,15 +134,27 @@ impl Default for Timeouts {
     }
 }
 
-/// Limits of the requests to a pool. `None`: the default of the layer, or no limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Limits of the requests to a pool. `None`: no limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PoolLimits {
     /// Greatest size of a request body, in bytes.
     pub(crate) body: Option<u64>,
     /// Bytes of a request body that are saved for another attempt.
-    pub(crate) replay: Option<usize>,
+    pub(crate) replay: usize,
     /// Bytes that are saved for other attempts, of all requests together.
-    pub(crate) replay_total: Option<usize>,
+    pub(crate) replay_total: usize,
     /// Greatest number of attempts for a request.
     pub(crate) max_attempts: Option<NonZeroU32>,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self {
+            body: None,
+            // The defaults of the retry layer: transcription endpoints take files of 25 MB.
+            replay: 32 << 20,
+            replay_total: 1 << 30,
+            max_attempts: None,
+        }
+    }
 }

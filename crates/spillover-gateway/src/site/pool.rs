@@ -196,13 +196,9 @@ fn spillover(config: &PoolConfig, pool: Pool) -> Spillover {
     let PoolConfig {
         timeouts, limits, ..
     } = config;
-    let mut replay = ReplayLimits::default();
-    if let Some(bytes) = limits.replay {
-        replay = replay.per_request(bytes);
-    }
-    if let Some(bytes) = limits.replay_total {
-        replay = replay.total(bytes);
-    }
+    let replay = ReplayLimits::default()
+        .per_request(limits.replay)
+        .total(limits.replay_total);
     SpilloverLayer::new(pool)
         .with_classify(config.classifier.clone())
         .retry(|retry| {

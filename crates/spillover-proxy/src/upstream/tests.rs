@@ -95,7 +95,7 @@ async fn silent_backend_is_a_504_after_the_timeout() {
     let begun = Instant::now();
     let response = send(&mut upstream(Duration::from_secs(3)), &url).await;
     assert_eq!(response.status(), 504);
-    assert_eq!(begun.elapsed().as_secs(), 3);
+    assert_eq!((Instant::now() - begun).as_secs(), 3);
 }
 
 #[tokio::test]

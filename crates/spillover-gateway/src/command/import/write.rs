@@ -1,9 +1,8 @@
-use std::fmt::Write;
+use std::iter;
 
 use super::{
     Imported,
-    backend::{BackendAuth, ImportedBackend},
-    policy::{Policy, PolicyAuth},
+    policy::{BackendAuth, ImportedBackend, Policy, PolicyAuth},
 };
 
 /// Writes the configuration that a policy stands for.
@@ -30,15 +29,10 @@ pub(super) fn write(policy: Policy) -> Imported {
     for backend in &policy.backends {
         writer.backend(backend);
     }
-    if policy.auth == PolicyAuth::None
-        && policy
-            .backends
-            .iter()
-            .any(|backend| backend.auth == BackendAuth::Unsaid)
-    {
-        writer.notes.push(
-            "the policy does not authenticate to these backends: the client's own credentials pass through".to_owned(),
-        );
+    let mut backends = policy.backends.iter();
+    if policy.auth == PolicyAuth::None && backends.any(|backend| backend.auth.is_none()) {
+        let note = "the policy does not authenticate to these backends: the client's own credentials pass through";
+        writer.notes.push(note.to_owned());
     }
     Imported {
         toml: writer.toml,
@@ -49,7 +43,7 @@ pub(super) fn write(policy: Policy) -> Imported {
 struct Writer {
     toml: String,
     notes: Vec<String>,
-    /// Those of the backends so far.
+    /// Names of the backends so far.
     names: Vec<String>,
     auth: PolicyAuth,
 }
@@ -69,11 +63,10 @@ impl Writer {
         self.line(&format!("url = {}", quoted(url)));
         match backend.priority {
             Some(priority) => self.line(&format!("priority = {priority}")),
-            None => self.note(
-                line,
-                &name,
-                "has no plain \"priority\", so it has that of the default, 1",
-            ),
+            None => {
+                let what = "has no plain \"priority\", so it has that of the default, 1";
+                self.note(line, &name, what);
+            }
         }
         if let Some(weight) = backend.weight {
             self.line(&format!("weight = {weight}"));
@@ -92,21 +85,21 @@ impl Writer {
 
     fn credential(&mut self, backend: &ImportedBackend, name: &str) {
         let variable = match (backend.auth, self.auth) {
-            (BackendAuth::Entra, _) | (BackendAuth::Unsaid, PolicyAuth::ManagedIdentity) => {
+            (Some(BackendAuth::Entra), _) | (None, PolicyAuth::ManagedIdentity) => {
                 return self.line("credential = \"entra\"");
             }
-            (BackendAuth::Passthrough, _) | (BackendAuth::Unsaid, PolicyAuth::None) => {
+            (Some(BackendAuth::Passthrough), _) | (None, PolicyAuth::None) => {
                 return self.line("credential = \"passthrough\"");
             }
-            (BackendAuth::Unsaid, PolicyAuth::Key) => "BACKENDS_KEY".to_owned(),
-            (BackendAuth::Key | BackendAuth::Bearer, _) => {
+            (None, PolicyAuth::Key) => "BACKENDS_KEY".to_owned(),
+            (Some(BackendAuth::Key | BackendAuth::Bearer), _) => {
                 let upper = name.to_ascii_uppercase();
                 let upper = upper.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
                 format!("KEY_OF_{upper}")
             }
         };
         let form = match backend.auth {
-            BackendAuth::Bearer => "bearer",
+            Some(BackendAuth::Bearer) => "bearer",
             _ => "api_key",
         };
         self.line(&format!(
@@ -116,25 +109,18 @@ impl Writer {
         self.note(backend.line, name, &what);
     }
 
-    /// The first part of the host, and a number if another backend has that name.
+    /// Returns the first part of the host, with a number if another backend has that name.
     fn name(&mut self, url: &str) -> String {
         let host = url.split("://").nth(1).unwrap_or_default();
-        let first: String = host
-            .chars()
-            .take_while(|c| c.is_ascii_alphanumeric() || *c == '-')
-            .collect();
-        let first = if first.is_empty() { "backend" } else { &first };
-        let mut name = first.to_owned();
-        let mut number = 2;
-        while self
-            .names
-            .iter()
-            .any(|other| other.eq_ignore_ascii_case(&name))
-        {
-            name = format!("{first}-{number}");
-            number += 1;
-        }
-        self.names.push(name.clone());
+        let end = host.find(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+        let first = &host[..end.unwrap_or(host.len())];
+        let first = if first.is_empty() { "backend" } else { first };
+        let numbered = (2..).map(|number| format!("{first}-{number}"));
+        let mut candidates = iter::once(first.to_owned()).chain(numbered);
+        let names = &mut self.names;
+        let is_taken = |name: &str| names.iter().any(|other| other.eq_ignore_ascii_case(name));
+        let name = candidates.find(|name| !is_taken(name)).unwrap_or_default();
+        names.push(name.clone());
         name
     }
 
@@ -144,8 +130,8 @@ impl Writer {
     }
 
     fn line(&mut self, line: &str) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.toml, "{line}");
+        self.toml += line;
+        self.toml.push('\n');
     }
 }
 

@@ -1,12 +1,12 @@
+use std::fs;
+
+use clap::Parser;
 use proptest::{prelude::*, sample::select};
 use spillover_core::BackendKind;
 
-use super::{
-    directory::Directory,
-    file::{load_with, variables_of},
-};
+use super::{Imported, import};
 use crate::{
-    config::{Config, Imported, import},
+    config::{Cli, Config},
     site::CredentialSource,
 };
 
@@ -60,8 +60,15 @@ const POLICY: &str = r#"<policies>
 </policies>
 "#;
 
+/// Loads the configuration of a file, with a value for each variable that it names.
 fn load(toml: &str) -> Config {
-    let config = load_with(&Directory::new(), toml, &[], &variables_of(toml));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(&file, toml).unwrap();
+    let file = file.path().as_os_str();
+    let cli = Cli::parse_from(["spillover".as_ref(), "--config".as_ref(), file]);
+    let names = toml.split("env = \"").skip(1);
+    let names = names.filter_map(|name| name.split('"').next());
+    let config = Config::from(&cli, names.map(|name| (name.into(), "key".into())));
     config.unwrap_or_else(|error| panic!("{error}\n{toml}"))
 }
 
@@ -83,7 +90,7 @@ fn kind_and_bearer_token_of_a_backend_are_taken_over() {
 }
 
 #[test]
-fn a_policy_becomes_a_configuration() {
+fn policy_becomes_a_configuration() {
     let Imported { toml, notes } = import(POLICY).unwrap();
     let config = load(&toml);
 
@@ -125,8 +132,8 @@ fn a_policy_becomes_a_configuration() {
     );
     let west = &config.pools[0].backends[2].backend;
     assert_eq!((west.deployment(), west.weight()), (Some("gpt-4o"), 3));
-    assert!(config.expose_backend_url());
-    assert_eq!(config.http_timeout().as_secs(), 120);
+    assert!(config.pools[0].expose_backend_url);
+    assert_eq!(config.pools[0].timeouts.response_head.as_secs(), 120);
 
     assert_eq!(
         notes,
@@ -148,9 +155,9 @@ fn a_policy_becomes_a_configuration() {
 }
 
 #[test]
-fn a_policy_that_is_escaped_reads_the_same() {
+fn escaped_policy_gives_the_same_configuration() {
     let plain = import(POLICY).unwrap();
-    // As a tool writes it that knows XML.
+    // Tools that know XML write the policy like this.
     let mut escaped = String::new();
     let mut rest = POLICY;
     while let Some(start) = rest.find("@{\n") {
@@ -175,7 +182,7 @@ fn a_policy_that_is_escaped_reads_the_same() {
 }
 
 #[test]
-fn where_the_policy_authenticates_otherwise() {
+fn credential_of_the_policy_is_that_of_its_backends() {
     let list = r#"<set-variable name="x" value="@{ return new JArray() { new JObject() { { "url", "http://a.example" }, { "priority", 1 } } }; }" />"#;
     let key = r#"<set-header name="api-key" exists-action="override"><value>{{key}}</value></set-header>"#;
     for (more, credential, notes) in [
@@ -200,7 +207,7 @@ fn where_the_policy_authenticates_otherwise() {
 }
 
 #[test]
-fn what_is_no_such_policy() {
+fn other_documents_are_refused_without_their_text() {
     for (xml, expected) in [
         ("", "no XML"),
         ("hunter2", "no XML"),
@@ -217,7 +224,7 @@ fn what_is_no_such_policy() {
             "{error}"
         );
     }
-    // A list of nothing that is understood is none, and says why.
+    // A list without a plain URL is refused too.
     let xml = r#"<set-variable value="@{ new JObject() { { "url", 5 } } }" />"#;
     let error = import(xml).unwrap_err();
     assert!(error.contains("plain URL"), "{error}");

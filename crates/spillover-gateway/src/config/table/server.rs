@@ -1,13 +1,16 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spillover_serve::{ClientCertificate, ListenAddr, Listener, Tls};
+use spillover_serve::{ClientCertificate, Connections, ListenAddr, Listener, Shutdown, Tls};
 
 use super::Check;
-use crate::config::file::Path;
+use crate::config::{
+    file::Path,
+    value::{Format, HeadSize, Pause, Timeout, Whole},
+};
 
-/// Where clients connect.
+/// Address for clients.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Listener")]
@@ -15,8 +18,7 @@ pub(crate) struct ListenerTable {
     /// Host and port.
     #[schemars(example = "0.0.0.0:8080")]
     pub(crate) address: String,
-    /// Without it, connections are in clear text.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// TLS for clients. Default: none, and connections are in clear text.
     pub(crate) tls: Option<TlsTable>,
 }
 
@@ -34,40 +36,80 @@ impl Default for ListenerTable {
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Tls", extend("required" = ["certificate", "key"]))]
 pub(crate) struct TlsTable {
-    /// The file of the certificate, and of those that lead to the root.
+    /// File with the certificate, followed by the certificates that lead to the root.
     #[schemars(required)]
     pub(crate) certificate: Option<PathBuf>,
-    /// The file of its private key.
+    /// File with the private key of the certificate.
     #[schemars(required)]
     pub(crate) key: Option<PathBuf>,
-    /// The file of who may have issued the certificates of clients. Without it, clients need none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// CA bundle for the certificates of clients. Default: none, and clients need no certificate.
     pub(crate) client_ca: Option<PathBuf>,
-    /// Whether a client without a certificate is turned away. Default with `client_ca`: `required`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Rule for clients without a certificate: `"required"` rejects them, `"optional"` accepts them. Default: `"required"`,
+    /// if `client_ca` is set.
     pub(crate) client_certificate: Option<ClientCertificateWord>,
 }
 
-/// Whether clients need a certificate.
+/// Rule for clients without a certificate.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "ClientCertificate")]
 pub(crate) enum ClientCertificateWord {
-    /// Who has none is turned away.
+    /// A client without a certificate is rejected.
     #[default]
     Required,
-    /// Who has one must have a good one.
+    /// A client without a certificate is accepted. A certificate that is sent must be valid.
     Optional,
 }
 
-/// Where operators ask how the gateway does.
+/// Address for operators: metrics, status and health.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Admin", extend("required" = ["address"]))]
 pub(crate) struct AdminTable {
-    /// Host and port. Clients have no business there.
+    /// Host and port. Clients must not reach it.
     #[schemars(required, example = "127.0.0.1:9090")]
     pub(crate) address: Option<String>,
+}
+
+/// Limits of client connections.
+#[derive(Deserialize, JsonSchema, Serialize)]
+#[serde(remote = "Connections")]
+#[serde(default = "Connections::default", deny_unknown_fields)]
+pub(crate) struct ConnectionsTable {
+    /// Greatest number of open connections, on all listeners together. Further ones wait to be accepted.
+    #[serde(with = "Whole::<{ u32::MAX }>")]
+    max: usize,
+    /// Longest time for a request head, from its first byte to its last, and for a TLS handshake.
+    #[serde(with = "Timeout")]
+    head_timeout: Duration,
+    /// Longest time that a connection is kept without a request.
+    #[serde(with = "Timeout")]
+    idle_timeout: Duration,
+    /// Longest wait for the next bytes of a request body.
+    #[serde(with = "Timeout")]
+    body_timeout: Duration,
+    /// Longest time that a client may take no bytes of a response that is ready for it.
+    #[serde(with = "Timeout")]
+    write_timeout: Duration,
+    /// Greatest size of a request head.
+    #[serde(rename = "head_size", with = "HeadSize")]
+    head_bytes: usize,
+    /// Greatest number of fields in a request head.
+    #[serde(with = "Whole::<10_000>")]
+    head_fields: usize,
+}
+
+/// Phases of a shutdown.
+#[derive(Deserialize, JsonSchema, Serialize)]
+#[serde(remote = "Shutdown")]
+#[serde(default = "Shutdown::default", deny_unknown_fields)]
+pub(crate) struct ShutdownTable {
+    /// Time between "not ready" and the end of accepting, in which load balancers take the instance out of service.
+    #[serde(with = "Pause")]
+    delay: Duration,
+    /// Longest time for the requests that are in flight when accepting ends.
+    #[serde(with = "Pause")]
+    deadline: Duration,
 }
 
 impl Check<'_> {
@@ -79,11 +121,11 @@ impl Check<'_> {
                 .tls
                 .as_ref()
                 .and_then(|tls| self.tls(&path.key("tls"), tls));
-            let at = path.key("address");
-            let Some(address) = self.keep(&at, ListenAddr::parse(table.address.trim())) else {
+            let path = path.key("address");
+            let Some(address) = self.keep(&path, ListenAddr::parse(table.address.trim())) else {
                 continue;
             };
-            self.refuse_taken(&at, &address, &listeners);
+            self.refuse_taken(&path, &address, &listeners);
             listeners.push(Listener { address, tls });
         }
         listeners
@@ -95,33 +137,26 @@ impl Check<'_> {
         table: &AdminTable,
         listeners: &[Listener],
     ) -> Option<ListenAddr> {
-        let path = path.key("address");
         let expected = "a host and a port, such as 127.0.0.1:9090";
-        let address = self.required(&path, &table.address, expected)?;
+        let address = self.required(path, "address", &table.address, expected)?;
+        let path = path.key("address");
         let address = self.keep(&path, ListenAddr::parse(address.trim()))?;
         self.refuse_taken(&path, &address, listeners);
         Some(address)
     }
 
     fn refuse_taken(&mut self, path: &Path, address: &ListenAddr, listeners: &[Listener]) {
-        if address.is_any_port() {
-            return;
-        }
-        let taken = listeners
-            .iter()
-            .position(|listener| listener.address == *address);
-        if let Some(index) = taken {
-            self.problem(
-                path,
-                format!("listeners[{index}] has this address; expected one of its own"),
-            );
+        if !address.is_any_port() {
+            self.refuse_double(path, ("listeners", listeners), "address", |listener| {
+                listener.address == *address
+            });
         }
     }
 
     fn tls(&mut self, path: &Path, table: &TlsTable) -> Option<Tls> {
         const PEM: &str = "the path of a file in PEM format";
-        let certificate = self.required(&path.key("certificate"), &table.certificate, PEM);
-        let key = self.required(&path.key("key"), &table.key, PEM);
+        let certificate = self.required(path, "certificate", &table.certificate, PEM);
+        let key = self.required(path, "key", &table.key, PEM);
         let certificate = certificate.map(|file| self.readable(&path.key("certificate"), file));
         let key = key.map(|file| self.readable(&path.key("key"), file));
         if table.client_ca.is_none() && table.client_certificate.is_some() {
@@ -129,10 +164,10 @@ impl Check<'_> {
                 "not set, but client_certificate is; expected the path of a file in PEM format";
             self.problem(&path.key("client_ca"), message);
         }
+        let rule = table.client_certificate.unwrap_or_default();
         let client = table.client_ca.as_ref().map(|file| ClientCertificate {
             ca: self.readable(&path.key("client_ca"), file),
-            is_required: table.client_certificate.unwrap_or_default()
-                == ClientCertificateWord::Required,
+            is_required: rule == ClientCertificateWord::Required,
         });
         Some(Tls {
             certificate: certificate?,

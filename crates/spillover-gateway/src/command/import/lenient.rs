@@ -1,9 +1,9 @@
 use std::{borrow::Cow, ops::Range};
 
-use super::tokens;
+use super::csharp::bracketed;
 
-/// The policy as XML that a parser takes. Policies are written with quotes and angle brackets as they are inside
-/// expressions, `@(...)` and `@{...}`; and lines inside attributes count, as comments end with them.
+/// Turns a policy into XML that a parser takes. In its expressions, `@(...)` and `@{...}`, quotes and angle brackets need no
+/// escapes. Line ends in attributes are kept, because comments end with them.
 pub(super) fn well_formed(xml: &str) -> Cow<'_, str> {
     match roxmltree::Document::parse(xml) {
         Ok(document) => keep_lines(xml, &document).into(),
@@ -37,7 +37,7 @@ fn escape_expressions(xml: &str) -> String {
         rest = &rest[at..];
         let (length, is_expression) = match rest.strip_prefix("<!--") {
             Some(comment) => (comment.find("-->").map_or(rest.len(), |end| end + 7), false),
-            None => match tokens::bracketed(&rest[1..]) {
+            None => match bracketed(&rest[1..]) {
                 Some(length) => (length + 1, true),
                 None => (1, false),
             },
@@ -54,7 +54,7 @@ fn escape_expressions(xml: &str) -> String {
     text
 }
 
-/// Where the next comment or expression begins.
+/// Returns the start of the next comment or expression.
 fn next_special(text: &str) -> Option<usize> {
     ["<!--", "@{", "@("]
         .into_iter()
