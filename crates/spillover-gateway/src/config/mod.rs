@@ -66,10 +66,9 @@ use self::{
     table::{Check, Document},
     variables::Variables,
 };
-use crate::{
-    read_files::ReadFiles,
-    site::{Clients, CredentialSource, PoolConfig},
-};
+use spillover_serve::reload::ReadFiles;
+
+use crate::site::{Clients, CredentialSource, PoolConfig};
 
 /// The checked configuration of the gateway; see the [module](self).
 #[derive(Clone, Debug)]

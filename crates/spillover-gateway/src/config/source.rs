@@ -10,7 +10,7 @@ use super::{
     values,
     variables::{Setting, Variables},
 };
-use crate::read_files::ReadFiles;
+use spillover_serve::reload::ReadFiles;
 
 /// The document that a file or the environment describes, and the places of its settings.
 pub(super) struct Source {

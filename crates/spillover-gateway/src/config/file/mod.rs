@@ -25,7 +25,7 @@ use super::{
     error::Problems,
     table::{Document, read_text},
 };
-use crate::read_files::ReadFiles;
+use spillover_serve::reload::ReadFiles;
 
 /// Reads the file at `path`, which `place` names: a flag or a variable. Returns `None` if nothing of it can be used.
 pub(super) fn read(

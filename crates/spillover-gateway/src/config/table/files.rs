@@ -6,10 +6,9 @@ use std::{
 use super::Check;
 use spillover_proxy::upstream::Authorities;
 
-use crate::{
-    config::file::Path,
-    read_files::{ReadFiles, too_long},
-};
+use spillover_serve::reload::{ReadFiles, too_long};
+
+use crate::config::file::Path;
 
 impl Check<'_> {
     /// Returns the path of a file that is read later. The file must exist.

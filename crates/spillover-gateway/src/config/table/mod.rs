@@ -36,7 +36,7 @@ use super::{
     values,
     variables::Variables,
 };
-use crate::read_files::ReadFiles;
+use spillover_serve::reload::ReadFiles;
 
 /// The configuration file of Spillover.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]

@@ -1,10 +1,9 @@
 use clap::Parser;
 
 use super::{POOL, load_with, read};
-use crate::{
-    config::{Cli, Config, tests::directory::Directory},
-    read_files::ReadFiles,
-};
+use spillover_serve::reload::ReadFiles;
+
+use crate::config::{Cli, Config, tests::directory::Directory};
 
 fn effective(directory: &Directory, text: &str, variables: &[(&str, &str)]) -> String {
     let (config, document) = read(directory, text, &[], variables).unwrap();

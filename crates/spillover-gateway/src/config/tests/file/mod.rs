@@ -14,10 +14,9 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use super::directory::Directory;
-use crate::{
-    config::{Cli, Config, ConfigError, Document},
-    read_files::ReadFiles,
-};
+use spillover_serve::reload::ReadFiles;
+
+use crate::config::{Cli, Config, ConfigError, Document};
 
 /// A pool that is good.
 pub(super) const POOL: &str = r#"

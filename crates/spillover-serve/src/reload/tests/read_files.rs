@@ -2,7 +2,7 @@ use std::{fs, os::unix::net::UnixListener, path::Path};
 
 use tempfile::TempDir;
 
-use crate::read_files::ReadFiles;
+use crate::reload::ReadFiles;
 
 fn read(path: &Path) -> ReadFiles {
     let mut files = ReadFiles::default();

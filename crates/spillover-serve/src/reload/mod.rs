@@ -1,6 +1,59 @@
-//! Reload of the configuration, at SIGHUP and when one of its files has changed.
+//! Reload of a configuration while the server runs, at SIGHUP and when one of its files has changed.
+//!
+//! * A [`Reload`] reads a configuration, records the files that it reads in [`ReadFiles`], and applies it.
+//! * A [`Reloader`] watches these files. It compares their contents and not their times, waits until writers have finished, and polls
+//!   what cannot be watched.
+//! * A configuration that is refused changes nothing: the one before stays active. [`ReloadStatus`] has the reason.
+//!
+//! ```
+//! use std::{fs, sync::{Arc, Mutex}, time::Duration};
+//!
+//! use spillover_serve::reload::{HangUp, ReadFiles, Reload, ReloadStatus, Reloader};
+//! use tokio::time::{Instant, sleep};
+//!
+//! /// Keeps a number that is read from a file.
+//! struct Number {
+//!     file: std::path::PathBuf,
+//!     active: Arc<Mutex<u32>>,
+//! }
+//!
+//! impl Reload for Number {
+//!     type Ready = u32;
+//!
+//!     fn read(&self, files: &mut ReadFiles) -> Result<u32, String> {
+//!         let text = files.read(&self.file).map_err(|error| error.to_string())?;
+//!         let text = String::from_utf8_lossy(&text);
+//!         text.trim().parse().map_err(|_| "expected a number".to_owned())
+//!     }
+//!
+//!     fn apply(&self, number: u32) {
+//!         *self.active.lock().unwrap() = number;
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let directory = tempfile::tempdir()?;
+//! let (file, active) = (directory.path().join("number"), Arc::default());
+//! fs::write(&file, "1")?;
+//! let number = Number { file: file.clone(), active: Arc::clone(&active) };
+//! let mut files = ReadFiles::default();
+//! let first = number.read(&mut files)?;
+//! number.apply(first);
+//!
+//! let status = ReloadStatus::new(Instant::now());
+//! tokio::spawn(Reloader::new(number, files, status.clone(), HangUp::new()?).run());
+//! fs::write(&file, "2")?;
+//! while status.generation() == 1 {
+//!     sleep(Duration::from_millis(10)).await;
+//! }
+//! assert_eq!(*active.lock().unwrap(), 2);
+//! # Ok(())
+//! # }
+//! ```
 
 mod places;
+mod read_files;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -14,12 +67,14 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-pub(crate) use self::status::ReloadStatus;
+pub use self::{
+    read_files::{ReadFiles, too_long},
+    status::ReloadStatus,
+};
 use self::{thread::on_own_thread, watch::Watch};
-use crate::read_files::ReadFiles;
 
 /// Reads and applies configurations.
-pub(crate) trait Source: Send + Sync + 'static {
+pub trait Reload: Send + Sync + 'static {
     /// A valid configuration.
     type Ready: Send + 'static;
 
@@ -36,17 +91,22 @@ pub(crate) trait Source: Send + Sync + 'static {
 
 /// Receiver of SIGHUP, which asks for a reload. From its creation on, the signal no longer ends the process.
 #[derive(Debug)]
-pub(crate) struct HangUp(Signal);
+pub struct HangUp(Signal);
 
 impl HangUp {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// Creates the receiver. Call this early: a SIGHUP before would end the process.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the system call.
+    pub fn new() -> io::Result<Self> {
         Ok(Self(signal(SignalKind::hangup())?))
     }
 }
 
 /// Reloads a configuration, and records the result.
 #[derive(Debug)]
-pub(crate) struct Reloader<S> {
+pub struct Reloader<S> {
     source: Arc<S>,
     /// Files of the newest configuration, also when that was refused.
     files: ReadFiles,
@@ -54,9 +114,9 @@ pub(crate) struct Reloader<S> {
     hang_up: HangUp,
 }
 
-impl<S: Source> Reloader<S> {
+impl<S: Reload> Reloader<S> {
     /// Creates a reloader for the active configuration, which was read from `files`.
-    pub(crate) fn new(source: S, files: ReadFiles, status: ReloadStatus, hang_up: HangUp) -> Self {
+    pub fn new(source: S, files: ReadFiles, status: ReloadStatus, hang_up: HangUp) -> Self {
         Self {
             source: Arc::new(source),
             files,
@@ -66,7 +126,7 @@ impl<S: Source> Reloader<S> {
     }
 
     /// Reloads until the future is dropped.
-    pub(crate) async fn run(mut self) {
+    pub async fn run(mut self) {
         let mut watch = Watch::default();
         loop {
             // Watches before it reads, so that no change in between is missed. Sets the watch up each time, because links
@@ -111,6 +171,8 @@ impl<S: Source> Reloader<S> {
 
     /// Waits until the files stop changing, because they are written in parts and several at once. Returns true if SIGHUP
     /// asked for a reload meanwhile.
+    ///
+    /// notify-debouncer-full would replace these lines only, by a thread that wakes several times a second.
     async fn settle(&mut self, watch: &Watch) -> bool {
         let end = Instant::now() + LONGEST_SETTLING;
         while Instant::now() < end {

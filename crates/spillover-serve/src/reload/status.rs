@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// The number and age of the active configuration, and the error of a newer one. Clones share their state.
 #[derive(Clone, Debug)]
-pub(crate) struct ReloadStatus {
+pub struct ReloadStatus {
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -20,7 +20,8 @@ struct Inner {
 
 impl ReloadStatus {
     /// Records that the first configuration is active from `now` on.
-    pub(crate) fn new(now: Instant) -> Self {
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
         Self {
             inner: Arc::new(Mutex::new(Inner {
                 generation: 1,
@@ -31,30 +32,35 @@ impl ReloadStatus {
     }
 
     /// Returns the number of the active configuration. The first one is 1.
-    pub(crate) fn generation(&self) -> u64 {
+    #[must_use]
+    pub fn generation(&self) -> u64 {
         self.lock().generation
     }
 
     /// Returns the time since the configuration became active.
-    pub(crate) fn age(&self, now: Instant) -> Duration {
+    #[must_use]
+    pub fn age(&self, now: Instant) -> Duration {
         now - self.lock().accepted
     }
 
     /// Returns the error of a newer configuration that was refused, and the time since then.
-    pub(crate) fn refusal(&self, now: Instant) -> Option<(String, Duration)> {
+    #[must_use]
+    pub fn refusal(&self, now: Instant) -> Option<(String, Duration)> {
         let inner = self.lock();
         let (reason, at) = inner.refused.as_ref()?;
         Some((reason.clone(), now - *at))
     }
 
-    pub(crate) fn accepted(&self, now: Instant) {
+    /// Records that another configuration is active from `now` on.
+    pub fn accepted(&self, now: Instant) {
         let mut inner = self.lock();
         inner.generation += 1;
         inner.accepted = now;
         inner.refused = None;
     }
 
-    pub(crate) fn refused(&self, reason: String, now: Instant) {
+    /// Records that a configuration was refused at `now`.
+    pub fn refused(&self, reason: String, now: Instant) {
         self.lock().refused = Some((reason, now));
     }
 

@@ -1,5 +1,3 @@
-//! Files that were read, and whether they have changed since.
-
 use std::{
     collections::BTreeMap,
     fs::{self, File},
@@ -12,7 +10,7 @@ use std::{
 /// Paths of files that were read, each with a hash of its contents. Two values are equal when paths and contents are;
 /// modification times and links do not count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ReadFiles(BTreeMap<PathBuf, Option<u64>>);
+pub struct ReadFiles(BTreeMap<PathBuf, Option<u64>>);
 
 impl ReadFiles {
     /// Reads a file, and records its hash. A file that cannot be read is recorded as such.
@@ -20,7 +18,7 @@ impl ReadFiles {
     /// # Errors
     ///
     /// Returns an error if the file cannot be read or has more than 8 MiB.
-    pub(crate) fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+    pub fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         let content = File::open(path).and_then(|file| {
             let is_regular = file.metadata()?.is_file();
             Ok((content(file)?, is_regular))
@@ -39,7 +37,8 @@ impl ReadFiles {
     }
 
     /// Returns the same paths with the contents of now.
-    pub(crate) fn now(&self) -> Self {
+    #[must_use]
+    pub fn now(&self) -> Self {
         Self(
             self.paths()
                 .map(|path| (path.into(), hash_file(path)))
@@ -47,17 +46,21 @@ impl ReadFiles {
         )
     }
 
-    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> + Clone {
+    /// Returns the paths of the files.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> + Clone {
         self.0.keys().map(PathBuf::as_path)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Returns true if no file was read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
 /// Returns the error for a file of more than 8 MiB.
-pub(crate) fn too_long() -> io::Error {
+#[must_use]
+pub fn too_long() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "it is too long")
 }
 
