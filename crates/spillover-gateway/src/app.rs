@@ -8,8 +8,13 @@ use http_body::Body;
 use hyper_util::client::legacy::connect::Connect;
 use spillover_core::Pool;
 use spillover_proxy::{
-    access_log::AccessLogLayer, catch_panic::CatchPanicLayer, client_keys::ClientKeysLayer,
-    hop_by_hop::HopByHopLayer, upgrade::UpgradeLayer,
+    access_log::AccessLogLayer,
+    catch_panic::CatchPanicLayer,
+    client_keys::ClientKeysLayer,
+    hop_by_hop::HopByHopLayer,
+    model_error::rejected_response,
+    upgrade::UpgradeLayer,
+    upstream::{Clients, ConnectSettings, Upstream},
 };
 use spillover_serve::{ClientFingerprint, HttpService, Phases};
 use tokio::sync::watch;
@@ -21,17 +26,14 @@ use tower_spillover::{
 };
 
 use crate::{
-    client::{Clients, ConnectSettings},
     config::Config,
     front::Front,
     health::Health,
     live::Live,
-    model::rejected_response,
     request_id::{RandomId, remove_bad_id},
     router::Router,
     site::PoolConfig,
     site::Site,
-    upstream::Upstream,
 };
 
 /// Settings of an [`App`] with a single pool.
@@ -143,16 +145,20 @@ impl App {
     {
         let clients = Clients::default();
         let service = Live::new(self.sites.subscribe(), move |site: &Arc<Site>| {
-            let clients = clients.of(site, &connector);
+            let settings = site.pools().iter().flat_map(|pool| pool.connect_settings());
+            let clients = clients.select(settings, |settings| connector(site, settings));
             let router = Router::new(Arc::clone(site), |pool| {
                 ServiceBuilder::new()
                     .layer(pool.affinity_layer())
-                    .layer(pool.last_word_layer())
+                    .layer(pool.final_response_layer())
                     .layer(pool.bounds_layer())
                     .layer(pool.spillover_layer())
-                    .layer(pool.rules_layer())
+                    .layer(pool.request_rules_layer())
                     .layer(pool.idle_layer())
-                    .service(Upstream::new(clients.of_pool(pool), pool.timeouts()))
+                    .service(Upstream::new(
+                        clients.of_backends(pool.connect_settings()),
+                        pool.timeouts().response_head,
+                    ))
             });
             ServiceBuilder::new()
                 .layer(UpgradeLayer)

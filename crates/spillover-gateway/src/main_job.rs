@@ -7,6 +7,7 @@ use rustls::ServerConfig;
 use spillover_core::Backend;
 use spillover_serve::{
     ListenAddr, Server, Signals, StartError, one_thread,
+    reload::{HangUp, ReadFiles, Reload, ReloadStatus, Reloader},
     tls::{Acceptor, TlsError},
 };
 use tokio::{net::TcpListener, time::Instant};
@@ -20,8 +21,6 @@ use crate::{
     entra::Unusable,
     log,
     open::warn_if_open,
-    read_files::ReadFiles,
-    reload::{HangUp, ReloadStatus, Reloader, Source},
     site::{CredentialSource, Site},
 };
 
@@ -163,7 +162,7 @@ struct Ready {
     tls: Vec<Option<ServerConfig>>,
 }
 
-impl Source for InService {
+impl Reload for InService {
     type Ready = Ready;
 
     fn read(&self, files: &mut ReadFiles) -> Result<Ready, String> {

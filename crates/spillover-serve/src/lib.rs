@@ -6,6 +6,7 @@
 //!   An idle connection keeps no buffer: about 4 KiB, where hyper alone keeps about 20 KiB.
 //! * A shutdown passes through the [`Phase`]s, which a [`Phases`] reports, e.g. to a readiness check.
 //! * [`tls::Acceptor`] reads certificates again while the server runs. [`Server::acceptors`] returns the ones in use.
+//! * The module `reload` (feature `reload`) reads a configuration again when its files change, and at SIGHUP.
 //!
 //! The service never fails: errors are responses. Layers such as tower-http's `CatchPanicLayer` turn failures into responses.
 //!
@@ -72,6 +73,8 @@ mod limit;
 mod listen_addr;
 mod options;
 mod phase;
+#[cfg(feature = "reload")]
+pub mod reload;
 mod server;
 mod service;
 mod signals;

@@ -17,7 +17,9 @@ use axum::{
 use tokio::{net::TcpListener, time::Instant};
 
 use self::status::Status;
-use crate::{app::App, reload::ReloadStatus};
+use spillover_serve::reload::ReloadStatus;
+
+use crate::app::App;
 
 /// The parts of the gateway that the admin listener reports on.
 #[derive(Clone, Debug)]

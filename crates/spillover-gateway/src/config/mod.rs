@@ -50,7 +50,7 @@ mod variables;
 
 use std::{env, ffi::OsString};
 
-use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
+use spillover_serve::{Connections, ListenAddr, Listener, Shutdown, reload::ReadFiles};
 
 pub(crate) use self::file::schema;
 pub use self::{
@@ -64,10 +64,7 @@ use self::{
     table::{Check, Document},
     variables::Variables,
 };
-use crate::{
-    read_files::ReadFiles,
-    site::{Clients, CredentialSource, PoolConfig},
-};
+use crate::site::{Clients, CredentialSource, PoolConfig};
 
 /// The checked configuration of the gateway; see the [module](self).
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use spillover_serve::reload::ReadFiles;
+
 use super::{
     ListenAddr, Problem, backends,
     error::Problems,
@@ -10,7 +12,6 @@ use super::{
     values,
     variables::{Setting, Variables},
 };
-use crate::read_files::ReadFiles;
 
 /// The document that a file or the environment describes, and the places of its settings.
 pub(super) struct Source {

@@ -1,12 +1,17 @@
-use std::{fmt, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
 use spillover_core::{Backend, Cooldowns, StatusClassifier};
 use tower_spillover::select::WhenExhausted;
 
-use spillover_proxy::{client_keys::ClientKey, cors::AllowedOrigins};
+use spillover_proxy::{
+    HeaderRules,
+    client_keys::ClientKey,
+    cors::AllowedOrigins,
+    upstream::{Authorities, ConnectSettings, Protocol},
+};
 
 use super::Route;
-use crate::{affinity::AffinityConfig, client::Protocol, rules::HeaderRules};
+use crate::affinity::AffinityConfig;
 
 /// Client keys and CORS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,19 +71,6 @@ pub(crate) struct BackendConfig {
     pub(crate) ca: Option<Authorities>,
 }
 
-/// A PEM file with CA certificates, and its contents. Two values are equal when both are.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Authorities {
-    pub(crate) file: PathBuf,
-    pub(crate) pem: Arc<[u8]>,
-}
-
-impl fmt::Debug for Authorities {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.file.fmt(f)
-    }
-}
-
 impl From<Backend> for BackendConfig {
     /// Takes the credential of the backend, or else passes the client's through.
     fn from(backend: Backend) -> Self {
@@ -130,7 +122,7 @@ pub(crate) struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(5),
+            connect: ConnectSettings::DEFAULT_TIMEOUT,
             // The default of the Azure smart load balancing policy.
             response_head: Duration::from_secs(100),
             first_event: Duration::from_secs(5),

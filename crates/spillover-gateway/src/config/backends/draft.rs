@@ -1,19 +1,17 @@
 use std::collections::BTreeMap;
 
 use spillover_core::BackendKind;
+use spillover_proxy::upstream::Protocol;
 
 use super::key::{Auth, Key};
-use crate::{
-    client::Protocol,
-    config::{
-        Problem,
-        error::Problems,
-        table::{BackendTable, CredentialTable},
-        url::Operation,
-        value::KindWord,
-        values,
-        variables::Setting,
-    },
+use crate::config::{
+    Problem,
+    error::Problems,
+    table::{BackendTable, CredentialTable},
+    url::Operation,
+    value::KindWord,
+    values,
+    variables::Setting,
 };
 
 /// Settings of one label, not yet checked.

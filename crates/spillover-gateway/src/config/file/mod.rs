@@ -8,6 +8,7 @@ mod schema;
 use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
+use spillover_serve::reload::ReadFiles;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -25,7 +26,6 @@ use super::{
     error::Problems,
     table::{Document, read_text},
 };
-use crate::read_files::ReadFiles;
 
 /// Reads the file at `path`, which `place` names: a flag or a variable. Returns `None` if nothing of it can be used.
 pub(super) fn read(

@@ -3,10 +3,10 @@ use std::{num::NonZeroU32, path::PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use spillover_core::{Backend, Credential, InvalidBackend, Pool};
+use spillover_proxy::upstream::Protocol;
 
 use super::{Check, HeadersTable, Secret, headers::field_name};
 use crate::{
-    client::Protocol,
     config::{
         file::Path,
         url::{Family, Operation},

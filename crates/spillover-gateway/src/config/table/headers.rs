@@ -3,9 +3,10 @@ use std::collections::BTreeMap;
 use http::{HeaderName, HeaderValue, header};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use spillover_proxy::HeaderRules;
 
 use super::{Check, Secret};
-use crate::{config::file::Path, rules::HeaderRules};
+use crate::config::file::Path;
 
 /// Header fields to set and to remove.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]

@@ -12,7 +12,7 @@ mod server;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use spillover_serve::{Connections, Shutdown};
+use spillover_serve::{Connections, Shutdown, reload::ReadFiles};
 
 use self::{
     affinity::AffinityTable,
@@ -35,7 +35,6 @@ use super::{
     values,
     variables::Variables,
 };
-use crate::read_files::ReadFiles;
 
 /// The configuration file of Spillover.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]

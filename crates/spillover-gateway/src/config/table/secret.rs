@@ -9,13 +9,11 @@ use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
+use spillover_proxy::upstream::Authorities;
+use spillover_serve::reload::{ReadFiles, too_long};
 
 use super::Check;
-use crate::{
-    config::{file::Path, value::refused, variables::Setting},
-    read_files::{ReadFiles, too_long},
-    site::Authorities,
-};
+use crate::config::{file::Path, value::refused, variables::Setting};
 
 /// A secret, or its place. A secret in the file itself prints as `[redacted]`.
 #[derive(Clone)]

@@ -1,5 +1,6 @@
+use spillover_proxy::upstream::Protocol;
+
 use super::{assert_problem_at, config, lines, problems};
-use crate::client::Protocol;
 
 #[test]
 fn backend_has_the_values_of_its_variables() {

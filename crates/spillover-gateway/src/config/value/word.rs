@@ -7,10 +7,11 @@ use serde::{
     de::{Error, Visitor},
 };
 use spillover_core::{BackendKind, Class};
+use spillover_proxy::upstream::Protocol;
 use tower_spillover::select::WhenExhausted;
 
 use super::{Format, number::duration_text, parsed, refused};
-use crate::{client::Protocol, config::values};
+use crate::config::values;
 
 /// Format of the log.
 #[derive(

@@ -1,10 +1,8 @@
 use clap::Parser;
+use spillover_serve::reload::ReadFiles;
 
 use super::{POOL, load_with, read};
-use crate::{
-    config::{Cli, Config, tests::directory::Directory},
-    read_files::ReadFiles,
-};
+use crate::config::{Cli, Config, tests::directory::Directory};
 
 fn effective(directory: &Directory, text: &str, variables: &[(&str, &str)]) -> String {
     let (config, document) = read(directory, text, &[], variables).unwrap();

@@ -12,12 +12,10 @@ mod together;
 use std::path::PathBuf;
 
 use clap::Parser;
+use spillover_serve::reload::ReadFiles;
 
 use super::directory::Directory;
-use crate::{
-    config::{Cli, Config, ConfigError, Document},
-    read_files::ReadFiles,
-};
+use crate::config::{Cli, Config, ConfigError, Document};
 
 /// A valid pool.
 pub(super) const POOL: &str = r#"

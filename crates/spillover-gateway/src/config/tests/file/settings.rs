@@ -1,11 +1,10 @@
 use std::{num::NonZeroU32, time::Duration};
 
-use spillover_proxy::cors::AllowedOrigins;
+use spillover_proxy::{cors::AllowedOrigins, upstream::Protocol};
 use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
 
 use super::{POOL, assert_problem, files_for, load, load_with, with_backend};
 use crate::{
-    client::Protocol,
     config::{LogFormat, tests::directory::Directory},
     site::Clients,
 };
