@@ -10,7 +10,7 @@ use super::{
     names::natural,
     table::{AdminTable, Document, PoolTable},
     values,
-    variables::{Setting, Variables},
+    variables::Variables,
 };
 
 /// The document that a file or the environment describes, and the places of its settings.
@@ -46,9 +46,8 @@ impl Source {
             origin.mark_wrong(Path::default());
             (Document::default(), origin)
         });
-        let of_backends = variables.of_backends();
-        let places = of_backends.flat_map(|(_, spellings)| spellings.iter().map(Setting::place));
-        let mut ignored: Vec<_> = places.map(str::to_owned).collect();
+        let settings = variables.of_backends().flat_map(|(_, settings)| settings);
+        let mut ignored: Vec<_> = settings.map(|it| it.place().to_owned()).collect();
         ignored.sort_by(|a, b| natural(a, b));
         Self {
             document,
@@ -88,9 +87,7 @@ impl Source {
 
     /// Applies the other flags and variables. They override the file; those about requests count for every pool.
     pub(super) fn apply(&mut self, variables: &Variables, problems: &mut Problems) {
-        let Self {
-            document, origin, ..
-        } = self;
+        let (document, origin) = (&mut self.document, &mut self.origin);
         let root = Path::default();
         if let Some((address, place)) = problems.keep(listen_address(variables)) {
             if document.listeners.is_empty() {

@@ -157,5 +157,5 @@ fn probe(text: &str, builder: BackendBuilder) -> Result<String, &'static str> {
 
 const CLIENT_KEYS: &str =
     "NAME:SHA256,..., names and the digests of their keys, which spillover hash-key prints";
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const PROBE_URL: &str = "https://probe.invalid";

@@ -31,9 +31,8 @@ impl Check<'_> {
     }
 
     fn route(&mut self, path: &Path, table: &RouteTable) -> Route {
-        let is_empty = [&table.host, &table.path_prefix, &table.model]
-            .iter()
-            .all(|text| text.is_none());
+        let mut texts = [&table.host, &table.path_prefix, &table.model].into_iter();
+        let is_empty = texts.all(Option::is_none);
         let mut keys = ["host", "path_prefix", "model"].iter();
         if is_empty && !keys.any(|key| self.origin.is_wrong(&path.key(key))) {
             self.problem(

@@ -7,9 +7,10 @@ use serde::{
 };
 
 use super::{Format, parsed, refused};
+use crate::config::values;
 
 /// A duration with its unit, such as `100ms`, `5s` or `2m`: at least `MILLIS` milliseconds and at most `DAYS` days.
-pub(crate) struct Time<const MILLIS: u64, const DAYS: u64>;
+pub(crate) struct Time<const MILLIS: u64, const DAYS: u32>;
 
 /// A timeout.
 pub(crate) type Timeout = Time<1, 1>;
@@ -20,7 +21,7 @@ pub(crate) type Pause = Time<0, 1>;
 /// A cooldown after a quota is used up. A quota may be of a month.
 pub(crate) type LongPause = Time<0, 31>;
 
-impl<const MILLIS: u64, const DAYS: u64> Format for Time<MILLIS, DAYS> {
+impl<const MILLIS: u64, const DAYS: u32> Format for Time<MILLIS, DAYS> {
     type Value = Duration;
 
     fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -33,8 +34,8 @@ impl<const MILLIS: u64, const DAYS: u64> Format for Time<MILLIS, DAYS> {
             }
             humantime::parse_duration(text).map_err(|_| EXPECTED)
         })?;
-        let (least, most) = (Duration::from_millis(MILLIS), DAYS * DAY);
-        if !(least..=Duration::from_secs(most)).contains(&time) {
+        let least = Duration::from_millis(MILLIS);
+        if !(least..=values::DAY * DAYS).contains(&time) {
             let least = duration_text(least);
             let most = match DAYS {
                 1 => "24h".to_owned(),
@@ -64,7 +65,7 @@ pub(super) fn duration_text(time: Duration) -> String {
     }
 }
 
-impl<const MILLIS: u64, const DAYS: u64> JsonSchema for Time<MILLIS, DAYS> {
+impl<const MILLIS: u64, const DAYS: u32> JsonSchema for Time<MILLIS, DAYS> {
     fn schema_name() -> Cow<'static, str> {
         "Duration".into()
     }
@@ -251,6 +252,3 @@ impl<F: JsonSchema> JsonSchema for Limit<F> {
 }
 
 const OFF: &str = "off";
-
-/// Seconds of a day.
-const DAY: u64 = 24 * 60 * 60;
