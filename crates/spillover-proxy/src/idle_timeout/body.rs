@@ -2,7 +2,7 @@ use std::{
     error::Error,
     fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -22,6 +22,8 @@ pub struct IdleTimeoutBody<B> {
     waiting_since: Option<Instant>,
     /// Created at the first wait. Reset when it fires, and not for each frame.
     timer: Option<Pin<Box<Sleep>>>,
+    /// The task that the timer wakes. A timer that is not due is not polled again for each frame.
+    armed_for: Option<Waker>,
 }
 
 /// Deadline of a body.
@@ -40,6 +42,7 @@ impl<B> IdleTimeoutBody<B> {
             end,
             waiting_since: None,
             timer: None,
+            armed_for: None,
         }
     }
 
@@ -49,6 +52,9 @@ impl<B> IdleTimeoutBody<B> {
             return Poll::Pending;
         }
         let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        if self.is_armed(cx) {
+            return Poll::Pending;
+        }
         let idle = self
             .limit
             .map(|limit| (since + limit, TimeoutKind::IdleTimeout(limit)));
@@ -64,7 +70,15 @@ impl<B> IdleTimeoutBody<B> {
             }
             timer.as_mut().reset(end);
         }
+        self.armed_for = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    /// Returns true if the timer wakes this task later. Its deadline is never after the timeout, which frames put off.
+    fn is_armed(&self, cx: &Context<'_>) -> bool {
+        let is_pending = self.timer.as_ref().is_some_and(|timer| !timer.is_elapsed());
+        let task = self.armed_for.as_ref();
+        is_pending && task.is_some_and(|task| task.will_wake(cx.waker()))
     }
 
     fn is_past_deadline(&self) -> bool {
