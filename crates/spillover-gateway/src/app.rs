@@ -146,7 +146,6 @@ impl App {
                     .layer(pool.bounds_layer())
                     .layer(pool.spillover_layer())
                     .layer(pool.rules_layer())
-                    .layer(pool.idle_layer())
                     .service(Upstream::new(clients.of_pool(pool), pool.timeouts()))
             });
             ServiceBuilder::new()

@@ -2,10 +2,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Response, request::Parts};
 use spillover_core::{Backend, BackendKind, Exhausted, Pool, StatusClassifier};
-use spillover_proxy::{
-    idle_timeout::{IdleTimeoutBody, IdleTimeoutLayer},
-    limits::RequestLimitsLayer,
-};
+use spillover_proxy::limits::RequestLimitsLayer;
 use tower::retry::budget::TpsBudget;
 use tower_spillover::{
     model::Uses,
@@ -44,7 +41,7 @@ type Spillover = SpilloverLayer<StatusClassifier, ThreadDraw, AllClosed>;
 pub(crate) type AllClosed = fn(&Exhausted, &Parts) -> Response<PoolBody>;
 
 /// Response body of a pool's stack.
-pub(crate) type PoolBody = ResponseBody<IdleTimeoutBody<UpstreamBody>>;
+pub(crate) type PoolBody = ResponseBody<UpstreamBody>;
 
 impl PoolSite {
     pub(super) fn new(
@@ -139,11 +136,6 @@ impl PoolSite {
     /// Returns the layer that adapts the request of an attempt to its backend.
     pub(crate) fn rules_layer(&self) -> RulesLayer {
         self.rules.clone()
-    }
-
-    /// Returns the layer that limits the idle time of a response body.
-    pub(crate) fn idle_layer(&self) -> IdleTimeoutLayer {
-        IdleTimeoutLayer::new(self.config.timeouts.idle)
     }
 }
 

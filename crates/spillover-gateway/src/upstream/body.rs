@@ -9,17 +9,31 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::{body::Incoming, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
+use spillover_proxy::idle_timeout::BodyTimer;
 use tokio::io::ReadHalf;
 use tokio_util::io::ReaderStream;
 use tower::BoxError;
 
-/// Body of a backend's response, or of an error response in its place.
+/// Body of a backend's response, or of an error response in its place. Fails when the backend stands still for too long.
 #[derive(Debug)]
-pub(crate) enum UpstreamBody {
+pub(crate) struct UpstreamBody {
+    source: Source,
+    timer: BodyTimer,
+}
+
+/// Source of the bytes of a body.
+#[derive(Debug)]
+pub(super) enum Source {
     Incoming(Incoming),
     Own(Full<Bytes>),
-    /// Bytes after a protocol upgrade.
+    /// Bytes after a protocol upgrade, which have no timeouts.
     Tunnel(ReaderStream<ReadHalf<TokioIo<Upgraded>>>),
+}
+
+impl UpstreamBody {
+    pub(super) fn new(source: Source, timer: BodyTimer) -> Self {
+        Self { source, timer }
+    }
 }
 
 impl Body for UpstreamBody {
@@ -30,12 +44,16 @@ impl Body for UpstreamBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match self.get_mut() {
-            Self::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(BoxError::from),
-            Self::Own(body) => Pin::new(body)
+        let this = self.get_mut();
+        match &mut this.source {
+            Source::Incoming(body) => {
+                let frame = Pin::new(body).poll_frame(cx);
+                this.timer.check(frame, cx)
+            }
+            Source::Own(body) => Pin::new(body)
                 .poll_frame(cx)
                 .map_err(|error| match error {}),
-            Self::Tunnel(bytes) => {
+            Source::Tunnel(bytes) => {
                 let chunk = Pin::new(bytes).poll_next(cx);
                 chunk.map_ok(Frame::data).map_err(BoxError::from)
             }
@@ -43,24 +61,27 @@ impl Body for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Incoming(body) => body.is_end_stream(),
-            Self::Own(body) => body.is_end_stream(),
-            Self::Tunnel(_) => false,
+        match &self.source {
+            Source::Incoming(body) => body.is_end_stream(),
+            Source::Own(body) => body.is_end_stream(),
+            Source::Tunnel(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Incoming(body) => body.size_hint(),
-            Self::Own(body) => body.size_hint(),
-            Self::Tunnel(_) => SizeHint::default(),
+        match &self.source {
+            Source::Incoming(body) => body.size_hint(),
+            Source::Own(body) => body.size_hint(),
+            Source::Tunnel(_) => SizeHint::default(),
         }
     }
 }
 
 impl From<Bytes> for UpstreamBody {
     fn from(data: Bytes) -> Self {
-        Self::Own(Full::new(data))
+        Self {
+            source: Source::Own(Full::new(data)),
+            timer: BodyTimer::unlimited(),
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! An attempt at a backend: limits the time to the response head, and turns errors into responses.
+//! An attempt at a backend: limits the time to the response head and between the chunks of the body, and turns errors into
+//! responses.
 
 mod attempt;
 mod body;
@@ -35,6 +36,7 @@ pub(crate) struct Upstream<C, B> {
     /// Clients of each backend, by its index.
     clients: Arc<[BackendClient<C, B>]>,
     timeout: Duration,
+    idle: Option<Duration>,
 }
 
 impl<C, B> Upstream<C, B> {
@@ -42,6 +44,7 @@ impl<C, B> Upstream<C, B> {
         Self {
             clients,
             timeout: timeouts.response_head,
+            idle: timeouts.idle,
         }
     }
 }
@@ -80,7 +83,7 @@ where
         } else {
             Exchange::plain(client.kept.request(request))
         };
-        ResponseFuture::new(exchange, timeout, attempt)
+        ResponseFuture::new(exchange, timeout, self.idle, attempt)
     }
 }
 
@@ -102,6 +105,7 @@ impl<C, B> Clone for Upstream<C, B> {
         Self {
             clients: Arc::clone(&self.clients),
             timeout: self.timeout,
+            idle: self.idle,
         }
     }
 }
