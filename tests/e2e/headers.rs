@@ -4,7 +4,7 @@ use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Request};
 use spillover_testing::{MockUpstream, upstream::RecordedRequest};
 use spillover_tests::{
-    e2e::{Gateway, Program, Wire, WireUpstream, answer, healthy, request},
+    e2e::{Gateway, Program, Wire, WireUpstream, answer, behaving, healthy, request, with},
     for_both_gateways, gateway, production,
 };
 
@@ -16,6 +16,7 @@ for_both_gateways!(
     the_clients_credentials_pass_to_a_backend_without_a_key,
     a_client_that_expects_100_continue_gets_it_from_the_gateway,
     a_body_goes_on_with_one_length_however_many_it_came_with,
+    request_id_reaches_the_backend_the_client_and_the_log,
 );
 
 async fn in_front_of(program: Program, backend: &MockUpstream) -> Gateway {
@@ -206,4 +207,69 @@ async fn a_body_goes_on_with_one_length_however_many_it_came_with(program: Progr
         "{head}"
     );
     server.read_until("8\r\nquestion\r\n0\r\n\r\n").await;
+}
+
+async fn request_id_reaches_the_backend_the_client_and_the_log(program: Program) {
+    let backend = healthy().await;
+    let gateway = in_front_of(program, &backend).await;
+    let with_id = |id: &'static str| {
+        with(
+            request("GET", "/v1/models", Body::empty()),
+            "x-request-id",
+            id,
+        )
+    };
+
+    let kept = gateway.send(with_id("id-7")).await;
+    assert_eq!(kept.header("x-request-id"), Some("id-7"));
+    assert_eq!(last(&backend).headers["x-request-id"], "id-7");
+
+    let made = gateway.get("/v1/models").await;
+    let made = made.header("x-request-id").expect("an id").to_owned();
+    assert_eq!(made.len(), 36);
+    assert_eq!(last(&backend).headers["x-request-id"], made.as_str());
+    let log = gateway.stop().await.stderr;
+    for id in ["id-7", &made] {
+        assert!(log.contains(&format!("id\":\"{id}\"")), "{id}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn request_ids_of_client_and_backend_are_in_the_log() {
+    let backend = behaving(answer(200, &[("x-request-id", "req_of_backend")])).await;
+    let gateway = gateway!().backend("only", 1, backend.url()).start().await;
+    let question = with(
+        request("GET", "/v1/models", Body::empty()),
+        "x-request-id",
+        "id-7",
+    );
+    let answer = gateway.send(question).await;
+    assert_eq!(answer.header("x-request-id"), Some("req_of_backend"));
+    let line = gateway
+        .wait_for_line(|line| line["message"] == "request")
+        .await;
+    assert_eq!(line["request_id"], "id-7");
+    assert_eq!(line["upstream_request_id"], "req_of_backend");
+}
+
+#[tokio::test]
+async fn refusals_of_the_gateway_have_an_id_and_bad_ids_are_replaced() {
+    let gateway = gateway!()
+        .backend("only", 1, "http://127.0.0.1:9")
+        .start()
+        .await;
+    let question = with(
+        request("GET", "/v1/models", Body::empty()),
+        "x-request-id",
+        "a b",
+    );
+    let answer = gateway.send(question).await;
+    assert_eq!(answer.status, 502);
+    let id = answer.header("x-request-id").expect("an id");
+    assert_eq!(id.len(), 36, "{id}");
+    let line = gateway
+        .wait_for_line(|line| line["message"] == "request")
+        .await;
+    assert_eq!(line["request_id"], id);
+    assert!(line.get("upstream_request_id").is_none(), "{line}");
 }

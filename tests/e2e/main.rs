@@ -19,6 +19,7 @@ mod entra_endpoint;
 mod examples;
 mod exhausted;
 mod failover;
+mod final_response;
 mod first_token;
 mod golden;
 mod hanging;
@@ -26,7 +27,7 @@ mod headers;
 mod hedge;
 mod http;
 mod kinds;
-mod last_word;
+
 mod late_errors;
 mod lifecycle;
 mod log;

@@ -133,7 +133,7 @@ async fn start(files: &Files, address: Option<SocketAddr>) -> Gateway {
         .env("SPILLOVER_CONFIG", files.path(Files::CONFIG))
         .env("LISTEN", address)
         // The test counts the results of requests itself.
-        .env("RUST_LOG", "info,spillover_gateway::access_log=warn")
+        .env("RUST_LOG", "info,spillover_proxy::access_log=warn")
         .start()
         .await
 }

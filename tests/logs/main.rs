@@ -2,13 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
-
 use axum::body::Body;
 use http::Request;
+use spillover_testing::CapturedLog;
 use spillover_tests::{
     on_deployments, on_every_deployment,
     stack::{Deployment, Reply, SECOND, Stack},
@@ -16,8 +12,7 @@ use spillover_tests::{
 use tokio::time::advance;
 use tokio_test::{assert_pending, task};
 use tower_spillover::{retry::ReplayLimits, select::WhenExhausted};
-use tracing::{Level, subscriber::DefaultGuard};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing::Level;
 
 on_every_deployment! {
     spill_and_recovery_are_logged
@@ -32,56 +27,8 @@ on_deployments! {
     body_that_cannot_be_replayed_is_logged
 }
 
-/// Records log lines while it lives, one per event.
-#[derive(Clone)]
-struct Log {
-    written: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Log {
-    fn start(level: Level) -> (Self, DefaultGuard) {
-        let log = Self {
-            written: Arc::default(),
-        };
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.written.lock().unwrap().clone()).unwrap()
-    }
-
-    /// Returns true if one line contains all of these parts.
-    fn has(&self, parts: &[&str]) -> bool {
-        let is_it = |line: &str| parts.iter().all(|part| line.contains(part));
-        self.text().lines().any(is_it)
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.written.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
 async fn spill_and_recovery_are_logged(deployment: Deployment) {
-    let (log, _guard) = Log::start(Level::DEBUG);
+    let (log, _guard) = CapturedLog::start(Level::DEBUG);
     let stack =
         Stack::builder([("a", 1), ("b", 2), ("c", 3)]).build(deployment, |label, nth| {
             match (label, nth) {
@@ -91,51 +38,57 @@ async fn spill_and_recovery_are_logged(deployment: Deployment) {
             }
         });
     stack.send().await;
-    assert!(log.has(&[
-        "INFO",
-        "backend closed",
-        "\"a\"",
-        "throttled",
-        "cooldown_ms=30000",
-        "retry-after"
-    ]));
-    assert!(log.has(&[
-        "INFO",
-        "backend closed",
-        "\"b\"",
-        "failing",
-        "cooldown_ms=10000",
-        "default"
-    ]));
-    assert!(log.has(&[
-        "DEBUG",
-        "backend selected",
-        "\"c\"",
-        "attempt=3",
-        "spill=true"
-    ]));
+    assert!(
+        log.count(&[
+            "INFO",
+            "backend closed",
+            "\"a\"",
+            "throttled",
+            "cooldown_ms=30000",
+            "retry-after"
+        ]) > 0
+    );
+    assert!(
+        log.count(&[
+            "INFO",
+            "backend closed",
+            "\"b\"",
+            "failing",
+            "cooldown_ms=10000",
+            "default"
+        ]) > 0
+    );
+    assert!(
+        log.count(&[
+            "DEBUG",
+            "backend selected",
+            "\"c\"",
+            "attempt=3",
+            "spill=true"
+        ]) > 0
+    );
 
     advance(10 * SECOND).await;
     stack.send().await;
-    assert!(log.has(&["INFO", "backend open again", "\"b\""]));
+    assert!(log.count(&["INFO", "backend open again", "\"b\""]) > 0);
 }
 
 async fn dropped_attempt_is_logged(deployment: Deployment) {
-    let (log, _guard) = Log::start(Level::DEBUG);
+    let (log, _guard) = CapturedLog::start(Level::DEBUG);
     let stack = Stack::builder([("a", 1)]).build(deployment, |_, nth| match nth {
         1 => Reply::status(200),
         _ => Reply::stall(),
     });
     stack.send().await;
-    assert!(!log.has(&["given up"]));
+    assert!(log.count(&["given up"]) == 0);
     let mut sent = task::spawn(stack.send());
     assert_pending!(sent.poll());
     drop(sent);
-    assert!(log.has(&["DEBUG", "attempt given up", "\"a\""]));
+    assert!(log.count(&["DEBUG", "attempt given up", "\"a\""]) > 0);
 }
 
 async fn body_that_cannot_be_replayed_is_logged(deployment: Deployment) {
-    let (log, _guard) = Log::start(Level::WARN);
+    let (log, _guard) = CapturedLog::start(Level::WARN);
     let limits = ReplayLimits::default().per_request(3);
     let stack = Stack::builder([("a", 1), ("b", 2)]).limits(limits).build(
         deployment,
@@ -145,11 +98,11 @@ async fn body_that_cannot_be_replayed_is_logged(deployment: Deployment) {
         },
     );
     assert_eq!(stack.send().await.summary(), (429, "a", 1));
-    assert!(log.has(&["WARN", "throttled", "outgrew the replay limits"]));
+    assert!(log.count(&["WARN", "throttled", "outgrew the replay limits"]) > 0);
 }
 
 async fn no_secret_is_logged(deployment: Deployment) {
-    let (log, _guard) = Log::start(Level::TRACE);
+    let (log, _guard) = CapturedLog::start(Level::TRACE);
     let stack = Stack::builder([("a", 1), ("b", 2)]).when_exhausted(WhenExhausted::Wait(SECOND));
     let stack = stack.build(deployment, |label, nth| match (label, nth) {
         ("a", _) => Reply::status(401),
@@ -164,12 +117,12 @@ async fn no_secret_is_logged(deployment: Deployment) {
             .call(request.body(Body::from("key-of-a-body")).unwrap())
             .await;
     }
-    assert!(log.has(&["backend selected"]) && log.has(&["backend closed"]));
+    assert!(log.count(&["backend selected"]) > 0 && log.count(&["backend closed"]) > 0);
     assert!(!log.text().contains("key-of"), "{}", log.text());
 }
 
 async fn lowered_limit_is_logged(deployment: Deployment) {
-    let (log, _guard) = Log::start(Level::WARN);
+    let (log, _guard) = CapturedLog::start(Level::WARN);
     let stack = Stack::builder([("a", 1)]).build(deployment, |_, nth| {
         let limit = if nth == 1 { 90_000 } else { 60_000 };
         Reply::status(200).header("x-ratelimit-limit-tokens", limit)
@@ -187,6 +140,6 @@ async fn lowered_limit_is_logged(deployment: Deployment) {
         "limit=60000",
         "before=90000",
     ];
-    assert!(log.has(&line), "{}", log.text());
+    assert!(log.count(&line) > 0, "{}", log.text());
     assert_eq!(log.text().lines().count(), 1);
 }

@@ -1,17 +1,13 @@
 //! Streams that fail after a 200, in each vendor's format: the request is retried, and the client never sees the
 //! failure.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::{BodyExt, Collected};
-use spillover_testing::{Probe, ScriptedBody};
+use spillover_testing::{CapturedLog, Probe, ScriptedBody};
 use spillover_tests::stack::SECOND;
 use tokio::time::Instant;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
@@ -293,20 +289,6 @@ async fn collect(response: Response<Body>) -> Collected<Bytes> {
     response.into_body().collect().await.unwrap()
 }
 
-/// The captured log.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 fn label(response: &Response<Body>) -> String {
     let selected = response.extensions().get::<Selected>();
     selected.unwrap().backend().label().to_owned()
@@ -404,16 +386,7 @@ async fn error_after_content_reaches_the_client_and_is_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn error_after_content_is_logged_once() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(Level::WARN)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    // The other tests log without a subscriber. If one of them ran first, tracing would cache that for all threads.
-    let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = CapturedLog::start(Level::WARN);
 
     let vendor = anthropic();
     let late = vendor
@@ -425,7 +398,7 @@ async fn error_after_content_is_logged_once() {
         response.body(late.body()).unwrap()
     });
     collect(stack.oneshot(request()).await.unwrap()).await;
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert_eq!(log.lines().count(), 1, "{log}");
     for part in [
         "WARN",

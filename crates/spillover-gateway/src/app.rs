@@ -8,25 +8,32 @@ use http_body::Body;
 use hyper_util::client::legacy::connect::Connect;
 use spillover_core::Pool;
 use spillover_proxy::{
-    access_log::AccessLogLayer, client_keys::ClientKeysLayer, hop_by_hop::HopByHopLayer,
+    access_log::AccessLogLayer,
+    catch_panic::CatchPanicLayer,
+    client_keys::ClientKeysLayer,
+    hop_by_hop::HopByHopLayer,
+    model_error::rejected_response,
     upgrade::UpgradeLayer,
+    upstream::{Clients, ConnectSettings, Upstream},
 };
 use spillover_serve::{ClientFingerprint, HttpService, Phases};
 use tokio::sync::watch;
 use tower::{BoxError, ServiceBuilder};
-use tower_spillover::{model::ModelScopeLayer, select::WhenExhausted};
+use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_spillover::{
+    model::ModelScopeLayer,
+    select::{ThreadDraw, WhenExhausted},
+};
 
 use crate::{
-    client::{Clients, ConnectSettings},
     config::Config,
     front::Front,
     health::Health,
     live::Live,
-    model::rejected_response,
+    request_id::{RandomId, remove_bad_id},
     router::Router,
     site::PoolConfig,
     site::Site,
-    upstream::Upstream,
 };
 
 /// Settings of an [`App`] with a single pool.
@@ -138,19 +145,27 @@ impl App {
     {
         let clients = Clients::default();
         let service = Live::new(self.sites.subscribe(), move |site: &Arc<Site>| {
-            let clients = clients.of(site, &connector);
+            let settings = site.pools().iter().flat_map(|pool| pool.connect_settings());
+            let clients = clients.select(settings, |settings| connector(site, settings));
             let router = Router::new(Arc::clone(site), |pool| {
                 ServiceBuilder::new()
                     .layer(pool.affinity_layer())
-                    .layer(pool.last_word_layer())
+                    .layer(pool.final_response_layer())
                     .layer(pool.bounds_layer())
                     .layer(pool.spillover_layer())
-                    .layer(pool.rules_layer())
-                    .service(Upstream::new(clients.of_pool(pool), pool.timeouts()))
+                    .layer(pool.request_rules_layer())
+                    .service(
+                        Upstream::new(
+                            clients.of_backends(pool.connect_settings()),
+                            pool.timeouts().response_head,
+                        )
+                        .idle_timeout(pool.timeouts().idle),
+                    )
             });
             ServiceBuilder::new()
                 .layer(UpgradeLayer)
                 .layer(AccessLogLayer::new().client_certificate(fingerprint))
+                .layer(CatchPanicLayer)
                 .layer(site.cors_layer())
                 .layer(ClientKeysLayer::new(Arc::clone(site.keys())))
                 .layer(HopByHopLayer)
@@ -160,6 +175,14 @@ impl App {
                 )
                 .service(router)
         });
+        let service = ServiceBuilder::new()
+            .map_request(remove_bad_id)
+            .layer(SetRequestIdLayer::x_request_id(RandomId(
+                ThreadDraw::default(),
+            )))
+            // Keeps the id of a backend, which SDKs show for its support. The log has both.
+            .layer(PropagateRequestIdLayer::x_request_id())
+            .service(service);
         Front::new(service, self.health())
     }
 }

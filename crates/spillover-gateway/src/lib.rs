@@ -9,7 +9,6 @@
 mod admin;
 mod affinity;
 mod app;
-mod client;
 mod command;
 pub mod config;
 mod demo;
@@ -17,19 +16,16 @@ mod demo;
 pub mod entra;
 mod front;
 mod health;
-mod last_word;
 mod live;
 mod log;
 mod main_job;
-mod model;
 mod open;
 mod read_files;
 mod ready;
 mod reload;
+mod request_id;
 mod router;
-mod rules;
 mod site;
-mod upstream;
 
 pub use crate::{
     app::{App, Settings},

@@ -48,17 +48,21 @@ pub fn main() -> ExitCode {
                 .map_err(Stop::from),
             Err(error) => return refuse(&error),
         },
-        Some(Command::Import(args)) => command::import_policy(args).map_err(Stop::from),
+        Some(Command::Import { file, output }) => {
+            command::import_policy(file, output.as_deref()).map_err(Stop::from)
+        }
         Some(Command::Schema) => command::print(&config::schema()).map_err(Stop::from),
-        Some(Command::HashKey(args)) => command::hash_key(args.generate).map_err(Stop::from),
-        Some(Command::Health(args)) => command::health(args).map_err(Stop::from),
-        Some(Command::Completions(args)) => command::completions(args.shell).map_err(Stop::from),
+        Some(Command::HashKey { generate }) => command::hash_key(*generate).map_err(Stop::from),
+        Some(Command::Health { address, ready }) => {
+            command::health(address, *ready).map_err(Stop::from)
+        }
+        Some(Command::Completions { shell }) => command::completions(*shell).map_err(Stop::from),
         Some(Command::Man) => command::manual().map_err(Stop::from),
         None => {
             let mut files = ReadFiles::default();
             match Config::read(&cli, &mut files) {
                 Ok(config) => {
-                    log::init(config.log_format());
+                    log::init(config.log_format);
                     runtime.block_on(run(cli, config, files))
                 }
                 Err(error) => return refuse(&error),
@@ -202,10 +206,10 @@ fn announce(config: &Config) {
     } else {
         "ignored: it is no setting of a backend that has a URL"
     };
-    for variable in config.ignored() {
+    for variable in &config.ignored {
         tracing::info!(variable, "{why}");
     }
-    for warning in config.warnings() {
+    for warning in &config.warnings {
         tracing::warn!(setting = warning.place(), "{}", warning.message());
     }
     for backend in config.pools.iter().flat_map(|pool| &pool.backends) {

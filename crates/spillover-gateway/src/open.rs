@@ -29,12 +29,11 @@ fn open_to_others(addresses: &[SocketAddr], keys: &KeyRing) -> Vec<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
+    use std::sync::Arc;
 
     use spillover_proxy::client_keys::ClientKey;
+    use spillover_testing::CapturedLog;
+    use tracing::Level;
 
     use super::*;
 
@@ -46,19 +45,6 @@ mod tests {
             requests_per_minute: None,
         });
         KeyRing::new(&keys.collect::<Vec<_>>())
-    }
-
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
     }
 
     #[test]
@@ -93,16 +79,12 @@ mod tests {
     #[test]
     fn warning_is_logged_once_and_names_the_setting() {
         let addresses = ["0.0.0.0:80", "[::]:80"].map(|text| text.parse().unwrap());
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false);
-        let subscriber = subscriber.with_writer(move || writer.clone()).finish();
-        tracing::subscriber::with_default(subscriber, || {
-            warn_if_open(&addresses, &ring(&[]));
-            warn_if_open(&addresses, &ring(&["a"]));
-            warn_if_open(&[], &ring(&[]));
-        });
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let (log, guard) = CapturedLog::start(Level::WARN);
+        warn_if_open(&addresses, &ring(&[]));
+        warn_if_open(&addresses, &ring(&["a"]));
+        warn_if_open(&[], &ring(&[]));
+        drop(guard);
+        let text = log.text();
         assert_eq!(text.lines().count(), 1, "{text}");
         for part in ["WARN", "clients.keys", "addresses=[0.0.0.0:80, [::]:80]"] {
             assert!(text.contains(part), "{text}");

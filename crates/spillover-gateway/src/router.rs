@@ -13,12 +13,12 @@ use spillover_proxy::{
     client_keys::Client,
     error::{ErrorFormat, ErrorKind, ProxyError},
     future::ResponseFuture,
+    model_error::unreadable_response,
 };
 use tower::Service;
 use tower_spillover::model::Extracted;
 
 use crate::{
-    model::unreadable_response,
     ready::call_ready,
     site::{PoolSite, Site},
 };

@@ -95,6 +95,8 @@ pub enum ErrorKind {
     Credential,
     /// 502: no backend could be reached.
     Unavailable,
+    /// 500: the proxy has a fault of its own.
+    Internal,
     /// 503: the proxy itself is at a limit.
     Overloaded,
     /// 504: a backend did not answer in time.
@@ -175,6 +177,7 @@ impl ErrorKind {
         match self {
             Self::RateLimit | Self::Quota => StatusCode::TOO_MANY_REQUESTS,
             Self::Credential | Self::Unavailable => StatusCode::BAD_GATEWAY,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::BadRequest | Self::Ambiguous | Self::BadCoding => StatusCode::BAD_REQUEST,
@@ -195,6 +198,7 @@ impl ErrorKind {
             Self::Quota => ("insufficient_quota", "insufficient_quota"),
             Self::Credential => ("server_error", "upstream_credential"),
             Self::Unavailable => ("server_error", "bad_gateway"),
+            Self::Internal => ("server_error", "internal_error"),
             Self::Overloaded => ("server_error", "service_unavailable"),
             Self::Timeout => ("server_error", "gateway_timeout"),
             Self::BadRequest => ("invalid_request_error", "incomplete_request"),
@@ -215,7 +219,7 @@ impl ErrorKind {
         match self {
             Self::RateLimit => "rate_limit_error",
             Self::Quota => "billing_error",
-            Self::Credential | Self::Unavailable => "api_error",
+            Self::Credential | Self::Unavailable | Self::Internal => "api_error",
             Self::Overloaded => "overloaded_error",
             Self::Timeout => "timeout_error",
             Self::TooLarge => "request_too_large",
@@ -237,6 +241,7 @@ impl ErrorKind {
             Self::RateLimit | Self::Quota | Self::TooLarge => 8,
             Self::Credential | Self::Unavailable | Self::Overloaded => 14,
             Self::Timeout => 4,
+            Self::Internal => 13,
             Self::BadRequest | Self::SlowRequest | Self::Ambiguous | Self::BadCoding => 3,
             Self::NoPool | Self::MethodNotAllowed | Self::Unsupported => 12,
             Self::Unauthorized => 16,
@@ -339,6 +344,7 @@ mod tests {
             (ErrorKind::Forbidden, 403, "permission_error", 7),
             (ErrorKind::Unsupported, 415, "invalid_request_error", 12),
             (ErrorKind::BadCoding, 400, "invalid_request_error", 3),
+            (ErrorKind::Internal, 500, "api_error", 13),
         ] {
             assert_eq!(kind.status(), status);
             assert_eq!(kind.anthropic(), anthropic);

@@ -4,7 +4,7 @@ use std::sync::{
 };
 
 #[cfg(feature = "access-log")]
-use http::{Method, Uri};
+use http::{HeaderValue, Method, Uri};
 use spillover_core::{Attempts, Selected};
 #[cfg(feature = "access-log")]
 use tokio::time::Instant;
@@ -33,6 +33,7 @@ pub(crate) struct Arrival {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) certificate: Option<Arc<str>>,
+    pub(crate) request_id: Option<HeaderValue>,
     pub(crate) start: Instant,
 }
 

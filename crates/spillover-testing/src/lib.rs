@@ -6,6 +6,7 @@
 //! | [`body`] | a request or response body that plays a script: data, trailers, errors, pauses |
 //! | [`limit`] | the rate limits of providers as pure models: windows of tokens and requests, a leaky bucket |
 //! | `coding` | bodies in gzip, deflate, br or zstd; needs the feature `coding` |
+//! | `log` | the log of a test as text; needs the feature `log` |
 //! | `upstream` | a rate-limited mock LLM service on a real socket that misbehaves on demand; needs the feature `upstream` |
 //!
 //! # Example
@@ -35,12 +36,16 @@ pub mod body;
 #[cfg(feature = "coding")]
 pub mod coding;
 pub mod limit;
+#[cfg(feature = "log")]
+pub mod log;
 pub mod probe;
 mod sync;
 #[cfg(feature = "upstream")]
 pub mod upstream;
 
 pub use body::ScriptedBody;
+#[cfg(feature = "log")]
+pub use log::CapturedLog;
 pub use probe::Probe;
 #[cfg(feature = "upstream")]
 pub use upstream::MockUpstream;

@@ -89,9 +89,10 @@ fn shown_answer(status: &str, mut fields: Vec<String>, body: &str) -> String {
     )
 }
 
-/// Replaces the number behind each of these texts by `<n>`.
+/// Replaces the number behind each of these texts by `<n>`, and ids of requests by `<id>`.
 pub(super) fn mask(text: &str, before: &[&str]) -> String {
-    before.iter().fold(text.to_owned(), |text, before| {
+    let text = mask_ids(text);
+    before.iter().fold(text, |text, before| {
         let mut parts = text.split(before);
         let mut masked = parts.next().unwrap_or_default().to_owned();
         for part in parts {
@@ -101,6 +102,23 @@ pub(super) fn mask(text: &str, before: &[&str]) -> String {
         }
         masked
     })
+}
+
+/// Replaces the ids that the gateway has made for requests.
+fn mask_ids(text: &str) -> String {
+    let is_id = |word: &str| {
+        let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        word.len() == 36 && word.split('-').count() == 5 && word.split('-').all(is_hex)
+    };
+    let mut masked = String::new();
+    for part in text.split_inclusive(|c: char| !c.is_ascii_hexdigit() && c != '-') {
+        let word = part.trim_end_matches(|c: char| !c.is_ascii_hexdigit() && c != '-');
+        match is_id(word) {
+            true => masked += &part.replace(word, "<id>"),
+            false => masked += part,
+        }
+    }
+    masked
 }
 
 /// The texts in front of the port of an address, and of the time that a client is told to wait.

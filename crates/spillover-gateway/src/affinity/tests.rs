@@ -61,7 +61,7 @@ async fn pass(
     let service = ServiceBuilder::new()
         .layer(
             ModelScopeLayer::new(Fields::new(fields, Uses::default()))
-                .with_rejected_response(crate::model::rejected_response),
+                .with_rejected_response(spillover_proxy::model_error::rejected_response),
         )
         .layer(layer.clone())
         .service(inner);

@@ -5,7 +5,6 @@ use std::{
 };
 
 use super::print;
-use crate::config::HealthArgs;
 
 /// Asks a running gateway for `/healthz` or `/readyz`.
 ///
@@ -14,10 +13,10 @@ use crate::config::HealthArgs;
 /// # Errors
 ///
 /// Returns an error if the gateway does not answer, or answers with another status than 200.
-pub(crate) fn health(args: &HealthArgs) -> io::Result<()> {
-    let path = if args.ready { "/readyz" } else { "/healthz" };
-    let answer = get(&args.address, path)
-        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", args.address)))?;
+pub(crate) fn health(address: &str, asks_ready: bool) -> io::Result<()> {
+    let path = if asks_ready { "/readyz" } else { "/healthz" };
+    let answer = get(address, path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     if !is_ok(head) {
         let said = if body.is_empty() { "no answer" } else { body };

@@ -56,19 +56,41 @@ pub enum Command {
     Check(CheckArgs),
 
     /// Turn an API Management policy that balances load into a configuration file
-    Import(ImportArgs),
+    Import {
+        /// The policy, in XML; `-` is standard input
+        file: PathBuf,
+
+        /// Write the configuration to this file, which must not exist [default: standard output]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 
     /// Print the JSON schema of the configuration file
     Schema,
 
     /// Print the SHA-256 of a client's key, which is read from standard input
-    HashKey(HashKeyArgs),
+    HashKey {
+        /// Make a new key, and print it as well
+        #[arg(long)]
+        generate: bool,
+    },
 
     /// Ask a gateway that runs whether it is up; the exit code is 0 if so, else 1
-    Health(HealthArgs),
+    Health {
+        /// Its admin address, or another where it listens in clear text
+        #[arg(value_name = "HOST:PORT")]
+        address: String,
+
+        /// Ask whether it is ready for requests
+        #[arg(long)]
+        ready: bool,
+    },
 
     /// Print a script that completes commands and flags in a shell
-    Completions(CompletionsArgs),
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 
     /// Print the manual page
     Man,
@@ -79,44 +101,6 @@ pub enum Command {
 pub struct CheckArgs {
     #[command(flatten)]
     flags: Flags,
-}
-
-/// The arguments of `spillover import`.
-#[derive(Args, Clone, Debug)]
-pub struct ImportArgs {
-    /// The policy, in XML; `-` is standard input
-    pub file: PathBuf,
-
-    /// Write the configuration to this file, which must not exist [default: standard output]
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-}
-
-/// The flags of `spillover hash-key`.
-#[derive(Args, Clone, Debug)]
-pub struct HashKeyArgs {
-    /// Make a new key, and print it as well
-    #[arg(long)]
-    pub generate: bool,
-}
-
-/// The arguments of `spillover health`.
-#[derive(Args, Clone, Debug)]
-pub struct HealthArgs {
-    /// Its admin address, or another where it listens in clear text
-    #[arg(value_name = "HOST:PORT")]
-    pub address: String,
-
-    /// Ask whether it is ready for requests
-    #[arg(long)]
-    pub ready: bool,
-}
-
-/// The arguments of `spillover completions`.
-#[derive(Args, Clone, Debug)]
-pub struct CompletionsArgs {
-    /// The shell
-    pub shell: Shell,
 }
 
 /// The flags of `spillover demo`.

@@ -2,16 +2,16 @@ use std::{borrow::Cow, error, fmt};
 
 use super::names::natural;
 
-/// Everything that is wrong with the configuration, one [`Problem`] a line.
+/// All problems of a configuration, one [`Problem`] a line.
 ///
-/// It holds names and expectations, never a value that was set.
+/// The text has names and expected values. No value that was set is part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<Problem>,
 }
 
 impl ConfigError {
-    /// What is wrong; there is at least one problem.
+    /// Returns the problems. There is at least one.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -38,7 +38,7 @@ impl fmt::Display for ConfigError {
 
 impl error::Error for ConfigError {}
 
-/// One thing that is wrong with the configuration.
+/// A problem of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     place: String,
@@ -57,13 +57,13 @@ impl Problem {
         Self::new(place, format!("expected {expected}"))
     }
 
-    /// The variable or flag to correct, as it was spelled where it exists; or file, line and key.
+    /// Returns the variable or flag to correct, as it is spelled if it is set; or the file, the line and the key.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// What is wrong there and what was expected.
+    /// Returns the problem and the expected value.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -89,7 +89,7 @@ impl Problems {
         self.0.extend(problems);
     }
 
-    /// Takes the value, or keeps the problem and goes on without one.
+    /// Returns the value, or records the problem.
     pub(super) fn keep<T>(&mut self, result: Result<Option<T>, Problem>) -> Option<T> {
         result.unwrap_or_else(|problem| {
             self.add(problem);

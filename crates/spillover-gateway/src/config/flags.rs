@@ -86,14 +86,31 @@ pub(super) struct Flags {
     pub(super) log_format: Option<FlagText>,
 }
 
-/// The value of a flag as it was given. It may be a key put in the wrong place, so it is not printed.
+impl Flags {
+    /// Returns the flags with the variables that they override.
+    pub(super) fn by_variable(&self) -> [(&'static str, Option<&FlagText>); 8] {
+        [
+            ("SPILLOVER_CONFIG", self.config.as_ref()),
+            ("LISTEN", self.listen.as_ref()),
+            ("PORT", self.port.as_ref()),
+            ("ADMIN_LISTEN", self.admin_listen.as_ref()),
+            ("HTTP_TIMEOUT_SECONDS", self.http_timeout_seconds.as_ref()),
+            ("WHEN_EXHAUSTED", self.when_exhausted.as_ref()),
+            ("EXPOSE_BACKEND_URL", self.expose_backend_url.as_ref()),
+            ("LOG_FORMAT", self.log_format.as_ref()),
+        ]
+    }
+}
+
+/// The value of a flag as it was given. It may be a key in the wrong place, so it is not printed.
 #[derive(Clone)]
 pub(super) struct FlagText(OsString);
 
 impl FlagText {
-    /// The setting of this flag, which has the name of the variable `name`.
+    /// Returns the setting of this flag, which overrides the variable `name`.
     pub(super) fn setting(&self, name: &str) -> Option<Setting> {
-        let flag = name.to_ascii_lowercase().replace('_', "-");
+        let flag = name.strip_prefix("SPILLOVER_").unwrap_or(name);
+        let flag = flag.to_ascii_lowercase().replace('_', "-");
         Setting::new(format!("--{flag}"), &self.0)
     }
 
@@ -101,7 +118,7 @@ impl FlagText {
         &self.0
     }
 
-    /// Whether it counts as not set.
+    /// Returns true if the flag counts as not set.
     pub(super) fn is_blank(&self) -> bool {
         self.setting("").is_none()
     }

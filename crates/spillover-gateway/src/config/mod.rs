@@ -1,14 +1,14 @@
-//! What the gateway is told: environment variables, command line flags and a file in TOML become one checked [`Config`].
+//! Configuration of the gateway: reads environment variables, command line flags and a TOML file into one checked [`Config`].
 //!
-//! * Variables and flags are enough for one pool of backends. A file has the backends, and whatever else there is to say;
-//!   the other variables and flags win over it.
-//! * A flag wins over the variable of the same name; what is overridden is not looked at.
-//! * Names are read in any case, values are trimmed, an empty value counts as not set.
-//! * Whatever is wrong is reported at once, in a [`ConfigError`] that names the variable or flag, or the line and the key of
-//!   the file, and what was expected there. It never holds a value: that may be a key put in the wrong place.
+//! * Variables and flags are enough for one pool of backends. With a file, the backends are those of the file. The other
+//!   variables and flags override it.
+//! * A flag overrides the variable of the same name. An overridden variable is not checked.
+//! * Names are read in any case, values are trimmed, and an empty value counts as not set.
+//! * All problems are reported at once, in a [`ConfigError`]. Each names the variable or flag, or the line and the key of the
+//!   file, and the expected value. No message holds a value, because it may be a key in the wrong place.
 //!
-//! The file becomes the tables of a document, as far as they can be read; the environment becomes a document of the same
-//! kind; flags and variables replace parts of it; and one check makes the configuration of either.
+//! There are four steps: the file or the environment becomes a document, which has the tables of a file; flags and variables
+//! replace parts of it; defaults are filled in; and the checks turn it into the options of the gateway's layers.
 //!
 //! ```
 //! use clap::Parser;
@@ -29,94 +29,74 @@
 //!
 //! # Ignored variables
 //!
-//! A variable that starts with `BACKEND_` and belongs to no label that has a URL is ignored and listed in
-//! [`Config::ignored`]. So are the service links that Kubernetes sets for services of that name, such as
-//! `BACKEND_SERVICE_HOST` or `BACKEND_1_PORT_80_TCP`. Any other name on a label that has a URL is taken for a misspelt
-//! key and refused.
+//! A variable that starts with `BACKEND_`, but belongs to no label with a URL, is ignored, and the log names it. The same
+//! holds for the variables that Kubernetes sets for services of that name, such as `BACKEND_SERVICE_HOST` or
+//! `BACKEND_1_PORT_80_TCP`. Any other name on a label with a URL is refused as a misspelt key.
 
 mod backends;
 mod cli;
 mod error;
-mod family;
 mod file;
 mod flags;
 mod help;
-mod import;
-mod log_format;
 mod names;
-mod operation;
-mod overrides;
 mod source;
 mod table;
 #[cfg(test)]
 mod tests;
+mod url;
 mod value;
 mod values;
 mod variables;
 
-use std::{env, ffi::OsString, time::Duration};
+use std::{env, ffi::OsString};
 
 use spillover_core::Backend;
-use tower_spillover::select::WhenExhausted;
+use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
 
+pub(crate) use self::file::schema;
 pub use self::{
-    cli::{
-        CheckArgs, Cli, Command, CompletionsArgs, DemoArgs, HashKeyArgs, HealthArgs, ImportArgs,
-    },
+    cli::{CheckArgs, Cli, Command, DemoArgs},
     error::{ConfigError, Problem},
-    log_format::LogFormat,
+    value::LogFormat,
 };
 use self::{
     error::Problems,
-    overrides::Overrides,
     source::Source,
     table::{Check, Document},
     variables::Variables,
 };
-pub(crate) use self::{
-    file::schema,
-    import::{Imported, import},
-};
-use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
-
 use crate::{
     read_files::ReadFiles,
     site::{Clients, CredentialSource, PoolConfig},
 };
 
-/// The configuration of the gateway, checked; see the [module](self).
+/// The checked configuration of the gateway; see the [module](self).
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) listeners: Vec<Listener>,
-    /// Where the gateway tells operators how it does.
+    /// Address for operators.
     pub(crate) admin: Option<ListenAddr>,
     pub(crate) log_format: LogFormat,
     pub(crate) clients: Clients,
     pub(crate) connections: Connections,
     pub(crate) shutdown: Shutdown,
-    /// There is at least one.
+    /// At least one pool.
     pub(crate) pools: Vec<PoolConfig>,
-    /// Whether there is a file, and not only the environment.
+    /// True if the backends are those of a file.
     pub(crate) has_file: bool,
-    ignored: Vec<String>,
-    warnings: Vec<Problem>,
+    /// Names of `BACKEND_` variables that have no effect.
+    pub(crate) ignored: Vec<String>,
+    /// Settings that are probably mistakes, with their places. They do not keep the gateway from starting.
+    pub(crate) warnings: Vec<Problem>,
 }
 
 impl Config {
-    /// Reads the flags and the environment of this process.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError`] lists everything that is missing or not as expected.
-    pub fn load(cli: &Cli) -> Result<Self, ConfigError> {
-        Self::from(cli, env::vars_os())
-    }
-
     /// Reads the flags and these variables.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] lists everything that is missing or not as expected.
+    /// Returns a [`ConfigError`] with everything that is missing or not as expected.
     pub fn from(
         cli: &Cli,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
@@ -125,63 +105,52 @@ impl Config {
         Ok(config)
     }
 
-    /// As by [`load`](Self::load). What is read besides the environment is noted: when it changes, so may what comes of it.
+    /// Reads the flags and the environment of this process. The files on which the configuration depends are recorded in
+    /// `files`, even if it is not valid.
     pub(crate) fn read(cli: &Cli, files: &mut ReadFiles) -> Result<Self, ConfigError> {
         let (config, _) = Self::with_document(cli, env::vars_os(), files)?;
         Ok(config)
     }
 
-    /// The same, and what it was read from: the tables of a file with every default, whether there is a file or not.
+    /// Reads the flags and the environment of this process. Returns the configuration, and its text as a file with every
+    /// default, in which secrets print as `[redacted]`.
+    pub(crate) fn effective(cli: &Cli) -> Result<(Self, String), ConfigError> {
+        let (config, document) =
+            Self::with_document(cli, env::vars_os(), &mut ReadFiles::default())?;
+        let text = document.print(&config);
+        Ok((config, text))
+    }
+
     fn with_document(
         cli: &Cli,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
         files: &mut ReadFiles,
     ) -> Result<(Self, Document), ConfigError> {
         let flags = cli.flags();
-        let variables = Variables::new(variables);
+        let variables = Variables::new(flags, variables);
         let mut problems = Problems::default();
-
-        let source = Source::find(flags, &variables, files, &mut problems);
-        // Where nothing can be read, what is wrong with the rest is still to be found.
-        let is_readable = source.is_some();
-        let Source {
-            mut document,
-            mut origin,
-            ignored,
-        } = source.unwrap_or_default();
-        Overrides::new(flags, &variables).apply(&mut document, &mut origin, &mut problems);
-        if !is_readable {
-            problems.into_result()?;
-            let problem = Problem::new("--config", "nothing can be read");
-            return Err(problem.into());
-        }
-        document.fill_in();
-        let check = Check::new(&origin, &variables, files, &mut problems);
-        let config = check.document(&document, ignored);
-
+        let mut source = Source::find(&flags.backend, &variables, files, &mut problems);
+        source.apply(&variables, &mut problems);
+        source.document.fill_in();
+        let check = Check {
+            origin: &source.origin,
+            variables: &variables,
+            problems: &mut problems,
+            warnings: Vec::new(),
+            files,
+        };
+        let config = check.document(&source.document, source.ignored);
         problems.into_result()?;
-        Ok((config, document))
+        Ok((config, source.document))
     }
 
-    /// What the gateway would go by, and that as a file with every default; secrets print as `[redacted]`.
-    ///
-    /// # Errors
-    ///
-    /// As by [`load`](Self::load).
-    pub(crate) fn effective(cli: &Cli) -> Result<(Self, String), ConfigError> {
-        let (config, document) =
-            Self::with_document(cli, env::vars_os(), &mut ReadFiles::default())?;
-        let text = document.print(config.ignored(), config.warnings());
-        Ok((config, text))
-    }
-
-    /// Whether a backend gets tokens of Entra ID.
+    /// Returns true if a backend needs tokens of Entra ID.
     pub(crate) fn wants_tokens(&self) -> bool {
         let mut backends = self.pools.iter().flat_map(|pool| &pool.backends);
         backends.any(|backend| backend.credential == CredentialSource::Entra)
     }
 
-    /// What cannot change while the gateway runs, and is another in `newer`.
+    /// Returns the keys whose values differ in `newer` and cannot change while the gateway runs.
     pub(crate) fn needs_restart(&self, newer: &Self) -> impl Iterator<Item = &'static str> {
         let changes = [
             ("listeners", self.listeners != newer.listeners),
@@ -194,52 +163,16 @@ impl Config {
         changed.map(|(key, _)| key)
     }
 
-    /// Where the gateway accepts connections. Default `127.0.0.1:8080`.
+    /// Returns the address of the first listener. Default: `127.0.0.1:8080`.
     #[must_use]
     pub fn listen(&self) -> &ListenAddr {
         &self.listeners[0].address
     }
 
-    /// How long a backend may take until the head of its response. Default 100 s.
-    #[must_use]
-    pub fn http_timeout(&self) -> Duration {
-        self.pools[0].timeouts.response_head
-    }
-
-    /// What becomes of a request that finds every backend closed. Default: forward it to the first of the list.
-    #[must_use]
-    pub fn when_exhausted(&self) -> WhenExhausted {
-        self.pools[0].when_exhausted
-    }
-
-    /// Whether responses name the URL of the backend. Default `false`.
-    #[must_use]
-    pub fn expose_backend_url(&self) -> bool {
-        self.pools[0].expose_backend_url
-    }
-
-    /// The form of the log. Default [`LogFormat::Auto`].
-    #[must_use]
-    pub fn log_format(&self) -> LogFormat {
-        self.log_format
-    }
-
-    /// The backends by priority, those of one priority in the natural order of their labels. There is at least one.
+    /// Returns the backends of the first pool, by priority. There is at least one.
     #[must_use]
     pub fn backends(&self) -> Vec<&Backend> {
         let backends = self.pools[0].backends.iter();
         backends.map(|config| &config.backend).collect()
-    }
-
-    /// Settings that are probably a mistake and do not keep the gateway from starting, each with its place.
-    #[must_use]
-    pub fn warnings(&self) -> &[Problem] {
-        &self.warnings
-    }
-
-    /// The names of the `BACKEND_` variables that were ignored, to be logged once there is a log.
-    #[must_use]
-    pub fn ignored(&self) -> &[String] {
-        &self.ignored
     }
 }

@@ -1,15 +1,15 @@
-//! How names are ordered, and which known name a misspelt one resembles.
+//! The order of names, and the known name that a misspelt one resembles.
 
 use std::{cmp::Ordering, iter};
 
-/// The order in which people list names: case does not matter, and `2` comes before `10`.
+/// Compares names as people list them: case does not matter, and `2` comes before `10`.
 pub(super) fn natural(a: &str, b: &str) -> Ordering {
     parts(a).cmp(parts(b)).then_with(|| a.cmp(b))
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Part<'a> {
-    /// The number of digits, and the digits, without leading zeros: compares like the number, however long.
+    /// Number of digits, and the digits without leading zeros. Both together compare like the number.
     Number(usize, &'a str),
     Other(char),
 }
@@ -31,7 +31,7 @@ fn parts(text: &str) -> impl Iterator<Item = Part<'_>> {
     })
 }
 
-/// The known name that is most like this one, if any is like it.
+/// Returns the known name that is most like this one, if any is like it.
 pub(super) fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -40,15 +40,15 @@ pub(super) fn closest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, known)| known)
 }
 
-/// Of names with a common start (`DEPLOYMENT`), or few slips of the finger (`ULR`).
+/// Returns how alike two names are, if they have a common start (`DEPLOYMENT`) or few typing errors (`ULR`).
 fn likeness(a: &str, b: &str) -> Option<f64> {
     let start = strsim::jaro_winkler(a, b);
-    let slips = strsim::normalized_damerau_levenshtein(a, b);
-    (start > COMMON_START || slips > FEW_SLIPS).then(|| start.max(slips))
+    let errors = strsim::normalized_damerau_levenshtein(a, b);
+    (start > COMMON_START || errors > FEW_ERRORS).then(|| start.max(errors))
 }
 
-/// Names that have nothing to do with each other reach 0.71.
+/// Unrelated names reach 0.71.
 const COMMON_START: f64 = 0.75;
 
-/// Just below one slip in three letters.
-const FEW_SLIPS: f64 = 0.66;
+/// Just below one error in three letters.
+const FEW_ERRORS: f64 = 0.66;

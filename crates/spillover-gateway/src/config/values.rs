@@ -1,13 +1,15 @@
-//! What single values look like. A refusal is the text of what was expected; it cannot hold the value.
+//! Reads single values. An error is the expected text, and cannot hold the value.
 
 use std::time::Duration;
 
+use clap::ValueEnum;
 use http::Uri;
 use spillover_core::{Backend, BackendBuilder, BackendKind, Credential};
 use tower_spillover::select::WhenExhausted;
 use tracing_subscriber::EnvFilter;
 
 use super::{
+    LogFormat,
     table::{ClientKeyTable, CredentialTable, Secret},
     value::KindWord,
 };
@@ -66,15 +68,14 @@ pub(super) fn bearer(text: &str) -> Result<CredentialTable, &'static str> {
 }
 
 pub(super) fn kind(text: &str) -> Result<KindWord, &'static str> {
-    match &*text.to_ascii_lowercase() {
-        "azure" => Ok(KindWord::Azure),
-        "openai" => Ok(KindWord::OpenAi),
-        "other" => Ok(KindWord::Other),
-        _ => Err("azure, openai or other"),
-    }
+    KindWord::from_str(text, true).map_err(|_| "azure, openai or other")
 }
 
-/// The kind of a backend that does not say it; `None` where the URL is none.
+pub(super) fn log_format(text: &str) -> Result<LogFormat, &'static str> {
+    LogFormat::from_str(text, true).map_err(|_| "auto, text or json")
+}
+
+/// Returns the default kind of a backend. `None`: the text is no URL.
 pub(super) fn kind_of_url(url: &str) -> Option<KindWord> {
     let uri: Uri = url.parse().ok()?;
     uri.host().map(BackendKind::of_host).map(KindWord::from)
@@ -93,7 +94,7 @@ pub(super) fn threads(text: &str) -> Result<(), &'static str> {
     }
 }
 
-/// A digest in hexadecimal digits.
+/// Reads a SHA-256 in hexadecimal digits.
 pub(super) fn sha256(digits: &str) -> Result<[u8; 32], &'static str> {
     const EXPECTED: &str = "64 hexadecimal digits, as spillover hash-key prints them";
     if digits.len() != 64 {
@@ -110,14 +111,14 @@ pub(super) fn sha256(digits: &str) -> Result<[u8; 32], &'static str> {
     Ok(digest)
 }
 
-/// Clients' keys: names, each with the digest of its key.
+/// Reads client keys: pairs of a name and the SHA-256 of a key.
 pub(super) fn client_keys(text: &str) -> Result<Vec<ClientKeyTable>, &'static str> {
     let pairs = text.split(',').map(str::trim);
     let keys: Vec<_> = pairs
         .filter(|pair| !pair.is_empty())
         .map(client_key)
         .collect::<Result<_, _>>()?;
-    // None at all would let everybody in.
+    // Without any key, all clients are accepted.
     if keys.is_empty() {
         return Err(CLIENT_KEYS);
     }
@@ -149,7 +150,7 @@ pub(super) fn deployment(text: &str) -> Result<String, &'static str> {
     probe(text, builder.deployment(text))
 }
 
-/// A builder names the first refused field only. One builder for each field finds them all.
+/// Checks one field. A builder with several would name only the first wrong one.
 fn probe(text: &str, builder: BackendBuilder) -> Result<String, &'static str> {
     match builder.build() {
         Ok(_) => Ok(text.to_owned()),

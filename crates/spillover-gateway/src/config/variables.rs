@@ -1,107 +1,90 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    fmt, iter,
+    fmt,
 };
 
-use super::{Problem, flags::FlagText};
+use super::{Problem, flags::Flags};
 
-/// The environment variables that are set to something, by their names in upper case.
-#[derive(Debug)]
-pub(super) struct Variables(BTreeMap<String, Spellings>);
+/// Environment variables that are not empty, by their names in upper case; and the flags that override them.
+pub(super) struct Variables {
+    /// More than one setting of a name is a mistake: the names differ in case only.
+    settings: BTreeMap<String, Vec<Setting>>,
+    flags: BTreeMap<&'static str, Setting>,
+}
 
 impl Variables {
-    pub(super) fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        let mut by_name = BTreeMap::<_, Spellings>::new();
+    pub(super) fn new(
+        flags: &Flags,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Self {
+        let mut settings = BTreeMap::<_, Vec<_>>::new();
         for (name, value) in variables {
-            // Names are printed: what could steer a terminal does not pass.
+            // Names are printed: characters that could steer a terminal do not pass.
             let name = name.to_string_lossy().replace(char::is_control, "\u{FFFD}");
-            let Some(setting) = Setting::new(&*name, &value) else {
-                continue;
-            };
-            by_name
-                .entry(name.to_ascii_uppercase())
-                .and_modify(|spellings| spellings.more.push(setting.clone()))
-                .or_insert_with(|| Spellings {
-                    first: setting,
-                    more: Vec::new(),
-                });
+            if let Some(setting) = Setting::new(&*name, &value) {
+                let of_name = settings.entry(name.to_ascii_uppercase());
+                of_name.or_default().push(setting);
+            }
         }
-        Self(by_name)
+        let flags = flags.by_variable().into_iter();
+        Self {
+            settings,
+            flags: flags
+                .filter_map(|(name, flag)| Some((name, flag?.setting(name)?)))
+                .collect(),
+        }
     }
 
-    /// Reads the flag, else the variable of this name.
+    /// Reads the flag, or else the variable of this name. Returns the value and its place.
     pub(super) fn read<T>(
         &self,
         name: &'static str,
-        flag: Option<&FlagText>,
         parse: impl FnOnce(&str) -> Result<T, &'static str>,
-    ) -> Result<Option<T>, Problem> {
-        let set = self.find(name, flag)?;
-        set.map(|setting| setting.read(parse)).transpose()
+    ) -> Result<Option<(T, String)>, Problem> {
+        let setting = match self.flags.get(name) {
+            Some(flag) => Some(flag),
+            None => self.named(name)?,
+        };
+        setting.map(|setting| setting.read_at(parse)).transpose()
     }
 
-    /// The flag, else the variable of this name.
-    pub(super) fn find(
-        &self,
-        name: &'static str,
-        flag: Option<&FlagText>,
-    ) -> Result<Option<Setting>, Problem> {
-        match flag.and_then(|flag| flag.setting(name)) {
-            Some(setting) => Ok(Some(setting)),
-            None => Ok(self.named(name)?.cloned()),
-        }
+    /// Returns true if the flag for this variable is set.
+    pub(super) fn has_flag(&self, name: &str) -> bool {
+        self.flags.contains_key(name)
     }
 
-    /// The variable of this name, which is in upper case.
+    /// Returns the variable of this name, which is in upper case.
     pub(super) fn named(&self, name: &str) -> Result<Option<&Setting>, Problem> {
-        self.0.get(name).map(Spellings::only).transpose()
+        let spellings = self.settings.get(name);
+        spellings.map(|spellings| only(spellings)).transpose()
     }
 
-    /// Every variable whose name starts with `prefix`: the rest of its name, in upper case, and what it is set to.
+    /// Returns the variables whose names start with `prefix`: the rest of the name in upper case, and the settings.
     pub(super) fn with_prefix(
         &self,
         prefix: &'static str,
-    ) -> impl Iterator<Item = (&str, &Spellings)> {
-        self.0
+    ) -> impl Iterator<Item = (&str, &[Setting])> {
+        self.settings
             .range(prefix.to_owned()..)
-            .map_while(move |(name, set)| Some((name.strip_prefix(prefix)?, set)))
+            .map_while(move |(name, settings)| Some((name.strip_prefix(prefix)?, &**settings)))
     }
 }
 
-/// The settings of one name in different case; more than one is a mistake.
-#[derive(Debug)]
-pub(super) struct Spellings {
-    first: Setting,
-    more: Vec<Setting>,
+/// Returns the only setting of a name.
+pub(super) fn only(spellings: &[Setting]) -> Result<&Setting, Problem> {
+    if let [setting] = spellings {
+        return Ok(setting);
+    }
+    let mut places: Vec<_> = spellings.iter().map(Setting::place).collect();
+    places.sort_unstable();
+    Err(Problem::new(
+        places.join(" and "),
+        "set more than once, as case does not matter; expected one of them",
+    ))
 }
 
-impl Spellings {
-    pub(super) fn first(&self) -> &Setting {
-        &self.first
-    }
-
-    pub(super) fn only(&self) -> Result<&Setting, Problem> {
-        if self.more.is_empty() {
-            return Ok(&self.first);
-        }
-        let mut places: Vec<_> = self.places().collect();
-        places.sort_unstable();
-        Err(Problem::new(
-            places.join(" and "),
-            "set more than once, as case does not matter; expected one of them",
-        ))
-    }
-
-    /// The name as it was spelled, each time.
-    pub(super) fn places(&self) -> impl Iterator<Item = &str> {
-        iter::once(&self.first)
-            .chain(&self.more)
-            .map(Setting::place)
-    }
-}
-
-/// A value and the place where it was set: a variable as it was spelled, or a flag.
+/// A value and the place where it is set: a variable as it is spelled, or a flag.
 ///
 /// The value leaves only through [`read`](Self::read), and a refusal is a fixed text. So no value reaches a message.
 #[derive(Clone)]
@@ -112,7 +95,7 @@ pub(super) struct Setting {
 }
 
 impl Setting {
-    /// `None` for a blank value: it counts as not set.
+    /// Creates the setting. Returns `None` for a blank value: it counts as not set.
     pub(super) fn new(place: impl Into<String>, value: &OsStr) -> Option<Self> {
         let text = value.to_str().map(str::trim);
         (text != Some("")).then(|| Self {
@@ -125,7 +108,7 @@ impl Setting {
         &self.place
     }
 
-    /// Reads the value by `parse`, which fails with what it expected.
+    /// Reads the value by `parse`, which fails with the expected text.
     pub(super) fn read<T>(
         &self,
         parse: impl FnOnce(&str) -> Result<T, &'static str>,
@@ -135,7 +118,7 @@ impl Setting {
             .map_err(|expected| Problem::expected(&self.place, expected))
     }
 
-    /// The same, with the place of the value.
+    /// Reads the value, and returns it with its place.
     pub(super) fn read_at<T>(
         &self,
         parse: impl FnOnce(&str) -> Result<T, &'static str>,

@@ -7,7 +7,7 @@ use super::{
     candidate::{Candidate, Candidates},
     transport::Transport,
 };
-use crate::client::{ConnectSettings, Dialer};
+use spillover_proxy::upstream::{ConnectSettings, Dialer};
 
 /// Scope of tokens for Azure OpenAI, in the public cloud.
 pub const SCOPE: &str = "https://cognitiveservices.azure.com/.default";

@@ -10,8 +10,7 @@ use http::{HeaderMap, Method, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::connect::Connect;
 use serde::Deserialize;
-
-use crate::client::{Client, ConnectSettings, client};
+use spillover_proxy::upstream::{Client, ConnectSettings};
 
 /// Lets `azure_identity` use the HTTP client of the gateway.
 pub(super) struct Transport<C> {
@@ -24,7 +23,7 @@ where
 {
     pub(super) fn new(connector: C) -> Self {
         Self {
-            client: client(connector, &ConnectSettings::new(true)),
+            client: ConnectSettings::new(true).client(connector),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The active configuration, which a reload replaces.
 
-mod names;
 mod options;
 mod pool;
 mod resolved;
@@ -8,7 +7,7 @@ mod route;
 mod routes;
 
 pub(crate) use self::options::{
-    Authorities, BackendConfig, Clients, CredentialSource, PoolConfig, PoolLimits, Timeouts,
+    BackendConfig, Clients, CredentialSource, PoolConfig, PoolLimits, Timeouts,
 };
 pub(crate) use self::route::Route;
 use std::{collections::HashMap, env, io, sync::Arc};
@@ -19,13 +18,16 @@ use tower_spillover::{
     select::ThreadDraw,
 };
 
+pub(crate) use self::pool::PoolSite;
 use self::routes::Routes;
-pub(crate) use self::{names::Names, pool::PoolSite};
-use spillover_proxy::{client_keys::KeyRing, cors::CorsLayer};
+use spillover_proxy::{
+    client_keys::KeyRing,
+    cors::CorsLayer,
+    upstream::{ConnectSettings, Connector, Dialer},
+};
 
 use crate::{
     affinity::KnownIds,
-    client::{ConnectSettings, Connector, Dialer},
     config::Config,
     entra::{Identity, SCOPE, Tokens},
 };
@@ -81,7 +83,7 @@ impl Site {
         };
         site.cors = CorsLayer::new(config.clients.cors.as_ref());
         for settings in site.pools.iter().flat_map(|pool| pool.connect_settings()) {
-            let settings = settings.address();
+            let settings = settings.of_dialer();
             let kept = before.and_then(|before| before.dialers.get(&settings).cloned());
             let made = kept.map_or_else(|| Dialer::new(&settings), Ok)?;
             site.dialers.insert(settings, made);
@@ -142,7 +144,7 @@ impl Site {
 
     /// Creates a connector.
     pub(crate) fn connector(&self, settings: &ConnectSettings) -> Connector {
-        self.dialers[&settings.address()].connector(settings)
+        self.dialers[&settings.of_dialer()].connector(settings)
     }
 
     fn pool(&self, name: &str) -> Option<&PoolSite> {

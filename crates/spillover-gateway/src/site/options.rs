@@ -1,12 +1,17 @@
-use std::{fmt, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
 use spillover_core::{Backend, Cooldowns, StatusClassifier};
 use tower_spillover::select::WhenExhausted;
 
-use spillover_proxy::{client_keys::ClientKey, cors::AllowedOrigins};
+use spillover_proxy::{
+    HeaderRules,
+    client_keys::ClientKey,
+    cors::AllowedOrigins,
+    upstream::{Authorities, ConnectSettings, Protocol},
+};
 
 use super::Route;
-use crate::{affinity::AffinityConfig, client::Protocol, rules::HeaderRules};
+use crate::affinity::AffinityConfig;
 
 /// Client keys and CORS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,19 +71,6 @@ pub(crate) struct BackendConfig {
     pub(crate) ca: Option<Authorities>,
 }
 
-/// A PEM file with CA certificates, and its contents. Two values are equal when both are.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Authorities {
-    pub(crate) file: PathBuf,
-    pub(crate) pem: Arc<[u8]>,
-}
-
-impl fmt::Debug for Authorities {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.file.fmt(f)
-    }
-}
-
 impl From<Backend> for BackendConfig {
     /// Takes the credential of the backend, or else passes the client's through.
     fn from(backend: Backend) -> Self {
@@ -130,7 +122,7 @@ pub(crate) struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(5),
+            connect: ConnectSettings::DEFAULT_TIMEOUT,
             // The default of the Azure smart load balancing policy.
             response_head: Duration::from_secs(100),
             first_event: Duration::from_secs(5),
@@ -142,15 +134,27 @@ impl Default for Timeouts {
     }
 }
 
-/// Limits of the requests to a pool. `None`: the default of the layer, or no limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Limits of the requests to a pool. `None`: no limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PoolLimits {
     /// Greatest size of a request body, in bytes.
     pub(crate) body: Option<u64>,
     /// Bytes of a request body that are saved for another attempt.
-    pub(crate) replay: Option<usize>,
+    pub(crate) replay: usize,
     /// Bytes that are saved for other attempts, of all requests together.
-    pub(crate) replay_total: Option<usize>,
+    pub(crate) replay_total: usize,
     /// Greatest number of attempts for a request.
     pub(crate) max_attempts: Option<NonZeroU32>,
+}
+
+impl Default for PoolLimits {
+    fn default() -> Self {
+        Self {
+            body: None,
+            // The defaults of the retry layer: transcription endpoints take files of 25 MB.
+            replay: 32 << 20,
+            replay_total: 1 << 30,
+            max_attempts: None,
+        }
+    }
 }

@@ -2,7 +2,12 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Response, request::Parts};
 use spillover_core::{Backend, BackendKind, Exhausted, Pool, StatusClassifier};
-use spillover_proxy::limits::RequestLimitsLayer;
+use spillover_proxy::{
+    final_response::{BackendFields, FinalResponseLayer, all_closed},
+    limits::RequestLimitsLayer,
+    request_rules::{RequestRules, RequestRulesLayer},
+    upstream::{ConnectSettings, UpstreamBody},
+};
 use tower::retry::budget::TpsBudget;
 use tower_spillover::{
     model::Uses,
@@ -11,16 +16,11 @@ use tower_spillover::{
     stack::{ResponseBody, SpilloverLayer},
 };
 
-use super::Names;
 use crate::{
     affinity::AffinityKey,
     affinity::{AffinityLayer, ID_FIELDS, KnownIds},
-    client::ConnectSettings,
     entra::Tokens,
-    last_word::{LastWordLayer, all_closed},
-    rules::RulesLayer,
-    site::{PoolConfig, Route, Timeouts},
-    upstream::UpstreamBody,
+    site::{BackendConfig, CredentialSource, PoolConfig, Route, Timeouts},
 };
 
 /// A pool at runtime: its settings, and the layers that are built from them.
@@ -28,9 +28,9 @@ pub(crate) struct PoolSite {
     name: Arc<str>,
     config: PoolConfig,
     pool: Pool,
-    names: Arc<Names>,
+    final_response: FinalResponseLayer,
     spillover: Spillover,
-    rules: RulesLayer,
+    request_rules: RequestRulesLayer,
     connect_settings: Vec<ConnectSettings>,
     ids: KnownIds,
 }
@@ -52,9 +52,9 @@ impl PoolSite {
     ) -> Self {
         Self {
             name: config.name.as_str().into(),
-            names: Arc::new(Names::new(&config)),
+            final_response: final_response(&config),
             spillover: spillover(&config, pool.clone()),
-            rules: RulesLayer::new(&config.backends, tokens),
+            request_rules: request_rules(&config.backends, tokens),
             connect_settings: connect_settings(&config),
             pool,
             config,
@@ -109,8 +109,8 @@ impl PoolSite {
     }
 
     /// Returns the layer that finishes the responses.
-    pub(crate) fn last_word_layer(&self) -> LastWordLayer {
-        LastWordLayer::new(Arc::clone(&self.names))
+    pub(crate) fn final_response_layer(&self) -> FinalResponseLayer {
+        self.final_response.clone()
     }
 
     /// Returns the layer that limits the body size and the total time of a request.
@@ -134,8 +134,8 @@ impl PoolSite {
     }
 
     /// Returns the layer that adapts the request of an attempt to its backend.
-    pub(crate) fn rules_layer(&self) -> RulesLayer {
-        self.rules.clone()
+    pub(crate) fn request_rules_layer(&self) -> RequestRulesLayer {
+        self.request_rules.clone()
     }
 }
 
@@ -149,27 +149,50 @@ impl fmt::Debug for PoolSite {
 
 fn connect_settings(config: &PoolConfig) -> Vec<ConnectSettings> {
     let backends = config.backends.iter();
-    let settings = backends.map(|config_of_backend| ConnectSettings {
-        timeout: config.timeouts.connect,
-        needs_tls: config_of_backend.backend.scheme() == "https",
-        ca: config_of_backend.ca.clone(),
-        protocol: config_of_backend.protocol,
-        is_kept: true,
+    let settings = backends.map(|config_of_backend| {
+        let needs_tls = config_of_backend.backend.scheme() == "https";
+        let mut settings = ConnectSettings::new(needs_tls);
+        settings.timeout = config.timeouts.connect;
+        settings.ca.clone_from(&config_of_backend.ca);
+        settings.protocol = config_of_backend.protocol;
+        settings
     });
     settings.collect()
+}
+
+fn final_response(config: &PoolConfig) -> FinalResponseLayer {
+    let fields = config.backends.iter().map(|config_of_backend| {
+        let backend = &config_of_backend.backend;
+        let fields = BackendFields::new(backend).rules(config_of_backend.response_headers.clone());
+        match config.expose_backend_url {
+            true => fields.expose_url(backend),
+            false => fields,
+        }
+    });
+    FinalResponseLayer::new(fields).rules(config.response_headers.clone())
+}
+
+/// Builds the rules of each backend. `tokens` serve the backends whose credential is Entra ID.
+fn request_rules(backends: &[BackendConfig], tokens: Option<&Tokens>) -> RequestRulesLayer {
+    RequestRulesLayer::new(backends.iter().map(|config| {
+        let rules = RequestRules::new(&config.backend).headers(config.request_headers.clone());
+        match tokens.filter(|_| config.credential == CredentialSource::Entra) {
+            Some(tokens) => {
+                let tokens = tokens.clone();
+                rules.bearer(move || Ok(tokens.bearer()?))
+            }
+            None => rules,
+        }
+    }))
 }
 
 fn spillover(config: &PoolConfig, pool: Pool) -> Spillover {
     let PoolConfig {
         timeouts, limits, ..
     } = config;
-    let mut replay = ReplayLimits::default();
-    if let Some(bytes) = limits.replay {
-        replay = replay.per_request(bytes);
-    }
-    if let Some(bytes) = limits.replay_total {
-        replay = replay.total(bytes);
-    }
+    let replay = ReplayLimits::default()
+        .per_request(limits.replay)
+        .total(limits.replay_total);
     SpilloverLayer::new(pool)
         .with_classify(config.classifier.clone())
         .retry(|retry| {

@@ -8,6 +8,8 @@
 //! | `backend`, `attempts`, `spill` | the latest attempt: label, number, and true for a lower tier |
 //! | `duration_ms`, `bytes` | from the request to the end of the response body, and the size of that |
 //! | `bytes_in` | bytes from the client after an upgrade |
+//! | `request_id` | the request's `x-request-id`, e.g. of tower-http's `SetRequestIdLayer` around this layer |
+//! | `upstream_request_id` | the id that the backend gave the request: the response's `x-request-id` (OpenAI, Azure OpenAI), `request-id` (Anthropic), `apim-request-id` (Azure OpenAI) or `x-amzn-requestid` (AWS) |
 //! | `end` | `complete`, `broken` (by the backend) or `cancelled` (by the client) |
 //!
 //! tower-http's `TraceLayer` logs the head and the end of a response as separate events. This layer writes a single line at
@@ -22,21 +24,13 @@
 //! use http::{Request, Response};
 //! use http_body_util::{BodyExt, Full};
 //! use spillover_proxy::{Progress, access_log::AccessLogLayer};
+//! use spillover_testing::CapturedLog;
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tracing::Level;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
-//! # use std::sync::{Arc, Mutex};
-//! # #[derive(Clone, Default)]
-//! # struct Log(Arc<Mutex<Vec<u8>>>);
-//! # impl std::io::Write for Log {
-//! #     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> { self.0.lock().unwrap().write(bytes) }
-//! #     fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
-//! # }
-//! # let log = Log::default();
-//! # let writer = log.clone();
-//! # let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-//! # let _guard = tracing::subscriber::set_default(subscriber);
+//! let (log, guard) = CapturedLog::start(Level::INFO);
 //! let service = ServiceBuilder::new()
 //!     .layer(AccessLogLayer::new())
 //!     .service(service_fn(async |request: Request<()>| {
@@ -48,7 +42,8 @@
 //! let response = service.oneshot(request).await.unwrap();
 //! response.into_body().collect().await.unwrap();
 //!
-//! # let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+//! drop(guard);
+//! let log = log.text();
 //! assert!(log.contains(r#"request method=GET path="/v1/models" status=200 pool="chat""#));
 //! assert!(log.contains(r#"bytes=5 end="complete""#));
 //! assert!(!log.contains("secret"));

@@ -1,14 +1,15 @@
-use http::{Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::Certificate;
-use crate::{Progress, progress::Arrival};
+use crate::{Progress, X_REQUEST_ID, progress::Arrival};
 
 /// A log line in the making, which is written when the record is dropped.
 #[derive(Debug)]
 pub(super) struct Record {
     /// Shared with the layers inside. Has the large fields, since the record is moved with the request and its response.
     progress: Progress,
+    upstream_request_id: Option<HeaderValue>,
     status: Option<StatusCode>,
     bytes: u64,
     end: End,
@@ -30,11 +31,13 @@ impl Record {
             method: request.method().clone(),
             uri: request.uri().clone(),
             certificate: certificate.and_then(|get| get(request.extensions())),
+            request_id: request.headers().get(X_REQUEST_ID).cloned(),
             start: Instant::now(),
         });
         request.extensions_mut().insert(progress.clone());
         Self {
             progress,
+            upstream_request_id: None,
             status: None,
             bytes: 0,
             end: End::Cancelled,
@@ -43,6 +46,9 @@ impl Record {
 
     pub(super) fn set_response<B>(&mut self, response: &Response<B>) {
         self.status = Some(response.status());
+        let headers = response.headers();
+        let id = UPSTREAM_IDS.iter().find_map(|name| headers.get(name));
+        self.upstream_request_id = id.cloned();
     }
 
     pub(super) fn add_sent(&mut self, bytes: usize) {
@@ -87,7 +93,22 @@ impl Drop for Record {
                 End::Broken => "broken",
                 End::Cancelled => "cancelled",
             },
+            request_id = text(arrival.request_id.as_ref()),
+            upstream_request_id = text(self.upstream_request_id.as_ref()),
             "request"
         );
     }
 }
+
+/// Returns the text of an id. An id with other characters than visible ASCII is not logged.
+fn text(id: Option<&HeaderValue>) -> Option<&str> {
+    id?.to_str().ok()
+}
+
+/// The fields in which backends name the id of a request, to be given to their support.
+const UPSTREAM_IDS: [HeaderName; 4] = [
+    X_REQUEST_ID,
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("apim-request-id"),
+    HeaderName::from_static("x-amzn-requestid"),
+];

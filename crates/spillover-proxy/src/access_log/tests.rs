@@ -1,51 +1,20 @@
 //! Tests of the log line.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::{BodyExt, Full};
-use spillover_testing::{Probe, ScriptedBody};
+use spillover_testing::{CapturedLog, Probe, ScriptedBody};
 use tower::ServiceExt;
-use tracing::subscriber::DefaultGuard;
+use tracing::Level;
 
 use super::*;
 use crate::Progress;
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn capture(&self) -> DefaultGuard {
-        let log = self.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false);
-        let subscriber = subscriber.with_writer(move || log.clone()).finish();
-        tracing::subscriber::set_default(subscriber)
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Returns the log of a request whose response has this body, read up to `frames` frames.
 async fn log_of(body: ScriptedBody, frames: usize) -> String {
-    let log = Log::default();
-    let guard = log.capture();
+    let (log, guard) = CapturedLog::start(Level::INFO);
     let mut body = Some(body);
     let inner: Probe<(), _, Infallible> = Probe::new(move |_| {
         let body = body.take().unwrap();
@@ -95,8 +64,7 @@ async fn broken_and_dropped_bodies_are_told_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn request_that_is_dropped_before_its_response_is_logged_with_its_progress() {
-    let log = Log::default();
-    let guard = log.capture();
+    let (log, guard) = CapturedLog::start(Level::INFO);
     let inner: Probe<(), Full<Bytes>, Infallible> = Probe::new(|request: Request<()>| {
         let progress = request.extensions().get::<Progress>().unwrap();
         progress.set_client(&"team-a".into());
@@ -125,8 +93,33 @@ async fn request_below_the_log_level_has_no_progress() {
         assert!(request.extensions().get::<Progress>().is_none());
         async { Ok(Response::new(Full::default())) }
     });
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::WARN);
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let (log, _guard) = CapturedLog::start(Level::WARN);
     let service = AccessLogLayer::new().layer(inner);
     let Ok(_) = service.oneshot(Request::new(())).await;
+    assert_eq!(log.text(), "");
+}
+
+#[tokio::test]
+async fn ids_of_client_and_backend_are_logged() {
+    for (field, logged) in [
+        ("x-request-id", true),
+        ("request-id", true),
+        ("apim-request-id", true),
+        ("x-amzn-requestid", true),
+        ("x-id", false),
+    ] {
+        let (log, guard) = CapturedLog::start(Level::INFO);
+        let inner: Probe<(), Full<Bytes>, Infallible> = Probe::new(move |_| async move {
+            let response = Response::builder().header(field, "req_42");
+            Ok(response.body(Full::default()).unwrap())
+        });
+        let request = Request::get("/").header("x-request-id", "id-7");
+        let service = AccessLogLayer::new().layer(inner);
+        let Ok(response) = service.oneshot(request.body(()).unwrap()).await;
+        drop(response);
+        drop(guard);
+        let ids = [r#"request_id="id-7""#, r#"upstream_request_id="req_42""#];
+        assert_eq!(log.count(&ids[..1]), 1, "{}", log.text());
+        assert_eq!(log.count(&ids) == 1, logged, "{field}: {}", log.text());
+    }
 }

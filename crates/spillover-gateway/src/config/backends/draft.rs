@@ -3,54 +3,41 @@ use std::collections::BTreeMap;
 use spillover_core::BackendKind;
 
 use super::key::{Auth, Key};
-use crate::{
-    client::Protocol,
-    config::{
-        Problem,
-        error::Problems,
-        operation::Operation,
-        table::{BackendTable, CredentialTable},
-        value::KindWord,
-        values,
-        variables::Setting,
-    },
+use spillover_proxy::upstream::Protocol;
+
+use crate::config::{
+    Problem,
+    error::Problems,
+    table::{BackendTable, CredentialTable},
+    url::Operation,
+    value::KindWord,
+    values,
+    variables::Setting,
 };
 
-/// What was set for one label, not yet checked.
-#[derive(Debug)]
+/// Settings of one label, not yet checked.
+#[derive(Default)]
 pub(super) struct Draft {
-    /// As the URL spells it; without a URL, as it was first seen.
+    /// The label as the URL spells it; without a URL, as it was first seen.
     label: String,
-    has_variables: bool,
+    /// Missing settings are asked for as variables if a variable has this label, or else as flags.
+    pub(super) has_variables: bool,
     settings: BTreeMap<Key, Setting>,
 }
 
 impl Draft {
-    pub(super) fn new(label: &str) -> Self {
-        Self {
-            label: label.to_owned(),
-            has_variables: false,
-            settings: BTreeMap::new(),
-        }
-    }
-
     pub(super) fn add(&mut self, label: &str, key: Key, setting: Setting) {
-        if key == Key::Url {
+        if key == Key::Url || self.label.is_empty() {
             label.clone_into(&mut self.label);
         }
         self.settings.insert(key, setting);
-    }
-
-    /// Notes that a variable has this label: then what is missing is asked for as a variable.
-    pub(super) fn mark_variable(&mut self) {
-        self.has_variables = true;
     }
 
     pub(super) fn has(&self, key: Key) -> bool {
         self.settings.contains_key(&key)
     }
 
-    /// The backend, and where its URL was set.
+    /// Builds the backend. Returns it with the place of its URL.
     pub(super) fn build(&self, problems: &mut Problems) -> Option<(BackendTable, String)> {
         let label = problems.keep(self.label());
         let url = problems.keep(self.url());
@@ -73,10 +60,16 @@ impl Draft {
         Some((table, self.place(Key::Url)))
     }
 
+    fn label(&self) -> Result<Option<String>, Problem> {
+        values::label(&self.label).map(Some).map_err(|expected| {
+            let message = format!("the label: expected {expected}");
+            Problem::new(self.place(Key::Url), message)
+        })
+    }
+
     fn url(&self) -> Result<Option<String>, Problem> {
         self.required(Key::Url, values::url).map_err(|problem| {
-            let operation = self.optional(Key::Url, |url| Ok(Operation::of_url(url)));
-            match operation {
+            match self.optional(Key::Url, |url| Ok(Operation::of_url(url))) {
                 Ok(Some(Some(operation))) => Problem::new(self.place(Key::Url), operation.advice()),
                 _ => problem,
             }
@@ -88,29 +81,21 @@ impl Draft {
         let auth = self.optional(Key::Auth, Auth::parse)?;
         let kind = kind.map_or(BackendKind::Other, Into::into);
         let auth = auth.unwrap_or_else(|| Auth::default_with(has_key, kind));
-        match auth {
-            Auth::Key | Auth::Bearer if !has_key => {
-                let (place, auth) = (self.place(Key::Auth), auth.as_str());
-                let message = format!("not set, but {place} is {auth}; expected the key");
-                Err(Problem::new(self.place(Key::Apikey), message))
-            }
-            Auth::Key => self.optional(Key::Apikey, values::api_key),
-            Auth::Bearer => self.optional(Key::Apikey, values::bearer),
-            _ if has_key => {
-                let auth = self.place(Key::Auth);
-                let message = format!("set, but {auth} is not key or bearer; expected one of them");
-                Err(Problem::new(self.place(Key::Apikey), message))
-            }
-            Auth::Entra => Ok(Some(CredentialTable::Entra)),
-            Auth::Passthrough => Ok(Some(CredentialTable::Passthrough)),
-        }
-    }
-
-    fn label(&self) -> Result<Option<String>, Problem> {
-        values::label(&self.label).map(Some).map_err(|expected| {
-            let message = format!("the label: expected {expected}");
-            Problem::new(self.place(Key::Url), message)
-        })
+        let message = match (auth, has_key) {
+            (Auth::Key, true) => return self.optional(Key::Apikey, values::api_key),
+            (Auth::Bearer, true) => return self.optional(Key::Apikey, values::bearer),
+            (Auth::Entra, false) => return Ok(Some(CredentialTable::Entra)),
+            (Auth::Passthrough, false) => return Ok(Some(CredentialTable::Passthrough)),
+            (Auth::Key, false) => "is key; expected the key",
+            (Auth::Bearer, false) => "is bearer; expected the key",
+            (_, true) => "is not key or bearer; expected one of them",
+        };
+        let (set, auth) = (
+            if has_key { "set" } else { "not set" },
+            self.place(Key::Auth),
+        );
+        let message = format!("{set}, but {auth} {message}");
+        Err(Problem::new(self.place(Key::Apikey), message))
     }
 
     fn required<T>(
@@ -121,7 +106,7 @@ impl Draft {
         if self.has(key) {
             return self.optional(key, parse);
         }
-        // An empty value is refused with what belongs there.
+        // An empty value is refused with the expected text.
         let expected = parse("").err().unwrap_or("a value");
         let message = match self.settings.values().next() {
             Some(other) if key == Key::Url => {
@@ -141,7 +126,7 @@ impl Draft {
         setting.map(|setting| setting.read(parse)).transpose()
     }
 
-    /// Where the key is set, or belongs.
+    /// Returns the place where the key is set, or belongs.
     fn place(&self, key: Key) -> String {
         match self.settings.get(&key) {
             Some(setting) => setting.place().to_owned(),

@@ -1,8 +1,12 @@
+use clap::ValueEnum;
 use spillover_core::BackendKind;
 
 use crate::config::names;
 
-/// What can be set for a backend.
+/// Start of the names of all variables of backends.
+pub(in crate::config) const PREFIX: &str = "BACKEND_";
+
+/// A setting of a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
     Url,
@@ -15,43 +19,47 @@ pub(super) enum Key {
 }
 
 impl Key {
-    const ALL: [Self; 7] = [
-        Self::Url,
-        Self::Priority,
-        Self::Apikey,
-        Self::Auth,
-        Self::DeploymentName,
-        Self::Kind,
-        Self::Protocol,
+    /// The keys with the ends of their variables.
+    const ALL: [(Self, &str); 7] = [
+        (Self::Url, "URL"),
+        (Self::Priority, "PRIORITY"),
+        (Self::Apikey, "APIKEY"),
+        (Self::Auth, "AUTH"),
+        (Self::DeploymentName, "DEPLOYMENT_NAME"),
+        (Self::Kind, "KIND"),
+        (Self::Protocol, "PROTOCOL"),
     ];
 
-    /// The key of this name, in any case.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|key| key.name().eq_ignore_ascii_case(name))
+    fn name(self) -> &'static str {
+        Self::ALL[self as usize].1
     }
 
-    /// The key that was probably meant by this name.
+    /// Returns the key of this name, in any case.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find_map(|(key, known)| known.eq_ignore_ascii_case(name).then_some(key))
+    }
+
+    /// Returns the key that is probably meant by a misspelt name.
     pub(super) fn closest(name: &str) -> Option<Self> {
-        let known = Self::ALL.into_iter().map(Self::name);
+        let known = Self::ALL.map(|(_, known)| known);
         names::closest(&name.to_ascii_uppercase(), known).and_then(Self::named)
     }
 
-    /// Takes `<label>_<key>` apart, when it ends with a key and the label is not empty.
+    /// Takes `<label>_<key>` apart, if it ends with a key and the label is not empty.
     pub(super) fn split(name: &str) -> Option<(&str, Self)> {
-        Self::ALL.into_iter().find_map(|key| {
-            let label = name.strip_suffix(key.name())?.strip_suffix('_')?;
+        Self::ALL.into_iter().find_map(|(key, known)| {
+            let label = name.strip_suffix(known)?.strip_suffix('_')?;
             (!label.is_empty()).then_some((label, key))
         })
     }
 
-    /// The name of the variable that sets this key of a label.
+    /// Returns the name of the variable that sets this key of a label.
     pub(super) fn variable(self, label: &str) -> String {
         format!("{PREFIX}{}_{}", label.to_ascii_uppercase(), self.name())
     }
 
-    /// The flag that sets this key of a label.
+    /// Returns the flag that sets this key of a label.
     pub(super) fn flag(self, label: &str) -> String {
         format!("--backend {label},{}", self.flag_name())
     }
@@ -59,25 +67,10 @@ impl Key {
     pub(super) fn flag_name(self) -> String {
         self.name().to_ascii_lowercase()
     }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Url => "URL",
-            Self::Priority => "PRIORITY",
-            Self::Apikey => "APIKEY",
-            Self::Auth => "AUTH",
-            Self::DeploymentName => "DEPLOYMENT_NAME",
-            Self::Kind => "KIND",
-            Self::Protocol => "PROTOCOL",
-        }
-    }
 }
 
-/// What the name of every variable of a backend starts with.
-pub(in crate::config) const PREFIX: &str = "BACKEND_";
-
-/// What authenticates the gateway to a backend of the environment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The credential that a backend of the environment gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Auth {
     /// The key in `api-key`.
     Key,
@@ -89,13 +82,7 @@ pub(super) enum Auth {
 
 impl Auth {
     pub(super) fn parse(text: &str) -> Result<Self, &'static str> {
-        match &*text.to_ascii_lowercase() {
-            "key" => Ok(Self::Key),
-            "bearer" => Ok(Self::Bearer),
-            "entra" => Ok(Self::Entra),
-            "passthrough" => Ok(Self::Passthrough),
-            _ => Err("key, bearer, entra or passthrough"),
-        }
+        Self::from_str(text, true).map_err(|_| "key, bearer, entra or passthrough")
     }
 
     /// Returns the default, which is that of the smart load balancing container of Azure's samples. OpenAI does not read
@@ -105,15 +92,6 @@ impl Auth {
             _ if !has_key => Self::Entra,
             BackendKind::OpenAi => Self::Bearer,
             _ => Self::Key,
-        }
-    }
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Key => "key",
-            Self::Bearer => "bearer",
-            Self::Entra => "entra",
-            Self::Passthrough => "passthrough",
         }
     }
 }

@@ -1,13 +1,25 @@
-//! Reads the configuration file, and keeps the place of each setting in it.
+//! Reads the configuration file. All mistakes are found, not only the first, and no value gets into a message.
 
+mod deserializer;
+mod mistake;
 mod origin;
-mod read;
 mod schema;
 
 use std::path::PathBuf;
 
-pub(crate) use self::schema::schema;
-pub(super) use self::{origin::Origin, read::Path};
+use serde::de::DeserializeOwned;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+pub(super) use self::origin::Origin;
+use self::{
+    deserializer::Value,
+    mistake::{Mistake, Segment},
+    origin::Lines,
+};
+pub(crate) use self::{mistake::Path, schema::schema};
 use super::{
     Problem,
     error::Problems,
@@ -15,51 +27,98 @@ use super::{
 };
 use crate::read_files::ReadFiles;
 
-/// A file that could be read, at least in part.
-pub(super) struct File {
-    pub(super) document: Document,
-    pub(super) origin: Origin,
+/// Reads the file at `path`, which `place` names: a flag or a variable. Returns `None` if nothing of it can be used.
+pub(super) fn read(
+    path: PathBuf,
+    place: &str,
+    files: &mut ReadFiles,
+    problems: &mut Problems,
+) -> Option<(Document, Origin)> {
+    let text = match read_text(files, &path, MOST_BYTES) {
+        Ok(text) => text,
+        Err(reason) => {
+            let message = format!("the file cannot be read: {reason}");
+            problems.add(Problem::new(place, message));
+            return None;
+        }
+    };
+    let lines = Lines::new(&text);
+    let (table, errors) = DeTable::parse_recoverable(&text);
+    for error in &errors {
+        let line = lines.at(error.span().map_or(0, |span| span.start));
+        // The message alone: printed, the error would show the line.
+        let message = format!("no TOML: {}", error.message());
+        problems.add(Problem::new(format!("{}:{line}", path.display()), message));
+    }
+    if !errors.is_empty() {
+        return None;
+    }
+    let mut tree = Spanned::new(table.span(), DeValue::Table(table.into_inner()));
+    let mut origin = Origin::of_file(path, &tree, &lines);
+    let (document, mistakes, is_in_order) = deserialize(&mut tree);
+    for (path, message) in mistakes {
+        problems.add(Problem::new(origin.place(&path), message));
+        origin.mark_wrong(path);
+    }
+    is_in_order.then_some((document, origin))
 }
 
-impl File {
-    /// Reads the file at `path`, which `place` names: a flag or a variable. `None` if nothing of it can be read.
-    pub(super) fn read(
-        path: PathBuf,
-        place: &str,
-        files: &mut ReadFiles,
-        problems: &mut Problems,
-    ) -> Option<Self> {
-        let text = match read_text(&path, MOST_BYTES, files) {
-            Ok(text) => text,
-            Err(reason) => {
-                let message = format!("the file cannot be read: {reason}");
-                problems.add(Problem::new(place, message));
-                return None;
+/// Deserializes as much as can be read. Each mistake is taken out of the tree, until the rest has none.
+///
+/// Returns the value, the mistakes, and whether the elements of lists still have the numbers that they have in the file.
+fn deserialize<T: Default + DeserializeOwned>(
+    tree: &mut Spanned<DeValue<'_>>,
+) -> (T, Vec<(Path, String)>, bool) {
+    let mut mistakes = Vec::new();
+    let mut is_in_order = true;
+    while mistakes.len() < MOST_MISTAKES {
+        match T::deserialize(Value(tree.get_ref())) {
+            Ok(value) => return (value, mistakes, is_in_order),
+            Err(Mistake { path, message }) => {
+                take_out(tree, path.segments(), &mut is_in_order);
+                mistakes.push((path, message));
             }
-        };
-        let name = path.display().to_string();
-        let lines = read::Lines::of(&text);
-        let tree = match read::parse(&text) {
-            Ok(tree) => tree,
-            Err(broken) => {
-                problems.extend(broken.into_iter().map(|broken| {
-                    let place = format!("{name}:{}", lines.at(broken.at));
-                    Problem::new(place, format!("no TOML: {}", broken.message))
-                }));
-                return None;
-            }
-        };
-        let read = read::read::<Document>(tree.clone());
-        let origin = Origin::of_file(path, tree, lines, &read.mistakes);
-        for (path, message) in read.mistakes {
-            problems.add(Problem::new(origin.place(&path), message));
         }
-        read.is_in_order.then_some(Self {
-            document: read.value,
-            origin,
-        })
+    }
+    (T::default(), mistakes, false)
+}
+
+/// Takes out the value at this path, and the tables that it leaves empty; or, if there is none, the value that should have
+/// it. Returns true if nothing is left of the tree.
+fn take_out(tree: &mut Spanned<DeValue<'_>>, path: &[Segment], is_in_order: &mut bool) -> bool {
+    match (tree.get_mut(), path) {
+        (DeValue::Table(table), [Segment::Key(key), rest @ ..]) => {
+            let Some(value) = table.get_mut(key.as_str()) else {
+                return true;
+            };
+            if take_out(value, rest, is_in_order) {
+                table.remove(key.as_str());
+            }
+            table.is_empty()
+        }
+        (DeValue::Array(list), [Segment::Index(index), rest @ ..]) => {
+            let Some(element) = list.get_mut(*index) else {
+                return true;
+            };
+            if take_out(element, rest, is_in_order) {
+                *element = Spanned::new(TAKEN_OUT..TAKEN_OUT, DeValue::Boolean(false));
+                *is_in_order = false;
+            }
+            false
+        }
+        _ => true,
     }
 }
 
-/// More than any configuration has.
+fn is_taken_out(element: &Spanned<DeValue<'_>>) -> bool {
+    element.span().start == TAKEN_OUT
+}
+
+/// The place of an element that was taken out of its list. No value of a file is there.
+const TAKEN_OUT: usize = usize::MAX;
+
+/// More bytes than any configuration has.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// A file with more mistakes is something else than a configuration.
+const MOST_MISTAKES: usize = 100;

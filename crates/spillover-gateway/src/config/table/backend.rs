@@ -5,57 +5,55 @@ use serde::{Deserialize, Serialize};
 use spillover_core::{Backend, Pool};
 
 use super::{Check, CredentialTable, HeadersTable};
+use spillover_proxy::upstream::Protocol;
+
 use crate::{
-    client::Protocol,
     config::{
-        family::Family,
         file::Path,
-        operation::Operation,
-        value::{KindWord, Limit},
+        url::{Family, Operation},
+        value::{Format, KindWord, Limit, ProtocolWord},
         values,
     },
     site::BackendConfig,
 };
 
-/// A service that can take the requests of its pool.
+/// A service that can serve the requests of its pool.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Backend", extend("required" = ["name", "url", "credential"]))]
 pub(crate) struct BackendTable {
-    /// What logs and metrics call it. Unique in its pool.
+    /// Name in logs, metrics and the field `x-spillover-backend` of responses. Unique in its pool.
     #[schemars(required)]
     pub(crate) name: Option<String>,
-    /// The base URL, `http` or `https`. Its path is put in front of the path of every request.
+    /// Base URL, `http` or `https`. Its path is put in front of the path of every request.
     #[schemars(required, example = "https://name.openai.azure.com")]
     pub(crate) url: Option<String>,
-    /// The form of OpenAI's API that it has, by which paths are mapped. Default: by the host of its URL.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Form of OpenAI's API: `"azure"`, `"openai"` or `"other"`. The gateway maps paths to it. Default: by the host of the
+    /// URL.
     pub(crate) kind: Option<KindWord>,
-    /// A lower one is used first. Backends of one priority share the load.
+    /// Backends with a lower number are used first. Backends of one priority share the load.
     pub(crate) priority: u32,
-    /// The share of the load, relative to the others of that priority.
+    /// Share of the load, relative to the other backends of its priority.
     pub(crate) weight: NonZeroU32,
-    /// What authenticates the gateway to it.
+    /// Credential of the gateway at the backend.
     #[schemars(required)]
     pub(crate) credential: Option<CredentialTable>,
-    /// Replaces the deployment in the path.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Replaces the deployment or model that a request names. Default: none.
     pub(crate) deployment: Option<String>,
     /// Replaces the `model` in a JSON body, a form or the query. Default: the `deployment`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) model: Option<String>,
-    /// How many requests it has at one time. Beyond it, requests go to others.
-    pub(crate) max_concurrency: Limit<NonZeroU32>,
-    /// The version of HTTP on connections to it. gRPC servers without TLS want `http2`.
-    #[serde(alias = "http2")]
+    /// Greatest number of requests at one time. Further ones go to other backends.
+    #[serde(with = "Limit::<NonZeroU32>")]
+    pub(crate) max_concurrency: Option<NonZeroU32>,
+    /// HTTP version of the connections: `"auto"`, `"http1"` or `"http2"`. gRPC servers without TLS need `"http2"`.
+    #[serde(alias = "http2", with = "ProtocolWord")]
     pub(crate) protocol: Protocol,
-    /// The file of who may have issued its certificate, in PEM format. Default: those that the platform trusts.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// CA bundle for the certificate of the backend, in PEM format. Default: the CAs that the platform trusts.
     pub(crate) ca: Option<PathBuf>,
-    /// Fields of the requests that it gets.
+    /// Header fields to set or remove in requests to the backend.
     #[serde(skip_serializing_if = "HeadersTable::is_empty")]
     pub(crate) request_headers: HeadersTable,
-    /// Fields of the responses that it gives.
+    /// Header fields to set or remove in responses of the backend.
     #[serde(skip_serializing_if = "HeadersTable::is_empty")]
     pub(crate) response_headers: HeadersTable,
 }
@@ -71,7 +69,7 @@ impl Default for BackendTable {
             credential: None,
             deployment: None,
             model: None,
-            max_concurrency: Limit::Off,
+            max_concurrency: None,
             protocol: Protocol::default(),
             ca: None,
             request_headers: HeadersTable::default(),
@@ -81,7 +79,7 @@ impl Default for BackendTable {
 }
 
 impl Check<'_> {
-    /// The backends of a pool by priority, those of one priority in the order of the list.
+    /// Returns the backends of a pool by priority, those of one priority in the order of the list.
     pub(super) fn backends(&mut self, path: &Path, tables: &[BackendTable]) -> Vec<BackendConfig> {
         if tables.is_empty() && !self.origin.is_wrong(path) {
             self.problem(path, "not set; expected at least one backend");
@@ -93,54 +91,28 @@ impl Check<'_> {
         let mut backends = Vec::new();
         for (index, table) in tables.iter().enumerate() {
             let path = path.index(index);
-            let same_name = |other: &BackendTable| match (&other.name, &table.name) {
-                (Some(other), Some(name)) => other.eq_ignore_ascii_case(name),
-                _ => false,
-            };
-            if let Some(other) = tables[..index].iter().position(same_name) {
-                let message = format!("backends[{other}] has this name; expected one of its own");
-                self.problem(&path.key("name"), message);
-            }
+            let before = ("backends", &tables[..index]);
+            self.refuse_double(&path.key("name"), before, "name", |other| {
+                match (&other.name, &table.name) {
+                    (Some(other), Some(name)) => other.eq_ignore_ascii_case(name),
+                    _ => false,
+                }
+            });
             backends.extend(self.backend(&path, table));
         }
-        self.warn_of_families(path, tables, &backends);
+        // If one is missing, the places in the two lists differ.
+        if tables.len() == backends.len() {
+            self.warn_of_families(path, &backends);
+        }
         backends.sort_by_key(|config| config.backend.priority());
         backends
     }
 
-    fn url(&mut self, path: &Path, url: &str) -> Option<String> {
-        let operation = Operation::of_url(url);
-        match values::url(url) {
-            Ok(url) => {
-                if let Some(operation) = operation {
-                    self.warning(path, operation.advice());
-                }
-                Some(url)
-            }
-            Err(expected) => {
-                match operation {
-                    Some(operation) => self.problem(path, operation.advice()),
-                    None => self.expected(path, expected),
-                }
-                None
-            }
-        }
-    }
-
-    /// Warns of backends that cannot take the requests of those before them: a refused request would only fail there.
-    fn warn_of_families(
-        &mut self,
-        list: &Path,
-        tables: &[BackendTable],
-        backends: &[BackendConfig],
-    ) {
-        // With a wrong backend in between, positions in the two lists differ.
-        if tables.len() != backends.len() {
-            return;
-        }
+    /// Warns of backends that cannot serve the requests of those before them: a refused request would only fail there.
+    fn warn_of_families(&mut self, list: &Path, backends: &[BackendConfig]) {
         let known = backends.iter().enumerate().filter_map(|(index, config)| {
             let backend = &config.backend;
-            Some((index, backend.label(), Family::of(backend)?))
+            Some((index, backend.label(), Family::of_backend(backend)?))
         });
         let known: Vec<_> = known.collect();
         let Some((_, first, family)) = known.first() else {
@@ -157,27 +129,14 @@ impl Check<'_> {
     }
 
     fn backend(&mut self, path: &Path, table: &BackendTable) -> Option<BackendConfig> {
-        let label = self.required(&path.key("name"), &table.name, "a name for the logs");
-        let label = label.and_then(|name| self.keep(&path.key("name"), values::label(name)));
-        let url = self.required(
-            &path.key("url"),
-            &table.url,
-            "an absolute URL, such as https://name.openai.azure.com",
-        );
-        let url = url.and_then(|url| self.url(&path.key("url"), url));
-        let deployment = table.deployment.as_deref().and_then(|deployment| {
-            let path = path.key("deployment");
-            self.keep(&path, values::deployment(deployment))
-        });
-        let model = table.model.as_deref().and_then(|model| {
-            let is_model = !model.is_empty() && !model.contains(char::is_control);
-            let model = is_model.then(|| model.to_owned()).ok_or("a model");
-            self.keep(&path.key("model"), model)
-        });
-        let path_of_credential = path.key("credential");
+        let label = self.name(path, &table.name);
+        let url = self.url(path, &table.url);
+        let deployment = &table.deployment;
+        let deployment = self.optional(path, "deployment", deployment, values::deployment);
+        let model = self.optional(path, "model", &table.model, model);
         let credential = self
-            .required(&path_of_credential, &table.credential, CREDENTIAL)
-            .and_then(|credential| self.credential(&path_of_credential, credential));
+            .required(path, "credential", &table.credential, CREDENTIAL)
+            .and_then(|credential| self.credential(&path.key("credential"), credential));
         let ca = table.ca.as_ref();
         let ca = ca.and_then(|file| self.authorities(&path.key("ca"), file));
         let request_headers = self.headers(&path.key("request_headers"), &table.request_headers);
@@ -200,16 +159,13 @@ impl Check<'_> {
         if let Some(deployment) = deployment {
             builder = builder.deployment(deployment);
         }
-        if let Some(most) = table.max_concurrency.get() {
+        if let Some(most) = table.max_concurrency {
             builder = builder.max_concurrency(most.get());
         }
-        let backend = match builder.build() {
-            Ok(backend) => backend,
-            Err(invalid) => {
-                self.expected(&path.key(invalid.field()), invalid.expected());
-                return None;
-            }
-        };
+        let built = builder.build();
+        let backend = built
+            .map_err(|invalid| self.expected(&path.key(invalid.field()), invalid.expected()))
+            .ok()?;
         Some(BackendConfig {
             backend,
             credential: source,
@@ -219,6 +175,30 @@ impl Check<'_> {
             ca,
         })
     }
+
+    fn url(&mut self, table: &Path, url: &Option<String>) -> Option<String> {
+        let expected = "an absolute URL, such as https://name.openai.azure.com";
+        let url = self.required(table, "url", url, expected)?;
+        let path = table.key("url");
+        match (values::url(url), Operation::of_url(url)) {
+            (Ok(url), operation) => {
+                if let Some(operation) = operation {
+                    self.warning(&path, operation.advice());
+                }
+                return Some(url);
+            }
+            (Err(_), Some(operation)) => self.problem(&path, operation.advice()),
+            (Err(expected), None) => self.expected(&path, expected),
+        }
+        None
+    }
+}
+
+fn model(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() || text.contains(char::is_control) {
+        return Err("a model");
+    }
+    Ok(text.to_owned())
 }
 
 const CREDENTIAL: &str =

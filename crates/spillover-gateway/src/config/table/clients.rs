@@ -8,42 +8,45 @@ use spillover_proxy::{client_keys::ClientKey, cors::AllowedOrigins};
 
 use super::{Check, PoolTable, Secret};
 use crate::{
-    config::{file::Path, value::Limit, values},
+    config::{
+        file::Path,
+        value::{Format, Limit},
+        values,
+    },
     site::Clients,
 };
 
-/// Who may come in.
+/// Clients that may send requests.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Clients")]
 pub(crate) struct ClientsTable {
-    /// The origins whose pages may call the gateway from a browser; `["*"]` is all of them. Default: none.
+    /// Origins whose pages may call the gateway from a browser. `["*"]` is all origins.
     #[schemars(example = ["https://chat.example.com"])]
     pub(crate) cors: Vec<String>,
-    /// The keys of which a client must show one. Without any, everybody may come in.
+    /// Keys of which a client must send one. Default: none, and requests need no key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) keys: Vec<ClientKeyTable>,
 }
 
-/// A key that a client shows. Either `sha256` or `secret` is required.
+/// A key that clients send. Either `sha256` or `secret` is required.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "ClientKey", extend("required" = ["name"]))]
 pub(crate) struct ClientKeyTable {
-    /// What logs and metrics call who has it.
+    /// Name of the client in logs and metrics. Unique.
     #[schemars(required)]
     pub(crate) name: Option<String>,
-    /// The SHA-256 of the key in hexadecimal digits; `spillover hash-key` prints it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// SHA-256 of the key in hexadecimal digits. `spillover hash-key` prints it. Default: that of the `secret`.
     #[schemars(regex(pattern = "^[0-9a-fA-F]{64}$"))]
     pub(crate) sha256: Option<String>,
-    /// The key itself. The gateway keeps its SHA-256 only.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The key itself, in place of its `sha256`. The gateway keeps only its SHA-256. Default: none.
     pub(crate) secret: Option<Secret>,
-    /// The names of the pools that it opens. Default: all of them.
+    /// Names of the pools that the client may use. `[]` is all pools.
     pub(crate) pools: Vec<String>,
-    /// How many requests a minute it may send.
-    pub(crate) requests_per_minute: Limit<NonZeroU32>,
+    /// Greatest number of requests per minute.
+    #[serde(with = "Limit::<NonZeroU32>")]
+    pub(crate) requests_per_minute: Option<NonZeroU32>,
 }
 
 impl Check<'_> {
@@ -60,10 +63,10 @@ impl Check<'_> {
             let Some(key) = self.client_key(&path, table, pools) else {
                 continue;
             };
-            if let Some(other) = keys.iter().position(|other| other.name == key.name) {
-                let message = format!("keys[{other}] has this name; expected one of its own");
-                self.problem(&path.key("name"), message);
-            }
+            let before = ("keys", &*keys);
+            self.refuse_double(&path.key("name"), before, "name", |other| {
+                other.name == key.name
+            });
             if let Some(other) = keys.iter().position(|other| other.sha256 == key.sha256) {
                 let message = format!("the same key as keys[{other}]; expected one of its own");
                 self.problem(&path, message);
@@ -82,8 +85,7 @@ impl Check<'_> {
         table: &ClientKeyTable,
         pools: &[PoolTable],
     ) -> Option<ClientKey> {
-        let name = self.required(&path.key("name"), &table.name, "a name for the logs");
-        let name = name.and_then(|name| self.keep(&path.key("name"), values::label(name)));
+        let name = self.name(path, &table.name);
         let sha256 = self.sha256(path, table);
         let path_of_pools = path.key("pools");
         for (index, name) in table.pools.iter().enumerate() {
@@ -95,7 +97,7 @@ impl Check<'_> {
             name: name?,
             sha256: sha256?,
             pools: table.pools.clone(),
-            requests_per_minute: table.requests_per_minute.get(),
+            requests_per_minute: table.requests_per_minute,
         })
     }
 
@@ -105,25 +107,17 @@ impl Check<'_> {
             (None, Some(secret)) => {
                 let path = path.key("secret");
                 let secret = self.secret(&path, secret)?;
-                let is_key = !secret.is_empty() && secret.bytes().all(|b| b.is_ascii_graphic());
-                if !is_key {
-                    self.expected(&path, "a key of visible ASCII characters, no spaces");
-                    return None;
-                }
-                Some(Sha256::digest(secret).into())
+                self.keep(&path, digest(&secret))
             }
             (Some(_), Some(_)) => {
                 self.expected(path, "either sha256 or secret");
                 None
             }
             (None, None) => {
-                let is_known = self.origin.is_wrong(&path.key("sha256"))
-                    || self.origin.is_wrong(&path.key("secret"));
-                if !is_known {
-                    self.problem(
-                        path,
-                        "neither sha256 nor secret is set; expected one of them",
-                    );
+                let mut keys = ["sha256", "secret"].iter();
+                if !keys.any(|key| self.origin.is_wrong(&path.key(key))) {
+                    let message = "neither sha256 nor secret is set; expected one of them";
+                    self.problem(path, message);
                 }
                 None
             }
@@ -139,14 +133,20 @@ impl Check<'_> {
         }
         let mut values = Vec::new();
         for (index, text) in origins.iter().enumerate() {
-            let path = path.index(index);
-            values.extend(self.keep(&path, origin(text)));
+            values.extend(self.keep(&path.index(index), origin(text)));
         }
         Some(AllowedOrigins::List(values))
     }
 }
 
-/// An origin as browsers send it (RFC 6454 section 6.2).
+fn digest(key: &str) -> Result<[u8; 32], &'static str> {
+    if key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err("a key of visible ASCII characters, no spaces");
+    }
+    Ok(Sha256::digest(key).into())
+}
+
+/// Reads an origin as browsers send it (RFC 6454 section 6.2).
 fn origin(text: &str) -> Result<HeaderValue, &'static str> {
     const EXPECTED: &str = "an origin, such as https://chat.example.com, in lower case and without a path; or \"*\" alone";
     let uri: Uri = text.parse().map_err(|_| EXPECTED)?;

@@ -5,14 +5,14 @@ use spillover_core::{Credential, InvalidBackend};
 use super::{Check, Secret, headers::field_name};
 use crate::{config::file::Path, site::CredentialSource};
 
-/// What authenticates the gateway to a backend.
+/// Credential of the gateway at a backend.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Credential")]
 pub(crate) enum CredentialTable {
-    /// A key in the `api-key` field, as Azure OpenAI wants it.
+    /// A key in the `api-key` field, as Azure OpenAI expects it.
     ApiKey(Secret),
-    /// A token in the `authorization` field, as OpenAI and many others want it.
+    /// A token in the `authorization` field, as OpenAI and many others expect it.
     Bearer(Secret),
     /// A secret in a field of any name, such as `x-api-key` for Anthropic or `x-goog-api-key` for Gemini.
     Header(CredentialHeader),
@@ -33,7 +33,7 @@ pub(crate) struct CredentialHeader {
 }
 
 impl Check<'_> {
-    /// The credential that the backend is built with, and where it comes from.
+    /// Returns the credential that the backend is built with, and its source.
     pub(super) fn credential(
         &mut self,
         path: &Path,
@@ -54,7 +54,7 @@ impl Check<'_> {
                 let path = path.key("header");
                 let name = self.keep(&path.key("name"), field_name(name));
                 self.field(&path.key("value"), value, |value| {
-                    // Without a name, what is wrong with the value is still to be found.
+                    // The value is checked even if the name is wrong.
                     let name = name.unwrap_or(http::header::AUTHORIZATION);
                     Credential::header(name, value)
                 })

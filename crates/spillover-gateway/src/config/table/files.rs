@@ -4,52 +4,56 @@ use std::{
 };
 
 use super::Check;
+use spillover_proxy::upstream::Authorities;
+
 use crate::{
     config::file::Path,
     read_files::{ReadFiles, too_long},
-    site::Authorities,
 };
 
 impl Check<'_> {
-    /// A file that somebody will read: it must be there.
+    /// Returns the path of a file that is read later. The file must exist.
     pub(super) fn readable(&mut self, path: &Path, file: &path::Path) -> PathBuf {
-        self.content(path, file);
+        self.read(path, file, ReadFiles::read);
         self.origin.resolve(file)
     }
 
-    /// The certificates in a file.
+    /// Reads a file of CA certificates.
     pub(super) fn authorities(&mut self, path: &Path, file: &path::Path) -> Option<Authorities> {
-        let pem = self.content(path, file)?;
+        let pem = self.read(path, file, ReadFiles::read)?;
         Some(Authorities {
             file: self.origin.resolve(file),
             pem: pem.into(),
         })
     }
 
-    fn content(&mut self, path: &Path, file: &path::Path) -> Option<Vec<u8>> {
-        match self.files.read(&self.origin.resolve(file)) {
-            Ok(content) => Some(content),
-            Err(error) => {
-                self.problem(path, format!("{} cannot be read: {error}", name(file)));
-                None
-            }
-        }
+    /// Reads a file, or reports the reason that it cannot be read.
+    pub(super) fn read<T>(
+        &mut self,
+        path: &Path,
+        file: &path::Path,
+        read: impl FnOnce(&mut ReadFiles, &path::Path) -> io::Result<T>,
+    ) -> Option<T> {
+        let content = read(self.files, &self.origin.resolve(file));
+        content
+            .map_err(|error| self.problem(path, format!("{} cannot be read: {error}", name(file))))
+            .ok()
     }
 }
 
-/// How a message calls a file. What does not look like a path may be a secret in the place of one.
-pub(super) fn name(file: &path::Path) -> String {
+/// Returns the name of a file for a message. A text that does not look like a path may be a secret in the wrong place.
+fn name(file: &path::Path) -> String {
     if file.is_absolute() || file.starts_with(".") || file.starts_with("..") {
         return file.display().to_string();
     }
     "the file".to_owned()
 }
 
-/// The text of a file that is not longer than this many bytes.
+/// Reads a text file of at most `most` bytes.
 pub(in crate::config) fn read_text(
+    files: &mut ReadFiles,
     path: &path::Path,
     most: usize,
-    files: &mut ReadFiles,
 ) -> io::Result<String> {
     let text = files.read(path)?;
     if text.len() > most {

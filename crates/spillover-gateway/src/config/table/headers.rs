@@ -5,16 +5,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Check, Secret};
-use crate::{config::file::Path, rules::HeaderRules};
+use spillover_proxy::HeaderRules;
+
+use crate::config::file::Path;
 
 /// Header fields to set and to remove.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Headers")]
 pub(crate) struct HeadersTable {
-    /// The fields to set, by name, each in place of all of that name.
+    /// Fields to set, by name. Each replaces all fields of that name. A value may be a secret.
     pub(crate) set: BTreeMap<String, Secret>,
-    /// The names of the fields to remove.
+    /// Names of the fields to remove.
     pub(crate) remove: Vec<String>,
 }
 
@@ -36,14 +38,11 @@ impl Check<'_> {
             };
             let value = HeaderValue::from_str(&value)
                 .map_err(|_| "a value of visible ASCII characters and spaces");
-            let Some(mut value) = self.keep(&path, value) else {
+            let (Some(mut value), Some(name)) = (self.keep(&path, value), name) else {
                 continue;
             };
-            // It may be a secret: it is not printed.
+            // The value may be a secret: `Debug` does not print it.
             value.set_sensitive(true);
-            let Some(name) = name else {
-                continue;
-            };
             if rules.set.iter().any(|(set, _)| *set == name) {
                 self.problem(
                     &path,
@@ -68,7 +67,7 @@ impl Check<'_> {
     }
 }
 
-/// The name of a field that a rule may be about.
+/// Reads the name of a field. Fields of the connection and of the framing cannot be set or removed.
 pub(super) fn field_name(name: &str) -> Result<HeaderName, &'static str> {
     let field: HeaderName = name.parse().map_err(|_| "the name of a header field")?;
     if FRAMING.contains(&field) {

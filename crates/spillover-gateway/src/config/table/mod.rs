@@ -4,34 +4,30 @@
 mod affinity;
 mod backend;
 mod clients;
-mod connections;
 mod credential;
 mod files;
 mod headers;
-mod listener;
-mod numbers;
 mod pool;
 mod route;
 mod secret;
-mod statuses;
+mod server;
 
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use spillover_serve::{Connections, Shutdown};
 
 use self::{
     affinity::AffinityTable,
     clients::ClientsTable,
-    connections::{ConnectionsTable, ShutdownTable},
     headers::HeadersTable,
-    listener::{ClientCertificateWord, ListenerTable},
     route::RouteTable,
-    statuses::ClassWord,
+    server::{ClientCertificateWord, ConnectionsTable, ListenerTable, ShutdownTable},
 };
 pub(super) use self::{
     backend::BackendTable, clients::ClientKeyTable, credential::CredentialTable, files::read_text,
-    listener::AdminTable, pool::PoolTable, secret::Secret,
+    pool::PoolTable, secret::Secret, server::AdminTable,
 };
 use super::{
     Config, LogFormat, Problem,
@@ -47,26 +43,27 @@ use crate::read_files::ReadFiles;
 #[serde(default, deny_unknown_fields)]
 #[schemars(title = "Spillover", rename = "Configuration", extend("required" = ["pools"]))]
 pub(crate) struct Document {
-    /// The form of the log.
+    /// Format of the log: `"text"`, `"json"`, or `"auto"`, which is text on a terminal and JSON anywhere else.
     pub(crate) log_format: LogFormat,
-    /// Where operators ask how the gateway does. Without it, nowhere.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Address for operators: metrics, status and health. Default: none.
     pub(crate) admin: Option<AdminTable>,
-    /// Where clients connect. Default: one listener, in clear text.
+    /// Addresses for clients. Default: `127.0.0.1:8080`, in clear text.
     pub(crate) listeners: Vec<ListenerTable>,
-    /// What connections of clients may take.
-    pub(crate) connections: ConnectionsTable,
-    /// How the gateway stops.
-    pub(crate) shutdown: ShutdownTable,
-    /// Who may come in.
+    /// Limits of client connections.
+    #[serde(with = "ConnectionsTable")]
+    pub(crate) connections: Connections,
+    /// Phases of a shutdown.
+    #[serde(with = "ShutdownTable")]
+    pub(crate) shutdown: Shutdown,
+    /// Clients that may send requests.
     pub(crate) clients: ClientsTable,
-    /// The backends, and which requests they get. A request goes to the first pool with a route that takes it.
+    /// Pools of backends. A request goes to the first pool with a route that matches it.
     #[schemars(required, length(min = 1))]
     pub(crate) pools: Vec<PoolTable>,
 }
 
 impl Document {
-    /// Writes out what goes without saying.
+    /// Fills in the defaults that depend on other settings.
     pub(crate) fn fill_in(&mut self) {
         if self.listeners.is_empty() {
             self.listeners.push(ListenerTable::default());
@@ -86,14 +83,14 @@ impl Document {
         }
     }
 
-    /// The document as a file, with warnings and the variables that do not count as comments.
-    pub(crate) fn print(&self, ignored: &[String], warnings: &[Problem]) -> String {
+    /// Prints the document as a file. The warnings of its configuration, and the variables without effect, are comments.
+    pub(crate) fn print(&self, config: &Config) -> String {
         let mut text = String::new();
-        for warning in warnings {
+        for warning in &config.warnings {
             text += &format!("# Warning: {warning}\n");
         }
-        if !ignored.is_empty() {
-            text += &format!("# Ignored: {}\n", ignored.join(", "));
+        if !config.ignored.is_empty() {
+            text += &format!("# Ignored: {}\n", config.ignored.join(", "));
         }
         if !text.is_empty() {
             text.push('\n');
@@ -102,33 +99,18 @@ impl Document {
     }
 }
 
-/// Checks a document.
+/// Turns a document into a configuration, and reports the problems.
 pub(super) struct Check<'a> {
-    origin: &'a Origin,
-    variables: &'a Variables,
-    problems: &'a mut Problems,
-    warnings: Vec<Problem>,
-    /// Every file that was read or will be.
-    files: &'a mut ReadFiles,
+    pub(super) origin: &'a Origin,
+    pub(super) variables: &'a Variables,
+    pub(super) problems: &'a mut Problems,
+    pub(super) warnings: Vec<Problem>,
+    /// The files that the configuration depends on.
+    pub(super) files: &'a mut ReadFiles,
 }
 
-impl<'a> Check<'a> {
-    pub(super) fn new(
-        origin: &'a Origin,
-        variables: &'a Variables,
-        files: &'a mut ReadFiles,
-        problems: &'a mut Problems,
-    ) -> Self {
-        Self {
-            files,
-            origin,
-            variables,
-            problems,
-            warnings: Vec::new(),
-        }
-    }
-
-    /// The configuration that the document describes. It is of use if there are no problems.
+impl Check<'_> {
+    /// Returns the configuration that the document describes. It is only complete if there are no problems.
     pub(super) fn document(mut self, document: &Document, ignored: Vec<String>) -> Config {
         let root = Path::default();
         let listeners = self.listeners(&root.key("listeners"), &document.listeners);
@@ -140,8 +122,8 @@ impl<'a> Check<'a> {
             log_format: document.log_format,
             admin,
             listeners,
-            connections: self.connections(&root.key("connections"), &document.connections),
-            shutdown: self.shutdown(&root.key("shutdown"), &document.shutdown),
+            connections: document.connections.clone(),
+            shutdown: document.shutdown.clone(),
             clients: self.clients(&root.key("clients"), &document.clients, &document.pools),
             pools: self.pools(&root.key("pools"), &document.pools),
             has_file: self.origin.path().is_some(),
@@ -164,23 +146,57 @@ impl<'a> Check<'a> {
         self.problem(path, format!("expected {expected}"));
     }
 
-    /// Takes the value, or notes what was expected.
+    /// Returns the value, or reports the expected text.
     fn keep<T>(&mut self, path: &Path, result: Result<T, &'static str>) -> Option<T> {
         result
             .map_err(|expected| self.expected(path, expected))
             .ok()
     }
 
-    /// What must be set, or a note that it is not.
+    /// Reads the text of a key, if it is set.
+    fn optional<T>(
+        &mut self,
+        table: &Path,
+        key: &str,
+        text: &Option<String>,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        text.as_deref()
+            .and_then(|text| self.keep(&table.key(key), parse(text)))
+    }
+
+    /// Returns the value of a key, or reports that it is not set.
     fn required<'v, T>(
         &mut self,
-        path: &Path,
+        table: &Path,
+        key: &str,
         value: &'v Option<T>,
         expected: &'static str,
     ) -> Option<&'v T> {
-        if value.is_none() && !self.origin.is_wrong(path) {
-            self.problem(path, format!("not set; expected {expected}"));
+        let path = table.key(key);
+        if value.is_none() && !self.origin.is_wrong(&path) {
+            self.problem(&path, format!("not set; expected {expected}"));
         }
         value.as_ref()
+    }
+
+    /// Reads the `name` of a table.
+    fn name(&mut self, table: &Path, name: &Option<String>) -> Option<String> {
+        self.required(table, "name", name, "a name for the logs");
+        self.optional(table, "name", name, values::label)
+    }
+
+    /// Reports an element of a list that has the name or address of one before it.
+    fn refuse_double<T>(
+        &mut self,
+        path: &Path,
+        (list, before): (&str, &[T]),
+        what: &str,
+        is_same: impl Fn(&T) -> bool,
+    ) {
+        if let Some(other) = before.iter().position(is_same) {
+            let message = format!("{list}[{other}] has this {what}; expected one of its own");
+            self.problem(path, message);
+        }
     }
 }

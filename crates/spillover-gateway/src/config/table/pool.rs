@@ -1,50 +1,55 @@
-use std::{collections::BTreeMap, num::NonZeroU32};
+use std::{collections::BTreeMap, num::NonZeroU32, time::Duration};
 
+use http::StatusCode;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use spillover_core::{Class, Cooldowns};
+use serde::{Deserialize, Deserializer, Serialize};
+use spillover_core::{Class, Cooldowns, StatusClassifier};
+use tower_spillover::select::WhenExhausted;
 
-use super::{AffinityTable, BackendTable, Check, ClassWord, HeadersTable, RouteTable};
+use super::{AffinityTable, BackendTable, Check, HeadersTable, RouteTable};
 use crate::{
     config::{
         file::Path,
-        value::{Exhausted, Limit, Size, Time},
+        value::{Exhausted, Format, Limit, LongPause, Pause, Size, Timeout, refused},
         values,
     },
     site::{PoolConfig, PoolLimits, Timeouts},
 };
 
-/// Backends that stand in for each other, and which requests they get.
+/// Backends that can serve the same requests, and the routes to them.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Pool", extend("required" = ["backends"]))]
 pub(crate) struct PoolTable {
-    /// What logs, metrics and the keys of clients call it. Unique.
+    /// Name in logs, in metrics and in the `pools` of client keys. Unique.
     pub(crate) name: String,
-    /// What becomes of a request that finds every backend closed.
-    pub(crate) when_exhausted: Exhausted,
-    /// Whether responses name the URL of their backend, in `x-openai-backendurl`.
+    /// Answer when every backend is closed: `"forward"` tries the first of the list, `"reject"` answers 429 at once, and
+    /// `"wait:2s"` waits up to that long for a backend to open.
+    #[serde(with = "Exhausted")]
+    pub(crate) when_exhausted: WhenExhausted,
+    /// Names the URL of the backend in the field `x-openai-backendurl` of responses.
     pub(crate) expose_backend_url: bool,
-    /// Which requests it takes. Default: all that no pool before it takes.
+    /// Conditions on the requests that the pool takes: one must match. Default: none, and all requests match.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) routes: Vec<RouteTable>,
-    /// How long things may take.
-    pub(crate) timeouts: TimeoutsTable,
-    /// How much things may take.
-    pub(crate) limits: LimitsTable,
-    /// For how long a refusal closes a backend.
+    /// Timeouts of a request.
+    #[serde(with = "TimeoutsTable")]
+    pub(crate) timeouts: Timeouts,
+    /// Limits of a request.
+    #[serde(with = "LimitsTable")]
+    pub(crate) limits: PoolLimits,
+    /// Time for which a backend is closed after a refusal.
     pub(crate) cooldown: CooldownTable,
-    /// What answers with a status mean, whatever else they say: whether the request moves on, and whether the backend is
-    /// closed.
+    /// Class of all answers with a status, such as `404 = "declined"`. It decides if the request
+    /// goes to the next backend, and if this one is closed.
     #[schemars(example = BTreeMap::from([("404", "declined")]))]
     pub(crate) statuses: BTreeMap<String, ClassWord>,
-    /// What keeps requests that belong together at one backend. Default: nothing.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Rules that keep related requests at one backend. Default: none.
     pub(crate) affinity: Option<AffinityTable>,
-    /// Fields of the responses of all its backends.
+    /// Header fields to set or remove in responses of all backends.
     #[serde(skip_serializing_if = "HeadersTable::is_empty")]
     pub(crate) response_headers: HeadersTable,
-    /// The backends.
+    /// The backends, at least one.
     #[schemars(required, length(min = 1))]
     pub(crate) backends: Vec<BackendTable>,
 }
@@ -53,11 +58,11 @@ impl Default for PoolTable {
     fn default() -> Self {
         Self {
             name: "default".into(),
-            when_exhausted: Exhausted::default(),
+            when_exhausted: WhenExhausted::default(),
             expose_backend_url: false,
             routes: Vec::new(),
-            timeouts: TimeoutsTable::default(),
-            limits: LimitsTable::default(),
+            timeouts: Timeouts::default(),
+            limits: PoolLimits::default(),
             cooldown: CooldownTable::default(),
             statuses: BTreeMap::new(),
             affinity: None,
@@ -67,97 +72,140 @@ impl Default for PoolTable {
     }
 }
 
-/// How long things may take.
-#[derive(Clone, Deserialize, JsonSchema, Serialize)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(rename = "Timeouts")]
+/// Timeouts of a request.
+#[derive(Deserialize, JsonSchema, Serialize)]
+#[serde(remote = "Timeouts")]
+#[serde(default = "Timeouts::default", deny_unknown_fields)]
 pub(crate) struct TimeoutsTable {
-    /// To a connection with a backend.
-    pub(crate) connect: Time,
-    /// To the head of the response. Then the request moves on.
-    pub(crate) response_head: Time,
-    /// To the first content of a stream, which is held until then: an error may come in its place. Then it goes out as it is.
-    pub(crate) first_event: Time,
-    /// To the first content of a stream, from when the attempt began. Then the request moves on, if another backend is left.
-    pub(crate) first_token: Limit<Time>,
-    /// Between two chunks of a response body.
-    pub(crate) idle: Limit<Time>,
-    /// From when the request came to when the last attempt begins.
-    pub(crate) retry_deadline: Limit<Time>,
-    /// From when the request came to the end of the response.
-    pub(crate) total: Limit<Time>,
+    /// Longest time to connect to a backend.
+    #[serde(with = "Timeout")]
+    connect: Duration,
+    /// Longest time from the start of an attempt to its response head. Then the request goes to the next backend.
+    #[serde(with = "Timeout")]
+    response_head: Duration,
+    /// Longest time that a stream is held back for its first content, because an error may come in its place. Then it is passed
+    /// on as it is.
+    #[serde(with = "Pause")]
+    first_event: Duration,
+    /// Longest time from the start of an attempt to the first content of a stream. Then the request goes to the next backend, if
+    /// one is left.
+    #[serde(with = "Limit::<Timeout>")]
+    first_token: Option<Duration>,
+    /// Longest time between two chunks of a response body.
+    #[serde(with = "Limit::<Timeout>")]
+    idle: Option<Duration>,
+    /// Time after the arrival of a request from which no further attempt begins.
+    #[serde(with = "Limit::<Timeout>")]
+    retry_deadline: Option<Duration>,
+    /// Longest time from the arrival of a request to the end of its response.
+    #[serde(with = "Limit::<Timeout>")]
+    total: Option<Duration>,
 }
 
-impl Default for TimeoutsTable {
-    fn default() -> Self {
-        let timeouts = Timeouts::default();
-        Self {
-            connect: Time(timeouts.connect),
-            response_head: Time(timeouts.response_head),
-            first_event: Time(timeouts.first_event),
-            first_token: timeouts.first_token.map(Time).into(),
-            idle: timeouts.idle.map(Time).into(),
-            retry_deadline: timeouts.retry_deadline.map(Time).into(),
-            total: timeouts.total.map(Time).into(),
-        }
-    }
-}
-
-/// How much things may take.
-#[derive(Clone, Deserialize, JsonSchema, Serialize)]
-#[serde(default, deny_unknown_fields)]
+/// Limits of a request.
+#[derive(Deserialize, JsonSchema, Serialize)]
+#[serde(remote = "PoolLimits")]
+#[serde(default = "PoolLimits::default", deny_unknown_fields)]
 #[schemars(rename = "Limits")]
 pub(crate) struct LimitsTable {
-    /// Of a request body. A longer one is refused.
-    pub(crate) body: Limit<Size>,
-    /// Of a request body that is kept for another attempt. A longer one is sent once.
-    pub(crate) replay: Size,
-    /// The same, of all requests together.
-    pub(crate) replay_total: Size,
-    /// How many backends a request may try.
-    pub(crate) max_attempts: Limit<NonZeroU32>,
+    /// Greatest size of a request body. A longer one is refused.
+    #[serde(with = "Limit::<Size<u64>>")]
+    body: Option<u64>,
+    /// Greatest size of a request body that is saved for another attempt. A longer one is sent once.
+    #[serde(with = "Size::<usize>")]
+    replay: usize,
+    /// Greatest size of all saved request bodies together.
+    #[serde(with = "Size::<usize>")]
+    replay_total: usize,
+    /// Greatest number of attempts for a request.
+    #[serde(with = "Limit::<NonZeroU32>")]
+    max_attempts: Option<NonZeroU32>,
 }
 
-impl Default for LimitsTable {
-    fn default() -> Self {
-        Self {
-            body: Limit::Off,
-            // Those of the layer: transcription endpoints take files of 25 MB.
-            replay: Size(32 * Size::MIB),
-            replay_total: Size(Size::GIB),
-            max_attempts: Limit::Off,
-        }
-    }
-}
-
-/// For how long a refusal closes a backend: for as long as it says, within bounds, or else for a default.
+/// Time for which a backend is closed after a refusal: the time that the refusal names, within bounds, or else a default.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Cooldown")]
 pub(crate) struct CooldownTable {
-    /// When the backend does not say.
-    pub(crate) default: Time,
-    /// The longest, whatever the backend says.
-    pub(crate) cap: Time,
-    /// The default when a quota is used up.
-    pub(crate) quota_default: Time,
-    /// The longest when a quota is used up.
-    pub(crate) quota_cap: Time,
-    /// Lengthens each by up to this share of it, at random, so that many instances do not come back in one instant.
+    /// Time after a refusal that names none.
+    #[serde(with = "Pause")]
+    pub(crate) default: Duration,
+    /// Longest time, whatever the refusal names.
+    #[serde(with = "Timeout")]
+    pub(crate) cap: Duration,
+    /// Time after a quota is used up, if the refusal names none.
+    #[serde(with = "LongPause")]
+    pub(crate) quota_default: Duration,
+    /// Longest time after a quota is used up.
+    #[serde(with = "LongPause")]
+    pub(crate) quota_cap: Duration,
+    /// Lengthens each time at random by up to this share, so that many instances do not return in one instant.
+    #[serde(deserialize_with = "share")]
     #[schemars(range(min = 0, max = 1))]
     pub(crate) jitter: f64,
 }
 
 impl Default for CooldownTable {
     fn default() -> Self {
-        let of = |class| Cooldowns::default().resolve(class, None, 0);
-        let (usual, quota) = (of(Class::Throttled), of(Class::Quota));
+        let cooldown = |class| Cooldowns::default().resolve(class, None, 0);
+        let (usual, quota) = (cooldown(Class::Throttled), cooldown(Class::Quota));
         Self {
-            default: Time(usual.duration()),
-            cap: Time(usual.cap()),
-            quota_default: Time(quota.duration()),
-            quota_cap: Time(quota.cap()),
+            default: usual.duration(),
+            cap: usual.cap(),
+            quota_default: quota.duration(),
+            quota_cap: quota.cap(),
             jitter: 0.0,
+        }
+    }
+}
+
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let share = <f64 as Deserialize>::deserialize(deserializer)?;
+    if !(0.0..=1.0).contains(&share) {
+        return Err(refused("a number from 0 to 1"));
+    }
+    Ok(share)
+}
+
+/// Class of an answer: its meaning for the backend.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Class")]
+pub(crate) enum ClassWord {
+    /// The request was served.
+    Success,
+    /// The backend is at a rate limit: the request goes to the next backend, and this one is closed for a while.
+    Throttled,
+    /// The quota of a day or a month is used up: as `throttled`, but for longer.
+    Quota,
+    /// The request is too large for this backend: the request goes to the next backend, and this one stays open.
+    #[serde(alias = "too_large")]
+    TooLarge,
+    /// Refused for another reason: the request goes to the next backend, and this one stays open.
+    Declined,
+    /// The service has no capacity: the request goes to the next backend, and this one is closed for a while.
+    Capacity,
+    /// The backend does not work: the request goes to the next backend, and this one is closed and probed later.
+    Failing,
+    /// The credential of the backend was refused: the request goes to the next backend, and this one is closed for a while.
+    Credential,
+    /// The request is at fault: the client gets the answer.
+    #[serde(alias = "client_error")]
+    ClientError,
+}
+
+impl From<ClassWord> for Class {
+    fn from(word: ClassWord) -> Self {
+        match word {
+            ClassWord::Success => Self::Success,
+            ClassWord::Throttled => Self::Throttled,
+            ClassWord::Quota => Self::Quota,
+            ClassWord::TooLarge => Self::TooLarge,
+            ClassWord::Declined => Self::Declined,
+            ClassWord::Capacity => Self::Capacity,
+            ClassWord::Failing => Self::Failing,
+            ClassWord::Credential => Self::Credential,
+            ClassWord::ClientError => Self::ClientError,
         }
     }
 }
@@ -174,10 +222,9 @@ impl Check<'_> {
         for (index, table) in tables.iter().enumerate() {
             let path = list.index(index);
             let before = &tables[..index];
-            if let Some(other) = before.iter().position(|other| other.name == table.name) {
-                let message = format!("pools[{other}] has this name; expected one of its own");
-                self.problem(&path.key("name"), message);
-            }
+            self.refuse_double(&path.key("name"), ("pools", before), "name", |other| {
+                other.name == table.name
+            });
             let takes_all = |pool: &PoolTable| pool.routes.is_empty();
             if let Some(other) = before.iter().position(takes_all)
                 && !self.origin.is_wrong(&list.index(other).key("routes"))
@@ -198,11 +245,11 @@ impl Check<'_> {
             name: name.unwrap_or_default(),
             routes: self.routes(&path.key("routes"), &table.routes),
             backends: self.backends(&path.key("backends"), &table.backends),
-            timeouts: self.timeouts(&path.key("timeouts"), &table.timeouts),
-            limits: self.limits(&path.key("limits"), &table.limits),
+            timeouts: table.timeouts.clone(),
+            limits: table.limits.clone(),
             classifier: self.statuses(&path.key("statuses"), &table.statuses),
             cooldowns: self.cooldowns(&path.key("cooldown"), &table.cooldown),
-            when_exhausted: table.when_exhausted.0,
+            when_exhausted: table.when_exhausted,
             affinity: table
                 .affinity
                 .as_ref()
@@ -212,49 +259,47 @@ impl Check<'_> {
         }
     }
 
-    fn timeouts(&mut self, path: &Path, table: &TimeoutsTable) -> Timeouts {
-        Timeouts {
-            connect: self.timeout(&path.key("connect"), table.connect),
-            response_head: self.timeout(&path.key("response_head"), table.response_head),
-            first_event: self.pause(&path.key("first_event"), table.first_event),
-            first_token: self.timeout_or_off(&path.key("first_token"), table.first_token),
-            idle: self.timeout_or_off(&path.key("idle"), table.idle),
-            retry_deadline: self.timeout_or_off(&path.key("retry_deadline"), table.retry_deadline),
-            total: self.timeout_or_off(&path.key("total"), table.total),
+    fn statuses(
+        &mut self,
+        path: &Path,
+        statuses: &BTreeMap<String, ClassWord>,
+    ) -> StatusClassifier {
+        let mut classifier = StatusClassifier::new();
+        for (digits, class) in statuses {
+            if let Some(status) = self.keep(&path.key(digits), status(digits)) {
+                classifier = classifier.with_status(status, (*class).into());
+            }
         }
-    }
-
-    fn limits(&mut self, path: &Path, table: &LimitsTable) -> PoolLimits {
-        PoolLimits {
-            body: table.body.get().map(|size| size.0),
-            replay: Some(self.bytes(&path.key("replay"), table.replay)),
-            replay_total: Some(self.bytes(&path.key("replay_total"), table.replay_total)),
-            max_attempts: table.max_attempts.get(),
-        }
+        classifier
     }
 
     fn cooldowns(&mut self, path: &Path, table: &CooldownTable) -> Cooldowns {
-        for (default, cap, name) in [
-            (table.default, table.cap, "default"),
-            (table.quota_default, table.quota_cap, "quota_default"),
+        for (default, cap, name, name_of_cap) in [
+            (table.default, table.cap, "default", "cap"),
+            (
+                table.quota_default,
+                table.quota_cap,
+                "quota_default",
+                "quota_cap",
+            ),
         ] {
-            if default.0 > cap.0 {
+            if default > cap && !self.origin.is_wrong(&path.key(name_of_cap)) {
                 self.expected(&path.key(name), "a duration that is not above its cap");
             }
         }
-        let jitter = self.within(
-            &path.key("jitter"),
-            table.jitter,
-            &(0.0..=1.0),
-            "a number from 0 to 1",
-        );
         Cooldowns::default()
-            .default_cooldown(self.pause(&path.key("default"), table.default))
-            .cap(self.timeout(&path.key("cap"), table.cap))
-            .default_quota_cooldown(
-                self.long_pause(&path.key("quota_default"), table.quota_default),
-            )
-            .quota_cap(self.long_pause(&path.key("quota_cap"), table.quota_cap))
-            .jitter(jitter)
+            .default_cooldown(table.default)
+            .cap(table.cap)
+            .default_quota_cooldown(table.quota_default)
+            .quota_cap(table.quota_cap)
+            .jitter(table.jitter)
     }
+}
+
+fn status(digits: &str) -> Result<StatusCode, &'static str> {
+    let status = digits.parse().ok().filter(|_| digits.len() == 3);
+    let status = status.filter(|status| (200..=599).contains(status));
+    status
+        .and_then(|status| StatusCode::from_u16(status).ok())
+        .ok_or("a status from 200 to 599 in the place of the key")
 }

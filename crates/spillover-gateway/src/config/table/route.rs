@@ -5,63 +5,46 @@ use wildmatch::WildMatch;
 use super::Check;
 use crate::{config::file::Path, site::Route};
 
-/// Which requests a pool takes: those that match in everything that is set. In patterns `*` stands for any characters and
-/// `?` for one.
+/// A condition on requests. A request matches when every key that is set matches. In patterns, `*` stands for any characters
+/// and `?` for one.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Route")]
 pub(crate) struct RouteTable {
-    /// A pattern for the host that the client asks for, without its port.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Pattern of the host that the client asks for, without its port. Default: any host.
     #[schemars(example = "*.example.com")]
     pub(crate) host: Option<String>,
-    /// The beginning of the path, in whole segments.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// First segments of the path: `/openai` matches `/openai/x` but not `/openais`. Default: any path.
     #[schemars(example = "/openai")]
     pub(crate) path_prefix: Option<String>,
-    /// A pattern for the deployment in the path, or else the `model` in a JSON body or a form.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Pattern of the deployment in the path, or else of the `model` in a JSON body or a form. Default: any model.
     #[schemars(example = "gpt-4o*")]
     pub(crate) model: Option<String>,
 }
 
 impl Check<'_> {
     pub(super) fn routes(&mut self, path: &Path, tables: &[RouteTable]) -> Vec<Route> {
-        let mut routes = Vec::new();
-        for (index, table) in tables.iter().enumerate() {
-            routes.push(self.route(&path.index(index), table));
-        }
+        let routes = tables.iter().enumerate();
         routes
+            .map(|(index, table)| self.route(&path.index(index), table))
+            .collect()
     }
 
     fn route(&mut self, path: &Path, table: &RouteTable) -> Route {
-        let RouteTable {
-            host,
-            path_prefix,
-            model,
-        } = table;
-        let is_known = ["host", "path_prefix", "model"]
+        let is_empty = [&table.host, &table.path_prefix, &table.model]
             .iter()
-            .any(|key| self.origin.is_wrong(&path.key(key)));
-        if host.is_none() && path_prefix.is_none() && model.is_none() && !is_known {
+            .all(|text| text.is_none());
+        let mut keys = ["host", "path_prefix", "model"].iter();
+        if is_empty && !keys.any(|key| self.origin.is_wrong(&path.key(key))) {
             self.problem(
                 path,
                 "nothing set; expected host, path_prefix or model; a pool without routes takes every request",
             );
         }
-        let host = host
-            .as_deref()
-            .and_then(|text| self.keep(&path.key("host"), host_pattern(text)));
-        let path_prefix = path_prefix
-            .as_deref()
-            .and_then(|text| self.keep(&path.key("path_prefix"), prefix(text)));
-        let model = model
-            .as_deref()
-            .and_then(|text| self.keep(&path.key("model"), model_pattern(text)));
         Route {
-            host,
-            path_prefix,
-            model,
+            host: self.optional(path, "host", &table.host, host_pattern),
+            path_prefix: self.optional(path, "path_prefix", &table.path_prefix, prefix),
+            model: self.optional(path, "model", &table.model, model_pattern),
         }
     }
 }

@@ -1,8 +1,4 @@
-use std::{
-    borrow::Cow,
-    fmt,
-    path::{self, PathBuf},
-};
+use std::{borrow::Cow, fmt, path::PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -10,13 +6,10 @@ use serde::{
     de::{Error, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::{
-    Check,
-    files::{self, read_text},
-};
+use super::{Check, read_text};
 use crate::config::{file::Path, value::refused};
 
-/// A secret, or where it is. What stands in the file itself prints as `[redacted]`.
+/// A secret, or its place. A secret in the file itself prints as `[redacted]`.
 #[derive(Clone)]
 pub(crate) enum Secret {
     /// The name of an environment variable.
@@ -63,29 +56,20 @@ impl<'de> Visitor<'de> for SecretVisitor {
     }
 }
 
-#[derive(Default, Deserialize, Serialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Reference {
-    #[serde(skip_serializing_if = "Option::is_none")]
     env: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<PathBuf>,
 }
 
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let reference = match self {
-            Self::Inline(_) => return serializer.serialize_str(REDACTED),
-            Self::Env(name) => Reference {
-                env: Some(name.clone()),
-                file: None,
-            },
-            Self::File(path) => Reference {
-                env: None,
-                file: Some(path.clone()),
-            },
-        };
-        reference.serialize(serializer)
+        match self {
+            Self::Inline(_) => serializer.serialize_str(REDACTED),
+            Self::Env(name) => serializer.collect_map([("env", name)]),
+            Self::File(path) => serializer.collect_map([("file", path)]),
+        }
     }
 }
 
@@ -125,60 +109,41 @@ const EXPECTED: &str =
     "{ env = \"NAME\" }, { file = \"/path\" } or the secret itself, which is a string";
 
 impl Check<'_> {
-    /// The text of a secret, from wherever it is.
+    /// Reads a secret from its place.
     pub(super) fn secret(&mut self, path: &Path, secret: &Secret) -> Option<String> {
         match secret {
             Secret::Inline(text) => Some(text.clone()),
             Secret::Env(name) => self.secret_of_variable(&path.key("env"), name),
-            Secret::File(file) => self.secret_of_file(&path.key("file"), file),
+            Secret::File(file) => {
+                let text = self.read(&path.key("file"), file, |files, file| {
+                    read_text(files, file, MOST_BYTES)
+                });
+                text.map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
+            }
         }
     }
 
     fn secret_of_variable(&mut self, path: &Path, name: &str) -> Option<String> {
-        // Whatever looks otherwise may be the secret itself.
-        let is_name = name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        let is_capital = |c: char| c.is_ascii_uppercase() || c == '_';
+        let is_name = name.starts_with(is_capital)
+            && name.chars().all(|c| is_capital(c) || c.is_ascii_digit());
+        // Another text may be the secret itself.
         if !is_name {
-            self.expected(
-                path,
-                "the name of a variable, of capital letters, digits and `_`",
-            );
+            let expected = "the name of a variable, of capital letters, digits and `_`";
+            self.expected(path, expected);
             return None;
         }
-        let setting = match self.variables.named(name) {
-            Ok(Some(setting)) => setting,
+        let text = match self.variables.named(name) {
+            Ok(Some(setting)) => setting.read(|text| Ok(text.to_owned())),
             Ok(None) => {
                 self.problem(path, format!("the variable {name} is not set"));
                 return None;
             }
-            Err(problem) => {
-                self.problems.add(problem);
-                return None;
-            }
+            Err(problem) => Err(problem),
         };
-        match setting.read(|text| Ok(text.to_owned())) {
-            Ok(text) => Some(text),
-            Err(problem) => {
-                self.problems.add(problem);
-                None
-            }
-        }
-    }
-
-    fn secret_of_file(&mut self, path: &Path, file: &path::Path) -> Option<String> {
-        let name = files::name(file);
-        let file = self.origin.resolve(file);
-        match read_text(&file, MOST_BYTES, self.files) {
-            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
-            Err(error) => {
-                self.problem(path, format!("{name} cannot be read: {error}"));
-                None
-            }
-        }
+        self.problems.keep(text.map(Some))
     }
 }
 
-/// Tokens are long, but not that long.
+/// More bytes than any token has.
 const MOST_BYTES: usize = 64 * 1024;

@@ -1,5 +1,5 @@
 use super::{assert_problem_at, config, lines, problems};
-use crate::client::Protocol;
+use spillover_proxy::upstream::Protocol;
 
 #[test]
 fn a_backend_is_what_its_variables_say() {

@@ -15,7 +15,7 @@ fn what_belongs_to_no_label_with_a_url_is_ignored_and_listed() {
     ];
     let config = with_backend(&[], &variables).unwrap();
     assert_eq!(
-        config.ignored(),
+        config.ignored,
         [
             "BACKEND_",
             "BACKEND_10_PRIORTY",
@@ -48,7 +48,7 @@ fn service_links_of_kubernetes_are_ignored_even_on_a_label() {
         for suffix in suffixes {
             let name = format!("{service}_{suffix}");
             let config = with_backend(&[], &[(&name, "tcp://10.0.0.1:80")]).unwrap();
-            assert_eq!(config.ignored(), [name]);
+            assert_eq!(config.ignored, [name]);
         }
     }
 }

@@ -6,7 +6,6 @@ mod docs;
 mod file;
 mod flags;
 mod ignored;
-mod import;
 mod kind;
 mod listen;
 mod order;
@@ -14,6 +13,7 @@ mod problems;
 mod schema;
 mod secrets;
 mod settings;
+mod url;
 mod warnings;
 
 use clap::Parser;

@@ -12,11 +12,17 @@ fn everything_has_a_default() {
     let config = with_backend(&[], &[]).unwrap();
 
     assert_eq!(config.listen().as_str(), "127.0.0.1:8080");
-    assert_eq!(config.http_timeout(), Duration::from_secs(100));
-    assert!(matches!(config.when_exhausted(), WhenExhausted::Forward));
-    assert!(!config.expose_backend_url());
-    assert_eq!(config.log_format(), LogFormat::Auto);
-    assert!(config.ignored().is_empty());
+    assert_eq!(
+        config.pools[0].timeouts.response_head,
+        Duration::from_secs(100)
+    );
+    assert!(matches!(
+        config.pools[0].when_exhausted,
+        WhenExhausted::Forward
+    ));
+    assert!(!config.pools[0].expose_backend_url);
+    assert_eq!(config.log_format, LogFormat::Auto);
+    assert!(config.ignored.is_empty());
 }
 
 #[test]
@@ -28,13 +34,16 @@ fn a_variable_is_read_in_any_case_and_trimmed_and_a_flag_wins() {
         ("Log_Format", "json "),
     ];
     let by_variables = with_backend(&[], &variables).unwrap();
-    assert_eq!(by_variables.http_timeout(), Duration::from_secs(7));
+    assert_eq!(
+        by_variables.pools[0].timeouts.response_head,
+        Duration::from_secs(7)
+    );
     assert!(matches!(
-        by_variables.when_exhausted(),
+        by_variables.pools[0].when_exhausted,
         WhenExhausted::Reject
     ));
-    assert!(by_variables.expose_backend_url());
-    assert_eq!(by_variables.log_format(), LogFormat::Json);
+    assert!(by_variables.pools[0].expose_backend_url);
+    assert_eq!(by_variables.log_format, LogFormat::Json);
 
     let flags = [
         "--http-timeout-seconds= 8 ",
@@ -43,10 +52,16 @@ fn a_variable_is_read_in_any_case_and_trimmed_and_a_flag_wins() {
         "--log-format=text",
     ];
     let by_flags = with_backend(&flags, &variables).unwrap();
-    assert_eq!(by_flags.http_timeout(), Duration::from_secs(8));
-    assert!(matches!(by_flags.when_exhausted(), WhenExhausted::Forward));
-    assert!(!by_flags.expose_backend_url());
-    assert_eq!(by_flags.log_format(), LogFormat::Text);
+    assert_eq!(
+        by_flags.pools[0].timeouts.response_head,
+        Duration::from_secs(8)
+    );
+    assert!(matches!(
+        by_flags.pools[0].when_exhausted,
+        WhenExhausted::Forward
+    ));
+    assert!(!by_flags.pools[0].expose_backend_url);
+    assert_eq!(by_flags.log_format, LogFormat::Text);
 }
 
 #[test]
@@ -59,7 +74,10 @@ fn what_is_empty_counts_as_not_set() {
     ];
     let config = with_backend(&["--http-timeout-seconds=", "--listen="], &variables).unwrap();
 
-    assert_eq!(config.http_timeout(), Duration::from_secs(9));
+    assert_eq!(
+        config.pools[0].timeouts.response_head,
+        Duration::from_secs(9)
+    );
     assert_eq!(config.listen().as_str(), "127.0.0.1:8080");
 }
 
@@ -95,7 +113,7 @@ fn timeouts() {
     for (text, millis) in good {
         let config = timeout(text).unwrap();
         assert_eq!(
-            config.http_timeout(),
+            config.pools[0].timeouts.response_head,
             Duration::from_millis(millis),
             "{text}"
         );
@@ -120,7 +138,7 @@ fn exhaustion() {
         ("wait:1ms", 1),
         ("wait:24h", 86_400_000),
     ] {
-        let WhenExhausted::Wait(limit) = choice(text).unwrap().when_exhausted() else {
+        let WhenExhausted::Wait(limit) = choice(text).unwrap().pools[0].when_exhausted else {
             panic!("{text} is a wait");
         };
         assert_eq!(limit, Duration::from_millis(millis), "{text}");
@@ -156,20 +174,24 @@ fn truths() {
         ("No", false),
         ("0", false),
     ] {
-        assert_eq!(exposed(text).unwrap().expose_backend_url(), truth, "{text}");
+        assert_eq!(
+            exposed(text).unwrap().pools[0].expose_backend_url,
+            truth,
+            "{text}"
+        );
     }
     for text in ["on", "2", "yep", "truefalse"] {
         assert_problem_at(exposed(text), "EXPOSE_BACKEND_URL", "true or false");
     }
     let flag = with_backend(&["--expose-backend-url"], &[("EXPOSE_BACKEND_URL", "no")]);
-    assert!(flag.unwrap().expose_backend_url());
+    assert!(flag.unwrap().pools[0].expose_backend_url);
 }
 
 #[test]
 fn log_formats() {
     let format = |text| with_backend(&[], &[("LOG_FORMAT", text)]);
-    assert_eq!(format("Auto").unwrap().log_format(), LogFormat::Auto);
-    assert_eq!(format("TEXT").unwrap().log_format(), LogFormat::Text);
+    assert_eq!(format("Auto").unwrap().log_format, LogFormat::Auto);
+    assert_eq!(format("TEXT").unwrap().log_format, LogFormat::Text);
     assert_problem_at(format("xml"), "LOG_FORMAT", "auto, text or json");
     assert_problem_at(
         with_backend(&["--log-format", "xml"], &[]),

@@ -6,7 +6,7 @@ use super::{
 use crate::config::Config;
 
 fn warnings(config: &Config) -> Vec<String> {
-    config.warnings().iter().map(ToString::to_string).collect()
+    config.warnings.iter().map(ToString::to_string).collect()
 }
 
 fn of_variables(variables: &[(&str, &str)]) -> Vec<String> {
@@ -62,7 +62,7 @@ fn check_prints_warnings_with_line_and_key_before_the_file() {
     let directory = Directory::new();
     let text = POOL.replace("https://a.example", "https://a.example/v1/responses");
     let (config, document) = read(&directory, &text, &[], &[]).unwrap();
-    let printed = document.print(config.ignored(), config.warnings());
+    let printed = document.print(&config);
     let (first, _) = printed.split_once('\n').unwrap();
     assert!(first.starts_with("# Warning: "), "{printed}");
     assert!(first.contains("pools[0].backends[0].url: "), "{printed}");

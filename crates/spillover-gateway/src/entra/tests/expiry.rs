@@ -1,14 +1,12 @@
+use spillover_testing::CapturedLog;
 use tokio::time::sleep;
 use tracing::Level;
 
-use super::{
-    fake::{Answer, Script, minutes, seconds},
-    log::Log,
-};
+use super::fake::{Answer, Script, minutes, seconds};
 
 #[tokio::test(start_paused = true)]
 async fn tokens_failures_and_expiry_are_logged() {
-    let (log, _guard) = Log::start(Level::INFO);
+    let (log, _guard) = CapturedLog::start(Level::INFO);
     let script = Script::new([Answer::Token("t", minutes(60)), Answer::Failure("down")]);
     let tokens = script.tokens();
     tokens.first(seconds(5)).await.unwrap();
@@ -49,7 +47,7 @@ async fn tokens_failures_and_expiry_are_logged() {
 
 #[tokio::test(start_paused = true)]
 async fn expiry_during_a_slow_call_is_logged() {
-    let (log, _guard) = Log::start(Level::INFO);
+    let (log, _guard) = CapturedLog::start(Level::INFO);
     let tokens = Script::new([
         Answer::Token("t", seconds(4)),
         Answer::Late(seconds(10), minutes(60)),

@@ -1,7 +1,6 @@
 mod expiry;
 mod fake;
 mod identity;
-mod log;
 mod refresh;
 mod schedule;
 mod secrets;

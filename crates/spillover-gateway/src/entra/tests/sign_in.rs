@@ -7,13 +7,13 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rcgen::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::ring};
+use spillover_testing::CapturedLog;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tracing::Level;
 
 use super::{
     fake::seconds,
-    log::Log,
     server::{Server, entra_token},
 };
 use crate::entra::{
@@ -102,7 +102,7 @@ async fn client_secret_is_sent_to_the_authority() {
 
 #[tokio::test]
 async fn log_has_no_secret_at_any_level() {
-    let (log, _guard) = Log::start(Level::TRACE);
+    let (log, _guard) = CapturedLog::start(Level::TRACE);
     let cloud = Cloud::start([
         (400, r#"{"error":"invalid_client"}"#.to_owned()),
         entra_token("secretly", 3599),

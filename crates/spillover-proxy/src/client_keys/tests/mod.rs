@@ -6,7 +6,6 @@ mod rates;
 mod reload;
 mod secrets;
 mod served;
-mod written;
 
 use std::{
     convert::Infallible,
@@ -22,7 +21,6 @@ use sha2::{Digest, Sha256};
 use spillover_testing::Probe;
 use tower::{Layer, ServiceExt};
 
-pub(super) use self::written::Written;
 use super::*;
 
 pub(super) fn key(name: &str, secret: &str) -> ClientKey {

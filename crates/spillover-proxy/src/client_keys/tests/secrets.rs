@@ -1,5 +1,8 @@
 //! Nothing that is printed has a key or its hash.
 
+use spillover_testing::CapturedLog;
+use tracing::Level;
+
 use super::*;
 use crate::{Progress, access_log::AccessLogLayer};
 
@@ -36,8 +39,7 @@ fn debug_shows_no_key_and_no_hash() {
 
 #[tokio::test(start_paused = true)]
 async fn the_access_log_names_the_client_and_keeps_its_key() {
-    let written = Written::default();
-    let logging = written.log();
+    let (log, guard) = CapturedLog::start(Level::TRACE);
     let keys = KeyRing::new(&clients([limited("one", SECRET, 2)]));
     let inner: Probe<(), Full<Bytes>, Infallible> = Probe::new(|request: Request<()>| async move {
         let progress = request.extensions().get::<Progress>().unwrap();
@@ -51,9 +53,9 @@ async fn the_access_log_names_the_client_and_keeps_its_key() {
         let Ok(response) = service.clone().oneshot(request).await;
         drop(response);
     }
-    drop(logging);
+    drop(guard);
 
-    let text = written.text();
+    let text = log.text();
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines.len(), 4, "{text}");
     let served = r#"status=200 client="one" pool="chat""#;

@@ -8,7 +8,7 @@ use crate::{
 
 fn effective(directory: &Directory, text: &str, variables: &[(&str, &str)]) -> String {
     let (config, document) = read(directory, text, &[], variables).unwrap();
-    document.print(config.ignored(), config.warnings())
+    document.print(&config)
 }
 
 #[test]
@@ -140,8 +140,9 @@ fn the_environment_prints_as_a_file_too() {
         ("BACKEND_2_PRIORITY", "2"),
     ];
     let variables = variables.map(|(name, value)| (name.into(), value.into()));
-    let (_, document) = Config::with_document(&cli, variables, &mut ReadFiles::default()).unwrap();
-    let printed = document.print(&[], &[]);
+    let (config, document) =
+        Config::with_document(&cli, variables, &mut ReadFiles::default()).unwrap();
+    let printed = document.print(&config);
     assert!(printed.contains("address = \"127.0.0.1:9\""), "{printed}");
     assert!(printed.contains("api_key = \"[redacted]\""), "{printed}");
     assert!(printed.contains("credential = \"entra\""), "{printed}");

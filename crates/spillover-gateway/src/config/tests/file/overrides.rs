@@ -61,7 +61,7 @@ fn backends_of_the_environment_are_ignored_and_listed() {
     let config = load_with(&directory, POOL, &[], &variables).unwrap();
     assert_eq!(config.backends().len(), 1);
     assert_eq!(
-        config.ignored(),
+        config.ignored,
         ["BACKEND_2_URL", "backend_10_prio", "BACKEND_SERVICE_HOST"]
     );
 }

@@ -87,7 +87,7 @@ proptest! {
         let text = lines.join("\n");
         let result = read(&Directory::new(), &text, &[], &[("HUNTER", "hunter2")]);
         let printed = match &result {
-            Ok((config, document)) => format!("{config:?} {}", document.print(&[], &[])),
+            Ok((config, document)) => format!("{config:?} {}", document.print(config)),
             Err(error) => format!("{error} {error:?}"),
         };
         // What is a name or a place in a good configuration is no secret there.

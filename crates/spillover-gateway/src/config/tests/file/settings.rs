@@ -4,8 +4,9 @@ use spillover_proxy::cors::AllowedOrigins;
 use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
 
 use super::{POOL, assert_problem, files_for, load, load_with, with_backend};
+use spillover_proxy::upstream::Protocol;
+
 use crate::{
-    client::Protocol,
     config::{LogFormat, tests::directory::Directory},
     site::Clients,
 };
@@ -19,7 +20,7 @@ fn everything_but_a_pool_has_a_default() {
     assert_eq!(config.clients, Clients::default());
     assert_eq!(config.connections, Connections::default());
     assert_eq!(config.shutdown, Shutdown::default());
-    assert!(config.ignored().is_empty());
+    assert!(config.ignored.is_empty());
 }
 
 #[test]
