@@ -154,11 +154,13 @@ impl App {
                     .layer(pool.bounds_layer())
                     .layer(pool.spillover_layer())
                     .layer(pool.request_rules_layer())
-                    .layer(pool.idle_layer())
-                    .service(Upstream::new(
-                        clients.of_backends(pool.connect_settings()),
-                        pool.timeouts().response_head,
-                    ))
+                    .service(
+                        Upstream::new(
+                            clients.of_backends(pool.connect_settings()),
+                            pool.timeouts().response_head,
+                        )
+                        .idle_timeout(pool.timeouts().idle),
+                    )
             });
             ServiceBuilder::new()
                 .layer(UpgradeLayer)

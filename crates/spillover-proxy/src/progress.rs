@@ -3,7 +3,11 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
+#[cfg(feature = "access-log")]
+use http::{HeaderValue, Method, Uri};
 use spillover_core::{Attempts, Selected};
+#[cfg(feature = "access-log")]
+use tokio::time::Instant;
 
 /// Fields of a request's log line that inner layers know.
 ///
@@ -16,8 +20,21 @@ pub struct Progress {
 
 #[derive(Debug, Default)]
 struct Shared {
+    #[cfg(feature = "access-log")]
+    arrival: Option<Arrival>,
     known: Mutex<Known>,
     received: AtomicU64,
+}
+
+/// Fields of a log line that are known when the request arrives.
+#[cfg(feature = "access-log")]
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) certificate: Option<Arc<str>>,
+    pub(crate) request_id: Option<HeaderValue>,
+    pub(crate) start: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -28,6 +45,22 @@ struct Known {
 }
 
 impl Progress {
+    #[cfg(feature = "access-log")]
+    pub(crate) fn begin(arrival: Arrival) -> Self {
+        let shared = Shared {
+            arrival: Some(arrival),
+            ..Shared::default()
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    #[cfg(feature = "access-log")]
+    pub(crate) fn arrival(&self) -> Option<&Arrival> {
+        self.shared.arrival.as_ref()
+    }
+
     /// Sets the name of the client.
     pub fn set_client(&self, name: &Arc<str>) {
         self.lock().client = Some(Arc::clone(name));

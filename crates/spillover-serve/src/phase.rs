@@ -36,6 +36,11 @@ impl Phases {
         self.current() == Phase::Serving
     }
 
+    /// Returns true if there is a phase that this receiver has not waited for. A server that is dropped counts as one.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.current.has_changed().unwrap_or(true)
+    }
+
     /// Waits for a phase after `phase`, and returns it.
     pub async fn after(&mut self, phase: Phase) -> Phase {
         let later = self.current.wait_for(|&current| current > phase).await;

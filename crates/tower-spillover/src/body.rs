@@ -54,17 +54,7 @@ impl<B: Body, G: Guard> Body for GuardedBody<B, G> {
             return Poll::Ready(None);
         };
         let frame = ready!(inner.as_mut().poll_frame(cx));
-        let is_end = match &frame {
-            Some(Ok(frame)) => frame.is_trailers() || inner.is_end_stream(),
-            Some(Err(_)) => {
-                this.guard.iter().for_each(Guard::record_broken);
-                true
-            }
-            None => true,
-        };
-        if is_end {
-            *this.guard = None;
-        }
+        release_at_end(this.guard, frame.as_ref(), inner.is_end_stream());
         Poll::Ready(frame)
     }
 
@@ -75,6 +65,28 @@ impl<B: Body, G: Guard> Body for GuardedBody<B, G> {
     fn size_hint(&self) -> SizeHint {
         let empty = || SizeHint::with_exact(0);
         self.inner.as_ref().map_or_else(empty, B::size_hint)
+    }
+}
+
+impl Guard for () {}
+
+/// Drops the guard of a body that ends with this frame, or that the frame says is at its end.
+#[inline]
+pub(crate) fn release_at_end<D, E, G: Guard>(
+    guard: &mut Option<G>,
+    frame: Option<&Result<Frame<D>, E>>,
+    is_end: bool,
+) {
+    let is_last = match frame {
+        Some(Ok(frame)) => is_end || frame.is_trailers(),
+        Some(Err(_)) => {
+            guard.iter().for_each(Guard::record_broken);
+            true
+        }
+        None => true,
+    };
+    if is_last {
+        *guard = None;
     }
 }
 

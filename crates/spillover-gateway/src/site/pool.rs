@@ -4,7 +4,6 @@ use http::{Response, request::Parts};
 use spillover_core::{Backend, BackendKind, Exhausted, Pool, StatusClassifier};
 use spillover_proxy::{
     final_response::{BackendFields, FinalResponseLayer, all_closed},
-    idle_timeout::{IdleTimeoutBody, IdleTimeoutLayer},
     limits::RequestLimitsLayer,
     request_rules::{RequestRules, RequestRulesLayer},
     upstream::{ConnectSettings, UpstreamBody},
@@ -42,7 +41,7 @@ type Spillover = SpilloverLayer<StatusClassifier, ThreadDraw, AllClosed>;
 pub(crate) type AllClosed = fn(&Exhausted, &Parts) -> Response<PoolBody>;
 
 /// Response body of a pool's stack.
-pub(crate) type PoolBody = ResponseBody<IdleTimeoutBody<UpstreamBody>>;
+pub(crate) type PoolBody = ResponseBody<UpstreamBody>;
 
 impl PoolSite {
     pub(super) fn new(
@@ -137,11 +136,6 @@ impl PoolSite {
     /// Returns the layer that adapts the request of an attempt to its backend.
     pub(crate) fn request_rules_layer(&self) -> RequestRulesLayer {
         self.request_rules.clone()
-    }
-
-    /// Returns the layer that limits the idle time of a response body.
-    pub(crate) fn idle_layer(&self) -> IdleTimeoutLayer {
-        IdleTimeoutLayer::new(self.config.timeouts.idle)
     }
 }
 

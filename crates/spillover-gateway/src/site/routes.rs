@@ -32,20 +32,27 @@ impl Routes {
         request: &Request<B>,
         model: Option<&str>,
     ) -> Result<Option<usize>, Ambiguous> {
+        if self.is_for_first_pool() {
+            return Ok(Some(0));
+        }
         let path = request.uri().path();
         let chosen = self.choose_at(path, request, model)?;
-        // A first pool without routes takes every path.
-        let is_any = || self.of_pools.first().is_some_and(Vec::is_empty);
         match resolved(path) {
-            Some(path) if !is_any() && self.choose_at(&path, request, model)? != chosen => {
-                Err(Ambiguous)
-            }
+            Some(path) if self.choose_at(&path, request, model)? != chosen => Err(Ambiguous),
             _ => Ok(chosen),
         }
     }
 
+    /// Returns true if every request is for the first pool, because it has no routes.
+    fn is_for_first_pool(&self) -> bool {
+        self.of_pools.first().is_some_and(Vec::is_empty)
+    }
+
     /// Returns true if the model in the body could change which pool gets the request.
     pub(crate) fn depends_on_model<B>(&self, request: &Request<B>) -> bool {
+        if self.is_for_first_pool() {
+            return false;
+        }
         let path = request.uri().path();
         let is_in_path = |path: &str| deployment(path).is_some();
         let depends = |path: &str| !is_in_path(path) && self.depends_on_model_at(path, request);

@@ -1,22 +1,16 @@
-use std::sync::Arc;
-
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::Certificate;
-use crate::{Progress, X_REQUEST_ID};
+use crate::{Progress, X_REQUEST_ID, progress::Arrival};
 
 /// A log line in the making, which is written when the record is dropped.
 #[derive(Debug)]
 pub(super) struct Record {
-    method: Method,
-    uri: Uri,
-    certificate: Option<Arc<str>>,
-    request_id: Option<HeaderValue>,
-    upstream_request_id: Option<HeaderValue>,
-    start: Instant,
-    status: Option<StatusCode>,
+    /// Shared with the layers inside. Has the large fields, since the record is moved with the request and its response.
     progress: Progress,
+    upstream_request_id: Option<HeaderValue>,
+    status: Option<StatusCode>,
     bytes: u64,
     end: End,
 }
@@ -33,17 +27,18 @@ enum End {
 
 impl Record {
     pub(super) fn start<B>(request: &mut Request<B>, certificate: Option<Certificate>) -> Self {
-        let progress = Progress::default();
-        request.extensions_mut().insert(progress.clone());
-        Self {
+        let progress = Progress::begin(Arrival {
             method: request.method().clone(),
             uri: request.uri().clone(),
             certificate: certificate.and_then(|get| get(request.extensions())),
             request_id: request.headers().get(X_REQUEST_ID).cloned(),
-            upstream_request_id: None,
             start: Instant::now(),
-            status: None,
+        });
+        request.extensions_mut().insert(progress.clone());
+        Self {
             progress,
+            upstream_request_id: None,
+            status: None,
             bytes: 0,
             end: End::Cancelled,
         }
@@ -71,23 +66,26 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
+        let Some(arrival) = self.progress.arrival() else {
+            return;
+        };
         let now = Instant::now();
         let is_upgraded = self.status == Some(StatusCode::SWITCHING_PROTOCOLS);
         let latest = self.progress.attempt();
         let latest = latest.as_ref();
         tracing::info!(
-            method = %self.method,
+            method = %arrival.method,
             // Leaves out the query, which can hold a key.
-            path = self.uri.path(),
+            path = arrival.uri.path(),
             status = self.status.map(|status| status.as_u16()),
             client = self.progress.client().as_deref(),
-            client_certificate = self.certificate.as_deref(),
+            client_certificate = arrival.certificate.as_deref(),
             pool = self.progress.pool().as_deref(),
             backend = latest.map(|(selected, _)| selected.backend().label()),
             attempts = latest.map_or(0, |(_, attempts)| attempts.count()),
             spill = latest.is_some_and(|(selected, _)| selected.is_spill()),
             // Cast, because JSON logs would write the u128 of `as_millis` as text.
-            duration_ms = (now - self.start).as_millis() as u64,
+            duration_ms = (now - arrival.start).as_millis() as u64,
             bytes = self.bytes,
             bytes_in = is_upgraded.then(|| self.progress.received()),
             end = match self.end {
@@ -95,7 +93,7 @@ impl Drop for Record {
                 End::Broken => "broken",
                 End::Cancelled => "cancelled",
             },
-            request_id = text(self.request_id.as_ref()),
+            request_id = text(arrival.request_id.as_ref()),
             upstream_request_id = text(self.upstream_request_id.as_ref()),
             "request"
         );

@@ -1,83 +1,24 @@
 use std::{
-    error::Error,
-    fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
-    time::Duration,
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use spillover_core::Attempts;
-use spillover_core::layer::AttemptsProtocol;
-use tokio::time::{Instant, Sleep, sleep_until};
 use tower::BoxError;
+
+use super::BodyTimer;
 
 /// Response body that fails when it stands still for too long, or at its deadline.
 #[derive(Debug)]
 pub struct IdleTimeoutBody<B> {
     inner: B,
-    limit: Option<Duration>,
-    end: Option<BodyDeadline>,
-    waiting_since: Option<Instant>,
-    /// Created at the first wait. Reset when it fires, and not for each frame.
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-/// Deadline of a body.
-#[derive(Debug)]
-pub(super) struct BodyDeadline {
-    pub(super) at: Instant,
-    /// Attempts of a request that has spent most of its time on earlier ones. The last backend is not blamed for the timeout.
-    pub(super) late: Option<Attempts>,
+    timer: BodyTimer,
 }
 
 impl<B> IdleTimeoutBody<B> {
-    pub(super) fn new(inner: B, limit: Option<Duration>, end: Option<BodyDeadline>) -> Self {
-        Self {
-            inner,
-            limit,
-            end,
-            waiting_since: None,
-            timer: None,
-        }
-    }
-
-    /// Waits for a timeout.
-    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<TimeoutKind> {
-        if self.limit.is_none() && self.end.is_none() {
-            return Poll::Pending;
-        }
-        let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        let idle = self
-            .limit
-            .map(|limit| (since + limit, TimeoutKind::IdleTimeout(limit)));
-        let total = self.end.as_ref().map(|end| (end.at, TimeoutKind::Total));
-        let ends = idle.into_iter().chain(total);
-        let Some((end, kind)) = ends.min_by_key(|(end, _)| *end) else {
-            return Poll::Pending;
-        };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
-        while timer.as_mut().poll(cx).is_ready() {
-            if end <= timer.deadline() {
-                return Poll::Ready(kind);
-            }
-            timer.as_mut().reset(end);
-        }
-        Poll::Pending
-    }
-
-    fn is_past_deadline(&self) -> bool {
-        let end = self.end.as_ref();
-        end.is_some_and(|end| Instant::now() >= end.at)
-    }
-
-    fn fail(&self, kind: TimeoutKind) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let late = self.end.as_ref().and_then(|end| end.late.as_ref());
-        if let (TimeoutKind::Total, Some(tried)) = (kind, late) {
-            tried.set_request_failed();
-        }
-        Poll::Ready(Some(Err(kind.into())))
+    pub(super) fn new(inner: B, timer: BodyTimer) -> Self {
+        Self { inner, timer }
     }
 }
 
@@ -93,18 +34,8 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
-        match Pin::new(&mut this.inner).poll_frame(cx) {
-            // A slow reader never waits for a frame, so the deadline is checked here as well.
-            Poll::Ready(Some(_)) if this.is_past_deadline() => this.fail(TimeoutKind::Total),
-            Poll::Ready(frame) => {
-                this.waiting_since = None;
-                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
-            }
-            Poll::Pending => {
-                let kind = ready!(this.poll_timeout(cx));
-                this.fail(kind)
-            }
-        }
+        let frame = Pin::new(&mut this.inner).poll_frame(cx);
+        this.timer.check(frame, cx)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -118,39 +49,20 @@ where
 
 impl<B: From<Bytes>> From<Bytes> for IdleTimeoutBody<B> {
     fn from(data: Bytes) -> Self {
-        Self::new(data.into(), None, None)
+        Self::new(data.into(), BodyTimer::unlimited())
     }
 }
-
-/// Kind of a timeout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TimeoutKind {
-    IdleTimeout(Duration),
-    Total,
-}
-
-impl fmt::Display for TimeoutKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::IdleTimeout(limit) => {
-                write!(f, "nothing more came within {} s", limit.as_secs_f64())
-            }
-            Self::Total => f.write_str("the response took longer than a request may in total"),
-        }
-    }
-}
-
-impl Error for TimeoutKind {}
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
+    use std::{convert::Infallible, time::Duration};
 
     use futures_util::{StreamExt, stream};
     use http_body_util::{BodyExt, StreamBody};
-    use tokio::time::sleep;
+    use tokio::time::{Instant, sleep};
 
     use super::*;
+    use crate::limits::Deadline;
 
     /// Returns an endless body with a frame per `pause`.
     fn drip(pause: Duration) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
@@ -161,8 +73,10 @@ mod tests {
         StreamBody::new(Box::pin(chunks))
     }
 
-    fn end(at: Instant) -> Option<BodyDeadline> {
-        Some(BodyDeadline { at, late: None })
+    fn within<B>(inner: B, limit: Option<Duration>, at: Option<Instant>) -> IdleTimeoutBody<B> {
+        let total = Duration::from_secs(60);
+        let deadline = at.map(|at| Deadline { at, total });
+        IdleTimeoutBody::new(inner, BodyTimer::new(limit, deadline, None))
     }
 
     async fn read<B>(mut body: IdleTimeoutBody<B>) -> (u32, Duration, String)
@@ -184,7 +98,7 @@ mod tests {
     async fn body_that_stands_still_fails() {
         let limit = Duration::from_secs(3);
         let silent = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Infallible>>());
-        let (chunks, after, error) = read(IdleTimeoutBody::new(silent, Some(limit), None)).await;
+        let (chunks, after, error) = read(within(silent, Some(limit), None)).await;
         assert_eq!((chunks, after.as_secs()), (0, 3));
         assert_eq!(error, "nothing more came within 3 s");
     }
@@ -194,12 +108,12 @@ mod tests {
         let limit = Some(Duration::from_secs(3));
         let deadline = Instant::now() + Duration::from_secs(21);
         let slow = drip(Duration::from_secs(2));
-        let (chunks, after, error) = read(IdleTimeoutBody::new(slow, limit, end(deadline))).await;
+        let (chunks, after, error) = read(within(slow, limit, Some(deadline))).await;
         assert_eq!((chunks, after.as_secs()), (10, 21));
         assert!(error.contains("in total"), "{error}");
 
         let slower = drip(Duration::from_secs(4));
-        let (chunks, after, _) = read(IdleTimeoutBody::new(slower, limit, None)).await;
+        let (chunks, after, _) = read(within(slower, limit, None)).await;
         assert_eq!((chunks, after.as_secs()), (0, 3));
     }
 
@@ -209,7 +123,7 @@ mod tests {
         let ready: StreamBody<_> =
             StreamBody::new(chunks.map(|chunk: Result<_, Infallible>| chunk));
         let deadline = Instant::now() + Duration::from_secs(5);
-        let mut body = IdleTimeoutBody::new(ready, None, end(deadline));
+        let mut body = within(ready, None, Some(deadline));
         for _ in 0..5 {
             assert!(body.frame().await.unwrap().is_ok());
             sleep(Duration::from_secs(1)).await;
@@ -221,7 +135,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn time_between_polls_does_not_count() {
         let limit = Some(Duration::from_secs(3));
-        let mut body = IdleTimeoutBody::new(drip(Duration::from_secs(2)), limit, None);
+        let mut body = within(drip(Duration::from_secs(2)), limit, None);
         for _ in 0..3 {
             assert!(body.frame().await.unwrap().is_ok());
             sleep(Duration::from_secs(60)).await;

@@ -1,27 +1,29 @@
 use std::{
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 
-use super::{IdleTimeoutBody, body::BodyDeadline};
+use super::{BodyTimer, IdleTimeoutBody};
 
 pin_project! {
     /// Response future of [`IdleTimeout`](super::IdleTimeout).
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        limit: Option<Duration>,
-        end: Option<BodyDeadline>,
+        // `None` once the response is there.
+        timer: Option<BodyTimer>,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) fn new(inner: F, limit: Option<Duration>, end: Option<BodyDeadline>) -> Self {
-        Self { inner, limit, end }
+    pub(super) fn new(inner: F, timer: BodyTimer) -> Self {
+        Self {
+            inner,
+            timer: Some(timer),
+        }
     }
 }
 
@@ -34,13 +36,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.inner.poll(cx))?;
-        let (limit, end) = match response.status() {
+        let timer = match response.status() {
             // The bytes after an upgrade have no timeouts.
-            StatusCode::SWITCHING_PROTOCOLS => (None, None),
-            _ => (*this.limit, this.end.take()),
+            StatusCode::SWITCHING_PROTOCOLS => BodyTimer::unlimited(),
+            _ => this.timer.take().expect("polled after completion"),
         };
-        Poll::Ready(Ok(
-            response.map(|body| IdleTimeoutBody::new(body, limit, end))
-        ))
+        Poll::Ready(Ok(response.map(|body| IdleTimeoutBody::new(body, timer))))
     }
 }

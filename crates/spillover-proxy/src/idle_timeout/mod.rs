@@ -29,6 +29,7 @@
 
 mod body;
 mod future;
+mod timer;
 
 use std::{
     task::{Context, Poll},
@@ -40,8 +41,7 @@ use spillover_core::Attempts;
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
-use self::body::BodyDeadline;
-pub use self::{body::IdleTimeoutBody, future::ResponseFuture};
+pub use self::{body::IdleTimeoutBody, future::ResponseFuture, timer::BodyTimer};
 use crate::limits::Deadline;
 
 /// Ends response bodies that stand still; see the [module](self).
@@ -90,16 +90,10 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let extensions = request.extensions();
-        let end = extensions.get().map(|deadline: &Deadline| {
-            let is_mostly_spent = deadline.is_mostly_spent(deadline.at - Instant::now());
-            BodyDeadline {
-                at: deadline.at,
-                late: extensions
-                    .get::<Attempts>()
-                    .filter(|_| is_mostly_spent)
-                    .cloned(),
-            }
-        });
-        ResponseFuture::new(self.inner.call(request), self.limit, end)
+        let deadline: Option<Deadline> = extensions.get().copied();
+        let is_late = deadline.is_some_and(|deadline| deadline.is_mostly_spent_at(Instant::now()));
+        let late = extensions.get::<Attempts>().filter(|_| is_late).cloned();
+        let timer = BodyTimer::new(self.limit, deadline, late);
+        ResponseFuture::new(self.inner.call(request), timer)
     }
 }

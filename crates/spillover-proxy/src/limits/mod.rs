@@ -73,6 +73,11 @@ impl Deadline {
     pub fn is_mostly_spent(&self, left: Duration) -> bool {
         left * 2 < self.total
     }
+
+    /// Returns true if less than half of the total time is left at `now`.
+    pub fn is_mostly_spent_at(&self, now: Instant) -> bool {
+        self.is_mostly_spent(self.at - now)
+    }
 }
 
 impl RequestLimitsLayer {

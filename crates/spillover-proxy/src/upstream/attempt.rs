@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Progress, limits::Deadline};
+use crate::{Progress, idle_timeout::BodyTimer, limits::Deadline};
 use http::{HeaderValue, Request};
 use spillover_core::layer::AttemptsProtocol;
 use tokio::time::Instant;
@@ -14,6 +14,8 @@ pub(super) struct Attempt {
     selected: Option<Selected>,
     tried: Option<Attempts>,
     deadline: Option<Deadline>,
+    /// True when earlier attempts have used up most of the request's time.
+    is_mostly_spent: bool,
     /// Limit that follows from the timeout of the client's SDK. Boxed, because few requests have one.
     limit: Option<Box<AttemptLimit>>,
 }
@@ -21,10 +23,13 @@ pub(super) struct Attempt {
 impl Attempt {
     pub(super) fn begin<B>(request: &Request<B>) -> Self {
         let extensions = request.extensions();
+        let deadline: Option<Deadline> = extensions.get().copied();
         let attempt = Self {
             selected: extensions.get::<Selected>().cloned(),
             tried: extensions.get::<Attempts>().cloned(),
-            deadline: extensions.get().copied(),
+            is_mostly_spent: deadline
+                .is_some_and(|deadline| deadline.is_mostly_spent_at(Instant::now())),
+            deadline,
             limit: AttemptLimit::of(request).map(Box::new),
         };
         if let (Some(progress), Some(selected), Some(tried)) = (
@@ -53,6 +58,12 @@ impl Attempt {
     pub(super) fn end_at_limit(&mut self, now: Instant) -> Option<Outcome> {
         let limit = self.limit.take()?;
         limit.may_move_on(now).then(|| limit.outcome())
+    }
+
+    /// Returns the timeouts of the response body. `idle` is the longest wait for a frame.
+    pub(super) fn body_timer(&self, idle: Option<Duration>) -> BodyTimer {
+        let late = self.tried.as_ref().filter(|_| self.is_mostly_spent);
+        BodyTimer::new(idle, self.deadline, late.cloned())
     }
 
     /// Returns the index of the backend in its pool.

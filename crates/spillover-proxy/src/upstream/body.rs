@@ -3,6 +3,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use crate::idle_timeout::BodyTimer;
 use bytes::Bytes;
 use futures_util::Stream;
 use http_body::{Body, Frame, SizeHint};
@@ -13,31 +14,25 @@ use tokio::io::ReadHalf;
 use tokio_util::io::ReaderStream;
 use tower::BoxError;
 
-/// Body of a backend's response, or of an error response in its place.
+/// Body of a backend's response, or of an error response in its place. Fails when the backend stands still for too long.
 #[derive(Debug)]
 pub struct UpstreamBody {
-    kind: Kind,
+    source: Source,
+    timer: BodyTimer,
 }
 
+/// Source of the bytes of a body.
 #[derive(Debug)]
-enum Kind {
+pub(super) enum Source {
     Incoming(Incoming),
     Own(Full<Bytes>),
-    /// Bytes after a protocol upgrade.
+    /// Bytes after a protocol upgrade, which have no timeouts.
     Tunnel(ReaderStream<ReadHalf<TokioIo<Upgraded>>>),
 }
 
 impl UpstreamBody {
-    pub(super) fn incoming(body: Incoming) -> Self {
-        Self {
-            kind: Kind::Incoming(body),
-        }
-    }
-
-    pub(super) fn tunnel(bytes: ReaderStream<ReadHalf<TokioIo<Upgraded>>>) -> Self {
-        Self {
-            kind: Kind::Tunnel(bytes),
-        }
+    pub(super) fn new(source: Source, timer: BodyTimer) -> Self {
+        Self { source, timer }
     }
 }
 
@@ -49,12 +44,16 @@ impl Body for UpstreamBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match &mut self.get_mut().kind {
-            Kind::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(BoxError::from),
-            Kind::Own(body) => Pin::new(body)
+        let this = self.get_mut();
+        match &mut this.source {
+            Source::Incoming(body) => {
+                let frame = Pin::new(body).poll_frame(cx);
+                this.timer.check(frame, cx)
+            }
+            Source::Own(body) => Pin::new(body)
                 .poll_frame(cx)
                 .map_err(|error| match error {}),
-            Kind::Tunnel(bytes) => {
+            Source::Tunnel(bytes) => {
                 let chunk = Pin::new(bytes).poll_next(cx);
                 chunk.map_ok(Frame::data).map_err(BoxError::from)
             }
@@ -62,18 +61,18 @@ impl Body for UpstreamBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Incoming(body) => body.is_end_stream(),
-            Kind::Own(body) => body.is_end_stream(),
-            Kind::Tunnel(_) => false,
+        match &self.source {
+            Source::Incoming(body) => body.is_end_stream(),
+            Source::Own(body) => body.is_end_stream(),
+            Source::Tunnel(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.kind {
-            Kind::Incoming(body) => body.size_hint(),
-            Kind::Own(body) => body.size_hint(),
-            Kind::Tunnel(_) => SizeHint::default(),
+        match &self.source {
+            Source::Incoming(body) => body.size_hint(),
+            Source::Own(body) => body.size_hint(),
+            Source::Tunnel(_) => SizeHint::default(),
         }
     }
 }
@@ -81,7 +80,8 @@ impl Body for UpstreamBody {
 impl From<Bytes> for UpstreamBody {
     fn from(data: Bytes) -> Self {
         Self {
-            kind: Kind::Own(Full::new(data)),
+            source: Source::Own(Full::new(data)),
+            timer: BodyTimer::unlimited(),
         }
     }
 }

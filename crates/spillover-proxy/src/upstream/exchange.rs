@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use tokio::io::split;
 use tokio_util::io::ReaderStream;
 
-use super::{body::UpstreamBody, error::UpstreamError};
+use super::{body::Source, error::UpstreamError};
 
 pin_project! {
     /// Future of a response, with or without a protocol upgrade.
@@ -27,7 +27,7 @@ pin_project! {
     }
 }
 
-type Answer = Result<Response<UpstreamBody>, UpstreamError>;
+type Answer = Result<Response<Source>, UpstreamError>;
 
 impl Exchange {
     pub(super) fn plain(response: legacy::ResponseFuture) -> Self {
@@ -52,7 +52,7 @@ impl Future for Exchange {
         Poll::Ready(if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             Err(UpstreamError::switched())
         } else {
-            Ok(response.map(UpstreamBody::incoming))
+            Ok(response.map(Source::Incoming))
         })
     }
 }
@@ -60,14 +60,14 @@ impl Future for Exchange {
 async fn switch(response: legacy::ResponseFuture, progress: Option<Progress>) -> Answer {
     let mut response = response.await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(response.map(UpstreamBody::incoming));
+        return Ok(response.map(Source::Incoming));
     }
     let backend = hyper::upgrade::on(&mut response).await?;
     let (from_backend, to_backend) = split(TokioIo::new(backend));
     let writer = UpgradedWriter::new(to_backend, progress);
     response.extensions_mut().insert(writer);
     let bytes = ReaderStream::with_capacity(from_backend, CHUNK);
-    Ok(response.map(|_| UpstreamBody::tunnel(bytes)))
+    Ok(response.map(|_| Source::Tunnel(bytes)))
 }
 
 /// Read size of an upgraded connection, in bytes. Realtime audio comes in messages of a few KiB.

@@ -22,12 +22,19 @@ pin_project! {
         sleep: Sleep,
         deadline: Instant,
         timeout: Duration,
+        // Longest wait for a frame of the response body.
+        idle: Option<Duration>,
         attempt: Attempt,
     }
 }
 
 impl ResponseFuture {
-    pub(super) fn new(exchange: Exchange, timeout: Duration, attempt: Attempt) -> Self {
+    pub(super) fn new(
+        exchange: Exchange,
+        timeout: Duration,
+        idle: Option<Duration>,
+        attempt: Attempt,
+    ) -> Self {
         let now = Instant::now();
         let limit = attempt.limit(timeout).unwrap_or(timeout);
         Self {
@@ -35,6 +42,7 @@ impl ResponseFuture {
             sleep: sleep_until(now + limit),
             deadline: now + timeout,
             timeout,
+            idle,
             attempt,
         }
     }
@@ -52,7 +60,10 @@ impl Future for ResponseFuture {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let error = match this.exchange.poll(cx) {
-            Poll::Ready(Ok(response)) => return Poll::Ready(Ok(response)),
+            Poll::Ready(Ok(response)) => {
+                let timer = this.attempt.body_timer(*this.idle);
+                return Poll::Ready(Ok(response.map(|source| UpstreamBody::new(source, timer))));
+            }
             Poll::Ready(Err(error)) => error,
             Poll::Pending => loop {
                 ready!(this.sleep.as_mut().poll(cx));

@@ -1,5 +1,6 @@
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -92,8 +93,15 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for KeepAlive<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, bufs));
-        self.written(result)
+        let len: usize = bufs.iter().map(|buf| buf.len()).sum();
+        if len > SMALL {
+            let result = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, bufs));
+            return self.written(result);
+        }
+        let mut joined = [MaybeUninit::uninit(); SMALL];
+        let mut joined = ReadBuf::uninit(&mut joined);
+        bufs.iter().for_each(|buf| joined.put_slice(buf));
+        self.poll_write(cx, joined.filled())
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -109,6 +117,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for KeepAlive<T> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
+
+/// Size of a request, head and body, that is joined on the stack before it is written, in bytes. The kernel takes less time
+/// for one buffer than for a list of them.
+const SMALL: usize = 4 * 1024;
 
 impl<T: Connection> Connection for KeepAlive<T> {
     /// Leaves the socket addresses out: hyper-util would insert them into the extensions of each response.

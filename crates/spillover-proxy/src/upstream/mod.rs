@@ -1,4 +1,5 @@
-//! Sends requests to backends: pooled connections, a timeout of the response head, and errors as responses.
+//! Sends requests to backends: pooled connections, timeouts of the response head and between chunks of the body, and errors as
+//! responses.
 //!
 //! * [`ConnectSettings`] describe the connections to a backend: TLS, CA bundle, [`Protocol`], connect timeout.
 //! * A [`Dialer`] reads certificates once, and its [`Connector`]s open connections by TCP and TLS.

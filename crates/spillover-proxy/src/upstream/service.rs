@@ -26,13 +26,24 @@ pub struct Upstream<C, B> {
     /// Clients of each backend, by its index.
     clients: Arc<[BackendClient<C, B>]>,
     timeout: Duration,
+    idle: Option<Duration>,
 }
 
 impl<C, B> Upstream<C, B> {
     /// Creates the service with the clients of each backend, at least one. `timeout` is the longest time from the start of an
     /// attempt to its response head.
     pub fn new(clients: Arc<[BackendClient<C, B>]>, timeout: Duration) -> Self {
-        Self { clients, timeout }
+        Self {
+            clients,
+            timeout,
+            idle: None,
+        }
+    }
+
+    /// Sets the longest time between two chunks of a response body. Default: no limit.
+    #[must_use]
+    pub fn idle_timeout(self, idle: Option<Duration>) -> Self {
+        Self { idle, ..self }
     }
 }
 
@@ -70,7 +81,7 @@ where
         } else {
             Exchange::plain(client.kept.request(request))
         };
-        ResponseFuture::new(exchange, timeout, attempt)
+        ResponseFuture::new(exchange, timeout, self.idle, attempt)
     }
 }
 
@@ -92,6 +103,7 @@ impl<C, B> Clone for Upstream<C, B> {
         Self {
             clients: Arc::clone(&self.clients),
             timeout: self.timeout,
+            idle: self.idle,
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::{
 use super::{
     Connection, ConnectionService,
     io::Io,
-    timer::{Action, ConnectionTimer},
+    timer::{Action, ConnectionTimer, WaitingTask},
 };
 use crate::{HttpService, Phase, RequestBody};
 
@@ -41,11 +41,15 @@ impl<S: HttpService<RequestBody>> Connection<S> {
         let mut was_abandoned = false;
         loop {
             let event = {
+                let phases = self.phases.clone();
                 let mut later = std::pin::pin!(self.phases.after(phase));
                 let mut reached = None;
+                let mut task = WaitingTask::default();
                 poll_fn(|cx| {
+                    let is_armed = task.is_armed(cx);
                     // Comes before the requests: the response to one that arrives with the phase has `connection: close`.
                     if reached.is_none()
+                        && (!is_armed || phases.has_changed())
                         && let Poll::Ready(phase) = later.as_mut().poll(cx)
                     {
                         self.peer.activity.leave();
@@ -60,7 +64,7 @@ impl<S: HttpService<RequestBody>> Connection<S> {
                     if let Some(phase) = reached {
                         return Poll::Ready(Event::Phase(phase));
                     }
-                    timer.poll(cx).map(Event::Timer)
+                    timer.poll(cx, is_armed).map(Event::Timer)
                 })
                 .await
             };

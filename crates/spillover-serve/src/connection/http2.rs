@@ -6,7 +6,7 @@ use tokio::time::{Duration, Instant};
 use super::{
     Connection,
     io::Io,
-    timer::{Action, ConnectionTimer},
+    timer::{Action, ConnectionTimer, WaitingTask},
 };
 use crate::{HttpService, Phase, RequestBody};
 
@@ -33,15 +33,20 @@ impl<S: HttpService<RequestBody>> Connection<S> {
         let mut written = 0;
         loop {
             let event = {
+                let phases = self.phases.clone();
                 let mut later = pin!(self.phases.after(phase));
+                let mut task = WaitingTask::default();
                 poll_fn(|cx| {
+                    let is_armed = task.is_armed(cx);
                     if let Poll::Ready(ended) = http2.as_mut().poll(cx) {
                         return Poll::Ready(Event::Ended(ended));
                     }
-                    if let Poll::Ready(phase) = later.as_mut().poll(cx) {
+                    if (!is_armed || phases.has_changed())
+                        && let Poll::Ready(phase) = later.as_mut().poll(cx)
+                    {
                         return Poll::Ready(Event::Phase(phase));
                     }
-                    timer.poll(cx).map(Event::Timer)
+                    timer.poll(cx, is_armed).map(Event::Timer)
                 })
                 .await
             };

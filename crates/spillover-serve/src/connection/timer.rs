@@ -1,6 +1,9 @@
 //! The timer of a connection, which decides when it has to end.
 
-use std::{pin::Pin, task::Poll};
+use std::{
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
 
 use tokio::time::{Duration, Instant, Sleep, sleep};
 
@@ -23,6 +26,15 @@ pub(super) struct ConnectionTimer {
     writing: Progress,
     /// Progress within the flow-control windows of HTTP/2.
     handing: Progress,
+}
+
+/// The task that waits for the events of a connection.
+///
+/// Every chunk wakes the task, and timers and phases that are pending would wake it themselves: to poll them each time
+/// costs as much as the layers do.
+#[derive(Debug, Default)]
+pub(super) struct WaitingTask {
+    waker: Option<Waker>,
 }
 
 /// Progress of writes.
@@ -70,8 +82,11 @@ impl ConnectionTimer {
         }
     }
 
-    /// Waits for the next step.
-    pub(super) fn poll(&mut self, cx: &mut std::task::Context<'_>) -> Poll<Instant> {
+    /// Waits for the next step. With `is_armed` the timer wakes this task already, and is only asked for its state.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, is_armed: bool) -> Poll<Instant> {
+        if is_armed && !self.timer.is_elapsed() {
+            return Poll::Pending;
+        }
         self.timer.as_mut().poll(cx).map(|()| {
             let now = Instant::now();
             self.step = self.longest.min(2 * self.step);
@@ -130,6 +145,18 @@ impl ConnectionTimer {
     }
 }
 
+impl WaitingTask {
+    /// Returns true if futures that were polled since the last event wake this task.
+    pub(super) fn is_armed(&mut self, cx: &Context<'_>) -> bool {
+        let waker = self.waker.as_ref();
+        let is_armed = waker.is_some_and(|waker| waker.will_wake(cx.waker()));
+        if !is_armed {
+            self.waker = Some(cx.waker().clone());
+        }
+        is_armed
+    }
+}
+
 impl Progress {
     /// Returns the time since the last progress.
     fn stuck(&mut self, is_stuck: bool, count: u32, now: Instant) -> Duration {
@@ -176,7 +203,7 @@ mod tests {
     ) -> Duration {
         let start = Instant::now();
         loop {
-            let now = poll_fn(|cx| timer.poll(cx)).await;
+            let now = poll_fn(|cx| timer.poll(cx, false)).await;
             if timer.check(now, activity, &connections()) == action {
                 return now - start;
             }
@@ -217,7 +244,7 @@ mod tests {
         let mut timer = ConnectionTimer::new(&connections(), &activity);
         let request = InFlight::new(&activity);
         for _ in 0..200 {
-            let now = poll_fn(|cx| timer.poll(cx)).await;
+            let now = poll_fn(|cx| timer.poll(cx, false)).await;
             assert_eq!(timer.check(now, &activity, &connections()), Action::GoOn);
         }
         drop(request);
@@ -231,7 +258,7 @@ mod tests {
         let _request = InFlight::new(&activity);
         activity.write_blocked();
         for _ in 0..100 {
-            let now = poll_fn(|cx| timer.poll(cx)).await;
+            let now = poll_fn(|cx| timer.poll(cx, false)).await;
             assert_ne!(timer.check(now, &activity, &connections()), Action::Stalled);
             // Each accepted write starts the timeout again.
             activity.wrote();

@@ -16,7 +16,8 @@ use crate::coding::Decoder;
 #[derive(Debug)]
 pub struct SplicedBody<B> {
     inner: B,
-    splice: Option<Splice>,
+    /// Boxed, because few bodies are changed, and a request is moved many times with its body.
+    splice: Option<Box<Splice>>,
 }
 
 #[derive(Debug)]
@@ -26,7 +27,7 @@ struct Splice {
     /// In its place, until it is sent.
     text: Option<Bytes>,
     pending: VecDeque<Bytes>,
-    coded: Option<Box<Coded>>,
+    coded: Option<Coded>,
 }
 
 /// The part of a body that is still to be decoded.
@@ -54,12 +55,12 @@ impl<B> SplicedBody<B> {
         });
         Self {
             inner,
-            splice: Some(Splice {
+            splice: Some(Box::new(Splice {
                 place: edit.place,
                 text: Some(edit.text),
                 pending: VecDeque::new(),
-                coded: coded.map(Box::new),
-            }),
+                coded,
+            })),
         }
     }
 }
@@ -108,7 +109,7 @@ impl Splice {
     /// Returns true if something is to be sent of what came.
     fn has_more(&self) -> bool {
         let is_coded = |coded: &Coded| !coded.input.is_empty();
-        !self.pending.is_empty() || self.coded.as_deref().is_some_and(is_coded)
+        !self.pending.is_empty() || self.coded.as_ref().is_some_and(is_coded)
     }
 
     /// The error of a body that ended before it did by its coding.
@@ -160,7 +161,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for SplicedBody<
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream() && !self.splice.as_ref().is_some_and(Splice::has_more)
+        self.inner.is_end_stream() && !self.splice.as_deref().is_some_and(Splice::has_more)
     }
 
     fn size_hint(&self) -> SizeHint {

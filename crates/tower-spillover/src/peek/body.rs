@@ -12,12 +12,15 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::late_error::LateErrorWatch;
+use crate::body::{Guard, release_at_end};
 
 pin_project! {
     /// A response body whose beginning may have been read ahead. It yields what was read, unchanged, and then the rest.
     ///
+    /// It may hold a guard of its request until it ends, fails or is dropped: in the [stack](crate::stack) that is the attempt.
+    ///
     /// [`From<Bytes>`] makes a body that replaces one of the inner service. The default is empty, also where `B` has no default.
-    pub struct PeekedBody<B>
+    pub struct PeekedBody<B, G = ()>
     where
         B: Body,
     {
@@ -28,6 +31,7 @@ pin_project! {
         inner: Option<B>,
         // Boxed, because only streams are watched.
         watch: Option<Box<LateErrorWatch>>,
+        guard: Option<G>,
     }
 }
 
@@ -55,6 +59,7 @@ impl<B: Body> PeekedBody<B> {
             prefix: None,
             inner: Some(inner),
             watch: None,
+            guard: None,
         }
     }
 
@@ -63,10 +68,26 @@ impl<B: Body> PeekedBody<B> {
             prefix: Some(Box::new(prefix)),
             inner: Some(inner),
             watch,
+            guard: None,
         }
     }
 
-    /// Returns true if the body yields no more frames. The watch has no say in that.
+    /// Returns the same body, which holds the guard until its end.
+    #[cfg(feature = "stack")]
+    pub(crate) fn guarded<G>(self, guard: Option<G>) -> PeekedBody<B, G> {
+        // A body that has ended may never be polled.
+        let guard = guard.filter(|_| !self.is_end_stream());
+        PeekedBody {
+            prefix: self.prefix,
+            inner: self.inner,
+            watch: self.watch,
+            guard,
+        }
+    }
+}
+
+impl<B: Body, G> PeekedBody<B, G> {
+    /// Returns true if the body yields no more frames. Watch and guard have no say in that.
     #[inline]
     fn is_over(prefix: Option<&Prefix<B>>, inner: Option<&B>) -> bool {
         let is_end = prefix.and_then(Prefix::is_end_stream);
@@ -104,6 +125,7 @@ impl<B: Body + Unpin> PeekedBody<B> {
             prefix: Some(Box::new(prefix)),
             inner: None,
             watch: None,
+            guard: None,
         };
         (shared, SharedBody { body })
     }
@@ -217,7 +239,7 @@ impl<B: Body> Prefix<B> {
     }
 }
 
-impl<B: Body> Body for PeekedBody<B> {
+impl<B: Body, G: Guard> Body for PeekedBody<B, G> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -241,16 +263,15 @@ impl<B: Body> Body for PeekedBody<B> {
                 ready!(inner.poll_frame(cx)).map(|frame| frame.map(into_bytes))
             }
         };
-        if let Some(watch) = this.watch {
-            // A body that has ended may not be polled any more.
-            let is_end = Self::is_over(
-                this.prefix.as_deref(),
-                this.inner.as_ref().get_ref().as_ref(),
-            );
-            if watch.check_frame(frame.as_ref(), is_end).is_break() {
-                *this.watch = None;
-            }
+        let inner = this.inner.as_ref().get_ref().as_ref();
+        // A body that has ended may not be polled any more.
+        let is_end = Self::is_over(this.prefix.as_deref(), inner);
+        if let Some(watch) = this.watch
+            && watch.check_frame(frame.as_ref(), is_end).is_break()
+        {
+            *this.watch = None;
         }
+        release_at_end(this.guard, frame.as_ref(), is_end);
         Poll::Ready(frame)
     }
 
@@ -269,7 +290,7 @@ impl<B: Body> Body for PeekedBody<B> {
     }
 }
 
-impl<B: Body> From<Bytes> for PeekedBody<B> {
+impl<B: Body, G> From<Bytes> for PeekedBody<B, G> {
     fn from(data: Bytes) -> Self {
         let mut prefix = Prefix::new();
         if !data.is_empty() {
@@ -282,12 +303,13 @@ impl<B: Body> From<Bytes> for PeekedBody<B> {
     }
 }
 
-impl<B: Body> Default for PeekedBody<B> {
+impl<B: Body, G> Default for PeekedBody<B, G> {
     fn default() -> Self {
         Self {
             prefix: None,
             inner: None,
             watch: None,
+            guard: None,
         }
     }
 }
@@ -296,11 +318,12 @@ fn into_bytes<D: Buf>(frame: Frame<D>) -> Frame<Bytes> {
     frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }
 
-impl<B: Body> fmt::Debug for PeekedBody<B> {
+impl<B: Body, G> fmt::Debug for PeekedBody<B, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PeekedBody")
             .field("prefix", &self.prefix.as_ref().map(|prefix| prefix.len()))
             .field("is_watched", &self.watch.is_some())
+            .field("is_held", &self.guard.is_some())
             .finish_non_exhaustive()
     }
 }

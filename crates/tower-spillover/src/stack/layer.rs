@@ -4,7 +4,7 @@ use spillover_core::{Pool, StatusClassifier, Weighted};
 use tower::util::option_layer;
 use tower_layer::Layer;
 
-use super::service::{Spillover, UnwrapBody};
+use super::{service::Spillover, track::TrackPeeked};
 use crate::{
     hedge::{EveryRequest, HedgeLayer},
     peek::StreamPeekLayer,
@@ -130,12 +130,8 @@ where
 
     fn layer(&self, inner: S) -> Self::Service {
         let tracker = self.tracker.layer(self.peek.read_refusals().layer(inner));
-        let response = self.select.selector.response.clone();
-        let select = self
-            .select
-            .clone()
-            .with_exhausted_response(UnwrapBody { response });
-        let select = select.layer(RewriteRequestLayer::new().layer(tracker));
+        let rewrite = RewriteRequestLayer::new().layer(TrackPeeked::new(tracker));
+        let select = self.select.layer(rewrite);
         let mut retry = self.retry.clone();
         // A request that waits may ask a backend again.
         if !matches!(self.select.selector.when_exhausted, WhenExhausted::Wait(_)) {

@@ -56,6 +56,7 @@ mod layer;
 mod service;
 #[cfg(test)]
 mod tests;
+mod track;
 
 pub use self::{
     layer::SpilloverLayer,

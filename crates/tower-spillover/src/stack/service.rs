@@ -1,25 +1,25 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{Request, Response, request::Parts};
+use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use spillover_core::{Classify, Exhausted, StatusClassifier, Strategy, Weighted};
+use spillover_core::{Classify, StatusClassifier, Strategy, Weighted};
 use tower::util::Either;
 use tower_service::Service;
 
+use super::track::TrackPeeked;
 use crate::{
-    body::GuardedBody,
     hedge::{EveryRequest, Filter, Hedge},
-    peek::{Peek, PeekedBody},
+    peek::PeekedBody,
     retry::{ReplayBody, RetryThrottled},
     rewrite::RewriteRequest,
     select::{Draw, EmptyResponse, PrioritySelect, ResponseForExhausted, ThreadDraw},
-    throttle::{Attempt, ThrottleTracker},
+    throttle::Attempt,
 };
 
 /// The usual stack over the service `S`; see the [module](super).
@@ -39,27 +39,7 @@ pub struct Spillover<
 pub(super) type Layers<S, C, D, R, T, F> =
     RetryThrottled<Either<Hedge<Select<S, C, D, R, T>, C, F>, Select<S, C, D, R, T>>, C>;
 
-type Select<S, C, D, R, T> =
-    PrioritySelect<RewriteRequest<ThrottleTracker<Peek<S>, C>>, D, UnwrapBody<R>, T>;
-
-type InnerBody<B> = GuardedBody<PeekedBody<B>, Attempt>;
-
-/// Makes the response that the inner layers take from one that the user makes.
-#[derive(Clone, Debug)]
-#[expect(unnameable_types, reason = "a part of the stack that users do not see")]
-pub struct UnwrapBody<R> {
-    pub(super) response: R,
-}
-
-impl<R, B: Body> ResponseForExhausted<InnerBody<B>> for UnwrapBody<R>
-where
-    R: ResponseForExhausted<ResponseBody<B>>,
-{
-    fn response_for(&self, exhausted: &Exhausted, request: &Parts) -> Response<InnerBody<B>> {
-        let response = self.response.response_for(exhausted, request);
-        response.map(|body| body.inner)
-    }
-}
+type Select<S, C, D, R, T> = PrioritySelect<RewriteRequest<TrackPeeked<S, C>>, D, R, T>;
 
 impl<S, C, D, R, T, F, ReqBody, ResBody> Service<Request<ReqBody>> for Spillover<S, C, D, R, T, F>
 where
@@ -96,15 +76,11 @@ pin_project! {
     }
 }
 
-impl<F, B: Body, E> Future for ResponseFuture<F>
-where
-    F: Future<Output = Result<Response<InnerBody<B>>, E>>,
-{
-    type Output = Result<Response<ResponseBody<B>>, E>;
+impl<F: Future> Future for ResponseFuture<F> {
+    type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let response = ready!(self.project().inner.poll(cx))?;
-        Poll::Ready(Ok(response.map(|inner| ResponseBody { inner })))
+        self.project().inner.poll(cx)
     }
 }
 
@@ -124,7 +100,15 @@ pin_project! {
         B: Body,
     {
         #[pin]
-        inner: InnerBody<B>,
+        inner: PeekedBody<B, Attempt>,
+    }
+}
+
+impl<B: Body> ResponseBody<B> {
+    pub(super) fn new(body: PeekedBody<B>, attempt: Option<Attempt>) -> Self {
+        Self {
+            inner: body.guarded(attempt),
+        }
     }
 }
 
@@ -160,7 +144,7 @@ impl<B: Body> From<Bytes> for ResponseBody<B> {
 impl<B: Body> Default for ResponseBody<B> {
     fn default() -> Self {
         Self {
-            inner: InnerBody::default(),
+            inner: PeekedBody::default(),
         }
     }
 }

@@ -48,6 +48,29 @@ fn is_late<ResBody, E>(result: &Result<Response<ResBody>, E>) -> bool {
     })
 }
 
+impl<F, C, ResBody, E> ResponseFuture<F, C>
+where
+    F: Future<Output = Result<Response<ResBody>, E>>,
+    C: Classify<E>,
+    E: 'static,
+{
+    /// Records the answer, and returns a response whose body `hold` makes: it holds the attempt until its end.
+    pub(crate) fn poll_recorded<B>(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        hold: impl FnOnce(ResBody, Option<Attempt>) -> B,
+    ) -> Poll<Result<Response<B>, E>> {
+        let this = self.project();
+        let mut result = ready!(this.inner.poll(cx));
+        // A future that failed and is kept ends its attempt as well.
+        let mut attempt = this.attempt.take();
+        if let Some(attempt) = &mut attempt {
+            record_answer(&mut result, attempt, this.classify, *this.cooldowns);
+        }
+        Poll::Ready(result.map(|response| response.map(|body| hold(body, attempt))))
+    }
+}
+
 impl<F, C, ResBody, E> Future for ResponseFuture<F, C>
 where
     F: Future<Output = Result<Response<ResBody>, E>>,
@@ -58,14 +81,7 @@ where
     type Output = Result<Response<GuardedBody<ResBody, Attempt>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let mut result = ready!(this.inner.poll(cx));
-        // A future that failed and is kept ends its attempt as well.
-        let mut attempt = this.attempt.take();
-        if let Some(attempt) = &mut attempt {
-            record_answer(&mut result, attempt, this.classify, *this.cooldowns);
-        }
-        Poll::Ready(result.map(|response| response.map(|body| GuardedBody::new(body, attempt))))
+        self.poll_recorded(cx, GuardedBody::new)
     }
 }
 
