@@ -10,11 +10,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-/// A resource that is held for a request. Dropping it gives it back.
-pub(crate) trait Guard {
-    /// Records that the body failed. The guard is dropped next.
-    fn record_broken(&self) {}
-}
+use crate::guard::{Guard, release_at_end};
 
 pin_project! {
     /// A response body that holds a guard until it ends, fails or is dropped. Its frames pass through unchanged.
@@ -65,28 +61,6 @@ impl<B: Body, G: Guard> Body for GuardedBody<B, G> {
     fn size_hint(&self) -> SizeHint {
         let empty = || SizeHint::with_exact(0);
         self.inner.as_ref().map_or_else(empty, B::size_hint)
-    }
-}
-
-impl Guard for () {}
-
-/// Drops the guard of a body that ends with this frame, or that the frame says is at its end.
-#[inline]
-pub(crate) fn release_at_end<D, E, G: Guard>(
-    guard: &mut Option<G>,
-    frame: Option<&Result<Frame<D>, E>>,
-    is_end: bool,
-) {
-    let is_last = match frame {
-        Some(Ok(frame)) => is_end || frame.is_trailers(),
-        Some(Err(_)) => {
-            guard.iter().for_each(Guard::record_broken);
-            true
-        }
-        None => true,
-    };
-    if is_last {
-        *guard = None;
     }
 }
 

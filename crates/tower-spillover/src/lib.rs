@@ -248,6 +248,8 @@ pub mod connection;
     feature = "throttle"
 ))]
 mod fields;
+#[cfg(any(feature = "limit", feature = "peek", feature = "throttle"))]
+mod guard;
 #[cfg(feature = "hedge")]
 pub mod hedge;
 #[cfg(feature = "limit")]

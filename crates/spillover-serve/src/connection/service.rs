@@ -1,6 +1,7 @@
 use std::{
     cell::RefCell,
     convert::Infallible,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{self, Poll, Waker, ready},
@@ -76,9 +77,13 @@ where
             Poll::Ready(Ok(())) => Call::Ready {
                 response: stack.call(request),
             },
-            Poll::Pending => Call::Waiting {
-                response: stack.clone().oneshot(request),
-            },
+            // The instance that was polled may be queued for a permit, so it is the one that waits.
+            Poll::Pending => {
+                let fresh = stack.clone();
+                Call::Waiting {
+                    response: mem::replace(&mut *stack, fresh).oneshot(request),
+                }
+            }
         };
         ResponseFuture {
             call,
@@ -99,7 +104,7 @@ pin_project! {
 }
 
 pin_project! {
-    /// The call of the service, which a clone makes when the service is not ready at once.
+    /// The call of the service. A service that is not ready at once leaves the connection, which goes on with a clone.
     #[project = CallProj]
     enum Call<S: Service<Request<RequestBody>>> {
         Ready {

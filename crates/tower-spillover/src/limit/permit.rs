@@ -1,6 +1,6 @@
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::body::Guard;
+use crate::guard::Guard;
 
 /// The guard in a response body: one of the permits of a [`ConcurrencyLimit`](super::ConcurrencyLimit). Dropping it gives it
 /// back.

@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::late_error::LateErrorWatch;
-use crate::body::{Guard, release_at_end};
+use crate::guard::{Guard, release_at_end};
 
 pin_project! {
     /// A response body whose beginning may have been read ahead. It yields what was read, unchanged, and then the rest.

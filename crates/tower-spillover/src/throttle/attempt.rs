@@ -5,7 +5,7 @@ use spillover_hint::{Dimension, Quota, Quotas, Report, Source};
 use tokio::time::Instant;
 
 use super::spent::spent;
-use crate::{body::Guard, clock::wall_clock};
+use crate::{clock::wall_clock, guard::Guard};
 
 /// An attempt at a backend, which is in flight there until this is dropped.
 ///
