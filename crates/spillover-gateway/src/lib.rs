@@ -7,7 +7,6 @@
 //! * [`App`] is the gateway as a Tower service, e.g. for connections of another kind.
 
 mod admin;
-mod affinity;
 mod app;
 mod command;
 pub mod config;

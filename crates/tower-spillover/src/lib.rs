@@ -94,9 +94,9 @@
 //! | [`Exhausted`] | response | `PrioritySelect` | `Hedge`, logs | another backend is left |
 //! | [`LateReport`](spillover_core::layer::LateReport) | response | `Peek`, when the body of a refusal is late; `ThrottleTracker` says what for | `RetryThrottled` | the body has been read |
 //! | [`Hedged`](hedge::Hedged) | response | `Hedge` | logs | one attempt at a time |
-//! | [`Affinity`] | request | you, if at all | `PrioritySelect` | any of the best that are open |
+//! | [`Affinity`] | request | `BindAffinity` or you, if at all | `PrioritySelect` | any of the best that are open |
 //! | [`Scope`] | request | `ModelScope` or you, if at all | `PrioritySelect` | the deployment in the path, else the whole backend |
-//! | [`Extracted`](model::Extracted) | request | `ModelScope` | a layer of your own that routes or replaces the model | no field was read |
+//! | [`Extracted`](model::Extracted) | request | `ModelScope` | `BindAffinity`, a layer of your own that routes or replaces the model | no field was read |
 //! | [`ModelFromPath`](rewrite::ModelFromPath) | request | `RewriteRequest` | a layer of your own that changes bodies | the path names the model, or none does |
 //! | [`UnsupportedPath`](rewrite::UnsupportedPath) | request | `RewriteRequest` | a layer of your own that answers in place of the backend | the backend may have the path |
 //! | [`Unprocessed`](connection::Unprocessed) | response in place of an error | the client, if at all | `ThrottleTracker` | read off the error |
@@ -208,7 +208,7 @@
 //! | feature | |
 //! |---|---|
 //! | `stack` | [`SpilloverLayer`](stack::SpilloverLayer), with the layers that it stacks |
-//! | `retry`, `hedge`, `select`, `rewrite`, `throttle`, `refusal`, `peek`, `patience`, `steer`, `limit`, `model` | the layer of this name |
+//! | `retry`, `hedge`, `select`, `rewrite`, `throttle`, `refusal`, `peek`, `patience`, `steer`, `limit`, `model`, `affinity` | the layer of this name |
 //! | `coding` | [`coding`]: reads bodies in gzip, deflate, br and zstd; on with `peek` and `refusal` |
 //! | `util` | [`ServiceBuilderExt`]: the layers of the stack that are on, as methods of `ServiceBuilder` |
 //! | `full` | all of them |
@@ -230,6 +230,8 @@
 #[macro_use]
 mod macros;
 
+#[cfg(feature = "affinity")]
+pub mod affinity;
 #[cfg(any(feature = "limit", feature = "throttle"))]
 pub mod body;
 #[cfg(any(feature = "hedge", feature = "retry"))]

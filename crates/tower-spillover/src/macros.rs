@@ -1,4 +1,5 @@
 #[cfg(any(
+    feature = "affinity",
     feature = "hedge",
     feature = "peek",
     feature = "limit",

@@ -13,21 +13,21 @@ pub(crate) use self::route::Route;
 use std::{collections::HashMap, env, io, sync::Arc};
 
 use spillover_core::Pool;
+use spillover_proxy::{
+    client_keys::KeyRing,
+    cors::CorsLayer,
+    upstream::{ConnectSettings, Connector, Dialer},
+};
 use tower_spillover::{
+    affinity::KnownIds,
     model::{Fields, Uses},
     select::ThreadDraw,
 };
 
 pub(crate) use self::pool::PoolSite;
 use self::routes::Routes;
-use spillover_proxy::{
-    client_keys::KeyRing,
-    cors::CorsLayer,
-    upstream::{ConnectSettings, Connector, Dialer},
-};
 
 use crate::{
-    affinity::KnownIds,
     config::Config,
     entra::{Identity, SCOPE, Tokens},
 };
@@ -66,12 +66,12 @@ impl Site {
                 None => Pool::new(backends),
             };
             let pool = pool.map_err(io::Error::other)?;
-            let ids = before.map(|before| before.ids().clone());
-            let ids = ids.unwrap_or_default();
+            let known_ids = before.map(|before| before.known_ids().clone());
+            let known_ids = known_ids.unwrap_or_default();
             pools.push(Arc::new(PoolSite::new(
                 config.clone(),
                 pool,
-                ids,
+                known_ids,
                 tokens.as_ref(),
             )));
         }

@@ -1,7 +1,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use spillover_core::{Backend, Cooldowns, StatusClassifier};
-use tower_spillover::select::WhenExhausted;
+use tower_spillover::{affinity::AffinityOptions, select::WhenExhausted};
 
 use spillover_proxy::{
     HeaderRules,
@@ -11,7 +11,6 @@ use spillover_proxy::{
 };
 
 use super::Route;
-use crate::affinity::AffinityConfig;
 
 /// Client keys and CORS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +34,7 @@ pub(crate) struct PoolConfig {
     pub(crate) classifier: StatusClassifier,
     pub(crate) cooldowns: Cooldowns,
     pub(crate) when_exhausted: WhenExhausted,
-    pub(crate) affinity: Option<AffinityConfig>,
+    pub(crate) affinity: AffinityOptions,
     pub(crate) response_headers: HeaderRules,
     pub(crate) expose_backend_url: bool,
 }
@@ -52,7 +51,7 @@ impl PoolConfig {
             classifier: StatusClassifier::new(),
             cooldowns: Cooldowns::default(),
             when_exhausted: WhenExhausted::default(),
-            affinity: None,
+            affinity: AffinityOptions::default(),
             response_headers: HeaderRules::default(),
             expose_backend_url: false,
         }

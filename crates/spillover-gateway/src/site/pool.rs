@@ -10,6 +10,7 @@ use spillover_proxy::{
 };
 use tower::retry::budget::TpsBudget;
 use tower_spillover::{
+    affinity::{BindAffinityLayer, KnownIds},
     model::Uses,
     retry::ReplayLimits,
     select::{ThreadDraw, WhenExhausted},
@@ -17,8 +18,6 @@ use tower_spillover::{
 };
 
 use crate::{
-    affinity::AffinityKey,
-    affinity::{AffinityLayer, ID_FIELDS, KnownIds},
     entra::Tokens,
     site::{BackendConfig, CredentialSource, PoolConfig, Route, Timeouts},
 };
@@ -32,7 +31,8 @@ pub(crate) struct PoolSite {
     spillover: Spillover,
     request_rules: RequestRulesLayer,
     connect_settings: Vec<ConnectSettings>,
-    ids: KnownIds,
+    affinity: BindAffinityLayer,
+    known_ids: KnownIds,
 }
 
 type Spillover = SpilloverLayer<StatusClassifier, ThreadDraw, AllClosed>;
@@ -47,7 +47,7 @@ impl PoolSite {
     pub(super) fn new(
         config: PoolConfig,
         pool: Pool,
-        ids: KnownIds,
+        known_ids: KnownIds,
         tokens: Option<&Tokens>,
     ) -> Self {
         Self {
@@ -56,9 +56,10 @@ impl PoolSite {
             spillover: spillover(&config, pool.clone()),
             request_rules: request_rules(&config.backends, tokens),
             connect_settings: connect_settings(&config),
+            affinity: BindAffinityLayer::new(config.affinity.clone()).known_ids(known_ids.clone()),
             pool,
             config,
-            ids,
+            known_ids,
         }
     }
 
@@ -80,13 +81,7 @@ impl PoolSite {
 
     /// Returns the names of the JSON fields that affinity keys are read from.
     pub(super) fn affinity_fields(&self) -> impl Iterator<Item = &str> {
-        let config = self.config.affinity.as_ref();
-        let keys = config.map_or(&[][..], |config| &config.keys);
-        keys.iter().flat_map(|key| match key {
-            AffinityKey::BodyField(name) => vec![name.as_str()],
-            AffinityKey::Id => ID_FIELDS.to_vec(),
-            AffinityKey::Header(_) | AffinityKey::Cookie(_) => Vec::new(),
-        })
+        self.config.affinity.body_fields()
     }
 
     /// Returns the purposes for which the model in a body is needed.
@@ -119,13 +114,13 @@ impl PoolSite {
     }
 
     /// Returns the affinity layer.
-    pub(crate) fn affinity_layer(&self) -> AffinityLayer {
-        AffinityLayer::new(self.config.affinity.clone(), self.ids.clone())
+    pub(crate) fn affinity_layer(&self) -> BindAffinityLayer {
+        self.affinity.clone()
     }
 
     /// Returns the ids of objects that the backends have created.
-    pub(super) fn ids(&self) -> &KnownIds {
-        &self.ids
+    pub(super) fn known_ids(&self) -> &KnownIds {
+        &self.known_ids
     }
 
     /// Returns the stack of tower-spillover that selects backends and retries.

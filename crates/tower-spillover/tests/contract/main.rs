@@ -19,8 +19,9 @@ use self::{
         setup_with_limit,
     },
     subject::{
-        Body, Hedge, Hedging, HttpService, Limit, Model, Patience, Peek, PerBackend, Refusal,
-        Retry, RetryTwice, Rewrite, Select, SelectByLatency, Shared, Steer, Subject, Throttle,
+        Affinity, Body, Hedge, Hedging, HttpService, Limit, Model, Patience, Peek, PerBackend,
+        Refusal, Retry, RetryTwice, Rewrite, Select, SelectByLatency, Shared, Steer, Subject,
+        Throttle,
     },
 };
 
@@ -72,6 +73,7 @@ contract_of! {
     steer: Steer,
     limit: Limit,
     model: Model,
+    affinity: Affinity,
     stack_over_a_shared_client: Shared,
     stack_over_a_client_per_backend: PerBackend,
     stack_with_hedges: Hedging,

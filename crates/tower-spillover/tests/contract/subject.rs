@@ -10,6 +10,7 @@ use tower::{BoxError, Service, ServiceBuilder, limit::ConcurrencyLimit};
 use tower_layer::Layer;
 use tower_spillover::{
     PeakEwma, Pool,
+    affinity::{AffinityKey, AffinityOptions, BindAffinityLayer},
     hedge::HedgeLayer,
     limit::ConcurrencyLimitLayer,
     model::{Fields, ModelScopeLayer, ReadBody},
@@ -122,6 +123,25 @@ impl Subject for Model {
                 request
             })
             .layer(ModelScopeLayer::new(Fields::default()))
+            .service(inner)
+    }
+}
+
+/// Needs a body whose id it can observe.
+pub(crate) struct Affinity;
+
+impl Subject for Affinity {
+    type InnerBody = Body;
+
+    fn wrap(_: Pool, inner: Inner<Body>) -> impl HttpService<Body> {
+        let options = AffinityOptions {
+            keys: vec![AffinityKey::Id, AffinityKey::Cookie("home".into())],
+            ..AffinityOptions::default()
+        };
+        ServiceBuilder::new()
+            .map_response(|response: Response<_>| response.map(|_| ()))
+            .layer(BindAffinityLayer::new(options))
+            .map_response(|response: Response<()>| response.map(|()| Body::default()))
             .service(inner)
     }
 }

@@ -1,43 +1,41 @@
 use http::HeaderName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tower_spillover::affinity::{AffinityKey, AffinityOptions};
 
 use super::Check;
-use crate::{
-    affinity::{AffinityConfig, AffinityKey},
-    config::file::Path,
-};
+use crate::config::file::Path;
 
-/// What keeps requests that belong together at one backend.
+/// Rules that keep related requests at one backend.
 #[derive(Clone, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "Affinity", extend("required" = ["keys"]))]
 pub(crate) struct AffinityTable {
-    /// Where to look for what requests have in common. The first that a request has counts.
+    /// Sources of the affinity key. The first one that a request has decides.
     #[schemars(required, length(min = 1))]
     pub(crate) keys: Vec<AffinityKeyTable>,
-    /// Whether a request goes nowhere else while that backend is closed.
+    /// True when a request is not sent to another backend while its own is closed.
     pub(crate) pinned: bool,
 }
 
-/// Where to look for what requests have in common.
+/// A source of the affinity key: the value that related requests have in common.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "AffinityKey")]
 pub(crate) enum AffinityKeyTable {
-    /// The id of what a backend made before, such as a response, a file, a thread or a batch: in the path, or in a field of a
-    /// JSON body that names one.
+    /// The id of an object that a backend has created, such as a response, a file, a thread or a batch. The id is in the path,
+    /// or in a field of a JSON body.
     Id,
     /// The name of a header field.
     Header(String),
     /// The name of a field of a JSON body, whose value is a string.
     Body(String),
-    /// The name of a cookie, which the gateway sets where a request has none.
+    /// The name of a cookie. The gateway sets it in the response to a request without it.
     Cookie(String),
 }
 
 impl Check<'_> {
-    pub(super) fn affinity(&mut self, path: &Path, table: &AffinityTable) -> AffinityConfig {
+    pub(super) fn affinity(&mut self, path: &Path, table: &AffinityTable) -> AffinityOptions {
         let path = path.key("keys");
         if table.keys.is_empty() && !self.origin.is_wrong(&path) {
             self.problem(
@@ -64,13 +62,14 @@ impl Check<'_> {
                     .map(AffinityKey::Cookie),
             });
         }
-        AffinityConfig {
+        AffinityOptions {
             keys,
             is_pinned: table.pinned,
         }
     }
 }
 
+/// Accepts the name of a field of a JSON body.
 fn body_field(name: &str) -> Result<String, &'static str> {
     if name.is_empty() || name.contains(char::is_control) {
         return Err("the name of a field");
@@ -78,7 +77,7 @@ fn body_field(name: &str) -> Result<String, &'static str> {
     Ok(name.to_owned())
 }
 
-/// A token (RFC 6265 section 4.1.1, RFC 9110 section 5.6.2).
+/// Accepts a token (RFC 6265 section 4.1.1, RFC 9110 section 5.6.2).
 fn cookie(name: &str) -> Result<String, &'static str> {
     let is_token = !name.is_empty()
         && name

@@ -206,7 +206,8 @@ impl Check<'_> {
             affinity: table
                 .affinity
                 .as_ref()
-                .map(|affinity| self.affinity(&path.key("affinity"), affinity)),
+                .map(|affinity| self.affinity(&path.key("affinity"), affinity))
+                .unwrap_or_default(),
             response_headers: self.headers(&path.key("response_headers"), &table.response_headers),
             expose_backend_url: table.expose_backend_url,
         }

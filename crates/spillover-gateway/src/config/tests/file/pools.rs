@@ -2,11 +2,13 @@ use std::{num::NonZeroU32, time::Duration};
 
 use http::{Response, StatusCode};
 use spillover_core::{Answer, Class, Classify, Cooldowns};
-use tower_spillover::select::WhenExhausted;
+use tower_spillover::{
+    affinity::{AffinityKey, AffinityOptions},
+    select::WhenExhausted,
+};
 
 use super::{POOL, load, load_with, with_backend, with_pool};
 use crate::{
-    affinity::{AffinityConfig, AffinityKey},
     config::tests::directory::Directory,
     site::{CredentialSource, PoolLimits, Timeouts},
 };
@@ -18,7 +20,7 @@ fn pool_has_defaults() {
         panic!("one pool");
     };
     assert_eq!(pool.name, "default");
-    assert!(pool.routes.is_empty() && pool.affinity.is_none());
+    assert!(pool.routes.is_empty() && pool.affinity.keys.is_empty());
     assert_eq!(pool.timeouts, Timeouts::default());
     assert_eq!(pool.cooldowns, Cooldowns::default());
     assert_eq!(pool.when_exhausted, WhenExhausted::Forward);
@@ -106,7 +108,7 @@ fn settings_of_a_pool_are_read() {
         .quota_cap(seconds(31 * 24 * 60 * 60))
         .jitter(1.0);
     assert_eq!(pool.cooldowns, cooldowns);
-    let affinity = AffinityConfig {
+    let affinity = AffinityOptions {
         keys: vec![
             AffinityKey::Header("x-session".parse().unwrap()),
             AffinityKey::BodyField("user".into()),
@@ -114,7 +116,7 @@ fn settings_of_a_pool_are_read() {
         ],
         is_pinned: true,
     };
-    assert_eq!(pool.affinity, Some(affinity));
+    assert_eq!(pool.affinity, affinity);
     assert_eq!(pool.response_headers.set[0].0, "x-a");
     assert_eq!(pool.response_headers.remove, ["server"]);
 }

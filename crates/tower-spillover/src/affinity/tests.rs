@@ -1,25 +1,29 @@
-//! The layer over a service that keeps what it is sent, and answers for the backend of its choice.
+//! The layer over a service that records its requests and answers for the backend `home`.
 
-use std::sync::Mutex;
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
 
 use bytes::Bytes;
 use http::{
-    Method,
-    header::{CONTENT_ENCODING, CONTENT_TYPE, COOKIE, SET_COOKIE},
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, SET_COOKIE},
 };
 use http_body_util::{BodyExt, Full};
-use spillover_core::{Backend, Pool, Query, Selected};
+use spillover_core::{Affinity, Backend, Pool, Query, Selected};
 use spillover_testing::Probe;
 use tokio::time::Instant;
-use tower::{ServiceBuilder, ServiceExt};
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+use tower_layer::Layer;
 
 use super::*;
-use tower_spillover::model::{Fields, ModelScopeLayer, Uses};
+use crate::model::{Fields, ModelScopeLayer, Uses};
 
-/// What came of one request.
+/// A request as the inner service got it, and its response.
 struct Passed {
     affinity: Option<Affinity>,
-    accepts: Option<String>,
+    accept_encoding: Option<String>,
     response: Response<Bytes>,
 }
 
@@ -30,48 +34,48 @@ impl Passed {
     }
 }
 
-fn layer(keys: impl IntoIterator<Item = AffinityKey>, is_pinned: bool) -> AffinityLayer {
-    let config = AffinityConfig {
+fn layer(keys: impl IntoIterator<Item = AffinityKey>, is_pinned: bool) -> BindAffinityLayer {
+    BindAffinityLayer::new(AffinityOptions {
         keys: keys.into_iter().collect(),
         is_pinned,
-    };
-    AffinityLayer::new(Some(config), KnownIds::default())
+    })
 }
 
-/// The backend `home` answers.
+/// Passes a request through the layer. The backend `home` answers.
 async fn pass(
-    layer: &AffinityLayer,
+    layer: &BindAffinityLayer,
     request: Request<Full<Bytes>>,
     answer: Response<&'static str>,
 ) -> Passed {
-    let kept = Arc::new(Mutex::new(None));
-    let keep = Arc::clone(&kept);
+    let recorded = Arc::new(Mutex::new(None));
+    let record = Arc::clone(&recorded);
     let mut answer = answer.map(Full::from);
     answer.extensions_mut().insert(home());
     let mut answer = Some(answer);
     let inner: Probe<_, Full<Bytes>, Infallible> = Probe::new(move |request: Request<_>| {
         let affinity = request.extensions().get::<Affinity>().copied();
-        let accepts = request.headers().get(ACCEPT_ENCODING);
-        let accepts = accepts.map(|value| value.to_str().unwrap().to_owned());
-        *keep.lock().unwrap() = Some((affinity, accepts));
+        let accept_encoding = request.headers().get(ACCEPT_ENCODING);
+        let accept_encoding = accept_encoding.map(|value| value.to_str().unwrap().to_owned());
+        *record.lock().unwrap() = Some((affinity, accept_encoding));
         let answer = answer.take().unwrap();
         async { Ok(answer) }
     });
-    let fields = ID_FIELDS.into_iter().chain(["user"]);
+    let fields = AffinityOptions {
+        keys: vec![AffinityKey::Id, AffinityKey::BodyField("user".into())],
+        ..AffinityOptions::default()
+    };
+    let fields = Fields::new(fields.body_fields(), Uses::default());
     let service = ServiceBuilder::new()
-        .layer(
-            ModelScopeLayer::new(Fields::new(fields, Uses::default()))
-                .with_rejected_response(spillover_proxy::model_error::rejected_response),
-        )
+        .layer(ModelScopeLayer::new(fields))
         .layer(layer.clone())
         .service(inner);
     let Ok(response) = service.oneshot(request).await;
     let (head, body) = response.into_parts();
     let Ok(body) = body.collect().await;
-    let (affinity, accepts) = kept.lock().unwrap().take().unwrap();
+    let (affinity, accept_encoding) = recorded.lock().unwrap().take().unwrap();
     Passed {
         affinity,
-        accepts,
+        accept_encoding,
         response: Response::from_parts(head, body.to_bytes()),
     }
 }
@@ -98,7 +102,7 @@ fn cookie() -> AffinityKey {
 }
 
 #[tokio::test]
-async fn the_first_key_that_a_request_has_counts() {
+async fn first_key_that_a_request_has_decides() {
     let header = AffinityKey::Header("x-session".parse().unwrap());
     let user = AffinityKey::BodyField("user".into());
     let layer = layer([header, user, cookie()], false);
@@ -111,19 +115,19 @@ async fn the_first_key_that_a_request_has_counts() {
         let passed = pass(&layer, request, ok()).await;
         (passed.affinity, passed.cookie().is_some())
     };
-    let of = |key: &str| (Some(Affinity::by_key(key)), false);
+    let by = |key: &str| (Some(Affinity::by_key(key)), false);
     let all = [("x-session", "s"), ("cookie", "home=c")];
-    assert_eq!(find(&all, r#"{"user":"u"}"#).await, of("s"));
-    assert_eq!(find(&all[1..], r#"{"user":"u"}"#).await, of("u"));
-    assert_eq!(find(&all[1..], r#"{"user":7}"#).await, of("c"));
-    assert_eq!(find(&[("x-session", ""), all[1]], "").await, of("c"));
-    assert_eq!(find(&all[1..], r#"{"user":""}"#).await, of("c"));
+    assert_eq!(find(&all, r#"{"user":"u"}"#).await, by("s"));
+    assert_eq!(find(&all[1..], r#"{"user":"u"}"#).await, by("u"));
+    assert_eq!(find(&all[1..], r#"{"user":7}"#).await, by("c"));
+    assert_eq!(find(&[("x-session", ""), all[1]], "").await, by("c"));
+    assert_eq!(find(&all[1..], r#"{"user":""}"#).await, by("c"));
     let (affinity, has_cookie) = find(&[], "{}").await;
     assert!(affinity.is_some() && has_cookie);
 }
 
 #[tokio::test]
-async fn a_new_cookie_leads_where_its_request_went() {
+async fn new_cookie_binds_to_the_backend_of_its_request() {
     let layer = layer([cookie()], true);
     let first = pass(&layer, request(Method::GET, "/", ""), ok()).await;
     let field = first.cookie().unwrap();
@@ -141,7 +145,7 @@ async fn a_new_cookie_leads_where_its_request_went() {
 }
 
 #[tokio::test]
-async fn it_is_pinned_if_it_is_to_be() {
+async fn affinity_is_pinned_by_the_option() {
     let key = || AffinityKey::Header("x-session".parse().unwrap());
     for is_pinned in [false, true] {
         let mut request = request(Method::GET, "/", "");
@@ -156,13 +160,13 @@ async fn it_is_pinned_if_it_is_to_be() {
 }
 
 #[tokio::test]
-async fn what_a_backend_made_is_asked_for_there() {
+async fn id_binds_to_the_backend_that_created_it() {
     let layer = layer([AffinityKey::Id], false);
     let to_home = Some(Affinity::to_backend("home"));
     let make = |answer| pass(&layer, request(Method::POST, "/v1/responses", "{}"), answer);
     let made = make(Response::new(r#"{"id":"resp_1"}"#)).await;
     assert_eq!(
-        (made.affinity, made.accepts.as_deref()),
+        (made.affinity, made.accept_encoding.as_deref()),
         (None, Some("identity"))
     );
     assert_eq!(made.response.body(), r#"{"id":"resp_1"}"#);
@@ -187,18 +191,18 @@ async fn what_a_backend_made_is_asked_for_there() {
 }
 
 #[tokio::test]
-async fn ids_are_learned_from_successes_that_can_be_read_only() {
+async fn ids_are_read_from_plain_successes_only() {
     let layer = layer([AffinityKey::Id], false);
     let make = |method, path, answer| pass(&layer, request(method, path, "{}"), answer);
     let mut failed = Response::new(r#"{"id":"a"}"#);
-    *failed.status_mut() = http::StatusCode::BAD_REQUEST;
+    *failed.status_mut() = StatusCode::BAD_REQUEST;
     make(Method::POST, "/v1/files", failed).await;
     let mut compressed = Response::new(r#"{"id":"b"}"#);
     let gzip = HeaderValue::from_static("gzip");
     compressed.headers_mut().insert(CONTENT_ENCODING, gzip);
     make(Method::POST, "/v1/files", compressed).await;
     let passed = make(Method::GET, "/v1/files", Response::new(r#"{"id":"c"}"#)).await;
-    assert_eq!(passed.accepts, None);
+    assert_eq!(passed.accept_encoding, None);
     make(
         Method::POST,
         "/v1/chat/completions",
@@ -220,9 +224,48 @@ async fn ids_are_learned_from_successes_that_can_be_read_only() {
 }
 
 #[tokio::test]
-async fn without_keys_nothing_is_done() {
-    let layer = AffinityLayer::new(None, KnownIds::default());
+async fn without_keys_requests_pass_unchanged() {
+    let layer = layer([], false);
     let passed = pass(&layer, request(Method::POST, "/v1/responses", "{}"), ok()).await;
-    assert_eq!((passed.affinity, passed.accepts.as_deref()), (None, None));
+    assert_eq!(
+        (passed.affinity, passed.accept_encoding.as_deref()),
+        (None, None)
+    );
     assert_eq!(passed.cookie(), None);
+}
+
+#[tokio::test]
+async fn cookie_has_the_value_of_the_draw() {
+    let service = layer([cookie()], false)
+        .with_draw(|| 0xab)
+        .layer(service_fn(|_: Request<()>| async {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        }));
+    let response = service.oneshot(Request::new(())).await.unwrap();
+    let field = &response.headers()[SET_COOKIE];
+    assert_eq!(
+        field,
+        "home=00000000000000ab; Path=/; HttpOnly; SameSite=Lax"
+    );
+}
+
+#[tokio::test]
+async fn known_ids_are_shared_by_layers() {
+    let known_ids = KnownIds::default();
+    let [creating, asking] =
+        [(); 2].map(|()| layer([AffinityKey::Id], false).known_ids(known_ids.clone()));
+    let create = request(Method::POST, "/v1/files", "{}");
+    pass(&creating, create, Response::new(r#"{"id":"file-1"}"#)).await;
+    let ask = request(Method::GET, "/v1/files/file-1", "");
+    let passed = pass(&asking, ask, ok()).await;
+    assert_eq!(passed.affinity, Some(Affinity::to_backend("home")));
+}
+
+#[tokio::test]
+async fn error_of_the_inner_service_passes() {
+    let service = layer([cookie()], false).layer(service_fn(|_: Request<()>| async {
+        Err::<Response<Full<Bytes>>, _>("broken")
+    }));
+    let error = service.oneshot(Request::new(())).await.unwrap_err();
+    assert_eq!(error, "broken");
 }

@@ -1,6 +1,6 @@
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
-/// A cookie for a client that has none (RFC 6265 section 4.1).
+/// A cookie for a client that has none ([RFC 6265, section 4.1](https://www.rfc-editor.org/rfc/rfc6265#section-4.1)).
 #[derive(Debug)]
 pub(super) struct NewCookie {
     id: String,
@@ -8,9 +8,10 @@ pub(super) struct NewCookie {
 }
 
 impl NewCookie {
+    /// Creates a cookie with a random value.
     pub(super) fn new(name: &str, draw: u64) -> Self {
         let id = format!("{draw:016x}");
-        // No script of a page needs it, and no other site shall send it.
+        // Scripts of a page do not need the cookie, and other sites must not send it.
         let field = format!("{name}={id}; Path=/; HttpOnly; SameSite=Lax");
         Self {
             field: field.try_into().ok(),
@@ -18,19 +19,21 @@ impl NewCookie {
         }
     }
 
+    /// Returns the value, which is the affinity key.
     pub(super) fn id(&self) -> &str {
         &self.id
     }
 
+    /// Returns the value of `set-cookie`. `None` if the name is not allowed in a header field.
     pub(super) fn into_field(self) -> Option<HeaderValue> {
         self.field
     }
 }
 
-/// The value of a request's cookie.
+/// Returns the value of a request's cookie, unless it is empty.
 pub(super) fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let fields = headers.get_all(COOKIE).into_iter();
-    // Browsers send bytes as they were set, and not all of those are ASCII.
+    // Browsers send the bytes of other cookies as they were set, and these may not be ASCII.
     let mut pairs = fields.flat_map(|field| field.as_bytes().split(|&byte| byte == b';'));
     pairs.find_map(|pair| {
         let (key, value) = pair.split_at(memchr::memchr(b'=', pair)?);
@@ -44,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cookie_is_found_among_others() {
+    fn cookie_is_found_among_others() {
         let mut headers = HeaderMap::new();
         headers.append(COOKIE, HeaderValue::from_static("a=1; ab=2;c"));
         headers.append(COOKIE, HeaderValue::from_static("b= 3 ; empty="));
@@ -55,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn others_may_be_anything() {
+    fn other_cookies_may_be_malformed() {
         let mut headers = HeaderMap::new();
         let field = "name=Zo\u{eb}; =; ;; a=x=y;home=1".as_bytes();
         headers.append(COOKIE, HeaderValue::from_bytes(field).unwrap());
@@ -65,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_one_has_its_id() {
+    fn new_cookie_has_the_id_of_its_draw() {
         let cookie = NewCookie::new("home", 0xab);
         assert_eq!(cookie.id(), "00000000000000ab");
         let field = cookie.into_field().unwrap();

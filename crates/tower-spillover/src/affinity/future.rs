@@ -1,0 +1,67 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{
+    Response,
+    header::{CONTENT_ENCODING, SET_COOKIE},
+};
+use pin_project_lite::pin_project;
+use spillover_core::Selected;
+
+use super::{KnownIds, ObserveIdBody, body::IdObserver, cookie::NewCookie};
+
+pin_project! {
+    /// The response of the inner service, with the affinity cookie and a body whose id is observed.
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        cookie: Option<NewCookie>,
+        // `None` when the request creates no object.
+        known_ids: Option<KnownIds>,
+    }
+}
+
+impl<F> ResponseFuture<F> {
+    pub(super) fn new(inner: F, cookie: Option<NewCookie>, known_ids: Option<KnownIds>) -> Self {
+        Self {
+            inner,
+            cookie,
+            known_ids,
+        }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+{
+    type Output = Result<Response<ObserveIdBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(cx))?;
+        if let Some(field) = this.cookie.take().and_then(NewCookie::into_field) {
+            response.headers_mut().append(SET_COOKIE, field);
+        }
+        let known_ids = this.known_ids.take().filter(|_| is_readable(&response));
+        let selected = response.extensions().get::<Selected>();
+        let observer = known_ids
+            .zip(selected)
+            .map(|(known_ids, selected)| IdObserver::new(known_ids, selected.clone()));
+        Poll::Ready(Ok(response.map(|body| ObserveIdBody::new(body, observer))))
+    }
+}
+
+/// Returns true if the body can have the id of an object that was created.
+fn is_readable<B>(response: &Response<B>) -> bool {
+    response.status().is_success() && !response.headers().contains_key(CONTENT_ENCODING)
+}
+
+impl<F> fmt::Debug for ResponseFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
