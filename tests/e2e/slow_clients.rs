@@ -217,7 +217,7 @@ async fn stalled_body_does_not_close_the_backend() {
             let server = Server::bind(&listeners, limits, Shutdown::default());
             let server = server.await.unwrap();
             tell.send(server.addresses().unwrap()[0]).unwrap();
-            let service = || app.over(HttpConnector::new());
+            let service = || app.service_over(HttpConnector::new());
             let stop = async || stopped.recv().await.unwrap_or_default();
             server.run(service, stop).await.unwrap();
         });

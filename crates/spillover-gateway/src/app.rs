@@ -27,13 +27,13 @@ use tower_spillover::{
 
 use crate::{
     config::Config,
-    front::Front,
     health::Health,
-    live::Live,
+    local_endpoints::LocalEndpoints,
+    reloadable::Reloadable,
     request_id::{RandomId, remove_bad_id},
     router::Router,
-    site::PoolConfig,
-    site::Site,
+    runtime::ActiveConfig,
+    runtime::PoolConfig,
 };
 
 /// Settings of an [`App`] with a single pool.
@@ -54,7 +54,7 @@ pub struct Settings {
 /// Each thread has a service of its own. The services share the state of the backends, but no connections.
 #[derive(Clone)]
 pub struct App {
-    sites: Arc<watch::Sender<Arc<Site>>>,
+    configs: Arc<watch::Sender<Arc<ActiveConfig>>>,
     phases: Option<Phases>,
 }
 
@@ -65,7 +65,7 @@ impl App {
         config.timeouts.response_head = settings.http_timeout;
         config.when_exhausted = settings.when_exhausted;
         config.expose_backend_url = settings.expose_backend_url;
-        Self::of(Site::of_pool(config, settings.pool))
+        Self::with_config(ActiveConfig::with_pool(config, settings.pool))
     }
 
     /// Creates the gateway of a configuration.
@@ -74,12 +74,16 @@ impl App {
     ///
     /// Returns an error if certificates or identity settings cannot be read.
     pub(crate) fn from_config(config: &Config) -> io::Result<Self> {
-        Ok(Self::of(Site::new(config, None)?))
+        Ok(Self::with_config(ActiveConfig::new(
+            &config.pools,
+            &config.clients,
+            None,
+        )?))
     }
 
-    fn of(site: Site) -> Self {
+    fn with_config(active: ActiveConfig) -> Self {
         Self {
-            sites: Arc::new(watch::Sender::new(Arc::new(site))),
+            configs: Arc::new(watch::Sender::new(Arc::new(active))),
             phases: None,
         }
     }
@@ -99,82 +103,86 @@ impl App {
     /// # Errors
     ///
     /// Returns an error if certificates or identity settings cannot be read.
-    pub(crate) fn prepare(&self, config: &Config) -> io::Result<Site> {
-        Site::new(config, Some(&self.site()))
+    pub(crate) fn prepare(&self, config: &Config) -> io::Result<ActiveConfig> {
+        ActiveConfig::new(&config.pools, &config.clients, Some(&self.active()))
     }
 
     /// Makes a configuration the active one, from the next request on.
-    pub(crate) fn apply(&self, site: Site) {
-        self.sites.send_replace(Arc::new(site));
+    pub(crate) fn apply(&self, active: ActiveConfig) {
+        self.configs.send_replace(Arc::new(active));
     }
 
     /// Returns the active configuration.
-    pub(crate) fn site(&self) -> Arc<Site> {
-        self.sites.borrow().clone()
+    pub(crate) fn active(&self) -> Arc<ActiveConfig> {
+        self.configs.borrow().clone()
     }
 
     /// Returns the readiness check.
     pub(crate) fn health(&self) -> Health {
-        Health::new(self.sites.subscribe(), self.phases.clone())
+        Health::new(self.configs.subscribe(), self.phases.clone())
     }
 
     /// Returns the gateway as a service over the connections of `connector`. Runs on the runtime it is created in.
     ///
     /// For a WebSocket over TLS the connector gets a URI with the scheme `wss`. Such a connection must not speak HTTP/2.
-    pub fn over<C, B>(&self, connector: C) -> impl HttpService<B> + use<C, B>
+    pub fn service_over<C, B>(&self, connector: C) -> impl HttpService<B> + use<C, B>
     where
         C: Connect + Clone + Send + Sync + 'static,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
-        self.service(move |_, _| connector.clone())
+        self.build_service(move |_, _| connector.clone())
     }
 
     /// Returns the gateway as a service over its own connections.
-    pub(crate) fn over_tcp<B>(&self) -> impl HttpService<B> + use<B>
+    pub(crate) fn service<B>(&self) -> impl HttpService<B> + use<B>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
-        self.service(|site, settings| site.connector(settings))
+        self.build_service(|active, settings| active.connector(settings))
     }
 
-    fn service<C, B, F>(&self, connector: F) -> impl HttpService<B> + use<C, B, F>
+    fn build_service<C, B, F>(&self, connector: F) -> impl HttpService<B> + use<C, B, F>
     where
-        F: Fn(&Site, &ConnectSettings) -> C + Send + Sync + 'static,
+        F: Fn(&ActiveConfig, &ConnectSettings) -> C + Send + Sync + 'static,
         C: Connect + Clone + Send + Sync + 'static,
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
         let clients = Clients::default();
-        let service = Live::new(self.sites.subscribe(), move |site: &Arc<Site>| {
-            let settings = site.pools().iter().flat_map(|pool| pool.connect_settings());
-            let clients = clients.select(settings, |settings| connector(site, settings));
-            let router = Router::new(Arc::clone(site), |pool| {
-                ServiceBuilder::new()
-                    .layer(pool.affinity_layer())
-                    .layer(pool.final_response_layer())
-                    .layer(pool.bounds_layer())
-                    .layer(pool.spillover_layer())
-                    .layer(pool.request_rules_layer())
-                    .service(
-                        Upstream::new(
-                            clients.of_backends(pool.connect_settings()),
-                            pool.timeouts().response_head,
+        let service = Reloadable::new(
+            self.configs.subscribe(),
+            move |active: &Arc<ActiveConfig>| {
+                let pools = active.pools().iter();
+                let settings = pools.flat_map(|pool| pool.connect_settings());
+                let clients = clients.select(settings, |settings| connector(active, settings));
+                let router = Router::new(Arc::clone(active), |pool| {
+                    ServiceBuilder::new()
+                        .layer(pool.affinity_layer())
+                        .layer(pool.final_response_layer())
+                        .layer(pool.request_limits_layer())
+                        .layer(pool.spillover_layer())
+                        .layer(pool.request_rules_layer())
+                        .service(
+                            Upstream::new(
+                                clients.of_backends(pool.connect_settings()),
+                                pool.timeouts().response_head,
+                            )
+                            .idle_timeout(pool.timeouts().idle),
                         )
-                        .idle_timeout(pool.timeouts().idle),
+                });
+                ServiceBuilder::new()
+                    .layer(UpgradeLayer)
+                    .layer(AccessLogLayer::new().client_certificate(fingerprint))
+                    .layer(CatchPanicLayer)
+                    .layer(active.cors_layer())
+                    .layer(ClientKeysLayer::new(Arc::clone(active.keys())))
+                    .layer(HopByHopLayer)
+                    .layer(
+                        ModelScopeLayer::new(active.fields().clone())
+                            .with_rejected_response(rejected_response),
                     )
-            });
-            ServiceBuilder::new()
-                .layer(UpgradeLayer)
-                .layer(AccessLogLayer::new().client_certificate(fingerprint))
-                .layer(CatchPanicLayer)
-                .layer(site.cors_layer())
-                .layer(ClientKeysLayer::new(Arc::clone(site.keys())))
-                .layer(HopByHopLayer)
-                .layer(
-                    ModelScopeLayer::new(site.fields().clone())
-                        .with_rejected_response(rejected_response),
-                )
-                .service(router)
-        });
+                    .service(router)
+            },
+        );
         let service = ServiceBuilder::new()
             .map_request(remove_bad_id)
             .layer(SetRequestIdLayer::x_request_id(RandomId(
@@ -183,7 +191,7 @@ impl App {
             // Keeps the id of a backend, which SDKs show for its support. The log has both.
             .layer(PropagateRequestIdLayer::x_request_id())
             .service(service);
-        Front::new(service, self.health())
+        LocalEndpoints::new(service, self.health())
     }
 }
 

@@ -6,19 +6,19 @@ use spillover_core::{Condition, Scope};
 use spillover_serve::Phases;
 use tokio::{sync::watch, time::Instant};
 
-use crate::site::Site;
+use crate::runtime::ActiveConfig;
 
 /// The readiness check. Clones share their state.
 #[derive(Clone, Debug)]
 pub(crate) struct Health {
-    sites: watch::Receiver<Arc<Site>>,
+    configs: watch::Receiver<Arc<ActiveConfig>>,
     phases: Option<Phases>,
 }
 
 impl Health {
     /// Creates the readiness check for the given configuration watch and shutdown phases.
-    pub(crate) fn new(sites: watch::Receiver<Arc<Site>>, phases: Option<Phases>) -> Self {
-        Self { sites, phases }
+    pub(crate) fn new(configs: watch::Receiver<Arc<ActiveConfig>>, phases: Option<Phases>) -> Self {
+        Self { configs, phases }
     }
 
     /// Checks that the gateway should get requests.
@@ -37,13 +37,13 @@ impl Health {
         {
             return Err(NotReady::Stopping);
         }
-        let site = self.sites.borrow().clone();
-        usable(&site, now)
+        let active = self.configs.borrow().clone();
+        check_usable(&active, now)
     }
 }
 
-fn usable(site: &Site, now: Instant) -> Result<(), NotReady> {
-    for pool in site.pools() {
+fn check_usable(active: &ActiveConfig, now: Instant) -> Result<(), NotReady> {
+    for pool in active.pools() {
         let backends = pool.pool().snapshot(Scope::BACKEND, now);
         let is_hopeless = backends.iter().all(|backend| {
             let counts = backend.counts();
@@ -84,12 +84,12 @@ mod tests {
     use spillover_core::{Backend, Outcome, Pool, Query};
 
     use super::*;
-    use crate::site::PoolConfig;
+    use crate::runtime::PoolConfig;
 
     struct Subject {
         pool: Pool,
         health: Health,
-        _sites: watch::Sender<Arc<Site>>,
+        _configs: watch::Sender<Arc<ActiveConfig>>,
     }
 
     fn subject(labels: &[&str]) -> Subject {
@@ -97,11 +97,11 @@ mod tests {
         let backends: Vec<_> = labels.iter().map(|label| backend(label).unwrap()).collect();
         let pool = Pool::new(backends.iter().cloned()).unwrap();
         let config = PoolConfig::new("chat", backends);
-        let sites = watch::Sender::new(Arc::new(Site::of_pool(config, pool.clone())));
+        let configs = watch::Sender::new(Arc::new(ActiveConfig::with_pool(config, pool.clone())));
         Subject {
             pool,
-            health: Health::new(sites.subscribe(), None),
-            _sites: sites,
+            health: Health::new(configs.subscribe(), None),
+            _configs: configs,
         }
     }
 

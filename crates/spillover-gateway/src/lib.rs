@@ -13,18 +13,18 @@ pub mod config;
 mod demo;
 
 pub mod entra;
-mod front;
+mod exposure;
 mod health;
-mod live;
+mod local_endpoints;
 mod log;
-mod main_job;
-mod open;
 mod ready;
+mod reloadable;
 mod request_id;
 mod router;
-mod site;
+mod run;
+mod runtime;
 
 pub use crate::{
     app::{App, Settings},
-    main_job::main,
+    run::main,
 };

@@ -20,7 +20,7 @@ use tower_spillover::model::Extracted;
 
 use crate::{
     ready::call_ready,
-    site::{PoolSite, Site},
+    runtime::{ActiveConfig, PoolRuntime},
 };
 
 /// The stacks of all pools.
@@ -29,16 +29,16 @@ use crate::{
 /// request, which changes the counter of everything that the stack shares.
 #[derive(Debug)]
 pub(crate) struct Router<S> {
-    site: Arc<Site>,
+    active: Arc<ActiveConfig>,
     stacks: Arc<[Mutex<S>]>,
 }
 
 impl<S> Router<S> {
     /// Creates a router with the stacks that `stack` returns for each pool.
-    pub(crate) fn new(site: Arc<Site>, stack: impl Fn(&Arc<PoolSite>) -> S) -> Self {
+    pub(crate) fn new(active: Arc<ActiveConfig>, stack: impl Fn(&Arc<PoolRuntime>) -> S) -> Self {
         Self {
-            stacks: site.pools().iter().map(stack).map(Mutex::new).collect(),
-            site,
+            stacks: active.pools().iter().map(stack).map(Mutex::new).collect(),
+            active,
         }
     }
 }
@@ -61,18 +61,18 @@ where
         let extensions = request.extensions();
         let found = extensions.get::<Extracted>();
         if let Some(unreadable) = found.and_then(Extracted::unreadable_reason)
-            && self.site.routes().depends_on_model(&request)
+            && self.active.routes().depends_on_model(&request)
         {
             let format = ErrorFormat::of_request(request.uri(), request.headers());
             return ResponseFuture::answer(unreadable_response(unreadable, format));
         }
         let model = found.and_then(Extracted::model);
-        let index = match self.site.routes().choose(&request, model) {
+        let index = match self.active.routes().choose(&request, model) {
             Ok(Some(index)) => index,
             Ok(None) => return ResponseFuture::answer(no_pool(&request)),
             Err(_) => return ResponseFuture::answer(two_pools(&request)),
         };
-        let name = self.site.pools()[index].name();
+        let name = self.active.pools()[index].name();
         if let Some(progress) = extensions.get::<Progress>() {
             progress.set_pool(name);
         }
@@ -92,7 +92,7 @@ where
 impl<S> Clone for Router<S> {
     fn clone(&self) -> Self {
         Self {
-            site: Arc::clone(&self.site),
+            active: Arc::clone(&self.active),
             stacks: Arc::clone(&self.stacks),
         }
     }
@@ -135,10 +135,10 @@ mod tests {
     use wildmatch::WildMatch;
 
     use super::*;
-    use crate::site::{PoolConfig, Route};
+    use crate::runtime::{PoolConfig, Route};
 
     /// Returns a configuration with one pool, `chat`, for the deployments that match `gpt*`.
-    fn site() -> Arc<Site> {
+    fn active() -> Arc<ActiveConfig> {
         let backend = Backend::builder("b").url("https://upstream.example");
         let backend = backend.build().unwrap();
         let mut config = PoolConfig::new("chat", [backend.clone()]);
@@ -146,11 +146,14 @@ mod tests {
             model: Some(WildMatch::new("gpt*")),
             ..Route::default()
         }];
-        Arc::new(Site::of_pool(config, Pool::new([backend]).unwrap()))
+        Arc::new(ActiveConfig::with_pool(
+            config,
+            Pool::new([backend]).unwrap(),
+        ))
     }
 
     fn router() -> Router<Probe<(), Full<Bytes>, Infallible>> {
-        Router::new(site(), |pool| {
+        Router::new(active(), |pool| {
             let name = Bytes::copy_from_slice(pool.name().as_bytes());
             Probe::new(move |_| {
                 let name = name.clone();

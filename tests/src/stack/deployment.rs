@@ -98,7 +98,7 @@ pub fn gateway(settings: &StackBuilder, backends: &Backends) -> impl HttpService
     ServiceBuilder::new()
         .map_result(answer_of_backend)
         .map_response(|response: Response<_>| response.map(Body::new))
-        .service(app.over(WireConnector::new(backends)))
+        .service(app.service_over(WireConnector::new(backends)))
 }
 
 /// Returns a backend's answer or the local 429. The gateway's response to a failure becomes an error, as in the other

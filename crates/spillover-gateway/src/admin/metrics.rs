@@ -15,12 +15,12 @@ pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 /// Collects the metrics when they are asked for, from counters that the layers keep anyway.
 pub(super) fn encode(admin: &Admin, now: Instant) -> String {
     let families = Families::default();
-    for pool in admin.app.site().pools() {
+    for pool in admin.app.active().pools() {
         for backend in pool.pool().snapshot(Scope::BACKEND, now) {
             families.add(pool.name(), &backend);
         }
     }
-    let clients = admin.app.site().keys().snapshot();
+    let clients = admin.app.active().keys().snapshot();
     families.unauthorized.inc_by(clients.unauthorized);
     for counts in clients.clients {
         let labels = ClientLabels {

@@ -14,11 +14,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use spillover_serve::reload::ReloadStatus;
 use tokio::{net::TcpListener, time::Instant};
 
 use self::status::Status;
-use spillover_serve::reload::ReloadStatus;
-
 use crate::app::App;
 
 /// The parts of the gateway that the admin listener reports on.

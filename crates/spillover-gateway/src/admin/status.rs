@@ -6,7 +6,7 @@ use spillover_proxy::client_keys::Snapshot;
 use tokio::time::Instant;
 
 use super::Admin;
-use crate::{entra, site::PoolSite};
+use crate::{entra, runtime::PoolRuntime};
 
 /// The JSON object of `/status`.
 #[derive(Debug, Serialize)]
@@ -129,7 +129,7 @@ struct Attempts {
 impl Status {
     pub(super) fn of(admin: &Admin, now: Instant) -> Self {
         let refusal = admin.reload.refusal(now);
-        let site = admin.app.site();
+        let active = admin.app.active();
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_seconds: (now - admin.started).as_secs(),
@@ -141,19 +141,21 @@ impl Status {
                     age_seconds: age.as_secs(),
                 }),
             },
-            pools: site
+            pools: active
                 .pools()
                 .iter()
                 .map(|pool| Pool::of(pool, now))
                 .collect(),
-            clients: Clients::of(&site.keys().snapshot()),
-            entra: site.tokens().map(|tokens| Entra::of(&tokens.status(), now)),
+            clients: Clients::of(&active.keys().snapshot()),
+            entra: active
+                .tokens()
+                .map(|tokens| Entra::of(&tokens.status(), now)),
         }
     }
 }
 
 impl Pool {
-    fn of(pool: &PoolSite, now: Instant) -> Self {
+    fn of(pool: &PoolRuntime, now: Instant) -> Self {
         let backends = pool.pool().snapshot(Scope::BACKEND, now);
         Self {
             name: pool.name().to_string(),

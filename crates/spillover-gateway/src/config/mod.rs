@@ -64,7 +64,7 @@ use self::{
     table::{Check, Document},
     variables::Variables,
 };
-use crate::site::{Clients, CredentialSource, PoolConfig};
+use crate::runtime::{Clients, PoolConfig};
 
 /// The checked configuration of the gateway; see the [module](self).
 #[derive(Clone, Debug)]
@@ -137,12 +137,6 @@ impl Config {
         let config = check.document(&source.document, source.ignored);
         problems.into_result()?;
         Ok((config, source.document))
-    }
-
-    /// Returns true if a backend needs tokens of Entra ID.
-    pub(crate) fn wants_tokens(&self) -> bool {
-        let mut backends = self.pools.iter().flat_map(|pool| &pool.backends);
-        backends.any(|backend| backend.credential == CredentialSource::Entra)
     }
 
     /// Returns the keys whose values differ in `newer` and cannot change while the gateway runs.

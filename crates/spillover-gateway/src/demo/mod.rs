@@ -45,7 +45,7 @@ pub(crate) async fn run(listen: ListenAddr, stay: bool) -> io::Result<()> {
             Some(()) = over.recv() => {}
         }
     };
-    let served = server.run(|| app.over(HttpConnector::new()), stop);
+    let served = server.run(|| app.service_over(HttpConnector::new()), stop);
     let shown = async {
         println!("{}", fleet.introduction());
         println!(

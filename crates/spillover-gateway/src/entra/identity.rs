@@ -1,13 +1,13 @@
 use std::{fmt, io, path::PathBuf, sync::Arc};
 
 use hyper_util::client::legacy::connect::Connect;
+use spillover_proxy::upstream::{ConnectSettings, Dialer};
 
 use super::{
     Source, Unusable,
     candidate::{Candidate, Candidates},
     transport::Transport,
 };
-use spillover_proxy::upstream::{ConnectSettings, Dialer};
 
 /// Scope of tokens for Azure OpenAI, in the public cloud.
 pub const SCOPE: &str = "https://cognitiveservices.azure.com/.default";

@@ -7,7 +7,7 @@ use spillover_core::BackendKind;
 use super::{Imported, import};
 use crate::{
     config::{Cli, Config},
-    site::CredentialSource,
+    runtime::CredentialSource,
 };
 
 /// Written as API Management takes it: quotes and brackets in expressions stand for themselves.

@@ -13,7 +13,7 @@ use crate::{
         value::{Format, KindWord, Limit, ProtocolWord},
         values,
     },
-    site::{BackendConfig, CredentialSource},
+    runtime::{BackendConfig, CredentialSource},
 };
 
 /// A service that can serve the requests of its pool.

@@ -13,7 +13,7 @@ use crate::{
         value::{Format, Limit},
         values,
     },
-    site::Clients,
+    runtime::Clients,
 };
 
 /// Clients that may send requests.

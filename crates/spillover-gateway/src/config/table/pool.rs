@@ -13,7 +13,7 @@ use crate::{
         value::{ClassWord, Exhausted, Format, Limit, LongPause, Pause, Size, Timeout, share},
         values,
     },
-    site::{PoolConfig, PoolLimits, Timeouts},
+    runtime::{PoolConfig, PoolLimits, Timeouts},
 };
 
 /// Backends that can serve the same requests, and the routes to them.

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use wildmatch::WildMatch;
 
 use super::Check;
-use crate::{config::file::Path, site::Route};
+use crate::{config::file::Path, runtime::Route};
 
 /// A condition on requests. A request matches when every key that is set matches. In patterns, `*` stands for any characters
 /// and `?` for one.

@@ -1,7 +1,7 @@
 use super::{assert_problem_at, config, with_backend};
 use crate::{
     config::{Config, ConfigError},
-    site::CredentialSource,
+    runtime::CredentialSource,
 };
 
 fn source(config: Result<Config, ConfigError>) -> CredentialSource {

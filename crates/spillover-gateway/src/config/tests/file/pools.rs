@@ -10,7 +10,7 @@ use tower_spillover::{
 use super::{POOL, load, load_with, with_backend, with_pool};
 use crate::{
     config::tests::directory::Directory,
-    site::{CredentialSource, PoolLimits, Timeouts},
+    runtime::{CredentialSource, PoolLimits, Timeouts},
 };
 
 #[test]

@@ -6,7 +6,7 @@ use spillover_serve::{Connections, ListenAddr, Listener, Shutdown};
 use super::{POOL, assert_problem, files_for, load, load_with, with_backend};
 use crate::{
     config::{LogFormat, tests::directory::Directory},
-    site::Clients,
+    runtime::Clients,
 };
 
 #[test]

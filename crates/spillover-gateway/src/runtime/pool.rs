@@ -19,11 +19,11 @@ use tower_spillover::{
 
 use crate::{
     entra::Tokens,
-    site::{BackendConfig, CredentialSource, PoolConfig, Route, Timeouts},
+    runtime::{BackendConfig, CredentialSource, PoolConfig, Route, Timeouts},
 };
 
 /// A pool at runtime: its settings, and the layers that are built from them.
-pub(crate) struct PoolSite {
+pub(crate) struct PoolRuntime {
     name: Arc<str>,
     config: PoolConfig,
     pool: Pool,
@@ -43,7 +43,7 @@ pub(crate) type AllClosed = fn(&Exhausted, &Parts) -> Response<PoolBody>;
 /// Response body of a pool's stack.
 pub(crate) type PoolBody = ResponseBody<UpstreamBody>;
 
-impl PoolSite {
+impl PoolRuntime {
     pub(super) fn new(
         config: PoolConfig,
         pool: Pool,
@@ -109,7 +109,7 @@ impl PoolSite {
     }
 
     /// Returns the layer that limits the body size and the total time of a request.
-    pub(crate) fn bounds_layer(&self) -> RequestLimitsLayer {
+    pub(crate) fn request_limits_layer(&self) -> RequestLimitsLayer {
         RequestLimitsLayer::new(self.config.limits.body, self.config.timeouts.total)
     }
 
@@ -134,9 +134,9 @@ impl PoolSite {
     }
 }
 
-impl fmt::Debug for PoolSite {
+impl fmt::Debug for PoolRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolSite")
+        f.debug_struct("PoolRuntime")
             .field("config", &self.config)
             .finish_non_exhaustive()
     }

@@ -4,10 +4,10 @@ use spillover_proxy::client_keys::KeyRing;
 
 /// Logs a warning if other machines can reach one of `addresses` and the gateway has no client keys.
 ///
-/// Takes bound addresses, so that host names are resolved. Listeners that require client certificates are left out by the
+/// Takes bound addresses, so that host names are normalized. Listeners that require client certificates are left out by the
 /// caller.
-pub(crate) fn warn_if_open(addresses: &[SocketAddr], keys: &KeyRing) {
-    let open = open_to_others(addresses, keys);
+pub(crate) fn warn_if_exposed(addresses: &[SocketAddr], keys: &KeyRing) {
+    let open = exposed(addresses, keys);
     if open.is_empty() {
         return;
     }
@@ -18,7 +18,7 @@ pub(crate) fn warn_if_open(addresses: &[SocketAddr], keys: &KeyRing) {
     );
 }
 
-fn open_to_others(addresses: &[SocketAddr], keys: &KeyRing) -> Vec<SocketAddr> {
+fn exposed(addresses: &[SocketAddr], keys: &KeyRing) -> Vec<SocketAddr> {
     if !keys.is_empty() {
         return Vec::new();
     }
@@ -49,8 +49,7 @@ mod tests {
 
     #[test]
     fn only_loopback_addresses_are_safe_without_keys() {
-        let open =
-            |address: &str| !open_to_others(&[address.parse().unwrap()], &ring(&[])).is_empty();
+        let open = |address: &str| !exposed(&[address.parse().unwrap()], &ring(&[])).is_empty();
         for address in [
             "127.0.0.1:80",
             "127.8.9.1:80",
@@ -72,17 +71,17 @@ mod tests {
     #[test]
     fn open_addresses_are_named() {
         let [here, there] = ["127.0.0.1:80", "10.0.0.1:80"].map(|text| text.parse().unwrap());
-        assert_eq!(open_to_others(&[here, there], &ring(&[])), [there]);
-        assert!(open_to_others(&[here, there], &ring(&["a"])).is_empty());
+        assert_eq!(exposed(&[here, there], &ring(&[])), [there]);
+        assert!(exposed(&[here, there], &ring(&["a"])).is_empty());
     }
 
     #[test]
     fn warning_is_logged_once_and_names_the_setting() {
         let addresses = ["0.0.0.0:80", "[::]:80"].map(|text| text.parse().unwrap());
         let (log, guard) = CapturedLog::start(Level::WARN);
-        warn_if_open(&addresses, &ring(&[]));
-        warn_if_open(&addresses, &ring(&["a"]));
-        warn_if_open(&[], &ring(&[]));
+        warn_if_exposed(&addresses, &ring(&[]));
+        warn_if_exposed(&addresses, &ring(&["a"]));
+        warn_if_exposed(&[], &ring(&[]));
         drop(guard);
         let text = log.text();
         assert_eq!(text.lines().count(), 1, "{text}");

@@ -2,11 +2,11 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-/// Returns the normalized path that a backend may see: escapes decoded, `..` resolved, repeated slashes merged (RFC 3986
+/// Returns the normalized path that a backend may see: escapes decoded, `..` normalized, repeated slashes merged (RFC 3986
 /// sections 6.2.2 and 5.2.4). Returns `None` when the path is normalized already, as most are.
 ///
 /// For example, `/openai/x/../deployments//gpt%2D4o` becomes `/openai/deployments/gpt-4o`.
-pub(super) fn resolved(path: &str) -> Option<String> {
+pub(super) fn normalized(path: &str) -> Option<String> {
     let is_plain = !path.contains(['%', '\\']) && !path.contains("//") && !path.contains("/.");
     if is_plain {
         return None;
@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn normalized_path_gives_none() {
         for path in ["/", "*", "/v1/chat/completions", "/v1/files/a.b", "/v1/"] {
-            assert_eq!(resolved(path), None, "{path}");
+            assert_eq!(normalized(path), None, "{path}");
         }
     }
 
@@ -45,7 +45,7 @@ mod tests {
             ("/%61/%2e%2E/b%2Fc", "/b/c"),
             ("/a\\..\\b", "/b"),
         ] {
-            assert_eq!(resolved(path).as_deref(), Some(expected), "{path}");
+            assert_eq!(normalized(path).as_deref(), Some(expected), "{path}");
         }
     }
 }

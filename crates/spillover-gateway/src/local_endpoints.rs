@@ -18,18 +18,18 @@ use crate::health::Health;
 
 /// Answers `/healthz`, `/readyz` and `GET /`, refuses CONNECT and TRACE, and passes other requests to the proxy.
 #[derive(Clone, Debug)]
-pub(crate) struct Front<S> {
+pub(crate) struct LocalEndpoints<S> {
     proxy: S,
     health: Health,
 }
 
-impl<S> Front<S> {
+impl<S> LocalEndpoints<S> {
     pub(crate) fn new(proxy: S, health: Health) -> Self {
         Self { proxy, health }
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Front<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for LocalEndpoints<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>, Error = Infallible>,
     ResBody: From<Bytes>,
@@ -43,14 +43,14 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        match own_answer(&request, &self.health) {
+        match local_response(&request, &self.health) {
             Some(response) => ResponseFuture::answer(response),
             None => ResponseFuture::inner(self.proxy.call(request)),
         }
     }
 }
 
-fn own_answer<ReqBody, ResBody: From<Bytes>>(
+fn local_response<ReqBody, ResBody: From<Bytes>>(
     request: &Request<ReqBody>,
     health: &Health,
 ) -> Option<Response<ResBody>> {

@@ -4,8 +4,8 @@ use http::{Method, Request, header::HOST};
 use percent_encoding::percent_decode_str;
 use tower_spillover::model::models_in_query;
 
-use super::{PoolSite, resolved::resolved};
-use crate::site::Route;
+use super::{PoolRuntime, normalized_path::normalized};
+use crate::runtime::Route;
 
 /// Routes of all pools. The first pool with a matching route, or with no routes at all, gets the request.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    pub(super) fn new(pools: &[Arc<PoolSite>]) -> Self {
+    pub(super) fn new(pools: &[Arc<PoolRuntime>]) -> Self {
         let of_pools = pools.iter().map(|pool| pool.route_list().to_vec());
         Self {
             of_pools: of_pools.collect(),
@@ -37,7 +37,7 @@ impl Routes {
         }
         let path = request.uri().path();
         let chosen = self.choose_at(path, request, model)?;
-        match resolved(path) {
+        match normalized(path) {
             Some(path) if self.choose_at(&path, request, model)? != chosen => Err(Ambiguous),
             _ => Ok(chosen),
         }
@@ -56,7 +56,7 @@ impl Routes {
         let path = request.uri().path();
         let is_in_path = |path: &str| deployment(path).is_some();
         let depends = |path: &str| !is_in_path(path) && self.depends_on_model_at(path, request);
-        depends(path) || resolved(path).is_some_and(|path| depends(&path))
+        depends(path) || normalized(path).is_some_and(|path| depends(&path))
     }
 
     fn depends_on_model_at<B>(&self, path: &str, request: &Request<B>) -> bool {

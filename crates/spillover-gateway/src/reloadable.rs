@@ -12,13 +12,13 @@ use std::{
 use tokio::sync::watch;
 use tower::Service;
 
-use crate::site::Site;
+use crate::runtime::ActiveConfig;
 
 /// Serves each request with the configuration that is active on its arrival. Requests in flight keep theirs.
 ///
 /// Clones share the function that builds the service, which runs once for each configuration.
-pub(crate) struct Live<M, S> {
-    sites: watch::Receiver<Arc<Site>>,
+pub(crate) struct Reloadable<M, S> {
+    configs: watch::Receiver<Arc<ActiveConfig>>,
     maker: Arc<Maker<M, S>>,
     /// `None` before the first request, so that an idle clone does not keep an old configuration in memory.
     service: Option<S>,
@@ -26,21 +26,21 @@ pub(crate) struct Live<M, S> {
 
 struct Maker<M, S> {
     make: M,
-    newest: Mutex<(Arc<Site>, S)>,
+    newest: Mutex<(Arc<ActiveConfig>, S)>,
 }
 
-impl<M, S> Live<M, S>
+impl<M, S> Reloadable<M, S>
 where
-    M: Fn(&Arc<Site>) -> S,
+    M: Fn(&Arc<ActiveConfig>) -> S,
     S: Clone,
 {
-    pub(crate) fn new(mut sites: watch::Receiver<Arc<Site>>, make: M) -> Self {
-        let site = sites.borrow_and_update().clone();
-        let service = make(&site);
+    pub(crate) fn new(mut configs: watch::Receiver<Arc<ActiveConfig>>, make: M) -> Self {
+        let active = configs.borrow_and_update().clone();
+        let service = make(&active);
         Self {
-            sites,
+            configs,
             maker: Arc::new(Maker {
-                newest: Mutex::new((site, service)),
+                newest: Mutex::new((active, service)),
                 make,
             }),
             service: None,
@@ -49,23 +49,23 @@ where
 
     /// Returns the service of the active configuration.
     #[cold]
-    fn renew(&mut self) -> &mut S {
-        let site = self.sites.borrow_and_update().clone();
+    fn rebuild(&mut self) -> &mut S {
+        let active = self.configs.borrow_and_update().clone();
         let mut newest = self
             .maker
             .newest
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if !Arc::ptr_eq(&newest.0, &site) {
-            *newest = (Arc::clone(&site), (self.maker.make)(&site));
+        if !Arc::ptr_eq(&newest.0, &active) {
+            *newest = (Arc::clone(&active), (self.maker.make)(&active));
         }
         self.service.insert(newest.1.clone())
     }
 }
 
-impl<M, S, R> Service<R> for Live<M, S>
+impl<M, S, R> Service<R> for Reloadable<M, S>
 where
-    M: Fn(&Arc<Site>) -> S,
+    M: Fn(&Arc<ActiveConfig>) -> S,
     S: Service<R> + Clone,
 {
     type Response = S::Response;
@@ -75,10 +75,10 @@ where
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         // Switches here and not in `call`, because the new service must be polled ready. The configuration stays as it is
         // when the sender is gone.
-        let is_changed = self.sites.has_changed().unwrap_or(false);
+        let is_changed = self.configs.has_changed().unwrap_or(false);
         let service = match &mut self.service {
             Some(service) if !is_changed => service,
-            _ => self.renew(),
+            _ => self.rebuild(),
         };
         service.poll_ready(cx)
     }
@@ -89,18 +89,18 @@ where
     }
 }
 
-impl<M, S> Clone for Live<M, S> {
+impl<M, S> Clone for Reloadable<M, S> {
     fn clone(&self) -> Self {
         Self {
-            sites: self.sites.clone(),
+            configs: self.configs.clone(),
             maker: Arc::clone(&self.maker),
             service: None,
         }
     }
 }
 
-impl<M, S> fmt::Debug for Live<M, S> {
+impl<M, S> fmt::Debug for Reloadable<M, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Live").finish_non_exhaustive()
+        f.debug_struct("Reloadable").finish_non_exhaustive()
     }
 }

@@ -19,9 +19,9 @@ use crate::{
     config::{self, Cli, Command, Config},
     demo,
     entra::Unusable,
+    exposure::warn_if_exposed,
     log,
-    open::warn_if_open,
-    site::{CredentialSource, Site},
+    runtime::{ActiveConfig, CredentialSource},
 };
 
 /// Runs the program of the command line.
@@ -31,21 +31,21 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match one_thread() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&error),
+        Err(error) => return exit_error(&error),
     };
     let result = match &cli.command {
         Some(Command::Demo(args)) => match args.listen() {
             Ok(listen) => runtime
                 .block_on(demo::run(listen, args.serve))
                 .map_err(Stop::from),
-            Err(error) => return refuse(&error),
+            Err(error) => return exit_bad_configuration(&error),
         },
         Some(Command::Check(_)) => match Config::effective(&cli) {
             Ok((config, text)) => runtime
                 .block_on(command::check(&config))
                 .and_then(|()| command::print(&text))
                 .map_err(Stop::from),
-            Err(error) => return refuse(&error),
+            Err(error) => return exit_bad_configuration(&error),
         },
         Some(Command::Import { file, output }) => {
             command::import_policy(file, output.as_deref()).map_err(Stop::from)
@@ -64,14 +64,14 @@ pub fn main() -> ExitCode {
                     log::init(config.log_format);
                     runtime.block_on(run(cli, config, files))
                 }
-                Err(error) => return refuse(&error),
+                Err(error) => return exit_bad_configuration(&error),
             }
         }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Stop::Config(error)) => refuse(&error),
-        Err(Stop::Other(error)) => fail(&error),
+        Err(Stop::Config(error)) => exit_bad_configuration(&error),
+        Err(Stop::Other(error)) => exit_error(&error),
     }
 }
 
@@ -79,7 +79,7 @@ async fn run(cli: Cli, config: Config, files: ReadFiles) -> Result<(), Stop> {
     // Installs the signal handlers first. A SIGTERM during the start must not be lost, and a SIGHUP must not end the process.
     let mut signals = Signals::new()?;
     let hang_up = HangUp::new()?;
-    announce(&config);
+    log_config(&config);
     let app = App::from_config(&config)?;
     let (connections, shutdown) = (config.connections.clone(), config.shutdown.clone());
     let server = Server::bind(&config.listeners, connections, shutdown).await?;
@@ -87,7 +87,7 @@ async fn run(cli: Cli, config: Config, files: ReadFiles) -> Result<(), Stop> {
     let addresses = config.listeners.iter().zip(server.addresses()?);
     let addresses = addresses.filter(|(listener, _)| !listener.requires_certificates());
     let addresses: Vec<_> = addresses.map(|(_, address)| address).collect();
-    warn_if_open(&addresses, app.site().keys());
+    warn_if_exposed(&addresses, app.active().keys());
     let started = Instant::now();
     let reload = ReloadStatus::new(started);
     if let Some(listen) = &config.admin {
@@ -103,18 +103,18 @@ async fn run(cli: Cli, config: Config, files: ReadFiles) -> Result<(), Stop> {
             },
         ));
     }
-    if let Some(tokens) = app.site().tokens() {
+    if let Some(tokens) = app.active().tokens() {
         // A missing token is logged. Backends that need it are skipped until there is one.
         let _ = tokens.first(FIRST_TOKEN_WITHIN).await;
     }
-    let in_service = InService {
+    let gateway = RunningGateway {
         cli,
         app: app.clone(),
         acceptors: server.acceptors(),
         started: config,
     };
-    tokio::spawn(Reloader::new(in_service, files, reload, hang_up).run());
-    let service = || app.over_tcp();
+    tokio::spawn(Reloader::new(gateway, files, reload, hang_up).run());
+    let service = || app.service();
     Ok(server.run(service, async || signals.next().await).await?)
 }
 
@@ -146,7 +146,7 @@ async fn bind(listen: &ListenAddr) -> io::Result<TcpListener> {
 }
 
 /// The parts of the gateway that a reload changes.
-struct InService {
+struct RunningGateway {
     cli: Cli,
     app: App,
     acceptors: Vec<Arc<Acceptor>>,
@@ -157,38 +157,49 @@ struct InService {
 /// A valid configuration, with everything that is built from it.
 struct Ready {
     config: Config,
-    site: Site,
+    active: ActiveConfig,
     /// TLS settings of each acceptor, in their order.
     tls: Vec<Option<ServerConfig>>,
 }
 
-impl Reload for InService {
+impl Reload for RunningGateway {
     type Ready = Ready;
 
     fn read(&self, files: &mut ReadFiles) -> Result<Ready, String> {
         let config = Config::read(&self.cli, files).map_err(|error| error.to_string())?;
-        let of_acceptor = |acceptor: &Arc<Acceptor>| {
+        let read_files = |acceptor: &Arc<Acceptor>| {
             let mut listeners = config.listeners.iter();
             // Files that the configuration no longer names may be gone. New files take effect after a restart.
-            let is_meant =
+            let is_configured =
                 listeners.any(|listener| listener.tls.as_ref() == Some(acceptor.files()));
-            is_meant.then(|| acceptor.read()).transpose()
+            is_configured.then(|| acceptor.read()).transpose()
         };
-        let tls: Result<_, _> = self.acceptors.iter().map(of_acceptor).collect();
+        let tls: Result<_, _> = self.acceptors.iter().map(read_files).collect();
         let tls = tls.map_err(|error| error.to_string())?;
-        let site = self.app.prepare(&config);
-        let site = site.map_err(|error| error.to_string())?;
-        Ok(Ready { config, site, tls })
+        let active = self.app.prepare(&config);
+        let active = active.map_err(|error| error.to_string())?;
+        Ok(Ready {
+            config,
+            active,
+            tls,
+        })
     }
 
-    fn apply(&self, Ready { config, site, tls }: Ready) {
+    fn apply(
+        &self,
+        Ready {
+            config,
+            active,
+            tls,
+        }: Ready,
+    ) {
         for (acceptor, tls) in self.acceptors.iter().zip(tls) {
             if let Some(tls) = tls {
                 acceptor.apply(tls);
             }
         }
-        self.app.apply(site);
-        announce(&config);
+        self.app.apply(active);
+        log_config(&config);
         for key in self.started.needs_restart(&config) {
             tracing::warn!(
                 key,
@@ -199,7 +210,7 @@ impl Reload for InService {
 }
 
 /// Logs the backends, and warnings about the configuration.
-fn announce(config: &Config) {
+fn log_config(config: &Config) {
     let why = if config.has_file {
         "ignored: the backends are those of the file"
     } else {
@@ -238,12 +249,12 @@ fn own_field(backend: &Backend) -> &str {
     field.map_or("its own", |(name, _)| name.as_str())
 }
 
-fn refuse(error: &impl fmt::Display) -> ExitCode {
+fn exit_bad_configuration(error: &impl fmt::Display) -> ExitCode {
     eprintln!("spillover: {error}");
     ExitCode::from(2)
 }
 
-fn fail(error: &io::Error) -> ExitCode {
+fn exit_error(error: &io::Error) -> ExitCode {
     // An incomplete identity and a bad certificate file are bad configuration, but show only when they are used.
     let is_configuration = error
         .get_ref()

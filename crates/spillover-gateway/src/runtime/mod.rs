@@ -1,15 +1,11 @@
 //! The active configuration, which a reload replaces.
 
+mod normalized_path;
 mod options;
 mod pool;
-mod resolved;
 mod route;
 mod routes;
 
-pub(crate) use self::options::{
-    BackendConfig, Clients, CredentialSource, PoolConfig, PoolLimits, Timeouts,
-};
-pub(crate) use self::route::Route;
 use std::{collections::HashMap, env, io, sync::Arc};
 
 use spillover_core::Pool;
@@ -24,18 +20,18 @@ use tower_spillover::{
     select::ThreadDraw,
 };
 
-pub(crate) use self::pool::PoolSite;
 use self::routes::Routes;
-
-use crate::{
-    config::Config,
-    entra::{Identity, SCOPE, Tokens},
+pub(crate) use self::{
+    options::{BackendConfig, Clients, CredentialSource, PoolConfig, PoolLimits, Timeouts},
+    pool::PoolRuntime,
+    route::Route,
 };
+use crate::entra::{Identity, SCOPE, Tokens};
 
 /// A configuration with everything that is built from it: pools, routes, keys, TLS dialers and token caches.
 #[derive(Debug)]
-pub(crate) struct Site {
-    pools: Vec<Arc<PoolSite>>,
+pub(crate) struct ActiveConfig {
+    pools: Vec<Arc<PoolRuntime>>,
     routes: Routes,
     fields: Fields,
     /// Dialers by settings. A dialer connects for every protocol, so that the protocol is not part of the key.
@@ -45,20 +41,25 @@ pub(crate) struct Site {
     tokens: Option<Tokens>,
 }
 
-impl Site {
-    /// Builds the runtime of `config`. Backends that stay keep the state that `before` has of them, such as cooldowns.
+impl ActiveConfig {
+    /// Builds the runtime of these pools and client settings. Backends that stay keep the state that `before` has of them, such
+    /// as cooldowns.
     ///
     /// # Errors
     ///
     /// Returns an error if certificates or identity settings cannot be read.
-    pub(crate) fn new(config: &Config, before: Option<&Self>) -> io::Result<Self> {
+    pub(crate) fn new(
+        configs: &[PoolConfig],
+        clients: &Clients,
+        before: Option<&Self>,
+    ) -> io::Result<Self> {
         let tokens = match before.and_then(|before| before.tokens.clone()) {
-            _ if !config.wants_tokens() => None,
+            _ if !needs_tokens(configs) => None,
             None => Some(start_tokens()?),
             tokens => tokens,
         };
         let mut pools = Vec::new();
-        for config in &config.pools {
+        for config in configs {
             let backends = config.backends.iter().map(|config| config.backend.clone());
             let before = before.and_then(|before| before.pool(&config.name));
             let pool = match before {
@@ -68,32 +69,32 @@ impl Site {
             let pool = pool.map_err(io::Error::other)?;
             let known_ids = before.map(|before| before.known_ids().clone());
             let known_ids = known_ids.unwrap_or_default();
-            pools.push(Arc::new(PoolSite::new(
+            pools.push(Arc::new(PoolRuntime::new(
                 config.clone(),
                 pool,
                 known_ids,
                 tokens.as_ref(),
             )));
         }
-        let mut site = Self::of(pools);
-        site.tokens = tokens;
-        site.keys = match before {
-            Some(before) => before.keys.reloaded(&config.clients.keys),
-            None => KeyRing::new(&config.clients.keys),
+        let mut active = Self::with_pools(pools);
+        active.tokens = tokens;
+        active.keys = match before {
+            Some(before) => before.keys.reloaded(&clients.keys),
+            None => KeyRing::new(&clients.keys),
         };
-        site.cors = CorsLayer::new(config.clients.cors.as_ref());
-        for settings in site.pools.iter().flat_map(|pool| pool.connect_settings()) {
+        active.cors = CorsLayer::new(clients.cors.as_ref());
+        for settings in active.pools.iter().flat_map(|pool| pool.connect_settings()) {
             let settings = settings.of_dialer();
             let kept = before.and_then(|before| before.dialers.get(&settings).cloned());
             let made = kept.map_or_else(|| Dialer::new(&settings), Ok)?;
-            site.dialers.insert(settings, made);
+            active.dialers.insert(settings, made);
         }
-        Ok(site)
+        Ok(active)
     }
 
     /// Builds the runtime of a single pool that takes all requests.
-    pub(crate) fn of_pool(config: PoolConfig, pool: Pool) -> Self {
-        Self::of(vec![Arc::new(PoolSite::new(
+    pub(crate) fn with_pool(config: PoolConfig, pool: Pool) -> Self {
+        Self::with_pools(vec![Arc::new(PoolRuntime::new(
             config,
             pool,
             KnownIds::default(),
@@ -101,7 +102,7 @@ impl Site {
         ))])
     }
 
-    fn of(pools: Vec<Arc<PoolSite>>) -> Self {
+    fn with_pools(pools: Vec<Arc<PoolRuntime>>) -> Self {
         Self {
             routes: Routes::new(&pools),
             fields: fields(&pools),
@@ -114,7 +115,7 @@ impl Site {
     }
 
     /// Returns the pools, in the order in which their routes are matched.
-    pub(crate) fn pools(&self) -> &[Arc<PoolSite>] {
+    pub(crate) fn pools(&self) -> &[Arc<PoolRuntime>] {
         &self.pools
     }
 
@@ -147,10 +148,16 @@ impl Site {
         self.dialers[&settings.of_dialer()].connector(settings)
     }
 
-    fn pool(&self, name: &str) -> Option<&PoolSite> {
+    fn pool(&self, name: &str) -> Option<&PoolRuntime> {
         let pool = self.pools.iter().find(|pool| **pool.name() == *name)?;
         Some(pool)
     }
+}
+
+/// Returns true if a backend needs tokens of Entra ID.
+fn needs_tokens(configs: &[PoolConfig]) -> bool {
+    let mut backends = configs.iter().flat_map(|config| &config.backends);
+    backends.any(|backend| backend.credential == CredentialSource::Entra)
 }
 
 /// Starts the token cache for the identity that the environment configures.
@@ -163,7 +170,7 @@ fn start_tokens() -> io::Result<Tokens> {
 }
 
 /// Collects the fields to read from bodies: for routes, for limits per model, for affinity and for replaced models.
-fn fields(pools: &[Arc<PoolSite>]) -> Fields {
+fn fields(pools: &[Arc<PoolRuntime>]) -> Fields {
     let fields = pools.iter().flat_map(|pool| pool.affinity_fields());
     let uses = pools.iter().map(|pool| pool.model_uses());
     let uses = uses.fold(Uses::default(), |all, uses| Uses {
