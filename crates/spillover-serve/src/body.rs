@@ -7,13 +7,13 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use crate::BoxError;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Duration, Instant, Sleep, sleep};
 
 use super::connection::{Activity, InFlight};
+use crate::BoxError;
 
 /// Body of a request.
 ///

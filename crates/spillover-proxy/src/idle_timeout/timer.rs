@@ -8,8 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::Frame;
-use spillover_core::Attempts;
-use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Attempts, layer::AttemptsProtocol};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::BoxError;
 

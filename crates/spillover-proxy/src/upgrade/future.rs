@@ -9,9 +9,9 @@ use http::Response;
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
 use pin_project_lite::pin_project;
+use spillover_serve::TaskSpawner;
 
 use super::{UpgradedWriter, tunnel::tunnel};
-use spillover_serve::TaskSpawner;
 
 pin_project! {
     /// Response future of [`Upgrade`](super::Upgrade).

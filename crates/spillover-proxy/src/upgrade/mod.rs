@@ -46,12 +46,12 @@ use http::{
 };
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
+use spillover_serve::TaskSpawner;
 use tower::{Layer, Service};
 
 pub use self::{future::ResponseFuture, writer::UpgradedWriter};
 pub use crate::hop_by_hop::WebSocketRequest;
 use crate::hop_by_hop::tokens;
-use spillover_serve::TaskSpawner;
 
 /// Connects clients and backends after an upgrade; see the [module](self).
 ///

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-use crate::{Progress, idle_timeout::BodyTimer, limits::Deadline};
 use http::{HeaderValue, Request};
 use spillover_core::layer::AttemptsProtocol;
 use tokio::time::Instant;
 use tower_spillover::{Attempts, Outcome, Selected, patience::AttemptLimit};
 
 use super::error::UpstreamError;
+use crate::{Progress, idle_timeout::BodyTimer, limits::Deadline};
 
 /// The parts of a request that are needed while its attempt is in flight.
 #[derive(Debug)]

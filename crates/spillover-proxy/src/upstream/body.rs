@@ -3,7 +3,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use crate::idle_timeout::BodyTimer;
 use bytes::Bytes;
 use futures_util::Stream;
 use http_body::{Body, Frame, SizeHint};
@@ -13,6 +12,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::ReadHalf;
 use tokio_util::io::ReaderStream;
 use tower::BoxError;
+
+use crate::idle_timeout::BodyTimer;
 
 /// Body of a backend's response, or of an error response in its place. Fails when the backend stands still for too long.
 #[derive(Debug)]

@@ -1,14 +1,15 @@
 use std::{error::Error, fmt::Write, iter, time::Duration};
 
-use crate::{
-    error::{ErrorKind, ProxyError},
-    limits::BodyTooLarge,
-};
 use hyper_util::client::legacy::{self, connect::Connected};
 use spillover_serve::BodyTimeout;
 use tower_spillover::{
     connection::{is_unanswered, is_unprocessed},
     retry::ReplayError,
+};
+
+use crate::{
+    error::{ErrorKind, ProxyError},
+    limits::BodyTooLarge,
 };
 
 /// Error of an attempt that has no response.

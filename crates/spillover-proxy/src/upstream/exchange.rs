@@ -3,7 +3,6 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use crate::{Progress, upgrade::UpgradedWriter};
 use http::{Response, StatusCode};
 use hyper_util::{client::legacy, rt::TokioIo};
 use pin_project_lite::pin_project;
@@ -11,6 +10,7 @@ use tokio::io::split;
 use tokio_util::io::ReaderStream;
 
 use super::{body::Source, error::UpstreamError};
+use crate::{Progress, upgrade::UpgradedWriter};
 
 pin_project! {
     /// Future of a response, with or without a protocol upgrade.

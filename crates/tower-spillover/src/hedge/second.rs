@@ -7,8 +7,7 @@ use std::{
 
 use http::Request;
 use pin_project_lite::pin_project;
-use spillover_core::Attempts;
-use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Attempts, layer::AttemptsProtocol};
 use tokio::time::{Sleep, sleep};
 use tower::retry::budget::{Budget, TpsBudget};
 use tower_service::Service;

@@ -1,7 +1,8 @@
 use std::borrow::Cow;
 
-use crate::Scope;
 use percent_encoding::percent_decode_str;
+
+use crate::Scope;
 
 /// The scope that a query names, as that of a WebSocket does: `model` at OpenAI
 /// (<https://platform.openai.com/docs/guides/realtime-websocket>), `deployment` at Azure

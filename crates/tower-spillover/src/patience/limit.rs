@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use http::Request;
-use spillover_core::layer::{AttemptsProtocol, SelectedProtocol};
-use spillover_core::{Attempts, Class, Cooldown, Outcome, Selected};
+use spillover_core::{
+    Attempts, Class, Cooldown, Outcome, Selected,
+    layer::{AttemptsProtocol, SelectedProtocol},
+};
 use tokio::time::Instant;
 
 use super::read;

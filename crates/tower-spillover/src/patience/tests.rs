@@ -6,8 +6,9 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, Request, Response};
-use spillover_core::layer::AttemptsProtocol;
-use spillover_core::{Attempts, Backend, Class, Outcome, Pool, Query, Selected};
+use spillover_core::{
+    Attempts, Backend, Class, Outcome, Pool, Query, Selected, layer::AttemptsProtocol,
+};
 use spillover_testing::Probe;
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;

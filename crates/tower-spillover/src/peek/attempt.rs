@@ -1,8 +1,10 @@
 use std::time::Duration;
 
 use http::Extensions;
-use spillover_core::layer::{AttemptsProtocol, SelectedProtocol};
-use spillover_core::{Attempts, Selected};
+use spillover_core::{
+    Attempts, Selected,
+    layer::{AttemptsProtocol, SelectedProtocol},
+};
 use tokio::time::Instant;
 
 /// The values in the extensions of a request that decide how long its stream is held.

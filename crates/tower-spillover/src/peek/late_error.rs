@@ -2,8 +2,7 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 use http_body::Frame;
-use spillover_core::Selected;
-use spillover_core::layer::SelectedProtocol;
+use spillover_core::{Selected, layer::SelectedProtocol};
 use spillover_hint::Report;
 
 use super::{event::Reader, form::Form};

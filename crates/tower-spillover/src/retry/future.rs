@@ -7,8 +7,9 @@ use std::{
 
 use http::{Request, Response};
 use pin_project_lite::pin_project;
-use spillover_core::layer::AttemptsProtocol;
-use spillover_core::{Attempts, Class, Classify, Selected, layer::LateReport};
+use spillover_core::{
+    Attempts, Class, Classify, Selected, layer::AttemptsProtocol, layer::LateReport,
+};
 use tokio::time::Instant;
 use tower_service::Service;
 

@@ -7,8 +7,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use spillover_core::Attempts;
-use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Attempts, layer::AttemptsProtocol};
 use tower::BoxError;
 
 use super::recording::{Position, Recording, ReplayLimits};

@@ -8,8 +8,7 @@ use std::{
 };
 
 use http::{Extensions, Method, Request, Response, Uri, Version};
-use spillover_core::layer::AttemptsProtocol;
-use spillover_core::{Attempts, Classify};
+use spillover_core::{Attempts, Classify, layer::AttemptsProtocol};
 use tokio::time::Instant;
 use tower::retry::budget::{Budget, TpsBudget};
 

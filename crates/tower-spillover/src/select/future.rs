@@ -7,8 +7,10 @@ use std::{
 
 use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
-use spillover_core::layer::{AttemptsProtocol, SelectedProtocol};
-use spillover_core::{Attempts, Class, Exhausted, Outcome, Selected, Strategy, Turn, Waiter};
+use spillover_core::{
+    Attempts, Class, Exhausted, Outcome, Selected, Strategy, Turn, Waiter,
+    layer::{AttemptsProtocol, SelectedProtocol},
+};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 

@@ -1,7 +1,7 @@
 use http::Response;
-use spillover_core::layer::SelectedProtocol;
 use spillover_core::{
     Answer, Class, Classify, Cooldowns, Outcome, Selected, StatusClassifier, layer::LateReport,
+    layer::SelectedProtocol,
 };
 use spillover_hint::{Report, Source};
 use tokio::time::Instant;

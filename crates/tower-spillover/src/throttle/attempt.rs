@@ -1,6 +1,8 @@
 use http::{Extensions, HeaderMap};
-use spillover_core::layer::{AttemptsProtocol, SelectedProtocol};
-use spillover_core::{Attempts, Backend, Change, Class, Cooldown, Cooldowns, Outcome, Selected};
+use spillover_core::{
+    Attempts, Backend, Change, Class, Cooldown, Cooldowns, Outcome, Selected,
+    layer::{AttemptsProtocol, SelectedProtocol},
+};
 use spillover_hint::{Dimension, Quota, Quotas, Report, Source};
 use tokio::time::Instant;
 

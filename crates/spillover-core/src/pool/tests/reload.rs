@@ -1,6 +1,5 @@
 //! A pool that goes on with what another one knows.
 
-use crate::layer::SelectedProtocol;
 use spillover_hint::Dimension;
 
 use super::{
@@ -9,6 +8,7 @@ use super::{
     *,
 };
 use crate::BackendBuilder;
+use crate::layer::SelectedProtocol;
 
 fn backend(label: &str) -> BackendBuilder {
     Backend::builder(label).url("http://upstream.example")

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use crate::layer::SelectedProtocol;
 use spillover_hint::{Dimension, Source};
 use tokio::time::Instant;
 
 use super::{SECOND, pool};
+use crate::layer::SelectedProtocol;
 use crate::{Backend, Class, Condition, Cooldown, Outcome, Pool, Query, Scope, Selected};
 
 fn select(pool: &Pool, scope: Scope, now: Instant) -> Selected {

@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr, thread};
 
 use http::{HeaderValue, header::ORIGIN};
 use hyper_util::{client::legacy::Client as HttpClient, rt::TokioExecutor};
+use spillover_serve::{Connections, Listener, Server, Shutdown, one_thread};
 use tokio::sync::{mpsc, oneshot};
 use tower::{ServiceBuilder, service_fn};
 
@@ -12,7 +13,6 @@ use crate::{
     access_log::AccessLogLayer,
     cors::{AllowedOrigins, CorsLayer},
 };
-use spillover_serve::{Connections, Listener, Server, Shutdown, one_thread};
 
 /// A server that echoes the request as it arrives behind the layers.
 struct Served {

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::*;
 use spillover_core::layer::AttemptsProtocol;
+
+use super::*;
 
 /// A request that never gets an answer.
 fn stalling() -> Inner {

@@ -1,7 +1,6 @@
 //! A deadline for the first content.
 
-use spillover_core::Affinity;
-use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Affinity, layer::AttemptsProtocol};
 
 use super::*;
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use http::Request;
-use spillover_core::layer::AttemptsProtocol;
-use spillover_core::{Attempts, Backend, Exhausted, Outcome, Pool, Query, Selected};
+use spillover_core::{
+    Attempts, Backend, Exhausted, Outcome, Pool, Query, Selected, layer::AttemptsProtocol,
+};
 use spillover_testing::Probe;
 use tokio::time::{Instant, advance};
 use tower::ServiceExt;

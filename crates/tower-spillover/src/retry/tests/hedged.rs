@@ -1,8 +1,7 @@
 //! The body of a request that a layer inside sends a second time while the first attempt is under way.
 
 use http_body_util::{Empty, Full};
-use spillover_core::Attempts;
-use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Attempts, layer::AttemptsProtocol};
 use tokio_test::assert_pending;
 
 use super::*;

@@ -2,8 +2,7 @@
 
 use http::{Extensions, Request, Response};
 use http_body_util::BodyExt;
-use spillover_core::Attempts;
-use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Attempts, layer::AttemptsProtocol};
 use spillover_testing::Probe;
 use tower::ServiceExt;
 use tower_service::Service;

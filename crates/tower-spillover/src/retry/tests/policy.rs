@@ -2,8 +2,7 @@
 
 use http::{HeaderValue, Method, Request, Response, Version};
 use http_body_util::BodyExt;
-use spillover_core::layer::AttemptsProtocol;
-use spillover_core::{Answer, Attempts, Class, GrpcClassifier, Outcome};
+use spillover_core::{Answer, Attempts, Class, GrpcClassifier, Outcome, layer::AttemptsProtocol};
 use spillover_testing::Probe;
 use tokio::time::Instant;
 use tower::ServiceExt;

@@ -1,7 +1,6 @@
 //! The meaning of an answer for the backend.
 
-use spillover_core::Answer;
-use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Answer, layer::AttemptsProtocol};
 
 use super::*;
 

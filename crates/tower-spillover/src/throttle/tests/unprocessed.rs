@@ -2,8 +2,7 @@
 
 use std::{convert::Infallible, error::Error, io};
 
-use spillover_core::Answer;
-use spillover_core::layer::AttemptsProtocol;
+use spillover_core::{Answer, layer::AttemptsProtocol};
 
 use super::*;
 use crate::connection::{StaleConnection, Unprocessed};
