@@ -66,7 +66,7 @@ impl ListenAddr {
 }
 
 impl Default for ListenAddr {
-    /// `127.0.0.1:8080`: reachable from this machine only.
+    /// Returns `127.0.0.1:8080`, which is reachable from this machine only.
     fn default() -> Self {
         SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)).into()
     }

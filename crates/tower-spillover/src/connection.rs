@@ -21,7 +21,7 @@ use hyper_util::client::legacy;
 pub struct Unprocessed;
 
 impl Unprocessed {
-    /// The mark.
+    /// Creates the mark.
     #[must_use]
     pub fn new() -> Self {
         Self
@@ -43,7 +43,7 @@ impl Default for Unprocessed {
 pub struct StaleConnection;
 
 impl StaleConnection {
-    /// The error.
+    /// Creates the error.
     #[must_use]
     pub fn new() -> Self {
         Self

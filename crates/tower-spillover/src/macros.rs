@@ -11,17 +11,17 @@
 ))]
 macro_rules! inner_service_accessors {
     () => {
-        /// The inner service.
+        /// Returns the inner service.
         pub fn get_ref(&self) -> &S {
             &self.inner
         }
 
-        /// The inner service, mutably.
+        /// Returns the inner service, mutably.
         pub fn get_mut(&mut self) -> &mut S {
             &mut self.inner
         }
 
-        /// The inner service; the rest is dropped.
+        /// Returns the inner service, and drops the layer's own state.
         pub fn into_inner(self) -> S {
             self.inner
         }

@@ -45,7 +45,7 @@ use crate::throttle::ThrottleTrackerLayer;
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 pub trait ServiceBuilderExt<L>: sealed::Sealed + Sized {
-    /// The [usual stack](crate::stack) in front of these backends.
+    /// Adds the [usual stack](crate::stack) in front of these backends.
     #[cfg(feature = "stack")]
     fn spillover(
         self,

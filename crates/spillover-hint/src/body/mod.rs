@@ -109,7 +109,7 @@ fn parse(body: &[u8]) -> Body {
     }
 }
 
-/// Most bodies are valid UTF-8; checking that first is faster than `from_utf8_lossy`.
+/// Returns the text of a body. Most bodies are valid UTF-8, and checking that first is faster than `from_utf8_lossy`.
 fn lossy(body: &[u8]) -> Cow<'_, str> {
     match str::from_utf8(body) {
         Ok(text) => Cow::Borrowed(text),

@@ -131,7 +131,7 @@ fn extension(name: &[u8]) -> Option<Field> {
     }
 }
 
-/// Cohere's limits of trial keys.
+/// Returns the field for one of Cohere's limits of trial keys.
 fn calls(period: Period, part: Part) -> Field {
     limit(Source::Reset, Dimension::Requests, period, part)
 }

@@ -158,8 +158,8 @@ fn push_stated(source: Source, when: Option<When>, slots: &mut Slots) {
     }
 }
 
-/// RFC 9110, section 10.2.3, allows whole seconds or a date. Groq sends fractions of seconds, and some servers send an
-/// epoch.
+/// Parses a wait. RFC 9110, section 10.2.3, allows whole seconds or a date. Groq sends fractions of seconds, and some
+/// servers send an epoch.
 fn seconds_or_date(value: &[u8]) -> Option<When> {
     let Some(wait) = duration::parse(value, Unit::SECOND) else {
         return date::parse(value).map(When::At);

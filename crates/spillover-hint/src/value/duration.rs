@@ -148,7 +148,7 @@ pub(crate) fn duration(nanos: u128) -> Duration {
 mod tests {
     use super::*;
 
-    /// Field values may not hold these bytes, but bodies and trailers may.
+    /// Field values may not hold control bytes, but bodies and trailers may.
     #[test]
     fn control_bytes_are_absent() {
         for text in [&b"30\0"[..], b"\0", b"3\x000", b"30\x7f", b"\x1b30"] {

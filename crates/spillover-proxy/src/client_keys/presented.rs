@@ -61,8 +61,8 @@ impl Search<'_> {
         }
     }
 
-    /// Web pages cannot set header fields of a WebSocket, so OpenAI's SDK sends the key as a subprotocol
-    /// (<https://platform.openai.com/docs/guides/realtime-websocket>).
+    /// Returns the keys among the subprotocols of a WebSocket. Web pages cannot set its header fields, so OpenAI's SDK
+    /// sends the key there (<https://platform.openai.com/docs/guides/realtime-websocket>).
     fn in_subprotocols(&mut self, headers: &mut HeaderMap) {
         let mut is_found = false;
         let mut left = Vec::new();
@@ -85,8 +85,8 @@ impl Search<'_> {
         }
     }
 
-    /// `key` is Gemini's (<https://ai.google.dev/api>), `api-key` that of Azure OpenAI for a WebSocket
-    /// (<https://learn.microsoft.com/azure/ai-foundry/openai/realtime-audio-reference>).
+    /// Returns the keys in the query: `key` is Gemini's (<https://ai.google.dev/api>), `api-key` that of Azure OpenAI for a
+    /// WebSocket (<https://learn.microsoft.com/azure/ai-foundry/openai/realtime-audio-reference>).
     fn in_query(&mut self, uri: &mut Uri) {
         let Some(query) = uri.query() else { return };
         let mut is_key = |pair: &str| match pair.split_once('=') {

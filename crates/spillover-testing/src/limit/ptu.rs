@@ -90,7 +90,7 @@ impl Ptu {
     }
 }
 
-/// Exact up to 2^32 - 1 tokens, which no request has.
+/// Converts a number of tokens. Exact up to 2^32 - 1 tokens, which no request has.
 fn tokens(tokens: u64) -> f64 {
     f64::from(u32::try_from(tokens).unwrap_or(u32::MAX))
 }

@@ -68,7 +68,7 @@ impl Behavior {
         Self::respond(response)
     }
 
-    /// Never answers.
+    /// Accepts the request and never answers.
     pub fn stall() -> Self {
         Self::new(Action::Stall)
     }

@@ -28,7 +28,7 @@ fn is_readable(value: &HeaderValue) -> bool {
     is_usual || members(value).all(|member| member.is_readable())
 }
 
-/// The field without the codings that are not read.
+/// Returns the field without the codings that this crate cannot decode.
 fn readable(headers: &HeaderMap) -> HeaderValue {
     let all = || headers.get_all(ACCEPT_ENCODING).iter().flat_map(members);
     let mut kept: Vec<u8> = Vec::new();

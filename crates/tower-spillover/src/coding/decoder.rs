@@ -19,7 +19,7 @@ enum Kind {
 }
 
 impl Decoder {
-    /// A decoder of a body that begins.
+    /// Creates a decoder for the beginning of a body.
     #[must_use]
     pub fn new(coding: Coding) -> Self {
         let kind = match coding {

@@ -11,7 +11,7 @@ pub(super) const MAX_HEADER: usize = 4096;
 /// The first byte of each member.
 pub(super) const ID1: u8 = 0x1f;
 
-/// The length of the header that these bytes begin with; `None` if it is not all there.
+/// Returns the length of the header at the start of these bytes. `None` if the header is incomplete.
 pub(super) fn header_len(bytes: &[u8]) -> Result<Option<usize>, DecodeError> {
     let mut start = bytes.iter().zip([ID1, ID2, METHOD_DEFLATE]);
     if start.any(|(byte, expected)| *byte != expected) {

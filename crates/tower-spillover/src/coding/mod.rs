@@ -77,7 +77,7 @@ impl Coding {
     /// The codings that are read, as a field value: such as for the `accept-encoding` of a 415 (RFC 9110 section 15.5.16).
     pub const READABLE: &str = "gzip, deflate, br, zstd";
 
-    /// The coding of a body, by the head of its message; `None` for a body in no coding.
+    /// Returns the coding of a body, by the head of its message. `None` for a body without a coding.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl Coding {
         Ok(found)
     }
 
-    /// The name of the coding, such as `gzip`.
+    /// Returns the name of the coding, such as `gzip`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

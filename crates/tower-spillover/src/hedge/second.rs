@@ -131,7 +131,7 @@ where
 }
 
 impl<S, ReqBody> Spare<S, ReqBody> {
-    /// Looked at when the delay is over.
+    /// Returns true if the second request may be sent. Called when the delay is over.
     fn may_be_sent(&self) -> bool {
         if self.attempts.is_body_held() || self.attempts.is_exhausted() {
             return false;

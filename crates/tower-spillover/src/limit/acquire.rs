@@ -32,7 +32,7 @@ impl Acquire {
         }
     }
 
-    /// Ready when it has a permit.
+    /// Waits for a permit.
     pub(super) fn poll_acquire(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let permit = match &mut self.state {
             State::Has(_) => return Poll::Ready(()),

@@ -95,12 +95,12 @@ impl Fields {
         self.inner.has_fields || is_routed || is_replaced || is_replaced_beside_path
     }
 
-    /// How many fields there are, with the model.
+    /// Returns the number of fields, with the model.
     pub(super) fn len(&self) -> usize {
         self.inner.fields.len() + 1
     }
 
-    /// The number of a field; 0 is the model.
+    /// Returns the index of a field. The model has index 0.
     pub(super) fn find(&self, name: &[u8], is_decisive: bool) -> Option<usize> {
         let is_model = if is_decisive {
             // Go's `encoding/json` does not mind the case, and with it many a backend.
@@ -117,7 +117,7 @@ impl Fields {
     }
 }
 
-/// The number of bytes of a body that are read at most, as they came and as they are decoded.
+/// Returns the greatest number of bytes to read of a body. It holds for the bytes as received and as decoded.
 pub(super) fn limit(is_decisive: bool) -> u64 {
     if is_decisive {
         LIMIT_OF_DECISIVE

@@ -92,7 +92,7 @@ impl JsonScan {
         self.first_at = None;
     }
 
-    /// The model, if it was found.
+    /// Returns the model, if it was found.
     pub(super) fn model(&self) -> Option<&str> {
         let mut found = self.found.iter();
         let model = found.find(|found| found.field == 0)?;
@@ -104,7 +104,8 @@ impl JsonScan {
         self.is_ambiguous
     }
 
-    /// All that was found, and where a first field can be put in: the flag is true for an object without fields.
+    /// Returns the values that were found, and the place where a first field can be inserted. The flag is true for an
+    /// object without fields.
     pub(super) fn into_extracted(self) -> (Vec<FieldValue>, Option<(usize, bool)>) {
         let has_model = self.found.iter().any(|found| found.field == 0);
         let first_at = self.first_at.filter(|_| !has_model);

@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::Scope;
 
-/// The scope that a query names, as that of a WebSocket does: `model` at OpenAI
+/// Returns the scope that a query names, such as that of a WebSocket: `model` at OpenAI
 /// (<https://platform.openai.com/docs/guides/realtime-websocket>), `deployment` at Azure
 /// (<https://learn.microsoft.com/azure/ai-services/openai/how-to/realtime-audio-websockets>).
 pub(super) fn scope(query: &str) -> Option<Scope> {

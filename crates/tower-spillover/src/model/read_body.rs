@@ -134,7 +134,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for ReadBody<B> {
     }
 }
 
-/// The memory that a chunk takes: many small ones take more than they have.
+/// Returns the memory that a chunk takes, with its handle. Without the handle, many small chunks would take more than is
+/// counted.
 fn cost(chunk: &Bytes) -> usize {
     chunk.len() + size_of::<Bytes>()
 }
@@ -160,7 +161,7 @@ mod tests {
         BodyScan::new(format, fields, false)
     }
 
-    /// The fields for requests that are routed by their model.
+    /// Returns the fields for requests that are routed by their model.
     fn routed() -> Fields {
         let uses = Uses {
             is_routed: true,

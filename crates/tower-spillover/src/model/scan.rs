@@ -113,7 +113,7 @@ impl BodyScan {
         self.scan.give_up();
     }
 
-    /// The model, if it was found.
+    /// Returns the model, if it was found.
     pub(super) fn model(&self) -> Option<&str> {
         match &self.scan {
             Scan::Json(scan) => scan.model(),
@@ -134,12 +134,12 @@ impl BodyScan {
         self.is_decisive
     }
 
-    /// The budget for what is kept of all bodies.
+    /// Returns the budget for the saved bytes of all bodies.
     pub(super) fn budget(&self) -> &Budget {
         self.fields.budget()
     }
 
-    /// The number of bytes to look at.
+    /// Returns the number of bytes to read at most.
     pub(super) fn limit(&self) -> u64 {
         fields::limit(self.is_decisive)
     }
@@ -149,7 +149,7 @@ impl BodyScan {
         self.fields.is_kept()
     }
 
-    /// All that was found.
+    /// Returns the values that were found.
     pub(super) fn into_extracted(self) -> Extracted {
         let unreadable = self.coded.as_ref();
         let unreadable = unreadable.and_then(|coded| coded.unreadable.clone());

@@ -112,7 +112,7 @@ impl Splice {
         !self.pending.is_empty() || self.coded.as_ref().is_some_and(is_coded)
     }
 
-    /// The error of a body that ended before it did by its coding.
+    /// Returns the error for a body that ended before its coding did.
     fn cut_off(&self) -> Option<BoxError> {
         let coded = self.coded.as_ref()?;
         let is_whole = coded.decoder.is_complete();

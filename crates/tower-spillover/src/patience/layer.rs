@@ -10,7 +10,7 @@ pub struct PatienceLayer {
 }
 
 impl PatienceLayer {
-    /// The layer.
+    /// Creates the layer.
     pub fn new() -> Self {
         Self::default()
     }

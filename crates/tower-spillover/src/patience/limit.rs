@@ -20,8 +20,8 @@ pub struct AttemptLimit {
 }
 
 impl AttemptLimit {
-    /// The limit for a request that `PrioritySelect` sends to a backend. `None` when it does not say how long its client waits,
-    /// or no other backend could be asked.
+    /// Returns the limit for a request that `PrioritySelect` sends to a backend. `None` when it does not say how long its
+    /// client waits, or no other backend could be asked.
     #[must_use]
     pub fn of<B>(request: &Request<B>) -> Option<Self> {
         let patience = read::patience(request.headers())?;
@@ -38,13 +38,14 @@ impl AttemptLimit {
         limit.has_other(now).then_some(limit)
     }
 
-    /// The time, from now.
+    /// Returns the time, from now.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.duration
     }
 
-    /// Returns whether the request can be sent to another backend. Ask when the time is over; if it is false, the attempt goes on.
+    /// Returns whether the request can be sent to another backend. Ask when the time is over; if it is false, the attempt
+    /// goes on.
     #[must_use]
     pub fn may_move_on(&self, now: Instant) -> bool {
         let may_move_on = !self.attempts.is_body_held() && self.has_other(now);
@@ -57,7 +58,7 @@ impl AttemptLimit {
         may_move_on
     }
 
-    /// The outcome to put into the extensions of the response, status 504, which ends the attempt: then
+    /// Returns the outcome to put into the extensions of the response, status 504, that ends the attempt. With it,
     /// [`ThrottleTracker`](crate::throttle) holds nothing against the backend.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
@@ -69,8 +70,8 @@ impl AttemptLimit {
     }
 }
 
-/// The part of the time that one attempt has: half, or twice what is usual up to three quarters. A backend that usually takes
-/// longer than that has half as well: it would be too late in any case.
+/// Returns the part of the time that one attempt has: half, or twice the usual time up to three quarters. A backend that
+/// usually takes longer has half as well, since it would be too late in any case.
 pub(super) fn share(left: Duration, usual: Option<Duration>) -> Duration {
     let (half, most) = (left / 2, left / 4 * 3);
     match usual {

@@ -75,7 +75,7 @@ fn seconds(value: &[u8]) -> Option<Duration> {
     Duration::try_from_secs_f64(text.parse().ok()?).ok()
 }
 
-/// At most eight digits, and a letter for the unit.
+/// Parses a duration of at most eight digits and a letter for the unit.
 fn grpc(value: &[u8]) -> Option<Duration> {
     let (unit, digits) = value.split_last()?;
     if digits.len() > 8 {
@@ -93,7 +93,7 @@ fn grpc(value: &[u8]) -> Option<Duration> {
     })
 }
 
-/// The `ttl` of `ttl=20201231T235959Z; attempt=2; max=3`.
+/// Parses the `ttl` of `ttl=20201231T235959Z; attempt=2; max=3`.
 fn ttl(value: &[u8]) -> Option<SystemTime> {
     let mut parts = value.split(|&byte| byte == b';');
     let ttl = parts.find_map(|part| part.trim_ascii().strip_prefix(b"ttl="))?;

@@ -82,7 +82,7 @@ impl Reader {
             && (is_one_line_of_data(chunk) || EXCEPTION_WORD.find(chunk).is_none())
     }
 
-    /// The stream is over: an event that it did not end is its last.
+    /// Ends the stream. An event without its end is the last one.
     pub(super) fn finish<T>(&mut self, mut look: impl FnMut(Event<'_>) -> Option<T>) -> Option<T> {
         let Parser::Sse(parser) = &mut self.parser else {
             return None;

@@ -145,7 +145,7 @@ fn read(message: &[u8]) -> Read<'_> {
     Some(read)
 }
 
-/// The name and the value of the first header, and the others. The value is empty if it is no text.
+/// Splits off the first header: its name, its value and the remaining headers. The value is empty if it is no text.
 fn header(headers: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (len, rest) = headers.split_first()?;
     let (name, rest) = rest.split_at_checked(usize::from(*len))?;
@@ -170,7 +170,7 @@ fn header(headers: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((name, if is_text { value } else { b"" }, rest))
 }
 
-/// A number of at most four bytes, the highest first.
+/// Reads a number of at most four bytes, the highest first.
 fn number(bytes: &[u8]) -> usize {
     bytes
         .iter()

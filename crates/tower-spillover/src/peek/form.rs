@@ -14,7 +14,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// The form of a response, and the coding that it is in; `None` for a response that is not looked into.
+    /// Returns the form of a response and its coding. `None` for a response whose body is not examined.
     pub(super) fn of_response<B>(response: &Response<B>) -> Option<(Self, Option<Coding>)> {
         let headers = response.headers();
         let form = Self::of_type(headers.get(CONTENT_TYPE)?.as_bytes())?;

@@ -41,7 +41,7 @@ struct Refused<B: Body> {
 }
 
 impl<B: Body> ReadRefusal<B> {
-    /// `moves_on` says that the request goes to another backend, whatever the body says.
+    /// Creates the reader. `moves_on` is true when the request goes to another backend, whatever the body says.
     pub(super) fn new(response: Response<B>, report: Report, moves_on: bool) -> Self {
         let (parts, body) = response.into_parts();
         let begun = Instant::now();
@@ -89,7 +89,7 @@ impl<B: Body + Unpin> Refused<B> {
         response.map(|()| self.body)
     }
 
-    /// The response by its head, while the rest of its body is read until then.
+    /// Returns the response by its head, while the rest of its body is read until the deadline.
     fn read_later(self, until: Instant) -> Response<PeekedBody<B>>
     where
         B: Body<Error: Send> + Send + 'static,
@@ -111,7 +111,7 @@ impl<B: Body + Unpin> Refused<B> {
     }
 }
 
-/// The body without its coding. One in a coding that is not read is as good as empty; of one that is cut off or corrupt, the
+/// Decodes the body. A body in an unknown coding counts as empty. Of a body that is cut off or corrupt, the
 /// beginning counts.
 fn decode(coding: Result<Option<Coding>, UnreadableCoding>, bytes: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     let coding = match coding {

@@ -26,7 +26,7 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    /// In the vendor's own form of an error, so that its clients show the message.
+    /// Writes the error in the vendor's own form, so that its clients show the message.
     pub(super) fn by(event: &Event<'_>, report: Report) -> Self {
         let (body, error_type) = match event {
             Event::Sse(event) => (error_object(event.data), None),
@@ -40,7 +40,7 @@ impl Refused {
         }
     }
 
-    /// In place of a stream that had no content.
+    /// Writes an error in place of a stream that had no content.
     pub(super) fn without_content(form: Form, why: NoContent) -> Self {
         let message = why.to_string();
         let body = match form {
@@ -56,7 +56,7 @@ impl Refused {
         }
     }
 
-    /// The response, and its body.
+    /// Returns the response and its body.
     pub(super) fn into_response(self, mut head: Response<()>) -> Response<Bytes> {
         *head.status_mut() = self.report.status();
         let headers = head.headers_mut();
@@ -70,7 +70,7 @@ impl Refused {
     }
 }
 
-/// A gRPC response that has its trailers in the head and nothing after it: "Trailers-Only", as the
+/// Creates a gRPC response that has its trailers in the head and nothing after it: "Trailers-Only", as the
 /// [protocol](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses) has it.
 pub(super) fn trailers_only(
     mut head: Response<()>,
@@ -83,7 +83,7 @@ pub(super) fn trailers_only(
     head.map(|()| Bytes::new())
 }
 
-/// The same in place of a stream that had no content. A proxy that cannot reach the server says UNAVAILABLE, too.
+/// Writes a gRPC error in place of a stream that had no content. A proxy that cannot reach the server says UNAVAILABLE, too.
 pub(super) fn without_content_grpc(head: Response<()>, why: NoContent) -> Response<Bytes> {
     let message = HeaderValue::try_from(why.to_string());
     let trailers = [
@@ -133,7 +133,7 @@ fn remove_fields_of_the_stream(headers: &mut HeaderMap) {
     }
 }
 
-/// The data of an error event, as the vendor writes it where it is the whole body: an object with an `error` in it.
+/// Wraps the data of an error event like the vendor's error body: an object with an `error` in it.
 fn error_object(data: &[u8]) -> Bytes {
     let Ok(mut value) = serde_json::from_slice::<Value>(data) else {
         let text = String::from_utf8_lossy(data);
@@ -162,7 +162,7 @@ fn error_object(data: &[u8]) -> Bytes {
     json!({ "error": error }).to_string().into()
 }
 
-/// OpenAI's `error` event has the members of an error beside those of an event.
+/// Removes the members of an event. OpenAI's `error` event has the members of an error beside them.
 fn without_envelope(mut event: Value) -> Value {
     match &mut event {
         Value::Object(event) => {
@@ -176,7 +176,8 @@ fn without_envelope(mut event: Value) -> Value {
     event
 }
 
-/// Returns the same error as the body of a response, with its name, which begins with a capital letter, for a field of the head.
+/// Returns the same error as the body of a response, with its name, which begins with a capital letter, for a field of the
+/// head.
 fn aws_error(message: &Message<'_>) -> (Bytes, Option<HeaderValue>) {
     let mut name = message.name.to_vec();
     if let Some(first) = name.first_mut() {

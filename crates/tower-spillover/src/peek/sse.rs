@@ -70,7 +70,7 @@ impl Parser {
         is_clean && !self.is_after_cr && self.mark == MARK.len()
     }
 
-    /// The stream is over. An event that was not ended counts: the specification drops it, but a backend that breaks off in the
+    /// Ends the stream. An event without its end counts: the specification drops it, but a backend that breaks off in the
     /// middle of an error has failed all the same.
     pub(super) fn finish<T>(
         &mut self,
@@ -150,7 +150,7 @@ impl Parser {
         self.has_data = true;
     }
 
-    /// Without the byte order mark that a stream may begin with.
+    /// Removes the byte order mark that a stream may begin with.
     fn skip_mark<'c>(&mut self, chunk: &'c [u8]) -> &'c [u8] {
         let mut rest = chunk;
         while let (Some(expected), Some(byte)) = (MARK.get(self.mark), rest.first()) {

@@ -24,7 +24,7 @@ pub(super) struct Mapped<'a> {
     pub(super) deployment: Option<&'a str>,
 }
 
-/// The path at a backend of this kind, whose URL has this base path.
+/// Returns the path at a backend of this kind, whose URL has this base path.
 pub(super) fn map<'a>(kind: BackendKind, base: &str, path: &'a str) -> Mapping<'a> {
     match kind {
         BackendKind::Azure => match below(path, V1) {
@@ -45,9 +45,9 @@ pub(super) fn map<'a>(kind: BackendKind, base: &str, path: &'a str) -> Mapping<'
     }
 }
 
-/// The root of the API that has `rest` at Azure. Claude's is below `/anthropic`
-/// (<https://learn.microsoft.com/azure/foundry/foundry-models/how-to/use-foundry-models-claude>): the API that a URL names by its
-/// end, and the one of a path that OpenAI does not have.
+/// Returns the root of the API that has `rest` at Azure. Claude's is below `/anthropic`
+/// (<https://learn.microsoft.com/azure/foundry/foundry-models/how-to/use-foundry-models-claude>): the API that a URL names
+/// by its end, and the one of a path that OpenAI does not have.
 fn azure_root(base: &str, rest: &str) -> &'static str {
     let is_named = || {
         [ANTHROPIC_V1, ANTHROPIC]
@@ -61,7 +61,7 @@ fn azure_root(base: &str, rest: &str) -> &'static str {
     }
 }
 
-/// The path at OpenAI for what follows `/openai` in one of Azure's.
+/// Returns the path at OpenAI for the rest of an Azure path after `/openai`.
 fn at_openai(rest: &str) -> Mapping<'_> {
     let (deployment, rest) = if let Some(rest) = below(rest, V1) {
         (None, rest)
@@ -93,7 +93,8 @@ fn deployment_and_operation(path: &str) -> Option<(&str, &str)> {
     (!deployment.is_empty() && is_known).then_some((deployment, operation))
 }
 
-/// The base path of a backend without the root of the API at its end, where the path of the request has a root itself.
+/// Returns the base path of a backend. The root of the API at its end is left out when the path of the request has a root
+/// itself.
 pub(super) fn base<'a>(kind: BackendKind, base: &'a str, path: &str) -> &'a str {
     let is_openai = || below(path, OPENAI).is_some();
     let is_anthropic = || below(path, ANTHROPIC).is_some();
@@ -112,14 +113,14 @@ pub(super) fn base<'a>(kind: BackendKind, base: &'a str, path: &str) -> &'a str 
     cut.next().unwrap_or(base)
 }
 
-/// The part of the path after `root`, whose case does not matter; `None` when the path is not below it.
+/// Returns the part of the path after `root`, whose case does not matter. `None` when the path is not below it.
 fn below<'a>(path: &'a str, root: &str) -> Option<&'a str> {
     let (start, rest) = path.split_at_checked(root.len())?;
     let is_whole = rest.is_empty() || rest.starts_with('/');
     (is_whole && start.eq_ignore_ascii_case(root)).then_some(rest)
 }
 
-/// The part of the base path before `root`; `None` when it does not end with it.
+/// Returns the part of the base path before `root`. `None` when the base path does not end with it.
 fn before<'a>(base: &'a str, root: &str) -> Option<&'a str> {
     let at = base.len().checked_sub(root.len())?;
     let (start, end) = base.split_at_checked(at)?;

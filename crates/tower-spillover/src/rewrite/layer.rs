@@ -10,7 +10,7 @@ pub struct RewriteRequestLayer {
 }
 
 impl RewriteRequestLayer {
-    /// The layer.
+    /// Creates the layer.
     pub fn new() -> Self {
         Self::default()
     }

@@ -15,7 +15,7 @@ pub struct ModelFromPath {
 }
 
 impl ModelFromPath {
-    /// The backend's own model, or else the one that the path named; `deployment` is a segment of it.
+    /// Creates the value from the backend's own model, or else from the one in the path. `deployment` is a segment of the path.
     pub(super) fn new(own: Option<&str>, deployment: &str) -> Self {
         let model = match own {
             Some(own) => own.into(),
@@ -26,7 +26,7 @@ impl ModelFromPath {
         }
     }
 
-    /// The model that belongs into the body: [that of the backend](spillover_core::Backend::model), or else the one that the
+    /// Returns the model to put into the body: [that of the backend](spillover_core::Backend::model), or else the one that the
     /// path named, without escapes.
     #[must_use]
     pub fn model(&self) -> &str {

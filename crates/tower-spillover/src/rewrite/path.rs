@@ -79,7 +79,7 @@ fn path_and_query(
     PathAndQuery::try_from(joined).unwrap_or_else(|_| original.clone())
 }
 
-/// Where the segment after the first `deployments` stands, in any case: not all backends mind it.
+/// Returns the place of the segment after the first `deployments`. The case does not matter, as at some backends.
 fn deployment_in(path: &str) -> Option<Range<usize>> {
     let mut start = 0;
     let mut is_next = false;
@@ -179,7 +179,7 @@ mod tests {
         );
     }
 
-    /// The target at a backend of this kind, and of this base path.
+    /// Returns the target at a backend of this kind and with this base path.
     fn mapped(kind: BackendKind, base: &str, target: &str) -> String {
         let backend = Backend::builder("b").url(format!("https://b.example{base}"));
         let backend = backend.kind(kind).build().unwrap();

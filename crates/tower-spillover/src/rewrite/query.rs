@@ -13,8 +13,8 @@ pub(super) struct Edit<'a> {
 }
 
 impl<'a> Edit<'a> {
-    /// The query as the backend wants it, with its question mark; empty where nothing is left of it. `None` when it may stay
-    /// as it is, as most do.
+    /// Returns the query for the backend, with its question mark. Empty when nothing is left of the query. `None` when it
+    /// can stay as it is, as most do.
     pub(super) fn apply(self, query: &str) -> Option<String> {
         let mut parameters = query.split('&');
         if !parameters
@@ -48,7 +48,7 @@ impl<'a> Edit<'a> {
             || self.is_from_azure && name_of(parameter) == API_VERSION
     }
 
-    /// The new name of a parameter that changes, and its new value if that does.
+    /// Returns the new name of a parameter that changes, and its new value if that changes too.
     fn changed(self, parameter: &str) -> Option<(&'static str, Option<&'a str>)> {
         if is_named(parameter, DEPLOYMENT) {
             return match self.is_from_azure {

@@ -65,7 +65,8 @@ fn uri_at(backend: &Backend, path_and_query: PathAndQuery, original: &Uri) -> Ur
     Uri::from_parts(parts).unwrap_or_else(|_| original.clone())
 }
 
-/// hyper's client refuses a request of HTTP/2 on a connection of HTTP/1.1, and sends one of HTTP/1.1 over both.
+/// Returns the version for the client's request. hyper refuses HTTP/2 on a connection of HTTP/1.1, and sends HTTP/1.1 over
+/// both.
 fn version_at(version: Version) -> Version {
     if version > Version::HTTP_11 {
         Version::HTTP_11
@@ -86,7 +87,7 @@ fn rewrite_headers(backend: &Backend, headers: &mut HeaderMap) {
     }
 }
 
-/// In one pass, as few of them are there: to look up each takes longer.
+/// Removes the fields in one pass. Few of them are there, and looking each up would take longer.
 fn remove_client_fields(headers: &mut HeaderMap) {
     let fields = &Credential::CLIENT_FIELDS;
     let mut is_there = fields.each_ref().map(|_| false);

@@ -18,7 +18,7 @@ pub(super) fn remove_keys(headers: &mut HeaderMap) {
     }
 }
 
-/// `None` when nothing is left.
+/// Returns the subprotocols without keys. `None` when nothing is left.
 fn without_keys(value: &HeaderValue) -> Option<HeaderValue> {
     // Subprotocols are tokens (RFC 6455 section 11.3.4): what is no text is none, and might hide a key.
     let list = value.to_str().ok()?;

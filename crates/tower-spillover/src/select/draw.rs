@@ -1,6 +1,6 @@
 /// A source of uniform random numbers. Closures implement it, so that a test can bring a seeded one.
 pub trait Draw {
-    /// A number, each of the 2^64 as likely as any other.
+    /// Returns a random number. Each of the 2^64 is as likely as any other.
     fn draw(&self) -> u64;
 }
 

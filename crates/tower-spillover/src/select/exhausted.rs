@@ -15,9 +15,9 @@ pub enum WhenExhausted {
     Forward,
     /// The layer answers the request at once.
     Reject,
-    /// The request waits for the first backend that opens, if that is no longer away than this; else it is rejected at once. It
-    /// waits that long for a full backend, which may have a place at any time. A request that is refused afterwards waits on for
-    /// the rest of the time: see [Waiting](super#waiting).
+    /// The request waits for the first backend that opens, if that is no longer away than this; else it is rejected at
+    /// once. It waits that long for a full backend, which may have a place at any time. A request that is refused
+    /// afterwards waits on for the rest of the time: see [Waiting](super#waiting).
     Wait(Duration),
 }
 
@@ -31,7 +31,7 @@ pub enum WhenExhausted {
     note = "or bring a closure `|exhausted: &Exhausted, request: &Parts| -> Response<{ResBody}>` by `PrioritySelectLayer::with_exhausted_response`"
 )]
 pub trait ResponseForExhausted<ResBody> {
-    /// The response; `request` is the head of what was asked.
+    /// Returns the response to the request with this head.
     fn response_for(&self, exhausted: &Exhausted, request: &Parts) -> Response<ResBody>;
 }
 

@@ -186,7 +186,7 @@ impl<S, D, R, T, ReqBody> Wait<S, D, R, T, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    /// Ready when it is time to select a backend.
+    /// Waits until it is time to select a backend.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.waiter.poll_called(cx).is_ready() {
             return Poll::Ready(());

@@ -32,7 +32,7 @@ pub struct SpilloverLayer<
 }
 
 impl SpilloverLayer {
-    /// The stack in front of these backends, each layer with its defaults.
+    /// Creates the stack in front of these backends, each layer with its defaults.
     pub fn new(pool: Pool) -> Self {
         Self {
             retry: RetryThrottledLayer::new(),

@@ -65,7 +65,7 @@ impl Amendment {
     }
 }
 
-/// The class of a refusal by its report.
+/// Returns the class of a refusal by its report.
 fn class_of(report: &Report, selected: &Selected) -> Class {
     let mut head = Response::new(());
     *head.status_mut() = report.status();

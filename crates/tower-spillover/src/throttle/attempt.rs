@@ -173,7 +173,7 @@ impl Attempt {
     }
 }
 
-/// The outcome of a refusal of this class and with this report. `has_obeyed` says that the wait before was too short.
+/// Returns the outcome of a refusal with this class and report. `has_obeyed` is true when the wait before was too short.
 pub(super) fn outcome_of_refusal(
     class: Class,
     report: Option<&Report>,

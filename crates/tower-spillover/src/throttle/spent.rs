@@ -7,7 +7,7 @@ use spillover_hint::{Dimension, Quotas, Source};
 
 use crate::clock::wall_clock;
 
-/// How long the backend takes no request after one that was its last, by its own counters.
+/// Returns the time for which the backend takes no request, when its own counters say that this one was the last.
 ///
 /// The reset of a counter is the end of a window with some vendors, and the time until all of it is back with others
 /// (OpenAI, Anthropic). One request is back no earlier than its share of that: sooner nothing can be, and to wait longer

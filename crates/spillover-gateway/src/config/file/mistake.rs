@@ -135,7 +135,7 @@ impl Error for Mistake {
         Self::new(format!("an unknown key; {hint}"))
     }
 
-    /// A key that is written twice is an error of TOML already: this is a key and its other name.
+    /// Describes a key that stands beside its other name. A key that is written twice is an error of TOML already.
     fn duplicate_field(field: &'static str) -> Self {
         Self::new("set twice, once by another name of this key").of_key(field)
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::config::table::Document;
 
-/// The JSON schema of the file.
+/// Returns the JSON schema of the file.
 pub(crate) fn schema() -> String {
     let settings = SchemaSettings::default().with_transform(RecursiveTransform(WithoutNull));
     let schema = settings.into_generator().into_root_schema_for::<Document>();

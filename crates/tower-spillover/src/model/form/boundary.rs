@@ -12,7 +12,7 @@ pub(in crate::model) struct Boundary {
 }
 
 impl Boundary {
-    /// The boundary in the `content-type` of a form. `None` if there is none, more than one, or one that parsers read
+    /// Returns the boundary in the `content-type` of a form. `None` if there is none, more than one, or one that parsers read
     /// differently (RFC 2046 section 5.1.1).
     pub(in crate::model) fn of(content_type: &HeaderValue) -> Option<Self> {
         let value = content_type.as_bytes();
@@ -34,13 +34,13 @@ impl Boundary {
         })
     }
 
-    /// The delimiter as it stands at the beginning of a line.
+    /// Returns the delimiter as it stands at the beginning of a line.
     pub(in crate::model) fn delimiter(&self) -> &[u8] {
         &self.delimiter
     }
 }
 
-/// The characters of RFC 2046, and those of RFC 9110's tokens, of which some clients make boundaries.
+/// Returns true for the characters of RFC 2046, and for those of RFC 9110's tokens, of which some clients make boundaries.
 fn is_allowed(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"'()+_,-./:=? !#$%&*^`|~{}".contains(byte)
 }

@@ -43,13 +43,13 @@ fn is_folded(line: &[u8]) -> bool {
     line.first().is_some_and(|byte| b" \t".contains(byte)) || line.contains(&b'\r')
 }
 
-/// Name and value of a field.
+/// Splits a field into its name and value.
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr::memchr(b':', line)?;
     Some((line[..colon].trim_ascii(), line[colon + 1..].trim_ascii()))
 }
 
-/// The name in a `content-disposition`. To some parsers a backslash in quotes is an escape, to others it is none: browsers
+/// Returns the name in a `content-disposition`. A backslash in quotes is an escape to some parsers only: browsers
 /// write `%22` for a quote (<https://html.spec.whatwg.org/#multipart-form-data>).
 fn name_in(value: &[u8]) -> Name {
     let (escaped, literal) = (name_by(value, true), name_by(value, false));
@@ -80,8 +80,8 @@ fn name_by(value: &[u8], has_escapes: bool) -> Name {
     }
 }
 
-/// The parameters of a field such as `content-type` or `content-disposition` (RFC 9110 section 5.6.6), without the quotes.
-/// Whatever else there is between two semicolons is left out.
+/// Returns the parameters of a field such as `content-type` or `content-disposition` (RFC 9110 section 5.6.6), without the
+/// quotes. Whatever else there is between two semicolons is left out.
 pub(super) fn parameters(value: &[u8], has_escapes: bool) -> Vec<(&[u8], Vec<u8>)> {
     let mut parameters = Vec::new();
     let mut rest = value;
@@ -107,7 +107,7 @@ pub(super) fn parameters(value: &[u8], has_escapes: bool) -> Vec<(&[u8], Vec<u8>
     parameters
 }
 
-/// The text up to the closing quote, and what follows that.
+/// Returns the text up to the closing quote, and the text after it.
 fn unquoted(text: &[u8], has_escapes: bool) -> (Vec<u8>, &[u8]) {
     let mut value = Vec::new();
     let mut at = 0;

@@ -108,7 +108,7 @@ impl FormScan {
         self.is_ambiguous
     }
 
-    /// The model with its place, and the place where a part can be put in.
+    /// Returns the model with its place, and the place where a part can be inserted.
     pub(super) fn into_extracted(self) -> (Option<FieldValue>, Option<(usize, Boundary)>) {
         let first = self.first_at.map(|at| (at, self.boundary));
         (self.found, first)
