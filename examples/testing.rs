@@ -59,7 +59,7 @@ where
 
 /// Runs on a paused clock, which moves only when the test advances it.
 #[tokio::test(start_paused = true)]
-async fn a_throttled_backend_is_used_again_when_it_said() {
+async fn throttled_backend_is_used_again_when_it_said() {
     let begun = Instant::now();
     let client = Probe::new(move |request: Request<ReplayBody<Body>>| async move {
         let is_early = Instant::now() < begun + Duration::from_secs(7);
@@ -88,7 +88,7 @@ async fn a_throttled_backend_is_used_again_when_it_said() {
 
 /// Runs on a paused clock, which jumps to the next timer when all tasks wait.
 #[tokio::test(start_paused = true)]
-async fn a_backend_that_hangs_has_its_timeout() {
+async fn backend_that_hangs_has_its_timeout() {
     let begun = Instant::now();
     let client = Probe::new(|request: Request<ReplayBody<Body>>| async move {
         if request.uri().host() == Some("ptu.test") {
@@ -106,7 +106,7 @@ async fn a_backend_that_hangs_has_its_timeout() {
 
 /// Runs on the real clock, which connections need.
 #[tokio::test]
-async fn a_request_that_exceeds_the_tokens_spills() {
+async fn request_that_exceeds_the_tokens_spills() {
     let ptu = MockUpstream::builder()
         .limit(Payg::new(1_000))
         .start()

@@ -28,7 +28,7 @@ fn chat(key: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn a_client_without_credit_does_not_close_a_backend_for_the_others() {
+async fn client_without_credit_does_not_close_a_backend_for_the_others() {
     let backend = healthy().await;
     let body =
         json!({ "error": { "code": "insufficient_quota", "message": "No credit in org-poor." } });

@@ -8,10 +8,10 @@ use spillover_tests::{
 
 for_both_gateways!(
     nothing_set,
-    a_label_without_a_url,
-    a_label_without_a_priority,
+    label_without_a_url,
+    label_without_a_priority,
     a_bad_url,
-    a_priority_that_is_no_number,
+    priority_that_is_no_number,
     a_misspelt_key,
     a_bad_value,
     names_are_read_in_any_case_and_values_are_trimmed,
@@ -55,7 +55,7 @@ async fn nothing_set(program: Program) {
     assert_refused(program, program.gateway(), &places).await;
 }
 
-async fn a_label_without_a_url(program: Program) {
+async fn label_without_a_url(program: Program) {
     let gateway = program
         .gateway()
         .envs([("BACKEND_1_PRIORITY", "1"), ("BACKEND_1_APIKEY", SECRET)]);
@@ -69,7 +69,7 @@ async fn a_label_without_a_url(program: Program) {
     assert_refused(program, gateway, &[place]).await;
 }
 
-async fn a_label_without_a_priority(program: Program) {
+async fn label_without_a_priority(program: Program) {
     let gateway = program
         .gateway()
         .envs([("BACKEND_1_URL", URL), ("BACKEND_1_APIKEY", SECRET)]);
@@ -93,7 +93,7 @@ async fn a_bad_url(program: Program) {
     }
 }
 
-async fn a_priority_that_is_no_number(program: Program) {
+async fn priority_that_is_no_number(program: Program) {
     for priority in ["high", "1.5", "-1", SECRET] {
         let gateway = program
             .gateway()
@@ -192,7 +192,7 @@ async fn key_as_a_flag_is_refused() {
 }
 
 #[tokio::test]
-async fn an_unknown_flag_is_a_bad_configuration_too() {
+async fn unknown_flag_is_a_bad_configuration_too() {
     let exit = gateway!().args(["--priority", "1"]).run().await;
     assert_eq!(exit.code, Some(2));
     assert!(exit.stderr.contains("--priority"), "{}", exit.stderr);
@@ -253,7 +253,7 @@ async fn flags_win_over_variables() {
 }
 
 #[tokio::test]
-async fn a_port_alone_means_every_interface() {
+async fn port_alone_means_every_interface() {
     let gateway = gateway!().backend("only", 1, URL.replace("https", "http"));
     let gateway = gateway.without("LISTEN").env("PORT", "0").start().await;
     assert!(

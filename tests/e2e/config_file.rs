@@ -32,7 +32,7 @@ async fn run<const N: usize>(args: [&str; N]) -> Exit {
 }
 
 #[tokio::test]
-async fn a_file_is_served() {
+async fn file_is_served() {
     let (full, open) = (behaving(Behavior::status(429)).await, healthy().await);
     let text = format!(
         "[[pools]]\nexpose_backend_url = true\n{}{}",
@@ -145,7 +145,7 @@ async fn check_prints_the_effective_configuration() {
 }
 
 #[tokio::test]
-async fn a_policy_is_imported() {
+async fn policy_is_imported() {
     let policy = r#"<policies><inbound><set-variable name="listBackends" value="@{
         JArray backends = new JArray();
         backends.Add(new JObject() { { "url", "https://east.openai.azure.com/" }, { "priority", 1 }, { "api-key", "s3cret-value" } });

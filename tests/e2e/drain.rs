@@ -245,7 +245,7 @@ async fn tunnel_counts_as_a_request_in_flight() {
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_the_process_at_once() {
+async fn second_signal_ends_the_process_at_once() {
     let backend = behaving(Behavior::stall()).await;
     let gateway = gateway!().backend("only", 1, backend.url()).start().await;
     let mut client = Wire::connect(gateway.address()).await;

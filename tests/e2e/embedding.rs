@@ -61,7 +61,7 @@ const NO_CREDIT: &str = r#"{"error": {"code": "insufficient_quota", "message": "
 const OVERLOADED: &str = "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n";
 
 #[tokio::test]
-async fn a_limit_goes_anywhere_in_a_router() {
+async fn limit_goes_anywhere_in_a_router() {
     let limit = || ConcurrencyLimitLayer::new(1);
     let echo = async |body: String| body;
     for router in [
@@ -123,7 +123,7 @@ async fn retry_layers_go_around_routes() {
 }
 
 #[tokio::test]
-async fn the_stack_goes_around_routes_and_handlers() {
+async fn stack_goes_around_routes_and_handlers() {
     let stack = || {
         ServiceBuilder::new()
             .layer(SpilloverLayer::new(unreachable()).hedge(HedgeLayer::new(SECOND)))
@@ -143,7 +143,7 @@ async fn the_stack_goes_around_routes_and_handlers() {
 }
 
 #[tokio::test]
-async fn the_stack_goes_next_to_the_layers_of_tower() {
+async fn stack_goes_next_to_the_layers_of_tower() {
     let service = ServiceBuilder::new()
         .layer(LoadShedLayer::new())
         .layer(BufferLayer::new(4))
@@ -159,7 +159,7 @@ async fn the_stack_goes_next_to_the_layers_of_tower() {
 }
 
 #[tokio::test]
-async fn the_layers_are_methods_of_the_builder() {
+async fn layers_are_methods_of_the_builder() {
     let service = ServiceBuilder::new()
         .retry_throttled()
         .hedge(SECOND)
@@ -176,7 +176,7 @@ async fn the_layers_are_methods_of_the_builder() {
 
 /// Each of these layers turns `Incoming` into a body that can be empty, as an answer without a backend needs.
 #[tokio::test]
-async fn a_layer_with_a_body_of_its_own_lets_one_choose_over_hyper() {
+async fn layer_with_a_body_of_its_own_lets_one_choose_over_hyper() {
     async fn check<S, B>(service: S)
     where
         S: Service<Request<Full<Bytes>>, Response = Response<B>, Error: Debug>,
@@ -202,7 +202,7 @@ async fn a_layer_with_a_body_of_its_own_lets_one_choose_over_hyper() {
 }
 
 #[tokio::test]
-async fn the_stack_goes_over_a_client_of_hyper() {
+async fn stack_goes_over_a_client_of_hyper() {
     let (pool, [_a, b]) = upstreams().await;
     let layer = SpilloverLayer::new(pool);
     let layer = layer.select(|select| select.when_exhausted(WhenExhausted::Reject));
@@ -222,7 +222,7 @@ async fn the_stack_goes_over_a_client_of_hyper() {
 }
 
 #[tokio::test]
-async fn the_stack_is_a_service_for_a_server_of_hyper() {
+async fn stack_is_a_service_for_a_server_of_hyper() {
     let (pool, _upstreams) = upstreams().await;
     let stack = ServiceBuilder::new()
         .spillover(pool)
@@ -245,7 +245,7 @@ async fn the_stack_is_a_service_for_a_server_of_hyper() {
 }
 
 #[tokio::test]
-async fn the_stack_goes_over_a_client_of_reqwest() {
+async fn stack_goes_over_a_client_of_reqwest() {
     let (pool, _upstreams) = upstreams().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let stack = ServiceBuilder::new()
@@ -267,7 +267,7 @@ async fn the_stack_goes_over_a_client_of_reqwest() {
 }
 
 #[tokio::test]
-async fn the_stack_goes_over_channels_and_under_interceptors_of_tonic() {
+async fn stack_goes_over_channels_and_under_interceptors_of_tonic() {
     let a = Server::start("a", |_| Play::Refuse(Play::exhausted("60000")));
     let b = Server::start("b", |_| Play::Serve);
     let pool = grpc::pool([&a, &b]);
@@ -292,7 +292,7 @@ async fn the_stack_goes_over_channels_and_under_interceptors_of_tonic() {
 }
 
 #[tokio::test]
-async fn a_limit_goes_around_a_channel_and_a_server_of_tonic() {
+async fn limit_goes_around_a_channel_and_a_server_of_tonic() {
     let incoming = TcpIncoming::bind(([127, 0, 0, 1], 0).into()).unwrap();
     let address = incoming.local_addr().unwrap();
     let (_reporter, health) = tonic_health::server::health_reporter();

@@ -212,7 +212,7 @@ async fn backend_without_a_token_is_skipped_until_one_comes() {
 }
 
 #[tokio::test]
-async fn a_token_is_replaced_before_it_expires() {
+async fn token_is_replaced_before_it_expires() {
     let (endpoint, backend) = (
         Endpoint::start(Duration::from_secs(8)).await,
         healthy().await,

@@ -62,7 +62,7 @@ async fn app_identity_gives_tokens() {
 }
 
 #[tokio::test]
-async fn a_user_assigned_identity_is_chosen_by_its_client_id() {
+async fn user_assigned_identity_is_chosen_by_its_client_id() {
     let server = endpoint([managed_token("assigned", 86_400)]).await;
     let client = ("AZURE_CLIENT_ID", "7b795fb9-09d3-42f4-a494-38864f99ba3c");
     assert_eq!(token_at(&server, &[client]).await, "Bearer assigned");

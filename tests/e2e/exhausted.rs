@@ -9,8 +9,8 @@ use spillover_tests::{
 };
 
 for_both_gateways!(
-    the_last_429_says_when_the_pool_reopens,
-    a_request_that_finds_all_closed_is_forwarded_to_the_first_backend,
+    last_429_says_when_the_pool_reopens,
+    request_that_finds_all_closed_is_forwarded_to_the_first_backend,
 );
 
 /// Starts backends that throttle with these header fields.
@@ -45,7 +45,7 @@ fn wait_of(answer: &Answer) -> u64 {
     ms
 }
 
-async fn the_last_429_says_when_the_pool_reopens(program: Program) {
+async fn last_429_says_when_the_pool_reopens(program: Program) {
     for fields in [
         [("retry-after", "20"), ("retry-after", "40")],
         [("retry-after", "40"), ("retry-after", "20")],
@@ -61,7 +61,7 @@ async fn the_last_429_says_when_the_pool_reopens(program: Program) {
     }
 }
 
-async fn a_request_that_finds_all_closed_is_forwarded_to_the_first_backend(program: Program) {
+async fn request_that_finds_all_closed_is_forwarded_to_the_first_backend(program: Program) {
     let backends = throttling([("retry-after", "40"), ("retry-after", "20")]).await;
     let gateway = in_front_of(program, &backends).start().await;
     ask(&gateway).await;
@@ -173,7 +173,7 @@ async fn wait_does_not_begin_when_it_would_be_in_vain() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_while_it_waits_costs_no_attempt() {
+async fn client_that_goes_away_while_it_waits_costs_no_attempt() {
     let backends = throttling([("retry-after-ms", "2000")]).await;
     let gateway = in_front_of(production!(), &backends)
         .env("WHEN_EXHAUSTED", "wait:1900ms")

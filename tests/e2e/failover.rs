@@ -20,21 +20,21 @@ for_both_gateways!(
     a_429_that_does_not_say_how_long_closes_for_ten_seconds,
     a_500_moves_on,
     a_503_says_in_retry_after_for_how_long,
-    a_port_that_refuses_moves_on,
-    a_backend_that_does_not_answer_in_time_moves_on,
-    a_refused_credential_of_the_backends_own_moves_on,
-    a_refused_credential_of_the_client_is_the_clients_to_see,
-    a_request_at_fault_is_not_tried_elsewhere,
+    port_that_refuses_moves_on,
+    backend_that_does_not_answer_in_time_moves_on,
+    refused_credential_of_the_backends_own_moves_on,
+    refused_credential_of_the_client_is_the_clients_to_see,
+    request_at_fault_is_not_tried_elsewhere,
     every_backend_is_tried_once_in_the_order_of_the_tiers,
-    a_refusal_whose_body_never_comes_holds_nothing_up,
-    a_connection_that_the_backend_closed_while_it_was_idle_costs_nothing,
-    a_connection_that_carried_a_refusal_is_used_again,
-    the_client_gets_502_when_no_backend_can_be_reached,
-    the_client_gets_502_when_every_backend_breaks_off,
-    the_client_gets_504_when_no_backend_answers_in_time,
-    the_last_answer_of_a_backend_passes_unchanged_when_all_fail,
-    a_backend_that_recovers_regains_its_priority,
-    a_failing_backend_is_tried_again_and_serves_again,
+    refusal_whose_body_never_comes_holds_nothing_up,
+    connection_that_the_backend_closed_while_it_was_idle_costs_nothing,
+    connection_that_carried_a_refusal_is_used_again,
+    client_gets_502_when_no_backend_can_be_reached,
+    client_gets_502_when_every_backend_breaks_off,
+    client_gets_504_when_no_backend_answers_in_time,
+    last_answer_of_a_backend_passes_unchanged_when_all_fail,
+    backend_that_recovers_regains_its_priority,
+    failing_backend_is_tried_again_and_serves_again,
     backends_of_one_priority_share_the_requests,
 );
 
@@ -98,18 +98,18 @@ async fn a_503_says_in_retry_after_for_how_long(program: Program) {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_reset_before_the_answer_moves_on() {
+async fn connection_that_is_reset_before_the_answer_moves_on() {
     let closed = assert_failover(production!(), Behavior::reset()).await;
     assert_eq!(closed["class"], "failing");
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_in_its_head_moves_on() {
+async fn answer_that_breaks_off_in_its_head_moves_on() {
     let closed = assert_failover(production!(), Behavior::cut_head()).await;
     assert_eq!(closed["class"], "failing");
 }
 
-async fn a_port_that_refuses_moves_on(program: Program) {
+async fn port_that_refuses_moves_on(program: Program) {
     let (refusing, next) = (RefusingPort::bind(), healthy().await);
     let gateway = in_front_of(program, refusing.url(), &next).await;
 
@@ -118,7 +118,7 @@ async fn a_port_that_refuses_moves_on(program: Program) {
     assert_eq!(gateway.wait_for_closed(1).await[0]["class"], "failing");
 }
 
-async fn a_backend_that_does_not_answer_in_time_moves_on(program: Program) {
+async fn backend_that_does_not_answer_in_time_moves_on(program: Program) {
     let (stalled, next) = (behaving(Behavior::stall()).await, healthy().await);
     let gateway = program
         .gateway()
@@ -140,7 +140,7 @@ async fn a_backend_that_does_not_answer_in_time_moves_on(program: Program) {
     soon(stalled.handle().wait_for(|stats| stats.cancelled == 1)).await;
 }
 
-async fn a_refused_credential_of_the_backends_own_moves_on(program: Program) {
+async fn refused_credential_of_the_backends_own_moves_on(program: Program) {
     let first = MockUpstream::builder()
         .api_key("another key")
         .start()
@@ -164,7 +164,7 @@ async fn a_refused_credential_of_the_backends_own_moves_on(program: Program) {
     );
 }
 
-async fn a_refused_credential_of_the_client_is_the_clients_to_see(program: Program) {
+async fn refused_credential_of_the_client_is_the_clients_to_see(program: Program) {
     let first = MockUpstream::builder()
         .api_key("another key")
         .start()
@@ -189,7 +189,7 @@ async fn a_refused_credential_of_the_client_is_the_clients_to_see(program: Progr
     assert!(gateway.wait_for_closed(1).await.is_empty());
 }
 
-async fn a_request_at_fault_is_not_tried_elsewhere(program: Program) {
+async fn request_at_fault_is_not_tried_elsewhere(program: Program) {
     let (first, next) = (healthy().await, healthy().await);
     let gateway = in_front_of(program, first.url(), &next).await;
 
@@ -226,7 +226,7 @@ async fn every_backend_is_tried_once_in_the_order_of_the_tiers(program: Program)
     assert_eq!(closed, ["a", "b"]);
 }
 
-async fn a_refusal_whose_body_never_comes_holds_nothing_up(program: Program) {
+async fn refusal_whose_body_never_comes_holds_nothing_up(program: Program) {
     let (backend, next) = (WireUpstream::bind().await, healthy().await);
     let gateway = in_front_of(program, backend.url(), &next).await;
     let asking = gateway.post("/v1/chat/completions", "question");
@@ -244,7 +244,7 @@ async fn a_refusal_whose_body_never_comes_holds_nothing_up(program: Program) {
     assert_eq!(server.read_to_end().await, "");
 }
 
-async fn a_connection_that_the_backend_closed_while_it_was_idle_costs_nothing(program: Program) {
+async fn connection_that_the_backend_closed_while_it_was_idle_costs_nothing(program: Program) {
     let (backend, next) = (WireUpstream::bind().await, healthy().await);
     let gateway = in_front_of(program, backend.url(), &next).await;
     for _ in 0..20 {
@@ -261,7 +261,7 @@ async fn a_connection_that_the_backend_closed_while_it_was_idle_costs_nothing(pr
     assert_eq!(next.handle().stats().received, 0);
 }
 
-async fn a_connection_that_carried_a_refusal_is_used_again(program: Program) {
+async fn connection_that_carried_a_refusal_is_used_again(program: Program) {
     let first = behaving(answer(429, &[("retry-after-ms", "1")])).await;
     let next = healthy().await;
     let gateway = in_front_of(program, first.url(), &next).await;
@@ -289,7 +289,7 @@ fn assert_local_error(program: Program, answer: &Answer, status: u16, code: &str
     assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
 }
 
-async fn the_client_gets_502_when_no_backend_can_be_reached(program: Program) {
+async fn client_gets_502_when_no_backend_can_be_reached(program: Program) {
     let refusing = [RefusingPort::bind(), RefusingPort::bind()];
     let gateway = program
         .gateway()
@@ -306,7 +306,7 @@ async fn the_client_gets_502_when_no_backend_can_be_reached(program: Program) {
     }
 }
 
-async fn the_client_gets_502_when_every_backend_breaks_off(program: Program) {
+async fn client_gets_502_when_every_backend_breaks_off(program: Program) {
     let backend = behaving(Behavior::reset()).await;
     let gateway = program
         .gateway()
@@ -317,7 +317,7 @@ async fn the_client_gets_502_when_every_backend_breaks_off(program: Program) {
     assert_local_error(program, &answer, 502, "bad_gateway");
 }
 
-async fn the_client_gets_504_when_no_backend_answers_in_time(program: Program) {
+async fn client_gets_504_when_no_backend_answers_in_time(program: Program) {
     let stalled = behaving(Behavior::stall()).await;
     let gateway = program
         .gateway()
@@ -332,7 +332,7 @@ async fn the_client_gets_504_when_no_backend_answers_in_time(program: Program) {
     assert_eq!(stalled.handle().stats().received, 2);
 }
 
-async fn the_last_answer_of_a_backend_passes_unchanged_when_all_fail(program: Program) {
+async fn last_answer_of_a_backend_passes_unchanged_when_all_fail(program: Program) {
     let (first, last) = (behaving(answer(502, &[])).await, healthy().await);
     last.handle()
         .set_behavior(answer(500, &[("x-request-id", "42")]));
@@ -344,7 +344,7 @@ async fn the_last_answer_of_a_backend_passes_unchanged_when_all_fail(program: Pr
     assert!(answer.text().contains("of the backend"));
 }
 
-async fn a_backend_that_recovers_regains_its_priority(program: Program) {
+async fn backend_that_recovers_regains_its_priority(program: Program) {
     let (first, next) = (healthy().await, healthy().await);
     first
         .handle()
@@ -366,7 +366,7 @@ async fn a_backend_that_recovers_regains_its_priority(program: Program) {
     assert_eq!(gateway.get("/v1/models").await.backend(), "first");
 }
 
-async fn a_failing_backend_is_tried_again_and_serves_again(program: Program) {
+async fn failing_backend_is_tried_again_and_serves_again(program: Program) {
     let (mut first, next) = (healthy().await, healthy().await);
     first.shutdown().await;
     let gateway = in_front_of(program, first.url(), &next).await;

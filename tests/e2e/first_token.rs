@@ -35,7 +35,7 @@ async fn stall(upstream: &WireUpstream) -> Wire {
 }
 
 #[tokio::test]
-async fn a_stream_that_stalls_before_its_content_moves_on() {
+async fn stream_that_stalls_before_its_content_moves_on() {
     let first = WireUpstream::bind().await;
     let next = behaving(Behavior::slow_stream(2, Duration::from_millis(10))).await;
     let gateway = in_front_of(&[("first", first.url()), ("next", next.url())]).await;
@@ -71,7 +71,7 @@ async fn a_stream_that_stalls_before_its_content_moves_on() {
 }
 
 #[tokio::test]
-async fn the_stream_of_the_last_backend_goes_on() {
+async fn stream_of_the_last_backend_goes_on() {
     let only = WireUpstream::bind().await;
     let gateway = in_front_of(&[("only", only.url())]).await;
     let answer = async {

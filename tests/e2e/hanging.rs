@@ -12,8 +12,8 @@ use spillover_tests::{
 use tokio::time::{Instant, timeout};
 
 for_both_gateways!(
-    a_client_that_says_it_tries_again_goes_to_the_second_backend,
-    a_backend_that_answers_again_is_first_again,
+    client_that_says_it_tries_again_goes_to_the_second_backend,
+    backend_that_answers_again_is_first_again,
 );
 
 struct Hanging {
@@ -120,7 +120,7 @@ async fn impatient_clients_reach_the_second_backend_from_the_fourth_request_on()
     assert!(metrics.text().contains(metric), "{}", metrics.text());
 }
 
-async fn a_client_that_says_it_tries_again_goes_to_the_second_backend(program: Program) {
+async fn client_that_says_it_tries_again_goes_to_the_second_backend(program: Program) {
     let pool = Hanging::start(program).await;
     let again = |count| with(chat(), "x-stainless-retry-count", count);
     assert!(pool.ask(again("0"), SECOND).await.is_none());
@@ -133,7 +133,7 @@ async fn a_client_that_says_it_tries_again_goes_to_the_second_backend(program: P
     assert_eq!(pool.received(), [1, 1]);
 }
 
-async fn a_backend_that_answers_again_is_first_again(program: Program) {
+async fn backend_that_answers_again_is_first_again(program: Program) {
     let pool = Hanging::start(program).await;
     // A more patient client gets its answer, which ends the silence.
     let client = pool.gateway.http2();

@@ -11,11 +11,11 @@ use spillover_tests::{
 for_both_gateways!(
     fields_of_one_connection_do_not_reach_the_backend,
     fields_of_one_connection_do_not_reach_the_client,
-    a_backend_with_a_key_sees_it_and_none_of_the_client,
-    a_connection_field_cannot_take_the_backends_key_away,
-    the_clients_credentials_pass_to_a_backend_without_a_key,
-    a_client_that_expects_100_continue_gets_it_from_the_gateway,
-    a_body_goes_on_with_one_length_however_many_it_came_with,
+    backend_with_a_key_sees_it_and_none_of_the_client,
+    connection_field_cannot_take_the_backends_key_away,
+    clients_credentials_pass_to_a_backend_without_a_key,
+    client_that_expects_100_continue_gets_it_from_the_gateway,
+    body_goes_on_with_one_length_however_many_it_came_with,
     request_id_reaches_the_backend_the_client_and_the_log,
 );
 
@@ -104,7 +104,7 @@ async fn fields_of_one_connection_do_not_reach_the_client(program: Program) {
     assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 2);
 }
 
-async fn a_backend_with_a_key_sees_it_and_none_of_the_client(program: Program) {
+async fn backend_with_a_key_sees_it_and_none_of_the_client(program: Program) {
     let backend = healthy().await;
     let gateway = program
         .gateway()
@@ -121,7 +121,7 @@ async fn a_backend_with_a_key_sees_it_and_none_of_the_client(program: Program) {
     assert_eq!(headers["api-key"], "of-the-backend");
 }
 
-async fn a_connection_field_cannot_take_the_backends_key_away(program: Program) {
+async fn connection_field_cannot_take_the_backends_key_away(program: Program) {
     let backend = healthy().await;
     let gateway = program
         .gateway()
@@ -136,7 +136,7 @@ async fn a_connection_field_cannot_take_the_backends_key_away(program: Program) 
     assert_eq!(last(&backend).headers["host"], backend.addr().to_string());
 }
 
-async fn the_clients_credentials_pass_to_a_backend_without_a_key(program: Program) {
+async fn clients_credentials_pass_to_a_backend_without_a_key(program: Program) {
     let backend = healthy().await;
     let gateway = in_front_of(program, &backend).await;
     let asked = with_credentials();
@@ -171,7 +171,7 @@ async fn backend_url_is_exposed_only_if_configured() {
     assert_eq!(open.header("x-openai-backendurl"), Some(&*backend.url()));
 }
 
-async fn a_client_that_expects_100_continue_gets_it_from_the_gateway(program: Program) {
+async fn client_that_expects_100_continue_gets_it_from_the_gateway(program: Program) {
     let backend = healthy().await;
     let gateway = in_front_of(program, &backend).await;
     let mut client = Wire::connect(gateway.address()).await;
@@ -185,7 +185,7 @@ async fn a_client_that_expects_100_continue_gets_it_from_the_gateway(program: Pr
     assert_eq!(names(&last(&backend).headers), [""; 0]);
 }
 
-async fn a_body_goes_on_with_one_length_however_many_it_came_with(program: Program) {
+async fn body_goes_on_with_one_length_however_many_it_came_with(program: Program) {
     let backend = WireUpstream::bind().await;
     let gateway = program
         .gateway()

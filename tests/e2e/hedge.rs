@@ -121,11 +121,11 @@ async fn over_http2_in_chunks() {
 }
 
 #[tokio::test]
-async fn the_third_gets_it_whole_over_http1() {
+async fn third_gets_it_whole_over_http1() {
     assert_served(false, true, in_chunks()).await;
 }
 
 #[tokio::test]
-async fn the_third_gets_it_whole_over_http2() {
+async fn third_gets_it_whole_over_http2() {
     assert_served(true, true, in_chunks()).await;
 }

@@ -25,14 +25,14 @@ use tokio::{
 };
 
 for_both_gateways!(
-    a_client_that_waits_for_it_is_told_to_continue,
-    a_client_that_does_not_wait_is_answered_as_well,
-    a_refusal_of_the_backend_does_not_wait_for_the_body,
+    client_that_waits_for_it_is_told_to_continue,
+    client_that_does_not_wait_is_answered_as_well,
+    refusal_of_the_backend_does_not_wait_for_the_body,
     options_are_the_backends_to_answer,
     trailers_pass_both_ways_after_a_refusal,
-    a_stream_that_the_client_resets_is_reset_at_the_backend,
-    a_stream_that_the_backend_resets_is_reset_at_the_client,
-    an_expectation_over_http_2_does_no_harm,
+    stream_that_the_client_resets_is_reset_at_the_backend,
+    stream_that_the_backend_resets_is_reset_at_the_client,
+    expectation_over_http_2_does_no_harm,
 );
 
 const EXPECTING: &str = "POST /v1/files HTTP/1.1\r\nhost: gateway\r\ncontent-length: 8\r\n\
@@ -51,7 +51,7 @@ fn over_tls(program: Program, authority: &Authority, backend: &TlsUpstream) -> G
     gateway.env("SSL_CERT_FILE", authority.file())
 }
 
-async fn a_client_that_waits_for_it_is_told_to_continue(program: Program) {
+async fn client_that_waits_for_it_is_told_to_continue(program: Program) {
     let backend = healthy().await;
     let gateway = in_front_of(program, &backend).await;
     let json = EXPECTING.replace("expect", "content-type: application/json\r\nexpect");
@@ -70,7 +70,7 @@ async fn a_client_that_waits_for_it_is_told_to_continue(program: Program) {
     }
 }
 
-async fn a_client_that_does_not_wait_is_answered_as_well(program: Program) {
+async fn client_that_does_not_wait_is_answered_as_well(program: Program) {
     let backend = healthy().await;
     let gateway = in_front_of(program, &backend).await;
     let mut client = Wire::connect(gateway.address()).await;
@@ -96,7 +96,7 @@ async fn early_refusal_comes_without_100_continue() {
     }
 }
 
-async fn a_refusal_of_the_backend_does_not_wait_for_the_body(program: Program) {
+async fn refusal_of_the_backend_does_not_wait_for_the_body(program: Program) {
     for status in [401, 413] {
         let backend = WireUpstream::bind().await;
         let gateway = program
@@ -375,7 +375,7 @@ async fn endless(
     (gateway, backend, begins)
 }
 
-async fn a_stream_that_the_client_resets_is_reset_at_the_backend(program: Program) {
+async fn stream_that_the_client_resets_is_reset_at_the_backend(program: Program) {
     let authority = Authority::new();
     let (gateway, _backend, mut begins) = endless(program, &authority).await;
     let mut answer = gateway.http2().open(request("GET", "/x", "")).await;
@@ -390,7 +390,7 @@ async fn a_stream_that_the_client_resets_is_reset_at_the_backend(program: Progra
     assert!(line["end"] == "cancelled" || !program.is_production());
 }
 
-async fn a_stream_that_the_backend_resets_is_reset_at_the_client(program: Program) {
+async fn stream_that_the_backend_resets_is_reset_at_the_client(program: Program) {
     let authority = Authority::new();
     let (gateway, _backend, mut begins) = endless(program, &authority).await;
     for client in [gateway.http2(), Client::http1(gateway.address())] {
@@ -410,7 +410,7 @@ async fn a_stream_that_the_backend_resets_is_reset_at_the_client(program: Progra
 }
 
 #[tokio::test]
-async fn a_stream_that_the_backend_resets_before_its_answer_moves_on() {
+async fn stream_that_the_backend_resets_before_its_answer_moves_on() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -435,7 +435,7 @@ async fn a_stream_that_the_backend_resets_before_its_answer_moves_on() {
     assert_eq!(answer.text(), "question");
 }
 
-async fn an_expectation_over_http_2_does_no_harm(program: Program) {
+async fn expectation_over_http_2_does_no_harm(program: Program) {
     let authority = Authority::new();
     let backend = TlsUpstream::start(&authority, &["h2"], models).await;
     let gateway = over_tls(program, &authority, &backend).start().await;

@@ -12,11 +12,11 @@ use spillover_tests::{
 };
 
 for_both_gateways!(
-    a_stream_that_fails_before_its_first_content_moves_on,
-    the_last_one_is_answered_with_the_status_that_its_error_stands_for,
-    an_error_after_the_first_content_is_the_clients_and_is_logged,
-    a_stream_in_gzip_that_fails_before_its_first_content_moves_on,
-    a_refusal_whose_body_stalls_moves_on_and_is_read_beside_the_next_attempt,
+    stream_that_fails_before_its_first_content_moves_on,
+    last_one_is_answered_with_the_status_that_its_error_stands_for,
+    error_after_the_first_content_is_the_clients_and_is_logged,
+    stream_in_gzip_that_fails_before_its_first_content_moves_on,
+    refusal_whose_body_stalls_moves_on_and_is_read_beside_the_next_attempt,
 );
 
 const START: &str = "event: message_start\ndata: {\"type\":\"message_start\"}\n\n";
@@ -36,7 +36,7 @@ async fn in_front_of(program: Program, first: &MockUpstream, next: &MockUpstream
     gateway.backend("next", 2, next.url()).start().await
 }
 
-async fn a_stream_that_fails_before_its_first_content_moves_on(program: Program) {
+async fn stream_that_fails_before_its_first_content_moves_on(program: Program) {
     let (first, next) = (
         streaming(&[START, ERROR]).await,
         streaming(&[START, DELTA]).await,
@@ -62,7 +62,7 @@ async fn a_stream_that_fails_before_its_first_content_moves_on(program: Program)
     assert_eq!(closed["cause"], "Overloaded");
 }
 
-async fn the_last_one_is_answered_with_the_status_that_its_error_stands_for(program: Program) {
+async fn last_one_is_answered_with_the_status_that_its_error_stands_for(program: Program) {
     let only = streaming(&[START, ERROR]).await;
     let gateway = program
         .gateway()
@@ -75,7 +75,7 @@ async fn the_last_one_is_answered_with_the_status_that_its_error_stands_for(prog
     assert_eq!(answer.json()["error"]["type"], "overloaded_error");
 }
 
-async fn an_error_after_the_first_content_is_the_clients_and_is_logged(program: Program) {
+async fn error_after_the_first_content_is_the_clients_and_is_logged(program: Program) {
     let first = streaming(&[START, DELTA, ERROR]).await;
     let gateway = in_front_of(program, &first, &healthy().await).await;
     let answer = gateway.post("/v1/messages", r#"{"stream":true}"#).await;
@@ -107,7 +107,7 @@ async fn streaming_in_gzip(events: &[&str]) -> (MockUpstream, Bytes) {
     (behaving(response).await, coded)
 }
 
-async fn a_stream_in_gzip_that_fails_before_its_first_content_moves_on(program: Program) {
+async fn stream_in_gzip_that_fails_before_its_first_content_moves_on(program: Program) {
     let (first, _) = streaming_in_gzip(&[START, ERROR]).await;
     let (next, coded) = streaming_in_gzip(&[START, DELTA, ERROR]).await;
     let gateway = in_front_of(program, &first, &next).await;
@@ -130,9 +130,7 @@ async fn a_stream_in_gzip_that_fails_before_its_first_content_moves_on(program: 
     assert_eq!(line["backend"], "next");
 }
 
-async fn a_refusal_whose_body_stalls_moves_on_and_is_read_beside_the_next_attempt(
-    program: Program,
-) {
+async fn refusal_whose_body_stalls_moves_on_and_is_read_beside_the_next_attempt(program: Program) {
     let first = WireUpstream::bind().await;
     let next = behaving(Behavior::echo().after(Duration::from_millis(600))).await;
     let gateway = program.gateway().backend("first", 1, first.url());

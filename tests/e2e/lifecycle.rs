@@ -15,8 +15,8 @@ for_both_gateways!(
     sigint_lets_a_request_finish,
     sigterm_lets_a_stream_finish,
     sigterm_lets_a_failover_finish,
-    an_idle_gateway_stops_at_once_and_says_so,
-    a_client_that_is_gone_does_not_hold_the_end_up,
+    idle_gateway_stops_at_once_and_says_so,
+    client_that_is_gone_does_not_hold_the_end_up,
 );
 
 /// Waits until the gateway accepts no new connections.
@@ -110,7 +110,7 @@ async fn sigterm_lets_a_failover_finish(program: Program) {
     assert_eq!(gateway.exit().await.code, Some(0));
 }
 
-async fn an_idle_gateway_stops_at_once_and_says_so(program: Program) {
+async fn idle_gateway_stops_at_once_and_says_so(program: Program) {
     let backend = healthy().await;
     let gateway = program
         .gateway()
@@ -133,7 +133,7 @@ async fn an_idle_gateway_stops_at_once_and_says_so(program: Program) {
     }
 }
 
-async fn a_client_that_is_gone_does_not_hold_the_end_up(program: Program) {
+async fn client_that_is_gone_does_not_hold_the_end_up(program: Program) {
     let backend = behaving(Behavior::stall()).await;
     let gateway = program
         .gateway()
@@ -165,7 +165,7 @@ async fn port_in_use_is_reported() {
 }
 
 #[tokio::test]
-async fn the_demo_shows_traffic_without_an_error() {
+async fn demo_shows_traffic_without_an_error() {
     let exit = gateway!().without("LISTEN").args(["demo"]).run().await;
     assert_eq!(exit.code, Some(0), "{exit:?}");
     let account = &exit.stdout;

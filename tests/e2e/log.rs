@@ -38,7 +38,7 @@ async fn variables_that_kubernetes_injects_are_ignored_with_a_line_of_the_log() 
 }
 
 #[tokio::test]
-async fn a_filter_that_is_set_to_nothing_hides_nothing() {
+async fn filter_that_is_set_to_nothing_hides_nothing() {
     let gateway = gateway!().env("RUST_LOG", " ");
     let gateway = gateway.backend("only", 1, healthy().await.url());
     let gateway = gateway.start().await;
@@ -47,7 +47,7 @@ async fn a_filter_that_is_set_to_nothing_hides_nothing() {
 }
 
 #[tokio::test]
-async fn a_request_is_one_line_of_the_log() {
+async fn request_is_one_line_of_the_log() {
     let (first, next) = (behaving(answer(500, &[])).await, healthy().await);
     let gateway = gateway!()
         .backend("first", 1, first.url())
@@ -100,7 +100,7 @@ async fn rust_log_filters_the_log() {
 }
 
 #[tokio::test]
-async fn the_log_is_json_off_the_terminal_and_text_on_demand() {
+async fn log_is_json_off_the_terminal_and_text_on_demand() {
     let taken = WireUpstream::bind().await;
     let listen = taken.url().replace("http://", "");
     for (format, is_json) in [("", true), ("auto", true), ("json", true), ("text", false)] {
@@ -178,11 +178,11 @@ async fn assert_secrets_kept(gateway: GatewayBuilder) {
 }
 
 #[tokio::test]
-async fn a_backends_key_is_in_no_line_of_the_log_and_in_no_answer() {
+async fn backends_key_is_in_no_line_of_the_log_and_in_no_answer() {
     assert_secrets_kept(gateway!().key("only", "s3cret-value-of-the-backend")).await;
 }
 
 #[tokio::test]
-async fn a_clients_credential_is_in_no_line_of_the_log_and_in_no_answer() {
+async fn clients_credential_is_in_no_line_of_the_log_and_in_no_answer() {
     assert_secrets_kept(gateway!()).await;
 }

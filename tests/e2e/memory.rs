@@ -11,8 +11,8 @@ use spillover_tests::{
 
 for_both_gateways!(
     fifty_mebibytes_of_an_answer_leave_it_flat,
-    a_long_stream_of_events_leaves_it_flat,
-    a_client_that_does_not_read_holds_the_backend_back,
+    long_stream_of_events_leaves_it_flat,
+    client_that_does_not_read_holds_the_backend_back,
 );
 
 const MIB: usize = 1 << 20;
@@ -59,7 +59,7 @@ async fn fifty_mebibytes_of_an_answer_leave_it_flat(program: Program) {
     assert!(risen < 8 * MIB, "{risen} bytes more");
 }
 
-async fn a_long_stream_of_events_leaves_it_flat(program: Program) {
+async fn long_stream_of_events_leaves_it_flat(program: Program) {
     let backend = WireUpstream::bind().await;
     let gateway = program
         .gateway()
@@ -97,7 +97,7 @@ async fn stream(backend: &WireUpstream, events: usize) {
 const EVENT: &str = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\
     \"model\":\"gpt-4o\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"tick \"},\"finish_reason\":null}]}\n\n";
 
-async fn a_client_that_does_not_read_holds_the_backend_back(program: Program) {
+async fn client_that_does_not_read_holds_the_backend_back(program: Program) {
     let backend = behaving(Behavior::large(5 * MIB)).await;
     let gateway = in_front_of(program, &backend).await;
     read_through(&gateway).await;

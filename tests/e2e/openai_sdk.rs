@@ -20,8 +20,8 @@ use spillover_tests::{
 for_both_gateways!(
     chat_and_stream_by_openai_config,
     chat_and_stream_by_azure_config,
-    a_throttled_backend_goes_unnoticed,
-    a_client_that_retries_comes_back_when_the_pool_opens,
+    throttled_backend_goes_unnoticed,
+    client_that_retries_comes_back_when_the_pool_opens,
     client_gets_the_error_of_a_backend_about_its_request,
 );
 
@@ -149,7 +149,7 @@ async fn chat_and_stream_by_azure_config(program: Program) {
 }
 
 #[tokio::test]
-async fn the_clients_own_key_is_enough_where_the_gateway_has_none() {
+async fn clients_own_key_is_enough_where_the_gateway_has_none() {
     let backend = backend(production!(), "of-the-client").await;
     let gateway = gateway!().backend("1", 1, backend.url());
     let gateway = gateway.env("BACKEND_1_KIND", "azure").start().await;
@@ -157,7 +157,7 @@ async fn the_clients_own_key_is_enough_where_the_gateway_has_none() {
     assert_eq!(chat(&client(azure(&gateway))).await.unwrap(), REPLY);
 }
 
-async fn a_throttled_backend_goes_unnoticed(program: Program) {
+async fn throttled_backend_goes_unnoticed(program: Program) {
     let (first, next) = (
         backend(program, "first").await,
         backend(program, "next").await,
@@ -184,7 +184,7 @@ async fn a_throttled_backend_goes_unnoticed(program: Program) {
 }
 
 #[tokio::test]
-async fn the_client_learns_that_all_are_throttled() {
+async fn client_learns_that_all_are_throttled() {
     let backend = behaving(answer(429, &[("retry-after", "30")])).await;
     let gateway = in_front_of(production!(), &[&backend], &["key"])
         .env("WHEN_EXHAUSTED", "reject")
@@ -214,7 +214,7 @@ async fn the_client_learns_that_all_are_throttled() {
     assert_eq!(backend.handle().stats().received, 1);
 }
 
-async fn a_client_that_retries_comes_back_when_the_pool_opens(program: Program) {
+async fn client_that_retries_comes_back_when_the_pool_opens(program: Program) {
     let mocks = [backend(program, "a").await, backend(program, "b").await];
     // The second backend states a longer wait; the client gets the first one's.
     for (mock, seconds) in mocks.iter().zip(["1", "30"]) {
@@ -233,7 +233,7 @@ async fn a_client_that_retries_comes_back_when_the_pool_opens(program: Program) 
 }
 
 #[tokio::test]
-async fn the_client_learns_that_no_backend_can_be_reached() {
+async fn client_learns_that_no_backend_can_be_reached() {
     let refusing = RefusingPort::bind();
     let gateway = gateway!().backend("1", 1, refusing.url()).start().await;
     let client = client_without_retries(openai(&gateway));

@@ -32,7 +32,7 @@ fn body_sent_to(mock: &MockUpstream) -> String {
 }
 
 #[tokio::test]
-async fn the_first_pool_with_a_route_takes_a_request() {
+async fn first_pool_with_a_route_takes_a_request() {
     let (gateway, _backends) = gateway_with(&[
         ("host", "[[pools.routes]]\nhost = \"*.team.example\""),
         ("path", "[[pools.routes]]\npath_prefix = \"/anthropic/\""),
@@ -100,7 +100,7 @@ async fn the_first_pool_with_a_route_takes_a_request() {
 }
 
 #[tokio::test]
-async fn a_model_is_found_wherever_it_stands_and_replaced_byte_for_byte() {
+async fn model_is_found_wherever_it_stands_and_replaced_byte_for_byte() {
     let mock = healthy().await;
     let gateway = gateway_to(&mock, "model = \"gpt-\\\"é\"").await;
     let image = "x".repeat(3 << 20);
@@ -204,7 +204,7 @@ async fn second_model_is_refused() {
 }
 
 #[tokio::test]
-async fn the_deployment_in_the_path_is_replaced() {
+async fn deployment_in_the_path_is_replaced() {
     let mock = healthy().await;
     let gateway = gateway_to(&mock, "deployment = \"mine\"").await;
     let path = "/openai/deployments/yours/chat/completions?api-version=1";

@@ -14,17 +14,17 @@ use spillover_tests::{
 
 for_both_gateways!(
     path_and_query_arrive_untouched,
-    the_base_path_of_the_backend_comes_first,
+    base_path_of_the_backend_comes_first,
     host_is_the_backends,
     no_request_can_choose_the_upstream,
     options_for_the_whole_server_reaches_the_backend,
     connect_and_trace_are_not_allowed,
     every_other_method_is_proxied,
     health_is_the_gateways_own,
-    the_deployment_is_replaced_where_it_stands_and_nowhere_else,
-    an_answer_passes_with_its_status_fields_and_body,
+    deployment_is_replaced_where_it_stands_and_nowhere_else,
+    answer_passes_with_its_status_fields_and_body,
     answers_without_a_body_have_none,
-    an_interim_answer_is_not_taken_for_the_answer,
+    interim_answer_is_not_taken_for_the_answer,
     http_1_0_clients_are_served,
     http_2_clients_are_served_without_tls,
     pipelined_requests_are_answered_in_order,
@@ -67,7 +67,7 @@ async fn path_and_query_arrive_untouched(program: Program) {
     }
 }
 
-async fn the_base_path_of_the_backend_comes_first(program: Program) {
+async fn base_path_of_the_backend_comes_first(program: Program) {
     let backend = healthy().await;
     let gateway = program
         .gateway()
@@ -199,7 +199,7 @@ async fn health_is_the_gateways_own(program: Program) {
     }
 }
 
-async fn the_deployment_is_replaced_where_it_stands_and_nowhere_else(program: Program) {
+async fn deployment_is_replaced_where_it_stands_and_nowhere_else(program: Program) {
     let backend = healthy().await;
     let gateway = program
         .gateway()
@@ -225,7 +225,7 @@ async fn the_deployment_is_replaced_where_it_stands_and_nowhere_else(program: Pr
     }
 }
 
-async fn an_answer_passes_with_its_status_fields_and_body(program: Program) {
+async fn answer_passes_with_its_status_fields_and_body(program: Program) {
     let backend = healthy().await;
     let gateway = in_front_of(program, &backend).await;
     for status in [200, 201, 202, 301, 307, 400, 404, 418, 499] {
@@ -286,7 +286,7 @@ async fn answers_without_a_body_have_none(program: Program) {
     }
 }
 
-async fn an_interim_answer_is_not_taken_for_the_answer(program: Program) {
+async fn interim_answer_is_not_taken_for_the_answer(program: Program) {
     let backend = WireUpstream::bind().await;
     let gateway = program
         .gateway()

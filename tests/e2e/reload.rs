@@ -46,7 +46,7 @@ async fn hang_up(gateway: &Gateway, generation: u64) {
 }
 
 #[tokio::test]
-async fn a_backend_that_throttles_stays_closed_for_as_long_as_it_said() {
+async fn backend_that_throttles_stays_closed_for_as_long_as_it_said() {
     let throttled = behaving(answer(429, &[("retry-after", "50")])).await;
     let a = |weight| {
         let more = format!("weight = {weight}\ncredential = \"passthrough\"");
@@ -69,7 +69,7 @@ async fn a_backend_that_throttles_stays_closed_for_as_long_as_it_said() {
 }
 
 #[tokio::test]
-async fn a_stream_goes_on_while_its_backend_is_taken_out() {
+async fn stream_goes_on_while_its_backend_is_taken_out() {
     let (upstream, other) = (WireUpstream::bind().await, healthy().await);
     let a = backend("a", 1, &upstream.url());
     let gateway = gateway!().config(&pool(&[a])).start().await;
@@ -132,7 +132,7 @@ async fn requests_under_way_count_after_a_reload() {
 }
 
 #[tokio::test]
-async fn a_bad_file_is_refused_and_the_old_one_stays() {
+async fn bad_file_is_refused_and_the_old_one_stays() {
     let (one, other) = (healthy().await, healthy().await);
     let good = pool(&[backend("a", 1, &one.url())]);
     let gateway = gateway!().config(&good).start().await;
@@ -217,7 +217,7 @@ fn certificate(stream: &TlsStream<TcpStream>) -> &[u8] {
 }
 
 #[tokio::test]
-async fn a_certificate_is_replaced_together_with_the_rest_or_not_at_all() {
+async fn certificate_is_replaced_together_with_the_rest_or_not_at_all() {
     let (authority, upstream) = (Authority::new(), healthy().await);
     let files = Files::new();
     let directory = files.path("");
@@ -405,7 +405,7 @@ async fn pending_restart_is_logged_at_each_reload() {
 }
 
 #[tokio::test]
-async fn a_storm_of_signals_without_a_change_loses_nothing() {
+async fn storm_of_signals_without_a_change_loses_nothing() {
     let upstream = healthy().await;
     let gateway = gateway!().config(&pool(&[backend("a", 1, &upstream.url())]));
     let gateway = gateway.start().await;

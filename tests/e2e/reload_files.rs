@@ -14,7 +14,7 @@ use spillover_tests::{
 use tokio::time::sleep;
 
 #[tokio::test]
-async fn a_secret_that_comes_after_the_file_that_names_it_is_seen() {
+async fn secret_that_comes_after_the_file_that_names_it_is_seen() {
     let upstream = healthy().await;
     let gateway = gateway!().config(&pool(&[backend("a", 1, &upstream.url())]));
     let gateway = gateway.start().await;
@@ -84,7 +84,7 @@ async fn volumes_of_kubernetes_are_seen_to_change() {
 }
 
 #[tokio::test]
-async fn a_link_to_a_directory_is_exchanged() {
+async fn link_to_a_directory_is_exchanged() {
     let upstream = healthy().await;
     let files = Files::new();
     for (release, name) in [("one", "a"), ("two", "b"), ("three", "c")] {
@@ -135,7 +135,7 @@ async fn files_that_go_and_come_back_are_no_change_and_still_watched() {
 }
 
 #[tokio::test]
-async fn a_relative_path_is_watched() {
+async fn relative_path_is_watched() {
     let upstream = healthy().await;
     let files = Files::new();
     let text = |name| pool(&[backend(name, 1, &upstream.url())]);
@@ -151,7 +151,7 @@ async fn a_relative_path_is_watched() {
 }
 
 #[tokio::test]
-async fn a_change_while_the_gateway_starts_is_seen() {
+async fn change_while_the_gateway_starts_is_seen() {
     // The start waits for a first token, which does not come.
     let identity = behaving(Behavior::stall()).await;
     let (upstream, files) = (healthy().await, Files::new());

@@ -21,9 +21,9 @@ for_both_gateways!(
     one_mebibyte_after_a_reset,
     one_mebibyte_after_a_refused_connection,
     twenty_mebibytes_of_which_the_first_backend_took_a_part,
-    an_upload_without_a_length_stays_one,
-    a_refusal_before_the_body_was_read,
-    a_refusal_and_a_connection_closed_before_the_body_was_read,
+    upload_without_a_length_stays_one,
+    refusal_before_the_body_was_read,
+    refusal_and_a_connection_closed_before_the_body_was_read,
     headers_are_those_of_the_original_request_at_every_attempt,
     body_above_the_replay_limit_is_sent_once_and_logged,
     trailers_are_sent_again,
@@ -159,7 +159,7 @@ async fn twenty_mebibytes_of_which_the_first_backend_took_a_part(program: Progra
     assert_received(&next, &body);
 }
 
-async fn an_upload_without_a_length_stays_one(program: Program) {
+async fn upload_without_a_length_stays_one(program: Program) {
     let (first, next) = (behaving(Behavior::status(429)).await, healthy().await);
     let gateway = in_front_of(program, [&first, &next]).await;
     let body = noise(MIB);
@@ -182,7 +182,7 @@ async fn an_upload_without_a_length_stays_one(program: Program) {
     assert_received(&next, &body);
 }
 
-async fn a_refusal_before_the_body_was_read(program: Program) {
+async fn refusal_before_the_body_was_read(program: Program) {
     let (first, next) = (
         behaving(Behavior::status(429).early()).await,
         healthy().await,
@@ -196,7 +196,7 @@ async fn a_refusal_before_the_body_was_read(program: Program) {
     assert_eq!(gateway.wait_for_closed(1).await[0]["class"], "throttled");
 }
 
-async fn a_refusal_and_a_connection_closed_before_the_body_was_read(program: Program) {
+async fn refusal_and_a_connection_closed_before_the_body_was_read(program: Program) {
     let (first, next) = (
         behaving(Behavior::status(429).early_unread()).await,
         healthy().await,

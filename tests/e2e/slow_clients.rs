@@ -136,7 +136,7 @@ async fn head_that_comes_byte_by_byte_gets_408() {
 }
 
 #[tokio::test]
-async fn a_head_in_pieces_is_served() {
+async fn head_in_pieces_is_served() {
     let serving = serving(Connections::default()).await;
     let mut client = Wire::connect(serving.address()).await;
     for _ in 0..2 {
@@ -174,7 +174,7 @@ async fn heads_have_limits() {
 }
 
 #[tokio::test]
-async fn a_body_that_stops_coming_is_given_up() {
+async fn body_that_stops_coming_is_given_up() {
     let serving = serving(with(|set| set.body_timeout = SHORT)).await;
     let head = "POST / HTTP/1.1\r\nhost: gateway\r\ncontent-length: 10\r\n\r\n";
     for begun in ["", "half"] {
@@ -240,7 +240,7 @@ async fn stalled_body_does_not_close_the_backend() {
 }
 
 #[tokio::test]
-async fn a_body_that_comes_slowly_is_waited_for() {
+async fn body_that_comes_slowly_is_waited_for() {
     let serving = serving(with(|set| set.body_timeout = SHORT)).await;
     for client in [
         Client::http1(serving.address()),
@@ -286,7 +286,7 @@ async fn until(held: &AtomicUsize, count: usize) {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_loses_its_connection() {
+async fn client_that_does_not_read_loses_its_connection() {
     let held = Arc::new(AtomicUsize::new(0));
     let limits = with(|set| set.write_timeout = SHORT);
     let shared = Arc::clone(&held);
@@ -316,7 +316,7 @@ async fn a_client_that_does_not_read_loses_its_connection() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_slowly_keeps_its_connection() {
+async fn client_that_reads_slowly_keeps_its_connection() {
     let held = Arc::new(AtomicUsize::new(0));
     let limits = with(|set| set.write_timeout = 2 * SHORT);
     let shared = Arc::clone(&held);
@@ -334,7 +334,7 @@ async fn a_client_that_reads_slowly_keeps_its_connection() {
 }
 
 #[tokio::test]
-async fn a_connection_without_a_request_ends() {
+async fn connection_without_a_request_ends() {
     let serving = serving(with(|set| set.idle_timeout = SHORT)).await;
     assert_eq!(Wire::exchange(serving.address(), "").await, "");
     let mut client = Wire::connect(serving.address()).await;
@@ -349,7 +349,7 @@ async fn a_connection_without_a_request_ends() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_asleep_serves_on() {
+async fn connection_that_was_asleep_serves_on() {
     let serving = serving(Connections::default()).await;
     let mut client = Wire::connect(serving.address()).await;
     for _ in 0..3 {
@@ -395,7 +395,7 @@ async fn rest_of_a_body_is_no_request() {
 
 /// Closing with unread bytes of the request would reset the connection.
 #[tokio::test]
-async fn an_answer_before_the_end_of_the_body_arrives() {
+async fn answer_before_the_end_of_the_body_arrives() {
     let answer = |request: Request<RequestBody>| async {
         sleep(SHORT).await;
         drop(request);

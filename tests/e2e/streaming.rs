@@ -15,16 +15,16 @@ use spillover_tests::{
 for_both_gateways!(
     every_piece_of_an_answer_goes_on_while_the_backend_holds_the_rest,
     every_piece_of_a_request_goes_on_while_the_client_holds_the_rest,
-    a_stream_reaches_an_http_2_client_event_by_event,
-    an_answer_that_is_reset_breaks_off_and_is_not_asked_for_again,
-    an_answer_that_ends_before_its_length_breaks_off,
-    a_client_that_goes_away_before_the_answer_ends_the_call_to_the_backend,
-    a_stream_that_an_http_2_client_resets_ends_the_call_to_the_backend,
-    a_client_that_goes_away_in_a_stream_ends_it_at_the_backend,
-    a_client_that_goes_away_in_its_upload_ends_it_at_the_backend,
-    a_client_that_goes_away_after_a_failover_ends_the_call_to_the_second_backend,
-    an_answer_before_the_request_is_complete_reaches_the_client,
-    the_gateway_waits_for_a_body_as_long_as_it_takes,
+    stream_reaches_an_http_2_client_event_by_event,
+    answer_that_is_reset_breaks_off_and_is_not_asked_for_again,
+    answer_that_ends_before_its_length_breaks_off,
+    client_that_goes_away_before_the_answer_ends_the_call_to_the_backend,
+    stream_that_an_http_2_client_resets_ends_the_call_to_the_backend,
+    client_that_goes_away_in_a_stream_ends_it_at_the_backend,
+    client_that_goes_away_in_its_upload_ends_it_at_the_backend,
+    client_that_goes_away_after_a_failover_ends_the_call_to_the_second_backend,
+    answer_before_the_request_is_complete_reaches_the_client,
+    gateway_waits_for_a_body_as_long_as_it_takes,
 );
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -110,7 +110,7 @@ async fn every_piece_of_a_request_goes_on_while_the_client_holds_the_rest(progra
     assert!(client.read_head().await.starts_with("HTTP/1.1 204 "));
 }
 
-async fn a_stream_reaches_an_http_2_client_event_by_event(program: Program) {
+async fn stream_reaches_an_http_2_client_event_by_event(program: Program) {
     let (first, next) = (
         behaving(Behavior::slow_stream(2, HOUR)).await,
         healthy().await,
@@ -136,7 +136,7 @@ async fn a_stream_reaches_an_http_2_client_event_by_event(program: Program) {
     assert_eq!(first.handle().stats().in_flight, 1);
 }
 
-async fn an_answer_that_is_reset_breaks_off_and_is_not_asked_for_again(program: Program) {
+async fn answer_that_is_reset_breaks_off_and_is_not_asked_for_again(program: Program) {
     let (first, next) = (
         behaving(Behavior::reset_mid_body(10_000)).await,
         healthy().await,
@@ -161,7 +161,7 @@ async fn an_answer_that_is_reset_breaks_off_and_is_not_asked_for_again(program: 
     assert_eq!(next.handle().stats().received, 0);
 }
 
-async fn an_answer_that_ends_before_its_length_breaks_off(program: Program) {
+async fn answer_that_ends_before_its_length_breaks_off(program: Program) {
     let backend = WireUpstream::bind().await;
     let gateway = program
         .gateway()
@@ -224,7 +224,7 @@ async fn assert_not_cooled(
     assert!(gateway.wait_for_closed(logged).await.is_empty());
 }
 
-async fn a_client_that_goes_away_before_the_answer_ends_the_call_to_the_backend(program: Program) {
+async fn client_that_goes_away_before_the_answer_ends_the_call_to_the_backend(program: Program) {
     let (first, next) = (behaving(Behavior::stall()).await, healthy().await);
     let gateway = in_front_of(program, &first, &next).await;
 
@@ -233,7 +233,7 @@ async fn a_client_that_goes_away_before_the_answer_ends_the_call_to_the_backend(
     assert_not_cooled(program, &gateway, &first, &next).await;
 }
 
-async fn a_stream_that_an_http_2_client_resets_ends_the_call_to_the_backend(program: Program) {
+async fn stream_that_an_http_2_client_resets_ends_the_call_to_the_backend(program: Program) {
     let (first, next) = (behaving(Behavior::stall()).await, healthy().await);
     let gateway = in_front_of(program, &first, &next).await;
 
@@ -245,7 +245,7 @@ async fn a_stream_that_an_http_2_client_resets_ends_the_call_to_the_backend(prog
     assert_eq!(client.get("/v1/models").await.status, 200);
 }
 
-async fn a_client_that_goes_away_in_a_stream_ends_it_at_the_backend(program: Program) {
+async fn client_that_goes_away_in_a_stream_ends_it_at_the_backend(program: Program) {
     let (first, next) = (
         behaving(Behavior::slow_stream(2, HOUR)).await,
         healthy().await,
@@ -263,7 +263,7 @@ async fn a_client_that_goes_away_in_a_stream_ends_it_at_the_backend(program: Pro
     assert_not_cooled(program, &gateway, &first, &next).await;
 }
 
-async fn a_client_that_goes_away_in_its_upload_ends_it_at_the_backend(program: Program) {
+async fn client_that_goes_away_in_its_upload_ends_it_at_the_backend(program: Program) {
     let (first, next) = (healthy().await, healthy().await);
     let gateway = in_front_of(program, &first, &next).await;
 
@@ -281,7 +281,7 @@ async fn a_client_that_goes_away_in_its_upload_ends_it_at_the_backend(program: P
     assert_not_cooled(program, &gateway, &first, &next).await;
 }
 
-async fn a_client_that_goes_away_after_a_failover_ends_the_call_to_the_second_backend(
+async fn client_that_goes_away_after_a_failover_ends_the_call_to_the_second_backend(
     program: Program,
 ) {
     let (first, next) = (
@@ -295,7 +295,7 @@ async fn a_client_that_goes_away_after_a_failover_ends_the_call_to_the_second_ba
     assert_eq!(gateway.wait_for_closed(logged).await.len(), 1);
 }
 
-async fn an_answer_before_the_request_is_complete_reaches_the_client(program: Program) {
+async fn answer_before_the_request_is_complete_reaches_the_client(program: Program) {
     let backend = behaving(Behavior::status(413).early()).await;
     let gateway = program
         .gateway()
@@ -309,7 +309,7 @@ async fn an_answer_before_the_request_is_complete_reaches_the_client(program: Pr
     assert!(client.read_head().await.starts_with("HTTP/1.1 413 "));
 }
 
-async fn the_gateway_waits_for_a_body_as_long_as_it_takes(program: Program) {
+async fn gateway_waits_for_a_body_as_long_as_it_takes(program: Program) {
     // The timeout covers the head only: pieces may come later.
     let backend = behaving(Behavior::slow_stream(4, Duration::from_millis(300))).await;
     let gateway = program

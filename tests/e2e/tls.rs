@@ -16,11 +16,11 @@ for_both_gateways!(
     http_2_is_spoken_to_a_backend_that_offers_it,
     http_1_is_spoken_to_a_backend_that_offers_nothing_else,
     http_1_is_spoken_to_a_backend_that_offers_nothing,
-    a_request_by_http_1_becomes_a_valid_one_by_http_2,
-    a_certificate_of_an_unknown_authority_is_not_trusted,
-    a_certificate_for_another_host_is_not_trusted,
-    a_refusal_over_http_2_before_the_body_was_read_moves_the_whole_body_on,
-    an_attempt_that_is_given_up_leaves_the_connection_to_the_others,
+    request_by_http_1_becomes_a_valid_one_by_http_2,
+    certificate_of_an_unknown_authority_is_not_trusted,
+    certificate_for_another_host_is_not_trusted,
+    refusal_over_http_2_before_the_body_was_read_moves_the_whole_body_on,
+    attempt_that_is_given_up_leaves_the_connection_to_the_others,
     trailers_pass_from_backend_to_client,
     no_key_is_in_the_log_of_a_connection_over_tls,
 );
@@ -76,7 +76,7 @@ async fn http_1_is_spoken_to_a_backend_that_offers_nothing(program: Program) {
     assert_spoken(program, &[], "HTTP/1.1").await;
 }
 
-async fn a_request_by_http_1_becomes_a_valid_one_by_http_2(program: Program) {
+async fn request_by_http_1_becomes_a_valid_one_by_http_2(program: Program) {
     let authority = Authority::new();
     let backend = TlsUpstream::start(&authority, &["h2"], echo).await;
     let gateway = in_front_of(program, &authority, &backend).start().await;
@@ -132,19 +132,19 @@ async fn assert_not_trusted(program: Program, authority: &Authority, backend: Tl
     );
 }
 
-async fn a_certificate_of_an_unknown_authority_is_not_trusted(program: Program) {
+async fn certificate_of_an_unknown_authority_is_not_trusted(program: Program) {
     let (authority, other) = (Authority::new(), Authority::new());
     let backend = TlsUpstream::start(&other, &["h2"], echo).await;
     assert_not_trusted(program, &authority, backend).await;
 }
 
-async fn a_certificate_for_another_host_is_not_trusted(program: Program) {
+async fn certificate_for_another_host_is_not_trusted(program: Program) {
     let authority = Authority::new();
     let backend = TlsUpstream::start_as("other.example", &authority, &["h2"], echo).await;
     assert_not_trusted(program, &authority, backend).await;
 }
 
-async fn a_refusal_over_http_2_before_the_body_was_read_moves_the_whole_body_on(program: Program) {
+async fn refusal_over_http_2_before_the_body_was_read_moves_the_whole_body_on(program: Program) {
     let authority = Authority::new();
     let throttling = TlsUpstream::start(&authority, &["h2"], |_| async {
         let response = Response::builder().status(429).body(Body::empty());
@@ -162,7 +162,7 @@ async fn a_refusal_over_http_2_before_the_body_was_read_moves_the_whole_body_on(
     assert_eq!(gateway.wait_for_closed(1).await[0]["class"], "throttled");
 }
 
-async fn an_attempt_that_is_given_up_leaves_the_connection_to_the_others(program: Program) {
+async fn attempt_that_is_given_up_leaves_the_connection_to_the_others(program: Program) {
     let authority = Authority::new();
     let backend = TlsUpstream::start(&authority, &["h2"], |request| async {
         if request.uri().path() == "/stall" {

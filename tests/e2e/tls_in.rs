@@ -147,7 +147,7 @@ async fn tls_versions_are_1_3_and_1_2() {
 }
 
 #[tokio::test]
-async fn a_session_is_resumed() {
+async fn session_is_resumed() {
     let (authority, directory) = (Authority::new(), Directory::new("session"));
     let serving = serving(authority.issue("localhost").write(&directory.0)).await;
     let config = Arc::new(authority.client_config(None, &["http/1.1"]));
@@ -194,7 +194,7 @@ async fn clients_show_a_certificate() {
 }
 
 #[tokio::test]
-async fn a_new_certificate_counts_for_new_connections() {
+async fn new_certificate_counts_for_new_connections() {
     let (authority, directory) = (Authority::new(), Directory::new("reload"));
     let first = authority.issue("localhost");
     let tls = first.write(&directory.0);
@@ -260,7 +260,7 @@ async fn listener_with_client_certificates_is_not_open() {
 }
 
 #[tokio::test]
-async fn the_log_has_the_certificate_of_a_client() {
+async fn log_has_the_certificate_of_a_client() {
     let authority = Authority::new();
     let (gateway, _backend) = asking(&authority, "optional").await;
     let address = SocketAddr::from(([127, 0, 0, 1], gateway.address().port()));
@@ -277,7 +277,7 @@ async fn the_log_has_the_certificate_of_a_client() {
 }
 
 #[tokio::test]
-async fn a_handshake_has_its_time() {
+async fn handshake_has_its_time() {
     let (authority, directory) = (Authority::new(), Directory::new("handshake"));
     let connections = Connections {
         head_timeout: Duration::from_millis(300),
@@ -319,7 +319,7 @@ async fn there_are_several_listeners() {
 }
 
 #[tokio::test]
-async fn a_server_does_not_begin_with_a_bad_file_or_address() {
+async fn server_does_not_begin_with_a_bad_file_or_address() {
     let (authority, directory) = (Authority::new(), Directory::new("bad"));
     let tls = authority.issue("localhost").write(&directory.0);
     fs::write(&tls.certificate, "garbage").unwrap();

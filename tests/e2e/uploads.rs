@@ -148,7 +148,7 @@ async fn upload_of_unknown_size_is_kept_up_to_the_limit() {
 }
 
 #[tokio::test]
-async fn a_backend_that_reads_slowly_holds_the_client_back() {
+async fn backend_that_reads_slowly_holds_the_client_back() {
     let receiver = Receiver::start(Duration::from_millis(10)).await;
     let gateway = gateway!().backend("first", 1, &receiver.url).start().await;
     let taken: Arc<AtomicUsize> = Arc::default();

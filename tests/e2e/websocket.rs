@@ -141,7 +141,7 @@ async fn other_upgrades_are_not_passed_on() {
 }
 
 #[tokio::test]
-async fn a_connection_serves_on_after_a_switch_that_did_not_come() {
+async fn connection_serves_on_after_a_switch_that_did_not_come() {
     let backend = healthy().await;
     let gateway = gateway!().backend("only", 1, backend.url()).start().await;
     let mut client = Wire::connect(gateway.address()).await;
@@ -198,7 +198,7 @@ async fn one_side_may_end_before_the_other() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_is_seen_by_the_backend() {
+async fn client_that_leaves_is_seen_by_the_backend() {
     let backend = WebSocketUpstream::start().await;
     let gateway = in_front_of(&backend).await;
     let mut socket = WebSocket::open(&gateway, REALTIME).await;
@@ -209,7 +209,7 @@ async fn a_client_that_leaves_is_seen_by_the_backend() {
 }
 
 #[tokio::test]
-async fn a_backend_that_leaves_is_seen_by_the_client() {
+async fn backend_that_leaves_is_seen_by_the_client() {
     let backend = WebSocketUpstream::start().await;
     let gateway = in_front_of(&backend).await;
     let mut socket = WebSocket::open(&gateway, REALTIME).await;
@@ -274,7 +274,7 @@ async fn hundred_websockets_at_once() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_stops_waits_for_those_that_are_open() {
+async fn gateway_that_stops_waits_for_those_that_are_open() {
     let backend = WebSocketUpstream::start().await;
     let gateway = in_front_of(&backend).await;
     let mut sockets = Vec::new();
@@ -296,7 +296,7 @@ async fn a_gateway_that_stops_waits_for_those_that_are_open() {
 }
 
 #[tokio::test]
-async fn a_backend_that_does_not_read_holds_the_client_back() {
+async fn backend_that_does_not_read_holds_the_client_back() {
     let backend = WireUpstream::bind().await;
     let gateway = gateway!().backend("only", 1, backend.url()).start().await;
     let (mut client, mut server) = wires(&gateway, &backend).await;
@@ -342,7 +342,7 @@ async fn http_1_1_is_spoken_to_a_backend_that_prefers_http_2() {
 }
 
 #[tokio::test]
-async fn a_client_of_http_2_is_refused() {
+async fn client_of_http_2_is_refused() {
     let backend = WebSocketUpstream::start().await;
     let gateway = in_front_of(&backend).await;
     // Extended CONNECT (RFC 8441) is not offered, and CONNECT is not proxied.

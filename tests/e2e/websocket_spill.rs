@@ -56,7 +56,7 @@ async fn handshake_moves_on_until_a_backend_accepts_it() {
 }
 
 #[tokio::test]
-async fn the_timeout_ends_with_the_handshake() {
+async fn timeout_ends_with_the_handshake() {
     let backend = WebSocketUpstream::start().await;
     let gateway = gateway!()
         .backend("only", 1, backend.url())
@@ -72,7 +72,7 @@ async fn the_timeout_ends_with_the_handshake() {
 }
 
 #[tokio::test]
-async fn a_throttled_backend_comes_back() {
+async fn throttled_backend_comes_back() {
     let next = WebSocketUpstream::start().await;
     let throttle = WireUpstream::bind().await;
     let gateway = gateway!()
@@ -130,7 +130,7 @@ async fn throttled_at(path: &str) -> Gateway {
 }
 
 #[tokio::test]
-async fn a_model_is_throttled_for_chats_as_well() {
+async fn model_is_throttled_for_chats_as_well() {
     let gateway = throttled_at("/v1/realtime?model=gpt-realtime").await;
     let chat = async |model: &str| {
         let mut request = spillover_tests::e2e::request(
@@ -147,7 +147,7 @@ async fn a_model_is_throttled_for_chats_as_well() {
 }
 
 #[tokio::test]
-async fn a_deployment_is_throttled_for_chats_as_well() {
+async fn deployment_is_throttled_for_chats_as_well() {
     let gateway = throttled_at("/openai/realtime?api-version=1&deployment=gpt-realtime").await;
     let chat = async |deployment: &str| {
         let path = format!("/openai/deployments/{deployment}/chat/completions?api-version=1");
@@ -158,7 +158,7 @@ async fn a_deployment_is_throttled_for_chats_as_well() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_refusal_passes() {
+async fn answer_that_is_no_refusal_passes() {
     let backend = healthy().await;
     let gateway = gateway!().backend("only", 1, backend.url()).start().await;
     for (status, fields) in [
@@ -213,7 +213,7 @@ async fn unrequested_101_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_backend_that_agrees_and_resets_leaves_the_client_with_a_closed_connection() {
+async fn backend_that_agrees_and_resets_leaves_the_client_with_a_closed_connection() {
     let backend = WireUpstream::bind().await;
     let gateway = gateway!().backend("only", 1, backend.url()).start().await;
     let mut client = Wire::connect(gateway.address()).await;
@@ -231,7 +231,7 @@ async fn a_backend_that_agrees_and_resets_leaves_the_client_with_a_closed_connec
 }
 
 #[tokio::test]
-async fn a_clients_key_reaches_no_backend_that_has_its_own() {
+async fn clients_key_reaches_no_backend_that_has_its_own() {
     let (own, passing) = (
         WebSocketUpstream::start().await,
         WebSocketUpstream::start().await,

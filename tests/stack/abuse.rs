@@ -440,7 +440,7 @@ async fn run_a_day(seed: u64) -> World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_day_of_abuse_wastes_no_open_backend_and_calls_none_early() {
+async fn day_of_abuse_wastes_no_open_backend_and_calls_none_early() {
     for seed in 0..4 {
         let world = run_a_day(seed).await;
         let model = world.model();

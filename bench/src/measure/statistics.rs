@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spread_has_the_median_and_the_ends() {
+    fn spread_has_the_median_and_the_ends() {
         assert_eq!(Spread::of(vec![]), None);
         let odd = Spread::of(vec![3.0, 1.0, 20.0]).unwrap();
         assert_eq!(odd.to_string(), "3 (1 to 20)");

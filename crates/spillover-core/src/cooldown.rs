@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cap_below_the_floor_gives_way_to_it() {
+    fn cap_below_the_floor_gives_way_to_it() {
         let cooldowns = Cooldowns::default().cap(Duration::ZERO);
         let cooldown = cooldowns.resolve(Class::Throttled, hint("5"), 0);
         assert_eq!(cooldown.duration(), Cooldown::FLOOR);

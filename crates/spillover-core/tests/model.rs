@@ -94,7 +94,7 @@ fn one_of_three_requests_gets_the_probe() {
 }
 
 #[test]
-fn a_failure_is_not_undone_by_a_success_that_began_before_it() {
+fn failure_is_not_undone_by_a_success_that_began_before_it() {
     loom::model(|| {
         let failing = Arc::new(Failing::default());
         let now = start();
@@ -110,7 +110,7 @@ fn a_failure_is_not_undone_by_a_success_that_began_before_it() {
 }
 
 #[test]
-fn a_late_success_of_one_probe_does_not_hide_the_failure_of_the_next() {
+fn late_success_of_one_probe_does_not_hide_the_failure_of_the_next() {
     loom::model(|| {
         let (failing, due) = failed();
         let late = take(&failing, due).unwrap();
@@ -131,7 +131,7 @@ fn a_late_success_of_one_probe_does_not_hide_the_failure_of_the_next() {
 }
 
 #[test]
-fn the_later_of_two_deadlines_stays() {
+fn later_of_two_deadlines_stays() {
     loom::model(|| {
         let failing = Arc::new(Failing::default());
         let now = start();
@@ -159,7 +159,7 @@ fn cancelled_probe_leaves_the_probe_to_another_request() {
 }
 
 #[test]
-fn a_reader_never_sees_the_deadline_of_another_scope() {
+fn reader_never_sees_the_deadline_of_another_scope() {
     loom::model(|| {
         let [one, two] = ["one", "two"].map(Scope::named);
         let (short, long) = (start().after(SECOND), start().after(SECOND * 60));
@@ -176,7 +176,7 @@ fn a_reader_never_sees_the_deadline_of_another_scope() {
 }
 
 #[test]
-fn a_deadline_that_is_moved_on_is_seen_at_any_time() {
+fn deadline_that_is_moved_on_is_seen_at_any_time() {
     loom::model(|| {
         let scope = Scope::named("one");
         let (first, second) = (start().after(SECOND), start().after(SECOND * 2));
@@ -221,7 +221,7 @@ fn one_of_three_requests_gets_the_last_permit() {
 }
 
 #[test]
-fn a_place_is_given_back_once() {
+fn place_is_given_back_once() {
     loom::model(|| {
         let in_flight = half_full();
         let place = Arc::new(in_flight.acquire(MAX).unwrap());
@@ -242,7 +242,7 @@ fn a_place_is_given_back_once() {
 }
 
 #[test]
-fn a_place_that_was_missed_is_told_of() {
+fn place_that_was_missed_is_told_of() {
     loom::model(|| {
         let in_flight = half_full();
         let place = in_flight.acquire(MAX).unwrap();
@@ -256,7 +256,7 @@ fn a_place_that_was_missed_is_told_of() {
 }
 
 #[test]
-fn a_place_that_was_missed_under_a_new_limit_is_told_of() {
+fn place_that_was_missed_under_a_new_limit_is_told_of() {
     loom::model(|| {
         let in_flight = half_full();
         let place = in_flight.acquire(MAX).unwrap();
@@ -336,7 +336,7 @@ fn one_of_two_threads_probes_a_suspect_backend() {
 }
 
 #[test]
-fn an_answer_beside_a_probe_ends_the_silence() {
+fn answer_beside_a_probe_ends_the_silence() {
     loom::model(|| {
         let scope = Scope::named("one");
         let (silences, due) = suspect(scope);

@@ -21,7 +21,7 @@ use self::setup::{Body, Client, pool, request, send};
 /// | the extensions of the response: a map in a box, `Outcome`, `Selected` | 4 |
 /// | the fields of the head that is kept for another attempt | 1 |
 #[test]
-fn a_request_that_is_not_retried() {
+fn request_that_is_not_retried() {
     // The only backend may get the request once more.
     assert_eq!(added(1), (12, 1536));
     assert_eq!(added(2), (12, 1536));

@@ -88,7 +88,7 @@ async fn rewrite_outside_select_sends_what_came_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tracker_outside_select_remembers_nothing() {
+async fn tracker_outside_select_remembers_nothing() {
     let pool = pool();
     let stack = ServiceBuilder::new()
         .layer(ThrottleTrackerLayer::new())
@@ -113,7 +113,7 @@ async fn refusal_bodies_outside_the_tracker_come_too_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_outside_the_tracker_closes_nothing() {
+async fn timeout_outside_the_tracker_closes_nothing() {
     let hangs = || -> Client<Body> { Probe::new(|_| std::future::pending()) };
     let timeout = TimeoutLayer::new(SECOND);
 
@@ -137,7 +137,7 @@ async fn a_timeout_outside_the_tracker_closes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hedge_outside_retry_goes_where_the_first_attempt_went() {
+async fn hedge_outside_retry_goes_where_the_first_attempt_went() {
     let client: Client<ReplayBody<Body>> = Probe::new(|request: Request<ReplayBody<Body>>| {
         assert_eq!(request.uri().host(), Some("a.example"));
         async {

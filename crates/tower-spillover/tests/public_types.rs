@@ -204,7 +204,7 @@ fn request(pool: &Pool) -> Request<Body> {
 }
 
 #[test]
-fn what_describes_a_backend_hides_its_credential() {
+fn debug_output_of_a_backend_hides_its_credential() {
     for credential in credentials() {
         hides_the_secret(&credential);
         hides_the_secret(&builder(credential.clone()));
@@ -220,7 +220,7 @@ fn what_describes_a_backend_hides_its_credential() {
 }
 
 #[test]
-fn what_was_put_in_the_wrong_place_is_not_repeated() {
+fn misplaced_secret_is_not_repeated() {
     let userinfo = Backend::builder("a").url(format!("https://user:{SECRET}@a.example"));
     let query = Backend::builder("a").url(format!("https://a.example?key={SECRET}"));
     for builder in [userinfo, query] {
@@ -292,7 +292,7 @@ async fn futures_hide_the_credentials_of_client_and_backend() {
 }
 
 #[test]
-fn a_body_does_not_print_what_it_recorded() {
+fn body_does_not_print_what_it_recorded() {
     let mut body = ReplayBody::new(Full::new(Bytes::from(SECRET)), ReplayLimits::default());
     let kept = body.clone();
     hides_the_secret(&body);

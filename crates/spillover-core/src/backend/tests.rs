@@ -7,7 +7,7 @@ fn url(url: &str) -> Result<Backend, crate::InvalidBackend> {
 }
 
 #[test]
-fn a_url_is_taken_apart() {
+fn url_is_taken_apart() {
     let cases = [
         ("https://a.example", "a.example", ""),
         ("https://a.example/", "a.example", ""),
@@ -25,7 +25,7 @@ fn a_url_is_taken_apart() {
 }
 
 #[test]
-fn a_bad_url_is_refused_without_being_repeated() {
+fn bad_url_is_refused_without_being_repeated() {
     let cases = [
         "",
         "a.example",
@@ -71,7 +71,7 @@ fn label_weight_deployment_and_concurrency_are_checked() {
 }
 
 #[test]
-fn a_credential_is_one_field_and_never_printed() {
+fn credential_is_one_field_and_never_printed() {
     let key = Credential::api_key("hunter2").unwrap();
     let (name, value) = key.field().unwrap();
     assert_eq!(
@@ -103,7 +103,7 @@ fn a_credential_is_one_field_and_never_printed() {
 }
 
 #[test]
-fn a_credential_that_cannot_be_sent_is_refused() {
+fn credential_that_cannot_be_sent_is_refused() {
     let name = HeaderName::from_static("x-api-key");
     for secret in ["", "line\nbreak", "naïve"] {
         assert!(Credential::api_key(secret).is_err());

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_a_day_is_a_quota() {
+    fn limit_of_a_day_is_a_quota() {
         let message = "Quota%20exceeded:%20requests%20per%20day";
         let response = response(&[("grpc-status", "8"), ("grpc-message", message)]);
         assert_eq!(class(&response, None), Class::Quota);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_code_goes_by_its_http_status() {
+    fn answer_without_a_code_goes_by_its_http_status() {
         let mut response = response(&[("content-type", "text/html")]);
         assert_eq!(class(&response, None), Class::Success);
         *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pushback_that_is_no_wait_forbids_to_retry() {
+    fn pushback_that_is_no_wait_forbids_to_retry() {
         let pushback = |value| response(&[("grpc-status", "8"), ("grpc-retry-pushback-ms", value)]);
         for value in ["-1", "soon", ""] {
             assert!(!may_retry(&pushback(value)), "{value:?}");

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_can_be_given_a_class() {
+    fn status_can_be_given_a_class() {
         let classifier = StatusClassifier::new()
             .with_status(StatusCode::NOT_FOUND, Class::Failing)
             .with_status(StatusCode::NOT_FOUND, Class::Declined)
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_was_not_processed_is_no_failure() {
+    fn answer_that_was_not_processed_is_no_failure() {
         let error = std::io::Error::other("GOAWAY");
         let answer = Answer::error(&error, None).unprocessed(true);
         assert_eq!(
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_a_failure() {
+    fn error_is_a_failure() {
         let error = std::io::Error::other("refused");
         let answer = Answer::error(&error, None);
         assert_eq!(StatusClassifier::new().classify(&answer), Class::Failing);

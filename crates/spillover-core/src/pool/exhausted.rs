@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fields_round_up_and_are_never_zero() {
+    fn fields_round_up_and_are_never_zero() {
         let cases = [
             (0, "1", "1"),
             (1, "1", "1"),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_of_more_than_a_minute_is_not_told() {
+    fn wait_of_more_than_a_minute_is_not_told() {
         let mut headers = HeaderMap::new();
         for field in &WAITS {
             headers.insert(field, HeaderValue::from_static("5"));
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_the_backend_names_becomes_that_of_the_pool() {
+    fn wait_that_the_backend_names_becomes_that_of_the_pool() {
         let exhausted = Exhausted::new(Duration::from_secs(5), None);
         for field in &WAITS {
             let mut headers = HeaderMap::new();
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grpc_error_is_pushed_back() {
+    fn grpc_error_is_pushed_back() {
         let cases = [(0, "1"), (1500, "1500"), (60_000, "60000"), (60_001, "-1")];
         for (ms, pushback) in cases {
             let mut headers = HeaderMap::new();

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rise_counts_at_once_and_a_fall_by_and_by() {
+    fn rise_counts_at_once_and_a_fall_by_and_by() {
         let (latency, now) = served_in(40 * MS);
         let later = now.after(5000 * MS);
         latency.served(now, later);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_that_only_refuses_never_looks_fast() {
+    fn backend_that_only_refuses_never_looks_fast() {
         let (latency, mut now) = served_in(40 * MS);
         let never_served = Latency::default();
         for _ in 0..100 {

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hashes_are_those_of_their_authors() {
+    fn hashes_are_those_of_their_authors() {
         assert_eq!(hash(b""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(hash(b"a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(hash(b"foobar"), 0x8594_4171_f739_67e8);
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_logarithm_is_one_to_the_last_digit_or_two() {
+    fn logarithm_is_one_to_the_last_digit_or_two() {
         let extremes = [0, 1, 1 << 11, u64::MAX, u64::MAX >> 1, 1 << 63];
         let others = (0..100_000).map(mix);
         for bits in extremes.into_iter().chain(others) {

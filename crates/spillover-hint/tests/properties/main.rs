@@ -13,7 +13,7 @@ use crate::strategies::{FIELDS, REPEATABLE, bodies, headers, line, statuses, tim
 proptest! {
     /// No field panics, and the chosen wait belongs to one of the candidates.
     #[test]
-    fn the_hint_is_one_of_the_candidates(headers in headers(), now in times()) {
+    fn hint_is_one_of_the_candidates(headers in headers(), now in times()) {
         let hints = Hints::from_headers(&headers);
         let dates = headers.get_all("date").iter();
         let dates = dates.filter_map(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());

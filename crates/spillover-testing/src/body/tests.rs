@@ -24,7 +24,7 @@ fn body_has_the_bounds_of_hyper() {
 }
 
 #[test]
-fn an_empty_script_ends_at_once() {
+fn empty_script_ends_at_once() {
     let mut body = ScriptedBody::new();
     assert!(body.is_end_stream());
     assert!(assert_ready!(poll(&mut body)).is_none());
@@ -64,7 +64,7 @@ fn pending_wakes_its_task() {
 }
 
 #[test]
-fn an_error_ends_the_body() {
+fn error_ends_the_body() {
     let mut body = ScriptedBody::new().error("reset").data("never");
     let error = assert_ready!(poll(&mut body))
         .expect("a frame")

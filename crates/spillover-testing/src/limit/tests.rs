@@ -7,7 +7,7 @@ fn secs(secs: f64) -> Duration {
 }
 
 #[test]
-fn a_request_above_the_whole_limit_needs_an_empty_window() {
+fn request_above_the_whole_limit_needs_an_empty_window() {
     let mut limit = Payg::new(1_000);
     let admitted = limit.admit(secs(0.0), 5_000, 0).unwrap();
     assert_eq!(admitted.remaining_tokens, Some(0));
@@ -17,7 +17,7 @@ fn a_request_above_the_whole_limit_needs_an_empty_window() {
 }
 
 #[test]
-fn the_longer_wait_names_the_dimension() {
+fn longer_wait_names_the_dimension() {
     let mut limit = Payg::new(1_000).rpm(6);
     limit.admit(secs(0.0), 600, 0).unwrap();
     let refused = limit.admit(secs(1.0), 1, 0).unwrap_err();
@@ -72,7 +72,7 @@ fn shorter_windows_have_their_share() {
 }
 
 #[test]
-fn a_limit_too_small_for_its_window_still_admits_one() {
+fn limit_too_small_for_its_window_still_admits_one() {
     let mut limit = Payg::new(1).rpm(1).request_window(secs(1.0));
     assert_eq!(
         limit.admit(secs(0.0), 1, 0).unwrap().remaining_requests,
@@ -81,7 +81,7 @@ fn a_limit_too_small_for_its_window_still_admits_one() {
 }
 
 #[test]
-fn a_bucket_admits_until_it_is_above_its_capacity() {
+fn bucket_admits_until_it_is_above_its_capacity() {
     let mut limit = Ptu::new(100).capacity(1_000);
     let admitted = limit.admit(secs(0.0), 400, 200).unwrap();
     assert_eq!(

@@ -115,7 +115,7 @@ fn readiness_fails_once_per_error() {
 }
 
 #[test]
-fn a_waiting_task_is_woken_by_a_failure() {
+fn waiting_task_is_woken_by_a_failure() {
     let mut probe = probe();
     let handle = probe.handle();
     handle.set_pending();
@@ -127,7 +127,7 @@ fn a_waiting_task_is_woken_by_a_failure() {
 }
 
 #[test]
-fn a_dropped_response_future_is_cancelled() {
+fn dropped_response_future_is_cancelled() {
     let mut probe: Probe<(), (), Infallible> = Probe::new(|_| future::pending());
     let handle = probe.handle();
     assert_ready_ok!(poll_ready(&mut probe));
@@ -142,7 +142,7 @@ fn a_dropped_response_future_is_cancelled() {
 }
 
 #[test]
-fn an_error_is_a_completed_call() {
+fn error_is_a_completed_call() {
     let mut probe: Probe<(), (), _> = Probe::new(|_| future::ready(Err("no")));
     assert_ready_ok!(poll_ready(&mut probe));
     let mut response = task::spawn(probe.call(Request::new(())));

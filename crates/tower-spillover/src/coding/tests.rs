@@ -109,7 +109,7 @@ fn each_flushed_event_can_be_decoded_when_it_has_come() {
 }
 
 #[test]
-fn a_body_split_anywhere_decodes_to_the_same() {
+fn body_split_anywhere_decodes_to_the_same() {
     for coding in ALL {
         let coded = encode(coding, &EVENTS).concat();
         for at in 0..=coded.len() {
@@ -128,7 +128,7 @@ fn a_body_split_anywhere_decodes_to_the_same() {
 }
 
 #[test]
-fn a_body_that_is_cut_off_is_not_complete() {
+fn body_that_is_cut_off_is_not_complete() {
     for coding in ALL {
         let coded = encode(coding, &EVENTS).concat();
         let mut decoder = Decoder::new(coding);
@@ -139,7 +139,7 @@ fn a_body_that_is_cut_off_is_not_complete() {
 }
 
 #[test]
-fn the_rest_of_a_chunk_is_not_decoded_after_a_find() {
+fn rest_of_a_chunk_is_not_decoded_after_a_find() {
     for coding in ALL {
         let coded = encode(coding, &[&[b'a'; 10_000]]).concat();
         let mut looks = 0;
@@ -169,7 +169,7 @@ fn body_that_is_not_in_its_coding_is_an_error() {
 }
 
 #[test]
-fn a_bomb_is_not_unpacked_whole() {
+fn bomb_is_not_unpacked_whole() {
     for coding in ALL {
         let bomb = encode(coding, &[&vec![b' '; 8 << 20]]).concat();
         let (text, result) = decode(&mut Decoder::new(coding), [&*bomb]);
@@ -335,7 +335,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_body_makes_no_decoder_panic(
+    fn damaged_body_makes_no_decoder_panic(
         at in any::<prop::sample::Index>(),
         bit in 0_u32..8,
         size in 1_usize..50,

@@ -39,7 +39,7 @@ fn paused() -> ScriptedBody {
 }
 
 #[tokio::test]
-async fn a_stream_has_its_permit_until_it_ends() {
+async fn stream_has_its_permit_until_it_ends() {
     let mut service = limited(1, || ScriptedBody::new().data("one").data("two"));
     let mut body = call(&mut service);
     body.frame().await.unwrap().unwrap();
@@ -52,7 +52,7 @@ async fn a_stream_has_its_permit_until_it_ends() {
 }
 
 #[tokio::test]
-async fn a_body_that_fails_or_is_dropped_gives_it_back() {
+async fn body_that_fails_or_is_dropped_gives_it_back() {
     let mut service = limited(1, || ScriptedBody::new().data("one").error("reset").pause());
     let mut body = call(&mut service);
     body.frame().await.unwrap().unwrap();
@@ -66,7 +66,7 @@ async fn a_body_that_fails_or_is_dropped_gives_it_back() {
 }
 
 #[tokio::test]
-async fn a_body_that_has_ended_gives_it_back_at_once() {
+async fn body_that_has_ended_gives_it_back_at_once() {
     let mut service = limited(1, ScriptedBody::new);
     let body = call(&mut service);
     assert_ready_ok!(poll_ready(&mut service));
@@ -74,7 +74,7 @@ async fn a_body_that_has_ended_gives_it_back_at_once() {
 }
 
 #[tokio::test]
-async fn a_request_that_fails_or_is_dropped_gives_it_back() {
+async fn request_that_fails_or_is_dropped_gives_it_back() {
     let mut service = ConcurrencyLimitLayer::new(1).layer(Inner::new(|_| async { Err("refused") }));
     assert_ready_ok!(poll_ready(&mut service));
     let mut failed = task::spawn(service.call(Request::new(())));
@@ -113,7 +113,7 @@ async fn permits_go_in_the_order_of_asking() {
 }
 
 #[tokio::test]
-async fn one_that_waits_no_more_is_passed_over() {
+async fn dropped_waiter_is_passed_over() {
     let service = limited(1, paused);
     let body = call(&mut service.clone());
     let mut gone = service.clone();
@@ -128,7 +128,7 @@ async fn one_that_waits_no_more_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_clone_of_a_ready_service_is_not_ready() {
+async fn clone_of_a_ready_service_is_not_ready() {
     let mut service = limited(1, paused);
     assert_ready_ok!(poll_ready(&mut service));
     let mut clone = service.clone();
@@ -140,12 +140,12 @@ async fn a_clone_of_a_ready_service_is_not_ready() {
 
 #[tokio::test]
 #[should_panic(expected = "called without being ready")]
-async fn who_does_not_ask_is_told_so() {
+async fn call_without_a_permit_panics() {
     drop(limited(1, paused).call(Request::new(())));
 }
 
 #[tokio::test]
-async fn the_inner_service_is_made_ready_with_a_permit_only() {
+async fn inner_service_is_made_ready_with_a_permit_only() {
     let mut service = limited(1, paused);
     let handle: ProbeHandle<_> = service.get_ref().handle();
     let body = call(&mut service.clone());
@@ -161,7 +161,7 @@ async fn the_inner_service_is_made_ready_with_a_permit_only() {
 }
 
 #[tokio::test]
-async fn a_semaphore_can_be_shared_and_moved() {
+async fn semaphore_can_be_shared_and_moved() {
     let semaphore = Arc::new(Semaphore::new(1));
     let layer = ConcurrencyLimitLayer::with_semaphore(Arc::clone(&semaphore));
     let [mut one, mut two] =
@@ -182,7 +182,7 @@ async fn with_none_no_request_is_taken() {
 }
 
 #[tokio::test]
-async fn the_bound_holds_for_many_at_once() {
+async fn bound_holds_for_many_at_once() {
     let service = limited(3, || ScriptedBody::new().data("one").pending().data("two"));
     let semaphore = Arc::new(Semaphore::new(3));
     let sent: Vec<_> = (0..100)
@@ -207,7 +207,7 @@ async fn the_bound_holds_for_many_at_once() {
 }
 
 #[test]
-fn the_inner_service_is_accessible() {
+fn inner_service_is_accessible() {
     let mut service = ConcurrencyLimitLayer::new(1).layer("inner");
     assert_eq!(*service.get_ref(), "inner");
     *service.get_mut() = "other";

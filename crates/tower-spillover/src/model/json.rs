@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_search_ends_with_the_model() {
+    fn search_ends_with_the_model() {
         let mut scan = for_model();
         assert!(!scan.scan(br#"{"temperature": 0.5, "mod"#));
         assert!(scan.scan(br#"el" : "a\u0062c", "messages": ["#));
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_model_is_told_where_the_model_decides() {
+    fn second_model_is_told_where_the_model_decides() {
         let scan = |text: &str, is_routed| {
             let fields = Fields::new(["user"], Uses::default());
             let mut scan = JsonScan::new(fields, is_routed);
@@ -294,13 +294,13 @@ mod tests {
     }
 
     #[test]
-    fn a_text_in_wider_characters_has_no_model() {
+    fn text_in_wider_characters_has_no_model() {
         // Python's `json` tells UTF-16 by the zeros, and sees a string of other characters in these bytes.
         assert_eq!(model("{\0\"\0?\",\"model\":\"a\","), None);
     }
 
     #[test]
-    fn the_model_may_be_a_wanted_field_too() {
+    fn model_may_be_a_wanted_field_too() {
         let fields = Fields::new(["model"], Uses::default());
         let mut scan = JsonScan::new(fields.clone(), false);
         assert!(scan.scan(br#"{"model": "a","#));
@@ -345,7 +345,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_finds_what_a_parser_finds(value in value(), cut in 0_usize..64) {
+        fn scan_finds_the_same_fields_as_a_parser(value in value(), cut in 0_usize..64) {
             let text = value.to_string();
             let expected = value.get("model").and_then(Value::as_str);
             let (start, end) = text.as_bytes().split_at(cut.min(text.len()));

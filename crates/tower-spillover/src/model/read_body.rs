@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_model_is_the_scope_and_the_body_stays_as_it_is() {
+    async fn model_is_the_scope_and_the_body_stays_as_it_is() {
         let text = r#" {"messages": [{"model": "inner"}], "model": "gpt-4o", "n": 1}"#;
         let ((scope, body), hint) = read(Full::from(text)).await;
         assert_eq!(scope, Some(Scope::named("gpt-4o")));
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_request_for_a_model_has_no_scope() {
+    async fn request_without_a_model_has_no_scope() {
         for text in [
             "",
             "{",
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_large_body_passes_through() {
+    async fn large_body_passes_through() {
         let half = fields::limit(false) as usize / 2;
         let chunk = Bytes::from(vec![b' '; half]);
         let ((scope, body), hint) = read(chunks(vec![chunk; 5])).await;
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_kept_of_all_is_bounded() {
+    async fn saved_bytes_of_all_bodies_are_limited() {
         let fields = routed().with_budget(Budget::new(300));
         let whole = async || {
             let parts = [&b"{"[..], &[b' '; 200], b"}"].map(Bytes::from_static);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_the_model_decides_a_larger_body_has_none() {
+    async fn large_body_has_no_model_when_the_model_decides() {
         let fields = routed();
         let part = Bytes::from(vec![b'x'; 1 << 20]);
         let parts = fields::limit(true) as usize / part.len() + 1;

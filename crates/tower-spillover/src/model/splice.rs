@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_part_is_replaced_wherever_the_chunks_end() {
+    async fn part_is_replaced_wherever_the_chunks_end() {
         let whole = r#"{"model":"gpt-4o","n":1}"#;
         let place = 9..17;
         for new in [r#""x""#, r#""a-longer-model""#] {
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_ends_before_the_place_stays_short() {
+    async fn body_that_ends_before_the_place_stays_short() {
         let body = SplicedBody::new(Full::<Bytes>::from("ab"), edit(4..6, "x"));
         assert_eq!(text(body).await, "ab");
     }

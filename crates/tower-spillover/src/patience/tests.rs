@@ -118,7 +118,7 @@ fn days_are_counted_like_those_of_a_calendar() {
 }
 
 #[test]
-fn an_attempt_has_half_of_the_time_or_what_it_usually_needs() {
+fn attempt_has_half_of_the_time_or_what_it_usually_needs() {
     let cases = [
         (None, 5000),
         (Some(100), 5000),
@@ -174,7 +174,7 @@ async fn attempt(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_is_over_after_half_of_the_time() {
+async fn attempt_is_over_after_half_of_the_time() {
     let (pool, attempts) = (pool(), Attempts::new());
     assert_eq!(
         attempt(&pool, "2", &attempts, 999 * MS).await,
@@ -187,7 +187,7 @@ async fn an_attempt_is_over_after_half_of_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_backend_has_all_of_the_time() {
+async fn last_backend_has_all_of_the_time() {
     let (pool, attempts) = (pool(), Attempts::new());
     attempts.mark(1);
     assert_eq!(
@@ -208,7 +208,7 @@ async fn the_last_backend_has_all_of_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_cannot_be_sent_again_has_all_of_the_time() {
+async fn request_that_cannot_be_sent_again_has_all_of_the_time() {
     let pool = pool();
     let attempts = Attempts::new();
     attempts.set_last();
@@ -225,7 +225,7 @@ async fn a_request_that_cannot_be_sent_again_has_all_of_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_counts_from_when_the_client_began_to_wait() {
+async fn time_counts_from_when_the_client_began_to_wait() {
     let (pool, attempts) = (pool(), Attempts::new());
     attempts.begun(Instant::now());
     sleep(SECOND).await;

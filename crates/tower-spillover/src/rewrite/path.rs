@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_base_path_is_put_in_front() {
+    fn base_path_is_put_in_front() {
         assert_eq!(rewritten("/base", None, "/v1?x=1"), "/base/v1?x=1");
         assert_eq!(rewritten("/base/", None, "/"), "/base/");
         assert_eq!(rewritten("/a/b", None, "//x"), "/a/b//x");
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_without_a_path_becomes_the_base_path() {
+    fn target_without_a_path_becomes_the_base_path() {
         assert_eq!(rewritten("", None, "*"), "/");
         assert_eq!(rewritten("/base", None, "*"), "/base/");
         assert_eq!(rewritten("/base", None, "evil.example:443"), "/base/");

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_deployment_becomes_the_backends() {
+    fn deployment_becomes_the_backends() {
         assert_eq!(
             rewritten("api-version=1&deployment=old&api-key=k&x=2").as_deref(),
             Some("?api-version=1&deployment=new&x=2")

@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_taken_out_of_the_list() {
+    fn key_is_taken_out_of_the_list() {
         assert_eq!(
             left(&["realtime, openai-insecure-api-key.sk-1, openai-beta.realtime-v1"]),
             ["realtime, openai-beta.realtime-v1"]

@@ -62,7 +62,7 @@ fn all<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
 }
 
 #[tokio::test]
-async fn the_request_goes_to_the_selected_backend() {
+async fn request_goes_to_the_selected_backend() {
     let backend = backend("b")
         .url("http://b.example:8080/base/")
         .deployment("new");
@@ -141,7 +141,7 @@ fn with_credentials() -> Request<&'static str> {
 }
 
 #[tokio::test]
-async fn a_clients_credentials_never_reach_a_backend_with_its_own() {
+async fn clients_credentials_never_reach_a_backend_with_its_own() {
     let own = [
         (Credential::api_key("k"), "api-key", "k"),
         (Credential::bearer("t"), "authorization", "Bearer t"),
@@ -176,7 +176,7 @@ async fn a_clients_credentials_never_reach_a_backend_with_its_own() {
 }
 
 #[tokio::test]
-async fn where_a_layer_adds_the_credential_the_clients_go_as_well() {
+async fn client_credentials_are_removed_when_a_layer_adds_the_credential() {
     let backend = backend("b").credential(Credential::by_layer());
     let sent = rewritten(backend, &with_credentials()).await;
     for removed in CLIENT_CREDENTIALS {
@@ -219,7 +219,7 @@ async fn keys_in_the_query_and_among_the_subprotocols_are_credentials_too() {
 }
 
 #[tokio::test]
-async fn a_backends_credential_is_not_for_logs() {
+async fn backends_credential_is_not_for_logs() {
     let credential = Credential::bearer("hunter2").unwrap();
     let sent = rewritten(backend("b").credential(credential), &request("/")).await;
     assert!(sent.headers()["authorization"].is_sensitive());
@@ -227,14 +227,14 @@ async fn a_backends_credential_is_not_for_logs() {
 }
 
 #[tokio::test]
-async fn a_clients_credentials_pass_to_a_backend_without() {
+async fn clients_credentials_pass_to_a_backend_without() {
     let request = with_credentials();
     let sent = rewritten(backend("b"), &request).await;
     assert_eq!(sent.headers(), request.headers());
 }
 
 #[tokio::test]
-async fn the_rest_of_the_request_is_left_alone() {
+async fn rest_of_the_request_is_left_alone() {
     let mut request = request("/x");
     *request.method_mut() = Method::PUT;
     *request.version_mut() = Version::HTTP_10;
@@ -269,7 +269,7 @@ async fn the_rest_of_the_request_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_selected_backend_passes_unchanged() {
+async fn request_without_a_selected_backend_passes_unchanged() {
     let mut request = with_credentials();
     *request.uri_mut() = "https://elsewhere.example/openai/deployments/d?x"
         .parse()
@@ -328,7 +328,7 @@ fn readiness_is_the_inner_services() {
 }
 
 #[test]
-fn the_inner_service_is_accessible() {
+fn inner_service_is_accessible() {
     let mut service = RewriteRequestLayer::new().layer("inner");
     assert_eq!(*service.get_ref(), "inner");
     *service.get_mut() = "other";

@@ -124,7 +124,7 @@ async fn options_reach_the_layers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_hedges_only_when_asked_to() {
+async fn stack_hedges_only_with_a_hedge_layer() {
     let slow = || client(5 * SECOND, || Ok(status(200)));
     let layer = SpilloverLayer::new(pool());
     let response = layer.layer(slow()).oneshot(request()).await.unwrap();
@@ -168,7 +168,7 @@ async fn one_classifier_serves_all() {
 }
 
 #[test]
-fn a_body_that_cannot_be_empty_will_do() {
+fn body_that_cannot_be_empty_will_do() {
     struct NeverEmpty;
 
     impl http_body::Body for NeverEmpty {

@@ -60,7 +60,7 @@ fn poll_ready(service: &mut BackendSteer<Inner>) -> Poll<Result<(), BoxError>> {
 }
 
 #[tokio::test]
-async fn a_request_goes_to_the_service_of_its_backend() {
+async fn request_goes_to_the_service_of_its_backend() {
     let pool = pool();
     let (steer, handles) = steer(&pool);
     for (index, label) in [(0, "a"), (1, "b"), (0, "a")] {
@@ -71,7 +71,7 @@ async fn a_request_goes_to_the_service_of_its_backend() {
 }
 
 #[tokio::test]
-async fn the_services_are_made_once_in_the_order_of_the_pool() {
+async fn services_are_made_once_in_the_order_of_the_pool() {
     let pool = pool();
     let mut labels = Vec::new();
     let steer = BackendSteer::new(&pool, |backend| {
@@ -84,7 +84,7 @@ async fn the_services_are_made_once_in_the_order_of_the_pool() {
 }
 
 #[test]
-fn the_first_service_that_cannot_be_made_is_the_error() {
+fn first_service_that_cannot_be_made_is_the_error() {
     let pool = pool();
     let mut asked = 0;
     let steer = BackendSteer::<Inner>::try_new(&pool, |backend| {
@@ -107,7 +107,7 @@ async fn services_that_can_fail_to_be_made_serve_their_backends() {
 }
 
 #[tokio::test]
-async fn a_request_that_selected_nothing_here_is_an_error() {
+async fn request_that_selected_nothing_here_is_an_error() {
     let pool = pool();
     let (mut steer, handles) = steer(&pool);
     // The same backends, but not the same pool.
@@ -130,7 +130,7 @@ async fn a_request_that_selected_nothing_here_is_an_error() {
 }
 
 #[tokio::test]
-async fn it_is_always_ready() {
+async fn service_is_always_ready() {
     let (mut steer, handles) = steer(&pool());
     for handle in &handles {
         handle.set_pending();
@@ -162,7 +162,7 @@ async fn only_the_chosen_service_is_made_ready() {
 }
 
 #[tokio::test]
-async fn a_service_that_waits_for_readiness_is_woken() {
+async fn service_that_waits_for_readiness_is_woken() {
     let pool = pool();
     let (mut steer, [a, _]) = steer(&pool);
     a.set_pending();
@@ -192,7 +192,7 @@ async fn errors_of_the_chosen_service_pass() {
 }
 
 #[tokio::test]
-async fn a_dropped_future_lets_go_of_the_service() {
+async fn dropped_future_lets_go_of_the_service() {
     let pool = pool();
     // Before the first poll, while it waits for readiness, while it waits for the answer.
     for (polls, is_waiting, cancelled) in [(0, false, 0), (1, true, 0), (1, false, 1)] {

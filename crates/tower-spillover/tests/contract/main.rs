@@ -46,14 +46,14 @@ macro_rules! contract_of {
                 readiness_is_passed
                 readiness_may_take_many_polls
                 readiness_errors_are_passed
-                the_ready_instance_is_called_and_its_clone_is_not_ready
-                one_instance_is_made_ready_once
+                ready_instance_is_called_and_its_clone_is_not_ready
+                instance_is_made_ready_once
                 responses_and_errors_are_passed
-                a_dropped_future_cancels_the_call
-                a_future_dropped_between_two_calls_leaves_nothing_reserved
+                dropped_future_cancels_the_call
+                future_dropped_between_two_calls_leaves_nothing_reserved
                 nothing_is_left_when_all_is_done
-                a_limit_of_one_is_enough
-                it_can_be_shared_between_threads
+                limit_of_one_is_enough
+                service_can_be_shared_between_threads
             }
         )*}
     };
@@ -144,7 +144,7 @@ async fn readiness_errors_are_passed<T: Subject>() {
     assert_eq!(it.handle.reserved(), 0);
 }
 
-async fn the_ready_instance_is_called_and_its_clone_is_not_ready<T: Subject>() {
+async fn ready_instance_is_called_and_its_clone_is_not_ready<T: Subject>() {
     let mut it = setup::<T>(answering::<T>(|| Ok(200)));
     assert_ready_ok!(poll_ready(&mut it.service));
     let clone = it.service.clone();
@@ -157,7 +157,7 @@ async fn the_ready_instance_is_called_and_its_clone_is_not_ready<T: Subject>() {
     assert_eq!((it.handle.calls(), it.handle.violations()), (1, 0));
 }
 
-async fn one_instance_is_made_ready_once<T: Subject>() {
+async fn instance_is_made_ready_once<T: Subject>() {
     let mut it = setup::<T>(answering::<T>(|| Ok(200)));
     for _ in 0..3 {
         assert_ready_ok!(poll_ready(&mut it.service));
@@ -179,7 +179,7 @@ async fn responses_and_errors_are_passed<T: Subject>() {
     assert_eq!(it.handle.calls(), if T::RETRIES { 2 } else { 1 });
 }
 
-async fn a_dropped_future_cancels_the_call<T: Subject>() {
+async fn dropped_future_cancels_the_call<T: Subject>() {
     let mut it = setup::<T>(Probe::new(|_| std::future::pending()));
     for polls in 0..3 {
         assert_ready_ok!(poll_ready(&mut it.service));
@@ -198,7 +198,7 @@ async fn a_dropped_future_cancels_the_call<T: Subject>() {
     assert_eq!(it.handle.cancelled(), it.handle.calls());
 }
 
-async fn a_future_dropped_between_two_calls_leaves_nothing_reserved<T: Subject>() {
+async fn future_dropped_between_two_calls_leaves_nothing_reserved<T: Subject>() {
     let mut it = setup::<T>(refusing_every_second::<T>());
     assert_ready_ok!(poll_ready(&mut it.service));
     let mut sent = task::spawn(it.service.call(request(&it.pool)));
@@ -227,7 +227,7 @@ async fn nothing_is_left_when_all_is_done<T: Subject>() {
     );
 }
 
-async fn a_limit_of_one_is_enough<T: Subject>() {
+async fn limit_of_one_is_enough<T: Subject>() {
     let it = setup_with_limit::<T>(refusing_every_second::<T>(), 1);
     // The clock is paused: the time is over when nothing moves any more.
     let result = timeout(Duration::from_secs(1), send_at_once(&it, 20)).await;
@@ -235,7 +235,7 @@ async fn a_limit_of_one_is_enough<T: Subject>() {
     assert_eq!(it.handle.violations(), 0);
 }
 
-async fn it_can_be_shared_between_threads<T: Subject>() {
+async fn service_can_be_shared_between_threads<T: Subject>() {
     fn check<S: HttpService<Body>>(_: &S) {}
     check(&setup::<T>(answering::<T>(|| Ok(200))).service);
 }

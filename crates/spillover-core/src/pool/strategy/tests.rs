@@ -51,7 +51,7 @@ fn by_latency(pool: &Pool, now: Instant, draw: u64) -> Selected {
 }
 
 #[test]
-fn the_default_is_by_weight() {
+fn default_is_by_weight() {
     let now = Instant::now();
     let pool = pool([1, 2, 5]);
     let mut rng = SmallRng::seed_from_u64(7);
@@ -101,7 +101,7 @@ fn nonsense_falls_back_to_the_draw() {
 }
 
 #[test]
-fn a_choice_that_is_taken_by_another_is_made_again_and_ends() {
+fn choice_that_is_taken_by_another_is_made_again_and_ends() {
     let now = Instant::now();
     let limited = |label| {
         let builder = Backend::builder(label).url("http://upstream.example");
@@ -123,7 +123,7 @@ fn a_choice_that_is_taken_by_another_is_made_again_and_ends() {
 }
 
 #[test]
-fn a_strategy_may_be_an_object() {
+fn strategy_may_be_an_object() {
     let strategies: [Box<dyn Strategy + Sync>; 2] =
         [Box::new(Weighted::default()), Box::new(PeakEwma::default())];
     let pool = pool([1]);
@@ -134,7 +134,7 @@ fn a_strategy_may_be_an_object() {
 }
 
 #[test]
-fn the_faster_of_two_is_preferred_until_it_has_more_to_do() {
+fn faster_of_two_is_preferred_until_it_has_more_to_do() {
     let now = Instant::now();
     let pool = pool([1, 1]);
     serves_in(&pool, 0, 300 * MS, now);
@@ -155,7 +155,7 @@ fn weights_count_as_before() {
 }
 
 #[test]
-fn of_many_the_slow_one_gets_the_least() {
+fn slow_backend_of_many_gets_the_fewest_requests() {
     let now = Instant::now();
     let pool = pool([1; 5]);
     for index in 0..5 {

@@ -28,7 +28,7 @@ fn two_tiers() -> Pool {
 }
 
 #[test]
-fn a_key_goes_elsewhere_while_its_backend_is_closed_and_then_back() {
+fn key_goes_elsewhere_while_its_backend_is_closed_and_then_back() {
     let now = Instant::now();
     let pool = two_tiers();
     let key = key_of(&pool, "b");
@@ -50,7 +50,7 @@ fn a_key_goes_elsewhere_while_its_backend_is_closed_and_then_back() {
 }
 
 #[test]
-fn a_key_goes_where_the_request_has_not_been() {
+fn key_goes_where_the_request_has_not_been() {
     let now = Instant::now();
     let pool = two_tiers();
     let key = key_of(&pool, "b");
@@ -68,7 +68,7 @@ fn a_key_goes_where_the_request_has_not_been() {
 }
 
 #[test]
-fn a_key_goes_elsewhere_while_its_backend_is_full() {
+fn key_goes_elsewhere_while_its_backend_is_full() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 1, 1)]);
     let key = key_of(&pool, "b");
@@ -81,7 +81,7 @@ fn a_key_goes_elsewhere_while_its_backend_is_full() {
 }
 
 #[test]
-fn a_key_finds_its_backend_among_failing_ones() {
+fn key_finds_its_backend_among_failing_ones() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 1, 1), ("c", 1, 1)]);
     let keys = ["a", "b", "c"].map(|label| key_of(&pool, label));
@@ -107,7 +107,7 @@ fn neither_the_draw_nor_the_strategy_decides_for_a_key() {
 }
 
 #[test]
-fn a_label_goes_before_the_tiers_while_its_backend_is_open() {
+fn label_goes_before_the_tiers_while_its_backend_is_open() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("z", 9, 1)]);
     let to_z = |now| to(&pool, Affinity::to_backend("z"), now).unwrap();
@@ -123,7 +123,7 @@ fn a_label_goes_before_the_tiers_while_its_backend_is_open() {
 }
 
 #[test]
-fn a_label_that_no_backend_has_is_no_affinity() {
+fn label_that_no_backend_has_is_no_affinity() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     for affinity in [
@@ -146,7 +146,7 @@ fn a_label_that_no_backend_has_is_no_affinity() {
 }
 
 #[test]
-fn a_pinned_request_goes_nowhere_else() {
+fn pinned_request_goes_nowhere_else() {
     let now = Instant::now();
     let pool = two_tiers();
     for (index, affinity) in [(1, key_of(&pool, "b")), (3, Affinity::to_backend("z"))] {
@@ -181,7 +181,7 @@ fn a_pinned_request_goes_nowhere_else() {
 }
 
 #[test]
-fn a_pinned_key_keeps_its_backend_when_others_are_open_or_better() {
+fn pinned_key_keeps_its_backend_when_others_are_open_or_better() {
     let now = Instant::now();
     let pool = two_tiers();
     let pinned = key_of(&pool, "b").pinned();
@@ -193,7 +193,7 @@ fn a_pinned_key_keeps_its_backend_when_others_are_open_or_better() {
 }
 
 #[test]
-fn a_pinned_request_tries_its_failing_backend_as_a_last_resort() {
+fn pinned_request_tries_its_failing_backend_as_a_last_resort() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 1, SECOND * 5, now);
@@ -209,7 +209,7 @@ fn a_pinned_request_tries_its_failing_backend_as_a_last_resort() {
 }
 
 #[test]
-fn a_pinned_request_is_told_of_the_places_of_its_backend_only() {
+fn pinned_request_is_told_of_the_places_of_its_backend_only() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     let [to_a, to_b] = ["a", "b"].map(|label| Affinity::to_backend(label).pinned());
@@ -241,7 +241,7 @@ fn request_that_waits_for_another_backend_leaves_the_permit_to_the_next() {
 }
 
 #[test]
-fn the_first_of_the_list_is_one_that_was_not_tried() {
+fn first_of_the_list_is_one_that_was_not_tried() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let attempts = Attempts::new();

@@ -33,7 +33,7 @@ fn order(pool: &Pool, key: impl AsRef<[u8]>) -> Vec<String> {
 
 /// Compares with results that another program computed from the description at [`Affinity`] alone.
 #[test]
-fn a_key_has_its_backend_in_all_versions() {
+fn key_has_its_backend_in_all_versions() {
     let (s, f, p, o) = ("sweden", "france", "paris-2", "payg");
     let expected: [(&[u8], [&str; 4]); 10] = [
         (b"", [o, p, f, s]),
@@ -83,7 +83,7 @@ fn keys_are_shared_by_weight() {
 }
 
 #[test]
-fn the_keys_of_one_that_is_closed_are_shared_by_weight_too() {
+fn keys_of_one_that_is_closed_are_shared_by_weight_too() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 1, 1), ("c", 1, 3)]);
     let keys = (0..).map(|i| format!("user-{i}"));
@@ -127,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn a_weight_moves_keys_to_or_from_its_backend_only(
+    fn weight_moves_keys_to_or_from_its_backend_only(
         before in weights(),
         which: prop::sample::Index,
         weight in 1_u32..1000,
@@ -148,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_the_list_does_not_matter(all in weights(), turns in 0_usize..8, key: Vec<u8>) {
+    fn order_of_the_list_does_not_matter(all in weights(), turns in 0_usize..8, key: Vec<u8>) {
         let mut turned = all.clone();
         turned.rotate_left(turns % all.len());
         turned.swap(0, 1);

@@ -58,7 +58,7 @@ fn fail(pool: &Pool, index: usize, for_: Duration, now: Instant) {
 }
 
 #[test]
-fn a_pool_needs_backends_with_labels_of_their_own() {
+fn pool_needs_backends_with_labels_of_their_own() {
     let backend = |label: &str| Backend::builder(label).url("http://a").build().unwrap();
 
     assert_eq!(Pool::new([]).unwrap_err(), InvalidPool::Empty);
@@ -75,7 +75,7 @@ fn a_pool_needs_backends_with_labels_of_their_own() {
 }
 
 #[test]
-fn the_best_open_tier_serves_and_a_recovered_one_serves_again() {
+fn best_open_tier_serves_and_a_recovered_one_serves_again() {
     let now = Instant::now();
     let pool = pool([("c", 3, 1), ("a", 1, 1), ("b", 2, 1)]);
 
@@ -135,7 +135,7 @@ fn deadlines_merge_by_maximum() {
 }
 
 #[test]
-fn a_success_does_not_break_the_promise_of_a_throttled_backend() {
+fn success_does_not_break_the_promise_of_a_throttled_backend() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let under_way = select(&pool, now);
@@ -159,7 +159,7 @@ fn exhausted_says_when_the_first_backend_opens() {
 }
 
 #[test]
-fn a_failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
+fn failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1), ("c", 3, 1)]);
     throttle(&pool, 0, SECOND, now);
@@ -183,7 +183,7 @@ fn a_failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
 }
 
 #[test]
-fn a_last_resort_that_answers_is_open_again() {
+fn last_resort_that_answers_is_open_again() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     fail(&pool, 0, SECOND * 10, now);
@@ -195,7 +195,7 @@ fn a_last_resort_that_answers_is_open_again() {
 }
 
 #[test]
-fn a_failing_and_throttled_backend_is_throttled() {
+fn failing_and_throttled_backend_is_throttled() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     throttle(&pool, 0, SECOND, now);
@@ -213,7 +213,7 @@ fn a_failing_and_throttled_backend_is_throttled() {
 }
 
 #[test]
-fn a_failing_backend_opens_by_one_probe() {
+fn failing_backend_opens_by_one_probe() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND * 10, now);
@@ -230,7 +230,7 @@ fn a_failing_backend_opens_by_one_probe() {
 }
 
 #[test]
-fn a_probe_that_fails_closes_the_backend_for_its_own_cooldown() {
+fn probe_that_fails_closes_the_backend_for_its_own_cooldown() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND * 10, now);
@@ -241,7 +241,7 @@ fn a_probe_that_fails_closes_the_backend_for_its_own_cooldown() {
 }
 
 #[test]
-fn a_probe_that_is_given_up_passes_to_the_next_request() {
+fn probe_that_is_given_up_passes_to_the_next_request() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND, now);
@@ -251,7 +251,7 @@ fn a_probe_that_is_given_up_passes_to_the_next_request() {
 }
 
 #[test]
-fn a_probe_that_is_lost_is_replaced_after_a_while() {
+fn probe_that_is_lost_is_replaced_after_a_while() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND, now);
@@ -266,7 +266,7 @@ fn a_probe_that_is_lost_is_replaced_after_a_while() {
 }
 
 #[test]
-fn a_probe_that_outlasts_its_lease_opens_the_backend() {
+fn probe_that_outlasts_its_lease_opens_the_backend() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND, now);
@@ -285,7 +285,7 @@ fn a_probe_that_outlasts_its_lease_opens_the_backend() {
 }
 
 #[test]
-fn a_probe_that_outlasts_its_lease_does_not_undo_a_later_failure() {
+fn probe_that_outlasts_its_lease_does_not_undo_a_later_failure() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND, now);
@@ -298,7 +298,7 @@ fn a_probe_that_outlasts_its_lease_does_not_undo_a_later_failure() {
 }
 
 #[test]
-fn a_request_that_was_under_way_before_the_failure_does_not_open_the_backend() {
+fn request_that_was_under_way_before_the_failure_does_not_open_the_backend() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let under_way = select(&pool, now);
@@ -308,7 +308,7 @@ fn a_request_that_was_under_way_before_the_failure_does_not_open_the_backend() {
 }
 
 #[test]
-fn the_first_backend_is_the_first_of_the_list() {
+fn first_backend_is_the_first_of_the_list() {
     let now = Instant::now();
     let pool = pool([("b", 2, 1), ("a", 1, 1)]);
     throttle(&pool, 0, SECOND, now);
@@ -318,7 +318,7 @@ fn the_first_backend_is_the_first_of_the_list() {
 }
 
 #[test]
-fn the_draw_is_uniform_or_by_weight() {
+fn draw_is_uniform_or_by_weight() {
     let now = Instant::now();
     for weights in [[1, 1, 1], [1, 2, 5], [1_000_000, 1, 1_000_000]] {
         let pool = pool([
@@ -354,7 +354,7 @@ fn extreme_draws_and_weights_stay_in_range() {
 }
 
 #[test]
-fn a_clock_before_the_pool_and_an_endless_cooldown_do_no_harm() {
+fn clock_before_the_pool_and_an_endless_cooldown_do_no_harm() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let before = now.checked_sub(SECOND).unwrap();

@@ -23,7 +23,7 @@ pub(super) fn in_flight(pool: &Pool) -> Vec<u32> {
 }
 
 #[test]
-fn a_request_is_in_flight_until_it_is_released_or_dropped() {
+fn request_is_in_flight_until_it_is_released_or_dropped() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let released = select(&pool, now);
@@ -45,7 +45,7 @@ fn a_request_is_in_flight_until_it_is_released_or_dropped() {
 }
 
 #[test]
-fn a_full_backend_is_passed_over_until_a_place_is_free() {
+fn full_backend_is_passed_over_until_a_place_is_free() {
     let now = Instant::now();
     let pool = limited([("a", 1, 2), ("b", 2, 1)]);
     let [first, second] = [0, 1].map(|_| select(&pool, now));
@@ -61,7 +61,7 @@ fn a_full_backend_is_passed_over_until_a_place_is_free() {
 }
 
 #[test]
-fn a_full_backend_is_no_last_resort_and_not_the_first() {
+fn full_backend_is_no_last_resort_and_not_the_first() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND * 10, now);
@@ -75,7 +75,7 @@ fn a_full_backend_is_no_last_resort_and_not_the_first() {
 }
 
 #[test]
-fn the_time_of_a_full_backend_is_a_guess() {
+fn time_of_a_full_backend_is_a_guess() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     let held = select(&pool, now);
@@ -118,7 +118,7 @@ fn snapshot_shows_full_backends_and_their_requests_in_flight() {
 }
 
 #[test]
-fn a_backend_that_failed_and_works_again_is_not_said_to_fail_when_it_is_full() {
+fn backend_that_failed_and_works_again_is_not_said_to_fail_when_it_is_full() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     fail(&pool, 0, SECOND, now);
@@ -137,7 +137,7 @@ fn a_backend_that_failed_and_works_again_is_not_said_to_fail_when_it_is_full() {
 }
 
 #[test]
-fn the_probe_of_a_full_backend_is_not_lost() {
+fn probe_of_a_full_backend_is_not_lost() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 9)]);
     let held = select(&pool, now);
@@ -166,7 +166,7 @@ fn probe_without_a_permit_is_not_lost() {
 }
 
 #[test]
-fn a_lost_race_for_the_probe_leaves_no_place_behind() {
+fn lost_race_for_the_probe_leaves_no_place_behind() {
     let now = Instant::now();
     for _ in 0..200 {
         let pool = limited([("a", 1, 4), ("b", 2, 4)]);
@@ -181,7 +181,7 @@ fn a_lost_race_for_the_probe_leaves_no_place_behind() {
 }
 
 #[test]
-fn the_limit_is_strict_under_threads() {
+fn limit_is_strict_under_threads() {
     const MAX: u32 = 3;
     let now = Instant::now();
     let pool = limited([("a", 1, MAX), ("b", 1, MAX)]);

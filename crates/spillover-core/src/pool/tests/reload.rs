@@ -100,7 +100,7 @@ fn both_go_by_one_clock() {
 }
 
 #[test]
-fn a_backend_is_the_same_however_it_is_preferred_and_its_url_is_spelt() {
+fn backend_is_the_same_however_it_is_preferred_and_its_url_is_spelt() {
     let now = Instant::now();
     let described = || {
         let builder = backend("a").url("https://a.example/x").deployment("d");
@@ -124,7 +124,7 @@ fn a_backend_is_the_same_however_it_is_preferred_and_its_url_is_spelt() {
 }
 
 #[test]
-fn a_backend_that_is_another_is_open() {
+fn backend_that_is_another_is_open() {
     let now = Instant::now();
     let described = || {
         let builder = backend("a").url("https://a.example/x").deployment("d");
@@ -231,7 +231,7 @@ fn each_pool_holds_to_its_own_limit_of_all_requests_in_flight() {
 }
 
 #[test]
-fn a_place_that_gets_free_wakes_one_in_each_pool() {
+fn place_that_gets_free_wakes_one_in_each_pool() {
     let now = Instant::now();
     for is_held_in_old in [true, false] {
         let old = limited([("a", 1, 1)]);
@@ -279,7 +279,7 @@ fn waiting_request_is_woken_at_the_limit_of_its_own_pool() {
 }
 
 #[test]
-fn a_pool_that_is_gone_is_told_of_no_places() {
+fn pool_that_is_gone_is_told_of_no_places() {
     let now = Instant::now();
     let old = limited([("a", 1, 1)]);
     let new = reload(&old, [backend("a").max_concurrency(3)]);
@@ -298,7 +298,7 @@ fn a_pool_that_is_gone_is_told_of_no_places() {
 }
 
 #[test]
-fn a_list_that_is_no_pool_is_refused_and_leaves_the_old_one_as_it_was() {
+fn list_that_is_no_pool_is_refused_and_leaves_the_old_one_as_it_was() {
     let now = Instant::now();
     let old = limited([("a", 1, 2)]);
     let build = |builder: BackendBuilder| builder.build().unwrap();

@@ -21,7 +21,7 @@ fn throttled(for_: Duration) -> Outcome {
 }
 
 #[test]
-fn a_refusal_of_one_scope_leaves_the_others_open() {
+fn refusal_of_one_scope_leaves_the_others_open() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let [small, large] = ["small", "large"].map(Scope::named);
@@ -34,7 +34,7 @@ fn a_refusal_of_one_scope_leaves_the_others_open() {
 }
 
 #[test]
-fn a_snapshot_tells_how_many_scopes_are_throttled() {
+fn snapshot_tells_how_many_scopes_are_throttled() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     for (name, seconds) in [("small", 1), ("large", 2)] {
@@ -48,7 +48,7 @@ fn a_snapshot_tells_how_many_scopes_are_throttled() {
 }
 
 #[test]
-fn a_snapshot_tells_the_throttle_that_ends_last() {
+fn snapshot_tells_the_throttle_that_ends_last() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let longest = |now| {
@@ -68,7 +68,7 @@ fn a_snapshot_tells_the_throttle_that_ends_last() {
 }
 
 #[test]
-fn a_refusal_without_a_scope_closes_all() {
+fn refusal_without_a_scope_closes_all() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     select(&pool, Scope::BACKEND, now).record(&throttled(SECOND), now);
@@ -76,7 +76,7 @@ fn a_refusal_without_a_scope_closes_all() {
 }
 
 #[test]
-fn a_failure_closes_all_scopes() {
+fn failure_closes_all_scopes() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     select(&pool, Scope::named("one"), now).record(&Outcome::failing(SECOND), now);
@@ -87,7 +87,7 @@ fn a_failure_closes_all_scopes() {
 }
 
 #[test]
-fn a_backend_with_a_deployment_of_its_own_has_one_scope_for_all_deployments() {
+fn backend_with_a_deployment_of_its_own_has_one_scope_for_all_deployments() {
     let now = Instant::now();
     let backend = Backend::builder("a").url("http://a").deployment("only");
     let pool = Pool::new([backend.build().unwrap()]).unwrap();
@@ -102,7 +102,7 @@ fn a_backend_with_a_deployment_of_its_own_has_one_scope_for_all_deployments() {
 }
 
 #[test]
-fn a_backend_with_a_model_of_its_own_has_one_scope_for_all_models() {
+fn backend_with_a_model_of_its_own_has_one_scope_for_all_models() {
     let now = Instant::now();
     let open = |kind: crate::BackendKind, scope: Scope| {
         let backend = Backend::builder("a").url("http://a").model("only");
@@ -145,7 +145,7 @@ fn clients_with_credentials_of_their_own_have_limits_of_their_own() {
 }
 
 #[test]
-fn the_number_of_scopes_is_bounded_and_the_one_that_opens_first_goes() {
+fn number_of_scopes_is_bounded_and_the_one_that_opens_first_goes() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let scope = |i: u32| Scope::named(&i.to_string());
@@ -161,7 +161,7 @@ fn the_number_of_scopes_is_bounded_and_the_one_that_opens_first_goes() {
 }
 
 #[test]
-fn the_least_wait_doubles_while_refusals_follow_on_obeying() {
+fn least_wait_doubles_while_refusals_follow_on_obeying() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let mut waits = Vec::new();
@@ -181,7 +181,7 @@ fn the_least_wait_doubles_while_refusals_follow_on_obeying() {
 }
 
 #[test]
-fn an_honest_wait_is_not_lengthened_by_the_growing_least_wait() {
+fn honest_wait_is_not_lengthened_by_the_growing_least_wait() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     for _ in 0..4 {
@@ -192,7 +192,7 @@ fn an_honest_wait_is_not_lengthened_by_the_growing_least_wait() {
 }
 
 #[test]
-fn the_least_wait_does_not_grow_beyond_the_cap() {
+fn least_wait_does_not_grow_beyond_the_cap() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let cooldowns = crate::Cooldowns::default().cap(SECOND);
@@ -206,7 +206,7 @@ fn the_least_wait_does_not_grow_beyond_the_cap() {
 }
 
 #[test]
-fn a_refusal_of_a_request_that_was_under_way_is_no_disobedience() {
+fn refusal_of_a_request_that_was_under_way_is_no_disobedience() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let slow = select(&pool, Scope::BACKEND, now);
@@ -218,7 +218,7 @@ fn a_refusal_of_a_request_that_was_under_way_is_no_disobedience() {
 }
 
 #[test]
-fn a_refusal_long_after_the_last_begins_anew() {
+fn refusal_long_after_the_last_begins_anew() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     select(&pool, Scope::BACKEND, now).record(&throttled(Duration::ZERO), now);
@@ -229,7 +229,7 @@ fn a_refusal_long_after_the_last_begins_anew() {
 }
 
 #[test]
-fn a_quota_closes_the_scope_and_a_size_closes_nothing() {
+fn quota_closes_the_scope_and_a_size_closes_nothing() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let scope = Scope::named("one");
@@ -268,7 +268,7 @@ fn exhausted_tells_why_the_backend_that_opens_first_is_closed() {
 }
 
 #[test]
-fn a_snapshot_shows_conditions_causes_and_counts() {
+fn snapshot_shows_conditions_causes_and_counts() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let attempt = || select(&pool, Scope::BACKEND, now);
@@ -322,7 +322,7 @@ fn refusals_from_many_threads_are_all_kept() {
 }
 
 #[test]
-fn a_request_obeys_when_it_comes_after_the_wait_and_before_anybody_was_served() {
+fn request_obeys_when_it_comes_after_the_wait_and_before_anybody_was_served() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let early = select(&pool, Scope::BACKEND, now);
@@ -340,7 +340,7 @@ fn a_request_obeys_when_it_comes_after_the_wait_and_before_anybody_was_served() 
 }
 
 #[test]
-fn a_lowered_limit_is_noticed_once_per_scope_and_dimension() {
+fn lowered_limit_is_noticed_once_per_scope_and_dimension() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let [one, two] = ["one", "two"].map(|name| select(&pool, Scope::named(name), now));

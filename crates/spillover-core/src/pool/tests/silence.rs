@@ -39,7 +39,7 @@ fn three_attempts_given_up_in_a_row_make_a_backend_suspect() {
 }
 
 #[test]
-fn an_answer_of_any_kind_ends_the_run() {
+fn answer_of_any_kind_ends_the_run() {
     let answers = [
         Outcome::success(),
         Outcome::client_error(),
@@ -62,7 +62,7 @@ fn an_answer_of_any_kind_ends_the_run() {
 }
 
 #[test]
-fn an_answer_ends_the_suspicion_and_is_a_change() {
+fn answer_ends_the_suspicion_and_is_a_change() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let under_way = select(&pool, now);
@@ -77,7 +77,7 @@ fn an_answer_ends_the_suspicion_and_is_a_change() {
 }
 
 #[test]
-fn a_failure_may_be_a_timeout_and_does_not_end_the_run() {
+fn failure_may_be_a_timeout_and_does_not_end_the_run() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let under_way = select(&pool, now);
@@ -113,7 +113,7 @@ fn one_request_at_a_time_probes_a_suspect_backend() {
 }
 
 #[test]
-fn a_probe_that_is_cancelled_or_short_passes_to_the_next_request() {
+fn probe_that_is_cancelled_or_short_passes_to_the_next_request() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     give_up(&pool, 3, &mut now);
@@ -124,7 +124,7 @@ fn a_probe_that_is_cancelled_or_short_passes_to_the_next_request() {
 }
 
 #[test]
-fn a_probe_without_an_answer_keeps_others_off_for_ten_seconds() {
+fn probe_without_an_answer_keeps_others_off_for_ten_seconds() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     give_up(&pool, 3, &mut now);
@@ -149,7 +149,7 @@ fn short_attempts_and_cancelled_ones_do_not_count() {
 }
 
 #[test]
-fn a_suspect_backend_is_the_last_resort() {
+fn suspect_backend_is_the_last_resort() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     give_up(&pool, 3, &mut now);
@@ -166,7 +166,7 @@ fn a_suspect_backend_is_the_last_resort() {
 }
 
 #[test]
-fn a_silence_is_that_of_one_scope() {
+fn silence_is_that_of_one_scope() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let at = |name: &str, now| {
@@ -185,7 +185,7 @@ fn a_silence_is_that_of_one_scope() {
 }
 
 #[test]
-fn the_number_of_scopes_is_bounded_and_the_oldest_run_goes() {
+fn number_of_scopes_is_bounded_and_the_oldest_run_goes() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     for i in 0..100 {
@@ -213,7 +213,7 @@ fn the_number_of_scopes_is_bounded_and_the_oldest_run_goes() {
 }
 
 #[test]
-fn a_retry_goes_elsewhere_first_after_one_attempt_that_was_given_up() {
+fn retry_goes_elsewhere_first_after_one_attempt_that_was_given_up() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let chosen_for = |name: &'static str, value: &'static str, attempts: &Attempts, now| {
@@ -262,7 +262,7 @@ fn a_retry_goes_elsewhere_first_after_one_attempt_that_was_given_up() {
 }
 
 #[test]
-fn a_backend_with_another_credential_is_not_suspect() {
+fn backend_with_another_credential_is_not_suspect() {
     let mut now = Instant::now();
     let backend = |key: &str| {
         let key = crate::Credential::api_key(key).unwrap();

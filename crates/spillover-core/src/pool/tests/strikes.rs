@@ -22,7 +22,7 @@ fn struck(pool: &Pool, now: Instant) -> Instant {
 }
 
 #[test]
-fn a_bucket_that_admits_one_and_refuses_the_next_is_closed_for_the_least_wait() {
+fn bucket_that_admits_one_and_refuses_the_next_is_closed_for_the_least_wait() {
     let mut now = Instant::now();
     let pool = pool([("ptu", 1, 1)]);
     refuse(&select(&pool, now), now);
@@ -67,7 +67,7 @@ fn attempts_that_begin_at_one_instant_are_not_first() {
 }
 
 #[test]
-fn an_attempt_of_another_scope_is_not_the_first_of_this_one() {
+fn attempt_of_another_scope_is_not_the_first_of_this_one() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let [one, other] = ["one", "other"].map(Scope::named);
@@ -82,7 +82,7 @@ fn an_attempt_of_another_scope_is_not_the_first_of_this_one() {
 }
 
 #[test]
-fn an_answer_to_any_attempt_of_the_run_ends_it() {
+fn answer_to_any_attempt_of_the_run_ends_it() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let mut now = struck(&pool, now);
@@ -98,7 +98,7 @@ fn an_answer_to_any_attempt_of_the_run_ends_it() {
 }
 
 #[test]
-fn an_answer_to_an_attempt_from_before_the_run_does_not_end_it() {
+fn answer_to_an_attempt_from_before_the_run_does_not_end_it() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let before = select(&pool, now);
@@ -117,7 +117,7 @@ fn when_the_first_attempt_is_cancelled_the_next_is_not_first() {
 }
 
 #[test]
-fn the_pool_tells_for_how_long_it_really_closed() {
+fn pool_tells_for_how_long_it_really_closed() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let [long, short] = [0, 1].map(|_| select(&pool, now));

@@ -35,7 +35,7 @@ fn scoped(pool: &Pool, scope: &str, now: Instant) -> Waiter {
 }
 
 #[test]
-fn a_place_calls_the_first_and_the_next_place_the_next() {
+fn place_calls_the_first_and_the_next_place_the_next() {
     let now = Instant::now();
     let pool = limited([("a", 1, 2)]);
     let [one, two] = [0, 1].map(|_| select(&pool, now));
@@ -117,7 +117,7 @@ fn request_whose_permit_was_taken_stays_the_first_of_its_line() {
 }
 
 #[test]
-fn a_place_that_is_closed_for_one_scope_is_left_to_the_next_line() {
+fn place_that_is_closed_for_one_scope_is_left_to_the_next_line() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
@@ -186,7 +186,7 @@ fn request_that_found_another_backend_leaves_the_permit_to_others() {
 }
 
 #[test]
-fn a_place_that_is_closed_for_all_is_left_to_none() {
+fn place_that_is_closed_for_all_is_left_to_none() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
@@ -199,7 +199,7 @@ fn a_place_that_is_closed_for_all_is_left_to_none() {
 }
 
 #[test]
-fn a_request_that_comes_later_is_told_of_those_it_would_overtake() {
+fn request_that_comes_later_is_told_of_those_it_would_overtake() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let attempts = Attempts::new();
@@ -263,7 +263,7 @@ fn refused_request_keeps_its_position() {
 }
 
 #[test]
-fn an_opening_is_that_of_a_backend_which_may_take_the_request() {
+fn opening_is_that_of_a_backend_which_may_take_the_request() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1), ("c", 3, 1)]);
     let attempts = Attempts::new();
@@ -287,7 +287,7 @@ fn an_opening_is_that_of_a_backend_which_may_take_the_request() {
 }
 
 #[test]
-fn a_backend_that_fails_is_not_merely_full() {
+fn backend_that_fails_is_not_merely_full() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     let _held = [0, 1].map(|_| select(&pool, now));
@@ -300,7 +300,7 @@ fn a_backend_that_fails_is_not_merely_full() {
 }
 
 #[test]
-fn a_query_for_open_backends_leaves_out_the_last_resort() {
+fn query_for_open_backends_leaves_out_the_last_resort() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     fail(&pool, 0, SECOND, now);

@@ -23,7 +23,7 @@ fn retry_waits_at_least_half_the_backoff() {
 
 proptest! {
     #[test]
-    fn a_token_is_replaced_before_it_expires(millis in 2_000_u64..1 << 40, draw: u64) {
+    fn token_is_replaced_before_it_expires(millis in 2_000_u64..1 << 40, draw: u64) {
         let valid_for = Duration::from_millis(millis);
         let wait = refresh_in(valid_for, draw);
         prop_assert!(wait < valid_for);

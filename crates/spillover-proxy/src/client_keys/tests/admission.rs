@@ -91,7 +91,7 @@ async fn hash_of_an_empty_key_admits_no_request() {
 }
 
 #[tokio::test]
-async fn a_refusal_speaks_the_language_of_the_client() {
+async fn refusal_speaks_the_language_of_the_client() {
     let keys = KeyRing::new(&clients([key("one", "k1")]));
     let openai = Entry::of(&keys, bearer("wrong")).await;
     assert_eq!(openai.json().await["error"]["code"], "invalid_api_key");
@@ -126,7 +126,7 @@ async fn refusal_names_the_scheme_and_the_invalid_key() {
 }
 
 #[tokio::test]
-async fn a_key_opens_the_pools_that_it_is_for() {
+async fn key_opens_the_pools_that_it_is_for() {
     let mut some = key("some", "k1");
     some.pools = vec!["chat".into(), "embeddings".into()];
     let keys = KeyRing::new(&clients([some, key("all", "k2")]));

@@ -59,7 +59,7 @@ async fn other_fields_stay() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_sent_twice_reaches_no_backend() {
+async fn key_that_is_sent_twice_reaches_no_backend() {
     for twice in [
         request(&[("authorization", "Bearer k1"), ("api-key", "k1")]),
         request(&[("api-key", "k1"), ("api-key", "k1")]),
@@ -79,7 +79,7 @@ async fn a_key_that_is_sent_twice_reaches_no_backend() {
 }
 
 #[tokio::test]
-async fn the_query_may_hold_the_key() {
+async fn query_may_hold_the_key() {
     let keys = keys();
     for (shown, left) in [
         ("/v1beta/models?key=k1", "/v1beta/models"),
@@ -110,7 +110,7 @@ async fn the_query_may_hold_the_key() {
 }
 
 #[tokio::test]
-async fn a_query_stays_as_it_is_when_the_key_stands_elsewhere() {
+async fn query_stays_as_it_is_when_the_key_stands_elsewhere() {
     let keys = keys();
     for shown in ["/x?", "/x?&&", "/x?a=%zz&key=other", "/x?key=&b"] {
         let mut request = at(shown);
@@ -122,7 +122,7 @@ async fn a_query_stays_as_it_is_when_the_key_stands_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_page_shows_its_key_as_a_subprotocol() {
+async fn page_shows_its_key_as_a_subprotocol() {
     let shown = [
         (
             "realtime, openai-insecure-api-key.k1, openai-beta.realtime-v1",

@@ -16,7 +16,7 @@ async fn come(keys: &Arc<KeyRing>, secret: &str, times: usize) -> Vec<u16> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_minutes_requests_may_come_at_once_and_then_one_by_one() {
+async fn minutes_requests_may_come_at_once_and_then_one_by_one() {
     let keys = KeyRing::new(&clients([limited("one", "k1", 3)]));
     assert_eq!(come(&keys, "k1", 5).await, [200, 200, 200, 429, 429]);
     advance(Duration::from_millis(19_999)).await;
@@ -61,7 +61,7 @@ async fn rate_limited_client_gets_429_with_retry_after() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_grpc_call_that_comes_too_often_is_pushed_back() {
+async fn grpc_call_that_comes_too_often_is_pushed_back() {
     let keys = KeyRing::new(&clients([limited("one", "k1", 1)]));
     let call = || request(&[("content-type", "application/grpc"), ("api-key", "k1")]);
     Entry::of(&keys, call()).await;
@@ -103,7 +103,7 @@ fn threads_share_the_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_largest_limit_limits_nothing() {
+async fn largest_limit_limits_nothing() {
     let keys = KeyRing::new(&clients([limited("one", "k1", u32::MAX)]));
     assert_eq!(come(&keys, "k1", 50).await, [200; 50]);
 }

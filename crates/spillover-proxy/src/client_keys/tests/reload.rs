@@ -19,7 +19,7 @@ async fn keys_come_and_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_stays_goes_on_where_it_was_in_its_minute() {
+async fn key_that_stays_goes_on_where_it_was_in_its_minute() {
     let before = KeyRing::new(&clients([limited("one", "k1", 1)]));
     assert_eq!(status(&before, "k1").await, 200);
 
@@ -34,7 +34,7 @@ async fn a_key_that_stays_goes_on_where_it_was_in_its_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_stays_goes_on_counting() {
+async fn name_that_stays_goes_on_counting() {
     let before = KeyRing::new(&clients([key("one", "k1"), key("two", "k2")]));
     for secret in ["k1", "k1", "k2", "wrong"] {
         status(&before, secret).await;

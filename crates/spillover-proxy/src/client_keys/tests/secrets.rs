@@ -38,7 +38,7 @@ fn debug_shows_no_key_and_no_hash() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_access_log_names_the_client_and_keeps_its_key() {
+async fn access_log_names_the_client_and_keeps_its_key() {
     let (log, guard) = CapturedLog::start(Level::TRACE);
     let keys = KeyRing::new(&clients([limited("one", SECRET, 2)]));
     let inner: Probe<(), Full<Bytes>, Infallible> = Probe::new(|request: Request<()>| async move {

@@ -51,7 +51,7 @@ async fn requests_are_recorded() {
 }
 
 #[tokio::test]
-async fn a_delayed_answer_comes_late() {
+async fn delayed_answer_comes_late() {
     let upstream = upstream().await;
     let delay = Duration::from_millis(5);
     upstream.handle().push(Behavior::status(200).after(delay));
@@ -61,7 +61,7 @@ async fn a_delayed_answer_comes_late() {
 }
 
 #[tokio::test]
-async fn a_stalled_request_is_cancelled_by_its_client() {
+async fn stalled_request_is_cancelled_by_its_client() {
     let upstream = upstream().await;
     upstream.handle().set_behavior(Behavior::stall());
     for (n, caller) in [Caller::new(&upstream), Caller::http2(&upstream)]
@@ -82,7 +82,7 @@ async fn a_stalled_request_is_cancelled_by_its_client() {
 }
 
 #[tokio::test]
-async fn an_abandoned_stream_is_cancelled() {
+async fn abandoned_stream_is_cancelled() {
     let upstream = upstream().await;
     let hour = Duration::from_secs(3_600);
     upstream
@@ -160,7 +160,7 @@ async fn large_body_has_its_size() {
 }
 
 #[tokio::test]
-async fn the_answer_to_head_is_not_cancelled() {
+async fn answer_to_head_is_not_cancelled() {
     let upstream = upstream().await;
     upstream.handle().push(Behavior::large(10));
     let request = Request::head(upstream.url()).body(Full::default()).unwrap();

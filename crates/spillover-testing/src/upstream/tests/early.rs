@@ -6,7 +6,7 @@ use super::*;
 use crate::{ScriptedBody, body::BodyHandle};
 
 #[tokio::test]
-async fn an_early_answer_comes_before_the_body() {
+async fn early_answer_comes_before_the_body() {
     let upstream = upstream().await;
     let behaviors = [
         Behavior::status(200).early(),

@@ -34,7 +34,7 @@ async fn tokens_remain_then_run_out() {
 }
 
 #[tokio::test]
-async fn a_bucket_is_corrected_by_the_output() {
+async fn bucket_is_corrected_by_the_output() {
     let upstream = MockUpstream::builder()
         .limit(Ptu::new(1).capacity(100))
         .reply("one")
@@ -59,7 +59,7 @@ async fn a_bucket_is_corrected_by_the_output() {
 }
 
 #[tokio::test]
-async fn a_full_bucket_says_milliseconds() {
+async fn full_bucket_says_milliseconds() {
     let upstream = MockUpstream::builder()
         .limit(Ptu::new(1_000).capacity(1))
         .start()
@@ -128,7 +128,7 @@ async fn deployments_can_have_limits_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_limit_can_be_set_and_cleared() {
+async fn limit_can_be_set_and_cleared() {
     let upstream = upstream().await;
     let caller = Caller::new(&upstream);
     assert!(

@@ -5,7 +5,7 @@ use spillover_core::{Answer, Class};
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_quick_answer_is_the_only_attempt() {
+async fn quick_answer_is_the_only_attempt() {
     for answer in [Ok(200), Ok(404), Ok(429), Ok(503), Err("reset")] {
         let expected = End {
             answer: answer.map(|status| (status, 0)),
@@ -19,7 +19,7 @@ async fn a_quick_answer_is_the_only_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_good_answer_is_the_answer() {
+async fn first_good_answer_is_the_answer() {
     for status in [200, 204, 304, 400, 404] {
         let by_hedge = End {
             answer: Ok((status, 1)),
@@ -39,14 +39,14 @@ async fn the_first_good_answer_is_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_attempt_wins_a_tie() {
+async fn first_attempt_wins_a_tie() {
     let end = end_of([(3, Ok(200)), (1, Ok(200))]).await;
     assert_eq!((end.answer, end.hedged), (Ok((200, 0)), Some(false)));
     assert_eq!((end.attempts, end.cancelled), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_other_is_waited_for_when_one_is_refused() {
+async fn other_is_waited_for_when_one_is_refused() {
     for refusal in [Ok(429), Ok(503), Err("reset")] {
         let hedge_refused = End {
             answer: Ok((200, 0)),
@@ -67,7 +67,7 @@ async fn the_other_is_waited_for_when_one_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_later_refusal_is_the_answer_when_both_are_refused() {
+async fn later_refusal_is_the_answer_when_both_are_refused() {
     let end = end_of([(9, Ok(503)), (1, Ok(429))]).await;
     assert_eq!((end.answer, end.seconds), (Ok((503, 0)), 9));
     assert_eq!(end.hedged, Some(false));
@@ -87,7 +87,7 @@ async fn there_is_one_hedge_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_outcome_of_a_layer_below_decides() {
+async fn outcome_of_a_layer_below_decides() {
     let outcome = |mut response: Response<usize>| {
         let outcome = match response.status().as_u16() {
             429 => Outcome::client_error(),
@@ -105,7 +105,7 @@ async fn the_outcome_of_a_layer_below_decides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_that_forbids_another_attempt_does_not_end_the_one_under_way() {
+async fn refusal_that_forbids_another_attempt_does_not_end_the_one_under_way() {
     let outcome = |mut response: Response<usize>| {
         let outcome = match response.status().as_u16() {
             200 => Outcome::success(),
@@ -139,7 +139,7 @@ async fn a_refusal_that_forbids_another_attempt_does_not_end_the_one_under_way()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_classifier_decides_where_there_is_no_outcome() {
+async fn classifier_decides_where_there_is_no_outcome() {
     let classify = |answer: &Answer<'_, &str>| match answer.status() {
         Some(status) if status == 403 => Class::Throttled,
         _ => Class::Success,
@@ -178,7 +178,7 @@ fn exhausted_at(local: usize, mut seconds: [u64; 2], first: u16) -> Inner {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_local_answer_never_wins() {
+async fn local_answer_never_wins() {
     for first in [200, 503] {
         let inner = exhausted_at(1, [9, 0], first);
         let handle = inner.handle();
@@ -190,7 +190,7 @@ async fn a_local_answer_never_wins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_local_answer_is_better_than_none() {
+async fn local_answer_is_better_than_none() {
     // A layer inside held it back until the first attempt was refused.
     let inner = exhausted_at(1, [3, 9], 503);
     let handle = inner.handle();
@@ -199,7 +199,7 @@ async fn a_local_answer_is_better_than_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_of_the_last_backend_is_not_a_local_one() {
+async fn answer_of_the_last_backend_is_not_a_local_one() {
     let backend = Backend::builder("a").url("http://a.example").build();
     let pool = Pool::new([backend.unwrap()]).unwrap();
     let last = move |mut response: Response<usize>| {

@@ -29,7 +29,7 @@ fn with(attempts: &Attempts) -> Request<Body> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_sent_when_the_delay_is_over() {
+async fn second_request_is_sent_when_the_delay_is_over() {
     let inner = stalling();
     let handle = inner.handle();
     let mut sent = task::spawn(HedgeLayer::new(DELAY).layer(inner).oneshot(request()));
@@ -78,7 +78,7 @@ async fn both_attempts_are_the_same_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_tried_of_a_layer_above_stays() {
+async fn tried_of_a_layer_above_stays() {
     let attempts = Attempts::new();
     let inner: Inner = Probe::new(|request: Request<Body>| {
         request.extensions().get::<Attempts>().unwrap().mark(3);
@@ -90,7 +90,7 @@ async fn the_tried_of_a_layer_above_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_still_being_sent_is_not_taken_away() {
+async fn body_that_is_still_being_sent_is_not_taken_away() {
     let layer = HedgeLayer::new(DELAY);
     let attempts = Attempts::new();
     assert_eq!(attempts_for(&layer, with(&attempts)).await, 2);
@@ -101,7 +101,7 @@ async fn a_body_that_is_still_being_sent_is_not_taken_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_no_backend_would_take_is_not_hedged() {
+async fn request_that_no_backend_would_take_is_not_hedged() {
     let attempts = Attempts::new();
     attempts.set_exhausted(true);
     assert_eq!(
@@ -111,7 +111,7 @@ async fn a_request_that_no_backend_would_take_is_not_hedged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_stands_in_the_way_is_looked_at_once() {
+async fn second_request_that_cannot_be_sent_is_given_up() {
     let attempts = Attempts::new();
     attempts.set_body_held(true);
     let inner = stalling();
@@ -142,7 +142,7 @@ async fn hedges_end_with_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_default_budget_is_a_tenth_and_one_a_second() {
+async fn default_budget_is_a_tenth_and_one_a_second() {
     let layer = HedgeLayer::new(Duration::ZERO);
     let mut hedges = 0;
     for _ in 0..100 {

@@ -15,7 +15,7 @@ fn begin(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_hedge_is_made_ready_on_its_own() {
+async fn hedge_is_made_ready_on_its_own() {
     let inner = replies([(60, Ok(200)), (1, Ok(200))]);
     let handle = inner.handle();
     let mut service = HedgeLayer::new(DELAY).layer(inner);
@@ -35,7 +35,7 @@ async fn the_hedge_is_made_ready_on_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hedge_that_is_not_sent_yet_is_not_waited_for() {
+async fn hedge_that_is_not_sent_yet_is_not_waited_for() {
     for answer in [Ok(200), Ok(429), Err("reset")] {
         let inner = replies([(3, answer)]);
         let handle = inner.handle();
@@ -56,7 +56,7 @@ async fn a_hedge_that_is_not_sent_yet_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hedge_that_cannot_be_made_ready_is_none() {
+async fn hedge_that_cannot_be_made_ready_is_none() {
     let inner = replies([(3, Ok(200))]);
     let handle = inner.handle();
     let mut service = HedgeLayer::new(DELAY).layer(inner);
@@ -72,7 +72,7 @@ async fn a_hedge_that_cannot_be_made_ready_is_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_future_drops_both_attempts() {
+async fn dropped_future_drops_both_attempts() {
     // Before the first poll, in the first attempt, before the hedge is ready, in both.
     let stages = [(0, false, 1), (1, false, 1), (2, true, 1), (2, false, 2)];
     for (polls, is_waiting, cancelled) in stages {
@@ -95,7 +95,7 @@ async fn a_dropped_future_drops_both_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_loser_is_dropped_before_the_answer_goes_up() {
+async fn loser_is_dropped_before_the_answer_goes_up() {
     for seconds in [[9, 1], [3, 9]] {
         let inner = replies(seconds.map(|seconds| (seconds, Ok(200))));
         let handle = inner.handle();
@@ -112,7 +112,7 @@ async fn the_loser_is_dropped_before_the_answer_goes_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_calls_at_once_inside_keeps_nobody_for_ever() {
+async fn limit_of_calls_at_once_inside_keeps_nobody_for_ever() {
     let inner: Inner = Probe::new(|_| async {
         sleep(3 * SECOND).await;
         Ok(response(200, 0))
@@ -130,7 +130,7 @@ async fn a_limit_of_calls_at_once_inside_keeps_nobody_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_was_refused_is_dropped_while_the_other_goes_on() {
+async fn refused_hedge_is_dropped_while_the_other_request_goes_on() {
     let inner = replies([(3, Ok(503)), (60, Ok(200))]);
     let handle = inner.handle();
     let mut service = HedgeLayer::new(DELAY).layer(inner);
@@ -161,7 +161,7 @@ async fn readiness_is_the_inner_services() {
 }
 
 #[test]
-fn the_inner_service_is_accessible() {
+fn inner_service_is_accessible() {
     let mut service = HedgeLayer::new(DELAY).layer("inner");
     assert_eq!(*service.get_ref(), "inner");
     *service.get_mut() = "other";

@@ -23,7 +23,7 @@ fn script() -> (ScriptedBody, BodyHandle) {
 }
 
 #[tokio::test]
-async fn what_was_read_comes_first_and_the_rest_after_it() {
+async fn bytes_that_were_read_come_before_the_rest() {
     for ahead in 0..6 {
         let (body, handle) = script();
         let body = read_ahead(body, ahead).await;
@@ -38,7 +38,7 @@ async fn what_was_read_comes_first_and_the_rest_after_it() {
 }
 
 #[tokio::test]
-async fn its_size_shrinks_as_it_is_read() {
+async fn size_hint_shrinks_as_the_body_is_read() {
     let (body, _) = script();
     let mut body = read_ahead(body, 2).await;
     for left in [9, 5, 0] {
@@ -48,7 +48,7 @@ async fn its_size_shrinks_as_it_is_read() {
 }
 
 #[tokio::test]
-async fn an_error_that_was_read_comes_in_its_place() {
+async fn error_that_was_read_comes_in_its_place() {
     let body = ScriptedBody::new().data("one").error("reset by peer");
     let mut body = read_ahead(body, 9).await;
     assert!(body.frame().await.expect("a frame").is_ok());
@@ -59,7 +59,7 @@ async fn an_error_that_was_read_comes_in_its_place() {
 }
 
 #[tokio::test]
-async fn one_that_was_replaced_is_what_it_was_replaced_with() {
+async fn replaced_body_has_its_own_length() {
     let body = PeekedBody::<ScriptedBody>::from(Bytes::from("other"));
     assert_eq!(body.size_hint().exact(), Some(5));
     assert!(!body.is_end_stream());

@@ -36,7 +36,7 @@ async fn peek_in(coding: Coding, body: ScriptedBody) -> Response<PeekedBody<Scri
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_before_the_content_becomes_a_plain_response() {
+async fn error_before_the_content_becomes_a_plain_response() {
     for coding in ALL {
         let body = chunks(coded(coding, &[START, PING, OVERLOADED]));
         let response = peek_in(coding, body).await;
@@ -49,7 +49,7 @@ async fn an_error_before_the_content_becomes_a_plain_response() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_with_content_is_passed_on_in_its_coding() {
+async fn stream_with_content_is_passed_on_in_its_coding() {
     for coding in ALL {
         let stream = coded(coding, &[START, PING, CONTENT, "data: [DONE]\n\n"]);
         let body = chunks(stream.clone());
@@ -63,7 +63,7 @@ async fn a_stream_with_content_is_passed_on_in_its_coding() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_is_found_wherever_the_stream_is_split() {
+async fn error_is_found_wherever_the_stream_is_split() {
     for coding in ALL {
         let stream = coded(coding, &[START, OVERLOADED]).concat();
         for at in 0..=stream.len() {
@@ -75,7 +75,7 @@ async fn an_error_is_found_wherever_the_stream_is_split() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_after_the_content_is_counted() {
+async fn error_after_the_content_is_counted() {
     for coding in ALL {
         for (last, expected) in [(OVERLOADED, 1), (CONTENT, 0)] {
             let pool = pool();
@@ -92,7 +92,7 @@ async fn an_error_after_the_content_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_cannot_be_decoded_is_passed_on_at_once() {
+async fn stream_that_cannot_be_decoded_is_passed_on_at_once() {
     for coding in ALL {
         let pool = pool();
         let mut request = Request::new(());
@@ -118,7 +118,7 @@ async fn a_stream_that_cannot_be_decoded_is_passed_on_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bomb_is_passed_on_and_looked_into_no_further() {
+async fn bomb_is_passed_on_and_looked_into_no_further() {
     for coding in ALL {
         let comments = ": x\n".repeat(2 << 20);
         let stream = coded(coding, &[&comments, OVERLOADED]);
@@ -143,7 +143,7 @@ async fn events_of_aws_are_read_in_a_coding() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backend_is_offered_only_codings_that_are_read() {
+async fn backend_is_offered_only_codings_that_are_read() {
     for (given, expected) in [
         (
             Some("gzip, deflate, br, zstd"),

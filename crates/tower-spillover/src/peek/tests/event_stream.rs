@@ -67,7 +67,7 @@ fn messages() {
 
 /// The example of the documentation: a message with one header and a payload of JSON.
 #[test]
-fn the_format_is_that_of_aws() {
+fn format_is_that_of_aws() {
     let message = b"\x00\x00\x00\x3d\x00\x00\x00\x20\x07\xfd\x83\x96\x0ccontent-type\x07\x00\x10application/json\
         {'foo':'bar'}\x8d\x9c\x08\xb1";
     assert_eq!(read(message), [found("", "", "", "{'foo':'bar'}")]);
@@ -98,7 +98,7 @@ fn headers_of_all_types() {
 }
 
 #[test]
-fn a_header_that_is_broken_spoils_its_message_only() {
+fn header_that_is_broken_spoils_its_message_only() {
     for headers in [
         &b"\x05ab"[..],
         b"\x01a",
@@ -143,7 +143,7 @@ fn after_a_prelude_that_is_broken_nothing_is_read() {
 }
 
 #[test]
-fn a_long_message_is_skipped() {
+fn long_message_is_skipped() {
     let long = event("chunk", &"x".repeat(100_000));
     let stream = [event("a", ""), long, event("b", "")].concat();
     let expected = [
@@ -158,7 +158,7 @@ fn a_long_message_is_skipped() {
 }
 
 #[test]
-fn it_stops_where_it_is_told_to() {
+fn parser_stops_when_the_caller_breaks() {
     let stream = [event("a", ""), event("b", ""), event("c", "")].concat();
     let mut names = Vec::new();
     let flow = Parser::default().feed(&stream, |message| {

@@ -44,7 +44,7 @@ async fn outcome(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_without_content_by_then_is_given_up() {
+async fn stream_without_content_by_then_is_given_up() {
     let streams: [&[&str]; 10] = [
         &[],
         &[": OPENROUTER PROCESSING\n\n", ": keep-alive\n\n"],
@@ -73,7 +73,7 @@ async fn a_stream_without_content_by_then_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_of_any_form_is_given_up() {
+async fn stream_of_any_form_is_given_up() {
     for (content_type, begin, status) in [
         (SSE, START.as_bytes().to_vec(), 504),
         (EVENT_STREAM, event("messageStart", "{}"), 504),
@@ -127,7 +127,7 @@ async fn content_in_time_is_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_begins_with_the_request() {
+async fn time_begins_with_the_request() {
     for (head_after, content_after, status, took) in [
         // Content that comes with a late head counts. Content after a late head does not.
         (4, None, 504, 4),
@@ -155,7 +155,7 @@ async fn the_time_begins_with_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_goes_on_where_no_other_backend_would_be_asked() {
+async fn stream_goes_on_where_no_other_backend_would_be_asked() {
     let cases: [fn(&Attempts); 4] = [
         |attempts| attempts.mark(1),
         Attempts::set_last,
@@ -179,7 +179,7 @@ async fn a_stream_goes_on_where_no_other_backend_would_be_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pinned_request_stays_where_it_is() {
+async fn pinned_request_stays_where_it_is() {
     let pool = pool();
     let affinity = Affinity::to_backend("a").pinned();
     let query = spillover_core::Query::new().affinity(affinity);
@@ -222,7 +222,7 @@ async fn with_another_backend_a_stream_is_held_until_then_and_not_for_the_usual_
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_no_backend_was_chosen_the_deadline_always_counts() {
+async fn deadline_counts_when_no_backend_was_selected() {
     let outcome = outcome(layer(), Request::new(()), respond(SSE, stalled(&[START]))).await;
     assert_eq!(outcome, (504, Some(Refusal::Failing), LIMIT));
 
@@ -255,7 +255,7 @@ async fn only_streams_are_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_away_drops_the_stream() {
+async fn client_that_goes_away_drops_the_stream() {
     let body = stalled(&[START]);
     let handle = body.handle();
     let peeking = tokio::spawn(peek_at(

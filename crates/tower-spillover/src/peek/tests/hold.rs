@@ -24,7 +24,7 @@ async fn content_releases_all_that_was_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_head_comes_with_the_first_content() {
+async fn head_comes_with_the_first_content() {
     let body = ScriptedBody::new().data(START).pause();
     let handle = body.handle();
     let mut response = task::spawn(peek(SSE, body));
@@ -53,7 +53,7 @@ async fn the_head_comes_with_the_first_content() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_not_held_for_longer_than_the_limit() {
+async fn stream_is_not_held_for_longer_than_the_limit() {
     for (layer, wait) in [
         (StreamPeekLayer::new(), 5 * SECOND),
         (StreamPeekLayer::new().max_wait(SECOND), SECOND),
@@ -77,7 +77,7 @@ async fn a_stream_is_not_held_for_longer_than_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_counts_from_the_head() {
+async fn time_counts_from_the_head() {
     let begun = Instant::now();
     let body = ScriptedBody::new().pause();
     let handle = body.handle();
@@ -93,7 +93,7 @@ async fn the_time_counts_from_the_head() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_is_not_held_while_the_rest_of_the_request_is_to_come() {
+async fn stream_is_not_held_while_the_rest_of_the_request_is_to_come() {
     for content_type in [SSE, EVENT_STREAM, GRPC] {
         let attempts = Attempts::new();
         let mut request = Request::new(());
@@ -153,7 +153,7 @@ async fn no_more_is_held_than_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_line_without_an_end_is_passed_on() {
+async fn line_without_an_end_is_passed_on() {
     let body = (0..100).fold(ScriptedBody::new().data("data: "), |body, _| {
         body.data(vec![b'x'; 1000])
     });
@@ -163,7 +163,7 @@ async fn a_line_without_an_end_is_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_ends_without_content_is_passed_on() {
+async fn stream_that_ends_without_content_is_passed_on() {
     for parts in [&[][..], &[START], &[START, PING], &["event: error\n\n"]] {
         let body = chunks(parts.iter().copied());
         let handle = body.handle();
@@ -207,7 +207,7 @@ async fn trailers_and_sizes_are_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_stream_is_not_touched() {
+async fn other_responses_than_streams_pass_unchanged() {
     let json = |status: u16, content_type| {
         let response = Response::builder().status(status);
         response.header("content-type", content_type)
@@ -239,7 +239,7 @@ async fn what_is_no_stream_is_not_touched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_away_drops_the_stream() {
+async fn client_that_goes_away_drops_the_stream() {
     let body = ScriptedBody::new().data(START).pause();
     let handle = body.handle();
     let mut response = task::spawn(peek(SSE, body));
@@ -255,7 +255,7 @@ async fn a_client_that_goes_away_drops_the_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_grpc_stream_is_held_until_its_first_message() {
+async fn grpc_stream_is_held_until_its_first_message() {
     let ok = headers(&[("grpc-status", "0")]);
     let body = ScriptedBody::new().data("").pause();
     let handle = body.handle();

@@ -22,7 +22,7 @@ async fn broken(content_type: &'static str, body: ScriptedBody) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_after_the_content_is_counted_once() {
+async fn error_after_the_content_is_counted_once() {
     let failed = "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"server_error\"}}}\n\n";
     let one_chunk = [CONTENT, OVERLOADED].concat();
     let invalid = "data: {\"error\":{\"type\":\"invalid_request_error\"}}\n\n";
@@ -110,7 +110,7 @@ async fn in_the_other_forms_as_well() {
 
 /// As a server that knows by the length that nothing will come.
 #[tokio::test(start_paused = true)]
-async fn an_end_that_is_not_waited_for_is_one() {
+async fn end_that_is_not_waited_for_is_one() {
     let pool = pool();
     let mut request = Request::new(());
     request.extensions_mut().insert(select(&pool));
@@ -135,7 +135,7 @@ async fn also_where_the_stream_was_let_go_for_its_length() {
 
 #[cfg(feature = "throttle")]
 #[tokio::test(start_paused = true)]
-async fn an_error_before_the_body_breaks_off_is_counted_once() {
+async fn error_before_the_body_breaks_off_is_counted_once() {
     use crate::throttle::ThrottleTrackerLayer;
 
     let pool = pool();
@@ -155,7 +155,7 @@ async fn an_error_before_the_body_breaks_off_is_counted_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_is_refused_is_not_counted() {
+async fn error_that_is_refused_is_not_counted() {
     let pool = pool();
     let mut request = Request::new(());
     request.extensions_mut().insert(select(&pool));

@@ -57,7 +57,7 @@ fn in_chunks(stream: &[u8], sizes: &[usize]) -> ScriptedBody {
 
 proptest! {
     #[test]
-    fn what_is_no_error_is_passed_on_unchanged(
+    fn responses_without_an_error_pass_unchanged(
         content_type in prop::sample::select(vec![SSE, EVENT_STREAM, GRPC]),
         stream in streams(),
         sizes in prop::collection::vec(0..100_usize, 0..20),
@@ -80,7 +80,7 @@ proptest! {
     }
 
     #[test]
-    fn an_error_is_found_in_any_chunks(
+    fn error_is_found_in_any_chunks(
         sizes in prop::collection::vec(0..100_usize, 0..20),
         lifecycle in prop::collection::vec(prop::sample::select(vec![START, PING, "\n", ":\r\n"]), 0..5),
     ) {

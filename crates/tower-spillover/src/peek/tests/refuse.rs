@@ -16,7 +16,7 @@ async fn json(response: Response<PeekedBody<ScriptedBody>>) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_before_the_content_is_the_response() {
+async fn error_before_the_content_is_the_response() {
     for parts in [
         &[OVERLOADED][..],
         &[START, PING, OVERLOADED],
@@ -54,7 +54,7 @@ async fn in_one_chunk_with_content_what_comes_first_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_the_end_cuts_off_counts() {
+async fn error_that_the_end_cuts_off_counts() {
     let cut = OVERLOADED.trim_end();
     let response = peek(SSE, chunks([START, cut])).await;
     assert_eq!(response.status(), 529);
@@ -66,7 +66,7 @@ async fn an_error_that_the_end_cuts_off_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_head_is_kept_but_for_what_is_about_the_stream() {
+async fn head_is_kept_but_for_what_is_about_the_stream() {
     let response = Response::builder()
         .header("content-type", SSE)
         .header("cache-control", "no-cache")
@@ -221,7 +221,7 @@ async fn grpc_trailers_without_a_message_become_the_head() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_grpc_head_that_says_it_all_is_read() {
+async fn grpc_head_that_says_it_all_is_read() {
     for (status, expected) in [("0", None), ("14", Some(Refusal::Capacity))] {
         let response = Response::builder()
             .header("content-type", GRPC)
@@ -234,7 +234,7 @@ async fn a_grpc_head_that_says_it_all_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_breaks_off_before_its_content_has_failed() {
+async fn stream_that_breaks_off_before_its_content_has_failed() {
     for body in [
         ScriptedBody::new(),
         ScriptedBody::new().data(START),

@@ -104,7 +104,7 @@ fn corner_cases() {
 }
 
 #[test]
-fn an_event_that_the_end_cuts_off_counts() {
+fn event_that_the_end_cuts_off_counts() {
     let table: &[Case] = &[
         (b"data: a\n\n", &[]),
         (b"data: a\n", &[("", "a")]),
@@ -134,7 +134,7 @@ fn an_event_that_the_end_cuts_off_counts() {
 }
 
 #[test]
-fn it_stops_where_it_is_told_to() {
+fn parser_stops_when_the_caller_breaks() {
     let mut parser = Parser::default();
     let mut seen = 0;
     let flow = parser.feed(b"data: a\n\ndata: b\n\ndata: c\n\n", |event| {

@@ -64,7 +64,7 @@ fn conditions(pool: &Pool) -> Vec<Condition> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_client_sees_only_the_stream_of_the_backend_that_serves() {
+async fn client_sees_only_the_stream_of_the_backend_that_serves() {
     let pool = two();
     let response = send(&pool, SSE, |label| match label {
         "a" => chunks([START, PING, OVERLOADED]),
@@ -85,7 +85,7 @@ async fn the_client_sees_only_the_stream_of_the_backend_that_serves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_error_is_the_clients() {
+async fn last_error_is_the_clients() {
     let pool = two();
     let response = send(&pool, SSE, |_| chunks([START, OVERLOADED])).await;
     assert_eq!(response.status(), 529);
@@ -96,7 +96,7 @@ async fn the_last_error_is_the_clients() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_breaks_off_goes_to_the_next() {
+async fn stream_that_breaks_off_goes_to_the_next() {
     for content_type in [SSE, EVENT_STREAM, GRPC] {
         let pool = two();
         let content = match content_type {
@@ -116,7 +116,7 @@ async fn a_stream_that_breaks_off_goes_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_grpc_error_before_any_message_goes_to_the_next() {
+async fn grpc_error_before_any_message_goes_to_the_next() {
     let pool = two();
     let response = send(&pool, GRPC, |label| match label {
         "a" => ScriptedBody::new().trailers(headers(&[
@@ -136,7 +136,7 @@ async fn a_grpc_error_before_any_message_goes_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_the_request_closes_nothing() {
+async fn error_of_the_request_closes_nothing() {
     let pool = two();
     let invalid = "data: {\"error\":{\"type\":\"invalid_request_error\",\"message\":\"x\"}}\n\n";
     let response = send(&pool, SSE, move |_| chunks([invalid])).await;
@@ -149,7 +149,7 @@ fn stalled() -> ScriptedBody {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_stalls_before_its_content_goes_to_the_next() {
+async fn stream_that_stalls_before_its_content_goes_to_the_next() {
     let pool = two();
     let begun = Instant::now();
     let peek = StreamPeekLayer::new().first_token(3 * SECOND);
@@ -170,7 +170,7 @@ async fn a_stream_that_stalls_before_its_content_goes_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_stream_of_the_last_attempt_may_stall() {
+async fn stream_of_the_last_attempt_may_stall() {
     let layer = RetryThrottledLayer::new;
     for (retry, stalls, served_by, closed) in [
         // Each backend stalls: the last one is waited for.

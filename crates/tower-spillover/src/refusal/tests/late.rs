@@ -119,7 +119,7 @@ async fn closed_after(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stalled_body_does_not_hold_up_the_next_attempt() {
+async fn stalled_body_does_not_hold_up_the_next_attempt() {
     for (status, retry_after, closed) in [
         (429, "", Condition::Throttled(10 * SECOND)),
         (429, "7", Condition::Throttled(7 * SECOND)),
@@ -241,7 +241,7 @@ async fn no_more_is_read_beside_an_attempt_than_before_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_refusal_is_read_before_it_is_the_answer() {
+async fn last_refusal_is_read_before_it_is_the_answer() {
     let (body, handle) = stalled();
     resume_after(handle, SECOND / 2, QUOTA_REST);
     let pool_one = pool(&["a"]);
@@ -268,7 +268,7 @@ async fn body_that_may_be_no_refusal_is_read_before_the_request_moves_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_was_not_read_in_time_is_passed_on_where_nothing_moves_on() {
+async fn body_that_was_not_read_in_time_is_passed_on_where_nothing_moves_on() {
     // Another backend is left, but no layer asks it.
     let pool = pool(&["a", "b"]);
     let attempts = Attempts::new();
@@ -299,7 +299,7 @@ async fn a_body_that_was_not_read_in_time_is_passed_on_where_nothing_moves_on() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_classifier_of_its_own_has_the_last_word() {
+async fn classifier_of_its_own_has_the_last_word() {
     let classifier =
         StatusClassifier::new().with_status(http::StatusCode::TOO_MANY_REQUESTS, Class::Failing);
     let tracker = ThrottleTrackerLayer::new().with_classify(classifier);
@@ -312,7 +312,7 @@ async fn a_classifier_of_its_own_has_the_last_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_away_ends_the_reading() {
+async fn client_that_goes_away_ends_the_reading() {
     let (body, handle) = stalled();
     let pool = pool(&["a", "b"]);
     let sending = tokio::spawn(async move { send(&pool, refused(429, "", body), SECOND).await });

@@ -54,7 +54,7 @@ async fn text<B: Body<Data = Bytes, Error: std::fmt::Debug>>(response: Response<
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_in_doubt_is_read_and_passed_on_unchanged() {
+async fn refusal_in_doubt_is_read_and_passed_on_unchanged() {
     let (start, end) = QUOTA.split_at(20);
     let body = ScriptedBody::new().data(start).pending().data(end);
     let response = answer(429, None, body).await;
@@ -83,7 +83,7 @@ async fn trailers_and_errors_come_where_they_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_encoded_body_is_decoded_for_reading_and_passed_on_encoded() {
+async fn encoded_body_is_decoded_for_reading_and_passed_on_encoded() {
     for (name, coding) in [
         ("GZip", Coding::Gzip),
         ("deflate", Coding::Deflate),
@@ -107,7 +107,7 @@ async fn an_encoded_body_is_decoded_for_reading_and_passed_on_encoded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bomb_is_not_unpacked_whole() {
+async fn bomb_is_not_unpacked_whole() {
     let bomb = encode(Coding::Gzip, &[&vec![b' '; 80 << 20]]).concat();
     assert!(bomb.len() > 64 << 10);
     let body = ScriptedBody::new().data(bomb.clone());
@@ -133,7 +133,7 @@ async fn no_more_than_is_useful_is_read_ahead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn body_that_does_not_come_is_not_waited_for() {
     let begun = Instant::now();
     let body = ScriptedBody::new().data("{\"error\":").pause();
     let handle = body.handle();
@@ -147,7 +147,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_refusal_is_not_touched() {
+async fn other_responses_than_refusals_pass_unchanged() {
     for status in [200, 204, 304] {
         let body = ScriptedBody::new().data(QUOTA);
         let handle = body.handle();
@@ -159,7 +159,7 @@ async fn what_is_no_refusal_is_not_touched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_layer_inside_reports_is_left_as_it_is() {
+async fn report_of_an_inner_layer_is_kept() {
     let report = Report::from_event("error", b"Overloaded, please wait.").expect("an error");
     let body = ScriptedBody::new().data(QUOTA);
     let handle = body.handle();
@@ -175,7 +175,7 @@ async fn what_a_layer_inside_reports_is_left_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_away_drops_the_body() {
+async fn client_that_goes_away_drops_the_body() {
     let body = ScriptedBody::new().pause();
     let handle = body.handle();
     let reading = tokio::spawn(answer(429, None, body));

@@ -14,7 +14,7 @@ use tower_layer::Layer;
 use super::{inner::*, *};
 
 #[tokio::test(start_paused = true)]
-async fn the_refusal_that_helps_most_is_the_answer() {
+async fn refusal_that_helps_most_is_the_answer() {
     let cases = [
         // One that is over by itself comes first, the later of two.
         ([Ok(429), Ok(429), Ok(500)], (429, 1)),
@@ -41,7 +41,7 @@ async fn last_of_equal_refusals_is_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_no_refusal_comes_before_any() {
+async fn answer_that_is_no_refusal_comes_before_any() {
     for status in [200, 400, 404] {
         let service = RetryThrottledLayer::new().layer(backends([Ok(429), Ok(status)]));
         assert_eq!(send(service).await, Ok((status, 1)));
@@ -49,7 +49,7 @@ async fn an_answer_that_is_no_refusal_comes_before_any() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_bounds_of_attempts_make_the_last_word_as_well() {
+async fn bounds_of_attempts_make_the_last_word_as_well() {
     let inner = backends([Ok(429), Ok(401), Ok(200)]);
     let service = RetryThrottledLayer::new().max_attempts(2).layer(inner);
     // Without a `Selected` a 401 is the client's own.
@@ -100,7 +100,7 @@ async fn kept_refusal_has_the_wait_of_the_pool_at_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_that_forbids_to_retry_is_the_last_word() {
+async fn refusal_that_forbids_to_retry_is_the_last_word() {
     let inner: Inner = Probe::new(move |request: Request<ReplayBody<_>>| async move {
         let attempt = mark_next(&request);
         let mut response = response(200, attempt);

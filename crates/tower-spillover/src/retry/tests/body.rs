@@ -13,7 +13,7 @@ fn exact<B: Body>(body: &B) -> Option<u64> {
 }
 
 #[test]
-fn the_first_attempt_streams_through() {
+fn first_attempt_streams_through() {
     let source = ScriptedBody::new().data("one").pause();
     let handle = source.handle();
     let mut first = replay(source);
@@ -54,7 +54,7 @@ fn every_clone_reads_the_same_frames_and_trailers() {
 }
 
 #[test]
-fn a_clone_of_a_half_read_body_starts_at_the_beginning() {
+fn clone_of_a_half_read_body_starts_at_the_beginning() {
     let mut first = replay(ScriptedBody::new().data("one").data("two"));
     let kept = first.clone();
     read(&mut first);
@@ -73,7 +73,7 @@ fn data_in_any_buffer_is_sent_whole() {
 }
 
 #[test]
-fn an_exact_size_is_exact_at_every_point() {
+fn exact_size_is_exact_at_every_point() {
     let source = ScriptedBody::new()
         .data("one")
         .data("fourth")
@@ -108,7 +108,7 @@ fn bounds_of_a_size_are_those_of_what_is_left_to_read() {
 }
 
 #[test]
-fn a_size_without_bounds_has_none() {
+fn size_without_bounds_has_none() {
     let mut first = replay(ScriptedBody::new().data("one").data("two"));
     let second = first.clone();
     read(&mut first);
@@ -125,7 +125,7 @@ fn a_size_without_bounds_has_none() {
 }
 
 #[test]
-fn an_empty_body_is_at_its_end_at_once() {
+fn empty_body_is_at_its_end_at_once() {
     let mut empty = ReplayBody::new(Empty::<Bytes>::new(), ReplayLimits::default());
     let mut clone = empty.clone();
     for body in [&mut empty, &mut clone] {
@@ -137,7 +137,7 @@ fn an_empty_body_is_at_its_end_at_once() {
 }
 
 #[test]
-fn a_body_is_at_its_end_after_the_last_frame() {
+fn body_is_at_its_end_after_the_last_frame() {
     let mut first = replay(ScriptedBody::new().data("one").data("two"));
     let mut second = first.clone();
     for body in [&mut first, &mut second] {
@@ -151,7 +151,7 @@ fn a_body_is_at_its_end_after_the_last_frame() {
 }
 
 #[test]
-fn a_body_with_trailers_is_at_its_end_after_them() {
+fn body_with_trailers_is_at_its_end_after_them() {
     let mut first = replay(ScriptedBody::new().data("one").trailers(trailers()));
     let mut second = first.clone();
     for body in [&mut first, &mut second] {
@@ -179,7 +179,7 @@ fn polls_after_the_end_do_not_reach_the_source() {
 }
 
 #[test]
-fn an_error_of_the_source_ends_every_attempt() {
+fn error_of_the_source_ends_every_attempt() {
     let attempts = Attempts::new();
     let source = ScriptedBody::new().data("one").error("client went away");
     let mut first =
@@ -204,7 +204,7 @@ fn an_error_of_the_source_ends_every_attempt() {
 }
 
 #[test]
-fn a_source_that_panics_does_not_take_the_recording_with_it() {
+fn source_that_panics_does_not_take_the_recording_with_it() {
     let mut is_first = true;
     let source = Full::new(Bytes::from("one")).map_frame(move |frame| {
         assert!(!std::mem::take(&mut is_first), "the source panics once");
@@ -231,7 +231,7 @@ fn is_what_clients_need() {
 }
 
 #[test]
-fn a_size_that_was_not_known_at_first_is_not_known_later() {
+fn size_that_was_not_known_at_first_is_not_known_later() {
     let mut first = replay(ScriptedBody::new().data("one").trailers(HeaderMap::new()));
     let second = first.clone();
     read_all(&mut first);

@@ -45,7 +45,7 @@ async fn no_attempt_begins_after_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deadline_of_each_request_counts_from_its_own_beginning() {
+async fn deadline_of_each_request_counts_from_its_own_beginning() {
     let layer = RetryThrottledLayer::new().deadline(SECOND * 2);
     let mut service = layer.layer(slow_backends(2));
     for expected in [200, 503] {
@@ -57,7 +57,7 @@ async fn the_deadline_of_each_request_counts_from_its_own_beginning() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_client_sends_again_gets_attempts_from_the_budget() {
+async fn retries_of_a_client_take_attempts_from_the_budget() {
     // One attempt in ten seconds would be none in one: ten in ten are ten at once.
     let budget = TpsBudget::new(SECOND * 10, 1, 0.0);
     let layer = RetryThrottledLayer::new().sdk_retry_budget(budget);

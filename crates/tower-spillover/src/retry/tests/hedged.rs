@@ -13,7 +13,7 @@ fn noting<B: Body>(body: B, limits: ReplayLimits) -> (ReplayBody<B>, Attempts) {
 }
 
 #[test]
-fn a_clone_that_was_kept_takes_over_from_a_hedge_that_was_made_later() {
+fn clone_that_was_kept_takes_over_from_a_hedge_that_was_made_later() {
     let script = ScriptedBody::new().data("one").data("two");
     let mut first = replay(script.trailers(trailers()));
     let mut kept = first.clone();
@@ -37,7 +37,7 @@ fn a_clone_that_was_kept_takes_over_from_a_hedge_that_was_made_later() {
 }
 
 #[test]
-fn a_hedge_that_was_kept_back_cannot_read_after_the_retry_has_begun() {
+fn hedge_that_was_kept_back_cannot_read_after_the_retry_has_begun() {
     let source = ScriptedBody::new().data("one").pause();
     let handle = source.handle();
     let mut first = replay(source);
@@ -54,7 +54,7 @@ fn a_hedge_that_was_kept_back_cannot_read_after_the_retry_has_begun() {
 }
 
 #[test]
-fn the_one_that_is_waited_for_is_woken_when_another_takes_over() {
+fn one_that_is_waited_for_is_woken_when_another_takes_over() {
     let mut first = task::spawn(replay(ScriptedBody::new().pause()));
     let mut kept = ReplayBody::clone(&first);
     let _hedge = ReplayBody::clone(&first);
@@ -64,7 +64,7 @@ fn the_one_that_is_waited_for_is_woken_when_another_takes_over() {
 }
 
 #[test]
-fn what_the_earlier_one_waited_for_is_no_wait_of_the_one_that_takes_over() {
+fn second_request_does_not_inherit_the_wait_of_the_first() {
     let (mut first, attempts) = noting(ScriptedBody::new().pause(), ReplayLimits::default());
     let mut kept = first.clone();
     assert_pending!(poll(&mut first));
@@ -79,7 +79,7 @@ fn what_the_earlier_one_waited_for_is_no_wait_of_the_one_that_takes_over() {
 }
 
 #[test]
-fn an_attempt_that_has_sent_the_body_is_not_disturbed() {
+fn attempt_that_has_sent_the_body_is_not_disturbed() {
     // Says whether the body tells at its last frame that it is the last, or not before it is asked for another.
     for is_told in [true, false] {
         let source = ScriptedBody::new().data("one").data("two");
@@ -99,7 +99,7 @@ fn an_attempt_that_has_sent_the_body_is_not_disturbed() {
 }
 
 #[test]
-fn the_body_is_held_until_it_was_read_to_its_end() {
+fn body_is_held_until_it_was_read_to_its_end() {
     let source = ScriptedBody::new().data("one").pause();
     let handle = source.handle();
     let (mut first, attempts) = noting(source, ReplayLimits::default());
@@ -118,7 +118,7 @@ fn the_body_is_held_until_it_was_read_to_its_end() {
 }
 
 #[test]
-fn the_last_frame_ends_the_hold() {
+fn last_frame_ends_the_hold() {
     let with_trailers = ScriptedBody::new().data("one").trailers(trailers());
     let (mut first, attempts) = noting(with_trailers, ReplayLimits::default());
     let _kept = first.clone();
@@ -135,7 +135,7 @@ fn the_last_frame_ends_the_hold() {
 }
 
 #[test]
-fn an_empty_body_is_never_held() {
+fn empty_body_is_never_held() {
     let (mut body, attempts) = noting(Empty::<Bytes>::new(), ReplayLimits::default());
     assert!(!attempts.is_body_held());
     assert!(body.take_over());
@@ -159,7 +159,7 @@ fn each_attempt_holds_the_body_anew() {
 }
 
 #[test]
-fn a_body_that_was_not_kept_is_held_for_good() {
+fn body_that_was_not_kept_is_held_for_good() {
     let limits = ReplayLimits::default().per_request(1);
     for exact in [false, true] {
         let script = ScriptedBody::new().data("one");
@@ -176,7 +176,7 @@ fn a_body_that_was_not_kept_is_held_for_good() {
 }
 
 #[test]
-fn a_body_that_broke_is_held() {
+fn body_that_broke_is_held() {
     let script = ScriptedBody::new().data("one").error("client went away");
     let (mut first, attempts) = noting(script, ReplayLimits::default());
     let _kept = first.clone();

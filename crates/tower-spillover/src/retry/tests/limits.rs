@@ -18,7 +18,7 @@ fn chunks(count: usize, chunk: &'static str) -> ScriptedBody {
 }
 
 #[test]
-fn a_recording_is_charged_and_given_back_with_the_last_clone() {
+fn recording_is_charged_and_given_back_with_the_last_clone() {
     let limits = limits();
     let mut first = ReplayBody::new(chunks(2, "12345"), limits.clone());
     let second = first.clone();
@@ -51,7 +51,7 @@ fn nothing_is_kept_when_no_clone_is_left() {
 }
 
 #[test]
-fn the_last_clone_finishes_what_it_reads_from_the_recording() {
+fn last_clone_finishes_what_it_reads_from_the_recording() {
     let mut first = ReplayBody::new(chunks(4, "12345"), limits());
     let mut second = first.clone();
     read(&mut first);
@@ -61,7 +61,7 @@ fn the_last_clone_finishes_what_it_reads_from_the_recording() {
 }
 
 #[test]
-fn a_body_that_outgrows_its_limit_is_sent_once() {
+fn body_that_outgrows_its_limit_is_sent_once() {
     let limits = limits().per_request(2 * (5 + OVERHEAD));
     let mut first = ReplayBody::new(chunks(3, "12345"), limits.clone());
     let mut second = first.clone();
@@ -80,7 +80,7 @@ fn a_body_that_outgrows_its_limit_is_sent_once() {
 }
 
 #[test]
-fn an_outgrown_body_streams_on() {
+fn outgrown_body_streams_on() {
     let limits = limits().per_request(0);
     let source = chunks(2, "12345").pause().trailers(trailers());
     let handle = source.handle();
@@ -93,7 +93,7 @@ fn an_outgrown_body_streams_on() {
 }
 
 #[test]
-fn a_body_that_announces_too_much_is_not_recorded() {
+fn body_that_announces_too_much_is_not_recorded() {
     let limits = limits().per_request(2999);
     let chunk = || vec![7; 1000];
     let body = ScriptedBody::new()
@@ -113,7 +113,7 @@ fn a_body_that_announces_too_much_is_not_recorded() {
 }
 
 #[test]
-fn a_body_that_is_too_large_can_be_sent_by_an_attempt_that_is_the_first_to_read_it() {
+fn body_that_is_too_large_can_be_sent_by_an_attempt_that_is_the_first_to_read_it() {
     let limits = limits().per_request(0);
     let mut first = ReplayBody::new(chunks(3, "12345").with_exact_size(), limits);
     let mut second = first.clone();
@@ -123,7 +123,7 @@ fn a_body_that_is_too_large_can_be_sent_by_an_attempt_that_is_the_first_to_read_
 }
 
 #[test]
-fn a_clone_that_cannot_be_read_does_not_disturb_the_one_that_is() {
+fn clone_that_cannot_be_read_does_not_disturb_the_one_that_is() {
     let mut first = ReplayBody::new(chunks(3, "12345"), limits().per_request(0));
     let mut second = first.clone();
     read(&mut first);

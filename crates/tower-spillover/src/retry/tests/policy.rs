@@ -11,7 +11,7 @@ use tower_layer::Layer;
 use super::{inner::*, *};
 
 #[tokio::test(start_paused = true)]
-async fn what_another_backend_would_answer_as_well_is_not_retried() {
+async fn client_errors_are_not_retried() {
     for status in [200, 204, 304, 400, 401, 403, 404, 422] {
         let service = RetryThrottledLayer::new().layer(backends([Ok(status), Ok(200)]));
         assert_eq!(send(service).await, Ok((status, 0)));
@@ -37,7 +37,7 @@ async fn refusals_are_retried_without_a_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_answer_is_returned_when_no_backend_is_left() {
+async fn last_answer_is_returned_when_no_backend_is_left() {
     let layer = RetryThrottledLayer::new();
     assert_eq!(
         send(layer.layer(backends([Ok(500), Ok(503)]))).await,
@@ -94,7 +94,7 @@ async fn without_a_selector_only_max_attempts_makes_retries() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_nobody_chose_a_backend_for_is_the_last() {
+async fn attempt_that_nobody_chose_a_backend_for_is_the_last() {
     let mark_first = |request: Request<_>| {
         if attempts(request.extensions()).count() == 0 {
             mark(&request, 0);
@@ -107,7 +107,7 @@ async fn an_attempt_that_nobody_chose_a_backend_for_is_the_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_response_tells_how_many_attempts_were_made() {
+async fn response_tells_how_many_attempts_were_made() {
     let service = RetryThrottledLayer::new().layer(backends([Ok(429), Ok(502), Ok(200)]));
     let response = service.oneshot(request(ScriptedBody::new())).await.unwrap();
     assert_eq!(attempts(response.extensions()).count(), 3);
@@ -187,7 +187,7 @@ async fn every_attempt_starts_from_the_original() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_outcome_of_a_layer_below_decides() {
+async fn outcome_of_a_layer_below_decides() {
     let classified = |status, outcome: Outcome| {
         let answer = move |mut response: Response<_>| {
             if response.status() == status {
@@ -208,7 +208,7 @@ async fn the_outcome_of_a_layer_below_decides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_classifier_decides_where_there_is_no_outcome() {
+async fn classifier_decides_where_there_is_no_outcome() {
     let classify = |answer: &Answer<'_, &str>| match (answer.status(), answer.as_error()) {
         (Some(status), _) if status == 403 => Class::Throttled,
         (None, Some(&"bad request")) => Class::ClientError,
@@ -235,7 +235,7 @@ async fn a_classifier_decides_where_there_is_no_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_cannot_be_replayed_is_sent_once() {
+async fn body_that_cannot_be_replayed_is_sent_once() {
     let limits = ReplayLimits::default().per_request(3);
     let layer = RetryThrottledLayer::new().replay_limits(limits);
     assert_eq!(
@@ -245,7 +245,7 @@ async fn a_body_that_cannot_be_replayed_is_sent_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_cannot_be_read_is_not_retried() {
+async fn body_that_cannot_be_read_is_not_retried() {
     let service = RetryThrottledLayer::new().layer(backends([Err("broken pipe"), Ok(200)]));
     let body = ScriptedBody::new().data("one").error("client went away");
     assert_eq!(
@@ -255,7 +255,7 @@ async fn a_body_that_cannot_be_read_is_not_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_body_is_the_requests_fault_whatever_the_answer() {
+async fn broken_body_is_the_requests_fault_whatever_the_answer() {
     let service = RetryThrottledLayer::new().layer(backends([Ok(500), Ok(200)]));
     let body = ScriptedBody::new().error("client went away");
     let response = service.oneshot(request(body)).await.unwrap();
@@ -264,7 +264,7 @@ async fn a_broken_body_is_the_requests_fault_whatever_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_broke_in_a_layer_below_is_not_retried() {
+async fn request_that_broke_in_a_layer_below_is_not_retried() {
     let inner = backends([Ok(500), Ok(200)]).map_request(|request: Request<_>| {
         attempts(request.extensions()).set_request_failed();
         request
@@ -274,7 +274,7 @@ async fn a_request_that_broke_in_a_layer_below_is_not_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_still_sending_takes_nothing_from_the_next_attempt() {
+async fn connection_that_is_still_sending_takes_nothing_from_the_next_attempt() {
     for kept in [usize::MAX, 0] {
         // Answers 429 and keeps the body, as a connection does that is still sending; then reads the whole body.
         let mut sending = None;
@@ -338,7 +338,7 @@ async fn layers_within_each_other_count_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_of_grpc_may_forbid_it() {
+async fn server_of_grpc_may_forbid_it() {
     for (pushback, attempts) in [("0", 2), ("-1", 1)] {
         let refuse = move |request: Request<_>| {
             mark_next(&request);

@@ -137,7 +137,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_read_to_its_end_is_the_original(
+    fn body_read_to_its_end_is_the_original(
         steps in script(), end in end(), limit in limit(), acts in acts(),
     ) {
         let limits = ReplayLimits::default().per_request(limit).total(1000);
@@ -164,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn the_latest_attempt_sends_everything(
+    fn latest_attempt_sends_everything(
         steps in script(), end in end(), polls in prop::collection::vec(0..SCRIPT, 1..CLONES),
     ) {
         let (source, original) = play(&steps, end);

@@ -33,7 +33,7 @@ async fn readiness_is_the_inner_services() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clone_of_a_ready_service_is_not_ready() {
+async fn clone_of_a_ready_service_is_not_ready() {
     let inner = answers([Ok(200)]);
     let handle = inner.handle();
     let mut service = RetryThrottledLayer::new().layer(inner);
@@ -66,7 +66,7 @@ fn stalling(limits: ReplayLimits) -> (RetryThrottled<Inner>, ProbeHandle<&'stati
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_waits_for_the_readiness_of_the_service_it_calls() {
+async fn retry_waits_for_the_readiness_of_the_service_it_calls() {
     let (mut service, handle) = stalling(ReplayLimits::default());
     assert_ready_ok!(poll_ready(&mut service));
     let mut sent = task::spawn(service.call(request(ScriptedBody::new().data("one"))));
@@ -112,7 +112,7 @@ fn next<T, U>(handle: &mut mock::Handle<T, U>) -> (T, mock::SendResponse<U>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_readiness_error_ends_the_request() {
+async fn readiness_error_ends_the_request() {
     let (mut service, handle) = stalling(ReplayLimits::default());
     assert_ready_ok!(poll_ready(&mut service));
     let mut sent = task::spawn(service.call(request(ScriptedBody::new().data("one"))));
@@ -123,7 +123,7 @@ async fn a_readiness_error_ends_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_future_lets_go_of_everything() {
+async fn dropped_future_lets_go_of_everything() {
     // Before the first poll, in the first attempt, while the retry waits for readiness, in the second attempt.
     let stages = [(0, false, 1), (1, false, 1), (2, true, 0), (2, false, 1)];
     for (polls, is_waiting, cancelled) in stages {
@@ -151,7 +151,7 @@ async fn a_dropped_future_lets_go_of_everything() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_service_is_cloned_for_retries_only() {
+async fn service_is_cloned_for_retries_only() {
     let inner = answers([Ok(200), Ok(429), Ok(500), Ok(200)]);
     let handle = inner.handle();
     let mut service = RetryThrottledLayer::new().max_attempts(3).layer(inner);
@@ -166,7 +166,7 @@ async fn the_service_is_cloned_for_retries_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_is_made_with_the_service_as_it_was_changed() {
+async fn retry_is_made_with_the_service_as_it_was_changed() {
     let layer = RetryThrottledLayer::new().max_attempts(2);
     let mut service = layer.layer(answers([]));
     *service.get_mut() = answers([Ok(429), Ok(200)]);
@@ -178,7 +178,7 @@ async fn a_retry_is_made_with_the_service_as_it_was_changed() {
 }
 
 #[test]
-fn the_inner_service_is_accessible() {
+fn inner_service_is_accessible() {
     let mut service = RetryThrottledLayer::new().layer("inner");
     assert_eq!(*service.get_ref(), "inner");
     *service.get_mut() = "other";

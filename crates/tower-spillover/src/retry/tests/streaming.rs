@@ -70,7 +70,7 @@ fn two_live_clones() {
 }
 
 #[test]
-fn the_one_that_takes_over_is_woken_for_what_comes() {
+fn one_that_takes_over_is_woken_for_what_comes() {
     let source = ScriptedBody::new().pause();
     let handle = source.handle();
     let mut first = task::spawn(replay(source));
@@ -102,7 +102,7 @@ fn retry_before_the_first_poll() {
 }
 
 #[test]
-fn the_retry_takes_over_wherever_the_earlier_attempt_stands() {
+fn retry_takes_over_wherever_the_earlier_attempt_stands() {
     let frames = ["a", "bc", "", "def"];
     for sent in 0..=frames.len() {
         let script = frames

@@ -26,7 +26,7 @@ async fn answer(pool: &Pool, when_exhausted: WhenExhausted, affinity: Affinity) 
 const REJECT: WhenExhausted = WhenExhausted::Reject;
 
 #[tokio::test(start_paused = true)]
-async fn a_session_stays_at_its_backend_and_comes_back_to_it() {
+async fn session_stays_at_its_backend_and_comes_back_to_it() {
     let pool = pool([("a", 1), ("b", 1), ("c", 1), ("d", 2)]);
     let session = Affinity::by_key("session 7");
     let home = answer(&pool, REJECT, session).await;
@@ -54,7 +54,7 @@ async fn sessions_are_shared_among_the_backends_of_the_tier() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_is_asked_for_where_it_is() {
+async fn file_is_asked_for_where_it_is() {
     let pool = pool([("a", 1), ("b", 2)]);
     assert_eq!(answer(&pool, REJECT, Affinity::to_backend("b")).await, "b");
     assert_eq!(
@@ -70,7 +70,7 @@ async fn a_file_is_asked_for_where_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pinned_request_is_told_when_its_backend_opens_or_forwarded_there() {
+async fn pinned_request_is_told_when_its_backend_opens_or_forwarded_there() {
     let pool = pool([("a", 1), ("b", 2), ("c", 3)]);
     throttle(&pool, 1, 5 * SECOND);
     throttle(&pool, 2, SECOND);
@@ -82,7 +82,7 @@ async fn a_pinned_request_is_told_when_its_backend_opens_or_forwarded_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pinned_request_waits_for_its_backend() {
+async fn pinned_request_waits_for_its_backend() {
     let pool = pool([("a", 1), ("b", 2)]);
     throttle(&pool, 1, 5 * SECOND);
     let layer = PrioritySelectLayer::new(pool.clone());
@@ -100,7 +100,7 @@ async fn a_pinned_request_waits_for_its_backend() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pinned_request_waits_for_a_place_at_its_backend() {
+async fn pinned_request_waits_for_a_place_at_its_backend() {
     let backend = |label: &str, priority| {
         let builder = Backend::builder(label).url("http://upstream.example");
         let builder = builder.priority(priority).max_concurrency(1);
@@ -123,7 +123,7 @@ async fn a_pinned_request_waits_for_a_place_at_its_backend() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pinned_request_that_was_refused_is_not_moved_on() {
+async fn pinned_request_that_was_refused_is_not_moved_on() {
     let pool = pool([("a", 1), ("b", 2)]);
     let refusing = Probe::new(|request: Request<()>| async move {
         let outcome = Outcome::throttled(7 * SECOND);

@@ -63,7 +63,7 @@ async fn a_429_while_another_backend_is_left_is_not_the_last_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backend_that_was_tried_is_not_left() {
+async fn backend_that_was_tried_is_not_left() {
     let pool = pool([("a", 1), ("b", 2)]);
     let (response, attempts) = answer(&pool, answers(429), true).await;
     // The backend is open all the same, for a request that comes back.
@@ -74,7 +74,7 @@ async fn a_backend_that_was_tried_is_not_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_in_other_refusals_becomes_that_of_the_pool() {
+async fn wait_in_other_refusals_becomes_that_of_the_pool() {
     for status in [500, 503] {
         let pool = pool([("a", 1), ("b", 2)]);
         let (response, attempts) = answer(&pool, answers(status), false).await;
@@ -107,7 +107,7 @@ async fn other_refusals_without_a_wait_get_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_that_no_time_cures_names_no_wait() {
+async fn refusal_that_no_time_cures_names_no_wait() {
     for class in [Class::TooLarge, Class::Declined] {
         let inner: Inner = Probe::new(move |_| async move {
             let mut response = hinting(429);
@@ -125,7 +125,7 @@ async fn a_refusal_that_no_time_cures_names_no_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_no_refusal_is_left_alone() {
+async fn answer_that_is_no_refusal_is_left_alone() {
     let pool = pool([("a", 1), ("b", 2)]);
     for status in [200, 304, 400, 401, 404] {
         let (response, attempts) = answer(&pool, answers(status), true).await;
@@ -136,7 +136,7 @@ async fn an_answer_that_is_no_refusal_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_outcome_of_a_layer_below_decides_what_is_a_refusal() {
+async fn outcome_of_a_layer_below_decides_what_is_a_refusal() {
     let classified = |status, outcome: Outcome| {
         Probe::new(move |_: Request<()>| {
             let mut response = hinting(status);
@@ -159,7 +159,7 @@ async fn the_outcome_of_a_layer_below_decides_what_is_a_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_passes_and_tells_whether_another_backend_is_left() {
+async fn error_passes_and_tells_whether_another_backend_is_left() {
     for is_last in [false, true] {
         let inner: Inner = Probe::new(|_| async { Err("connection refused") });
         let service = PrioritySelectLayer::new(pool([("a", 1), ("b", 2)])).layer(inner);
@@ -174,7 +174,7 @@ async fn an_error_passes_and_tells_whether_another_backend_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forwarded_request_whose_answer_is_a_429_is_not_tried_elsewhere() {
+async fn forwarded_request_whose_answer_is_a_429_is_not_tried_elsewhere() {
     let pool = pool([("a", 1), ("b", 2)]);
     throttle(&pool, 0, 9 * SECOND);
     throttle(&pool, 1, SECOND);
@@ -184,7 +184,7 @@ async fn a_forwarded_request_whose_answer_is_a_429_is_not_tried_elsewhere() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_forbids_to_retry_is_not_contradicted() {
+async fn server_that_forbids_to_retry_is_not_contradicted() {
     let inner: Inner = Probe::new(|_| async {
         let response = Response::builder().header("grpc-status", "8");
         let response = response.header("grpc-retry-pushback-ms", "-1");
@@ -199,7 +199,7 @@ async fn a_server_that_forbids_to_retry_is_not_contradicted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_noted_before_the_attempt_is_not_said_of_its_answer() {
+async fn outcome_of_an_earlier_attempt_is_not_reported_again() {
     for status in [200, 404] {
         let pool = pool([("a", 1), ("b", 2)]);
         throttle(&pool, 0, SECOND);

@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn the_best_open_tier_serves() {
+async fn best_open_tier_serves() {
     let pool = pool([("c", 3), ("a", 1), ("b", 2)]);
     let service = PrioritySelectLayer::new(pool.clone()).layer(labels());
     let send = async || send(service.clone(), &Attempts::new()).await;
@@ -25,7 +25,7 @@ async fn the_best_open_tier_serves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_choice_is_in_the_request_and_in_the_response() {
+async fn choice_is_in_the_request_and_in_the_response() {
     let pool = pool([("a", 1)]);
     let service = PrioritySelectLayer::new(pool.clone()).layer(labels());
     let response = service.oneshot(Request::new(())).await.unwrap();
@@ -59,7 +59,7 @@ async fn without_a_tried_nothing_is_left_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
+async fn failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
     let pool = pool([("a", 1), ("b", 2)]);
     throttle(&pool, 0, SECOND);
     record(&pool, 1, Outcome::failing(10 * SECOND));
@@ -81,7 +81,7 @@ async fn one_request_probes_a_backend_that_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_draw_decides_within_a_tier() {
+async fn draw_decides_within_a_tier() {
     let pool = pool([("a", 1), ("b", 1), ("c", 1), ("d", 2)]);
     for (draw, label) in [(0, "a"), (u64::MAX / 2, "b"), (u64::MAX, "c")] {
         let layer = PrioritySelectLayer::new(pool.clone()).with_draw(move || draw);

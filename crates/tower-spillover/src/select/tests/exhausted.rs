@@ -31,7 +31,7 @@ async fn by_default_it_is_forwarded_to_the_first_of_the_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_request_is_told_when_the_pool_opens() {
+async fn rejected_request_is_told_when_the_pool_opens() {
     let inner = labels();
     let handle = inner.handle();
     let layer = PrioritySelectLayer::new(throttled()).when_exhausted(WhenExhausted::Reject);
@@ -52,7 +52,7 @@ async fn a_rejected_request_is_told_when_the_pool_opens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_has_been_at_all_backends_does_not_start_over() {
+async fn request_that_has_been_at_all_backends_does_not_start_over() {
     for when_exhausted in [WhenExhausted::Forward, WhenExhausted::Reject] {
         let inner = labels();
         let handle = inner.handle();
@@ -76,7 +76,7 @@ async fn a_request_that_has_been_at_all_backends_does_not_start_over() {
 struct Page(String);
 
 #[tokio::test(start_paused = true)]
-async fn the_answer_can_be_replaced() {
+async fn answer_can_be_replaced() {
     let respond = |exhausted: &Exhausted, request: &Parts| {
         let page = format!(
             "{} {}: {:?}",
@@ -106,7 +106,7 @@ async fn the_answer_can_be_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_inner_service_that_was_ready_in_vain_stays_ready() {
+async fn inner_service_that_was_ready_in_vain_stays_ready() {
     let inner = labels();
     let handle = inner.handle();
     let pool = throttled();
@@ -130,7 +130,7 @@ async fn an_inner_service_that_was_ready_in_vain_stays_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_refusal_of_grpc_is_pushed_back_until_the_pool_opens() {
+async fn last_refusal_of_grpc_is_pushed_back_until_the_pool_opens() {
     let pool = pool([("a", 1)]);
     let inner = Probe::new(|_: Request<()>| {
         let response = Response::builder().header("grpc-status", "8");
@@ -152,7 +152,7 @@ async fn the_last_refusal_of_grpc_is_pushed_back_until_the_pool_opens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_call_of_grpc_is_told_so_in_its_own_terms() {
+async fn rejected_call_of_grpc_is_told_so_in_its_own_terms() {
     let layer = PrioritySelectLayer::new(throttled()).when_exhausted(WhenExhausted::Reject);
     let mut request = request(&Attempts::new());
     let kind = "application/grpc+proto".parse().unwrap();

@@ -59,7 +59,7 @@ async fn occupy(pool: &Pool) -> Selected {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_backend_is_passed_over() {
+async fn full_backend_is_passed_over() {
     let pool = pool([("a", 1), ("b", 2)]);
     let (first, second) = (occupy(&pool).await, occupy(&pool).await);
     assert_eq!((first.index(), second.index()), (0, 1));
@@ -85,7 +85,7 @@ async fn when_all_are_full_a_request_is_rejected_also_where_it_would_be_forwarde
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_is_forwarded_to_the_first_that_is_not_full() {
+async fn request_is_forwarded_to_the_first_backend_that_is_not_full() {
     let pool = pool([("a", 1), ("b", 2)]);
     let _one = occupy(&pool).await;
     throttle(&pool, 1, 9 * SECOND);
@@ -98,7 +98,7 @@ async fn one_is_forwarded_to_the_first_that_is_not_full() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_waits_is_served_the_instant_a_place_is_free() {
+async fn waiting_request_is_served_when_a_permit_is_free() {
     let pool = pool([("a", 1)]);
     let one = occupy(&pool).await;
     // Shorter than what is guessed: a place may get free at any time.
@@ -112,7 +112,7 @@ async fn one_that_waits_is_served_the_instant_a_place_is_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_waits_in_vain_is_rejected_at_the_bound() {
+async fn request_is_rejected_when_its_wait_ends() {
     let pool = pool([("a", 1)]);
     let _one = occupy(&pool).await;
     let start = Instant::now();
@@ -123,7 +123,7 @@ async fn one_that_waits_in_vain_is_rejected_at_the_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_wakes_one_and_one_that_goes_away_leaves_it_to_the_next() {
+async fn place_wakes_one_and_one_that_goes_away_leaves_it_to_the_next() {
     let pool = pool([("a", 1)]);
     let one = occupy(&pool).await;
     let mut waiting: Vec<_> = (0..4).map(|_| waiting(&pool, 9 * SECOND)).collect();
@@ -149,7 +149,7 @@ async fn a_place_wakes_one_and_one_that_goes_away_leaves_it_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_that_is_closed_for_the_one_it_wakes_is_left_to_the_next() {
+async fn place_that_is_closed_for_the_one_it_wakes_is_left_to_the_next() {
     let pool = pool([("a", 1)]);
     let one = occupy(&pool).await;
     let throttled = Scope::named("throttled");
@@ -179,7 +179,7 @@ async fn a_place_that_is_closed_for_the_one_it_wakes_is_left_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_backend_is_waited_for_before_one_that_fails_is_asked() {
+async fn full_backend_is_waited_for_before_one_that_fails_is_asked() {
     let pool = pool([("fails", 1), ("full", 2)]);
     record(&pool, 0, Outcome::failing(9 * SECOND));
     let one = occupy(&pool).await;
@@ -218,7 +218,7 @@ async fn without_a_full_one_the_last_resort_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_that_gets_free_before_the_first_poll_is_not_missed() {
+async fn place_that_gets_free_before_the_first_poll_is_not_missed() {
     let pool = pool([("a", 1)]);
     let one = occupy(&pool).await;
     let mut service = layer(&pool, WhenExhausted::Wait(9 * SECOND)).layer(held());
@@ -268,7 +268,7 @@ async fn all_that_wait_are_served_one_after_the_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_strategy_decides_within_a_tier() {
+async fn strategy_decides_within_a_tier() {
     let pool = super::pool([("a", 1), ("b", 1), ("c", 2)]);
     let layer = PrioritySelectLayer::new(pool).with_strategy(
         |candidates: &spillover_core::Candidates<'_>, _| {

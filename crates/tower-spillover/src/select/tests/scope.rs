@@ -22,7 +22,7 @@ async fn is_served(throttled: Scope, request: Request<()>) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_deployment_in_the_path_is_the_scope() {
+async fn deployment_in_the_path_is_the_scope() {
     let throttled = Scope::named("large");
     let path = |name: &str| format!("/openai/deployments/{name}/chat/completions?api-version=1");
     assert!(!is_served(throttled, request(&path("large"), None)).await);
@@ -31,14 +31,14 @@ async fn the_deployment_in_the_path_is_the_scope() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_layer_above_says_comes_first() {
+async fn report_of_an_outer_layer_comes_first() {
     let path = "/openai/deployments/large/chat/completions";
     assert!(is_served(Scope::named("large"), request(path, Some("small"))).await);
     assert!(!is_served(Scope::named("small"), request(path, Some("small"))).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_the_whole_backend_applies_to_all() {
+async fn limit_of_the_whole_backend_applies_to_all() {
     let path = "/openai/deployments/large/chat/completions";
     assert!(!is_served(Scope::BACKEND, request(path, None)).await);
     assert!(!is_served(Scope::BACKEND, request("/v1/models", Some("any"))).await);

@@ -33,7 +33,7 @@ async fn readiness_does_not_depend_on_the_pool() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clone_of_a_ready_service_is_not_ready() {
+async fn clone_of_a_ready_service_is_not_ready() {
     let mut service = PrioritySelectLayer::new(pool([("a", 1)])).layer(labels());
     assert_ready_ok!(poll_ready(&mut service));
     let clone = service.clone();
@@ -43,7 +43,7 @@ async fn a_clone_of_a_ready_service_is_not_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_future_cancels_the_attempt_and_closes_nothing() {
+async fn dropped_future_cancels_the_attempt_and_closes_nothing() {
     let pool = pool([("a", 1)]);
     let inner: Probe<(), (), Infallible> = Probe::new(|_| std::future::pending());
     let handle = inner.handle();
@@ -62,7 +62,7 @@ async fn a_dropped_future_cancels_the_attempt_and_closes_nothing() {
 }
 
 #[test]
-fn the_inner_service_is_accessible() {
+fn inner_service_is_accessible() {
     let mut service = PrioritySelectLayer::new(pool([("a", 1)])).layer("inner");
     assert_eq!(*service.get_ref(), "inner");
     *service.get_mut() = "other";

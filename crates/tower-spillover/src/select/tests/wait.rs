@@ -36,7 +36,7 @@ fn extend(pool: &Pool, wait: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_served_the_instant_the_first_backend_opens() {
+async fn request_is_served_when_the_first_backend_opens() {
     let pool = throttled_for(2 * SECOND);
     let mut sent = sent(waiting(&pool, 10 * SECOND));
     assert_pending!(sent.poll());
@@ -48,7 +48,7 @@ async fn it_is_served_the_instant_the_first_backend_opens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_rejected_at_once_when_that_is_too_far_away() {
+async fn request_is_rejected_at_once_when_the_opening_is_too_late() {
     let pool = throttled_for(2 * SECOND);
     for bound in [Duration::ZERO, SECOND, 2 * SECOND - Duration::from_nanos(1)] {
         let response = assert_ready_ok!(sent(waiting(&pool, bound)).poll());
@@ -60,7 +60,7 @@ async fn it_is_rejected_at_once_when_that_is_too_far_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_goes_on_waiting_when_the_instant_moves_within_the_bound() {
+async fn request_waits_on_when_the_opening_moves_within_the_limit() {
     let pool = throttled_for(2 * SECOND);
     let mut sent = sent(waiting(&pool, 3 * SECOND));
     assert_pending!(sent.poll());
@@ -75,7 +75,7 @@ async fn it_goes_on_waiting_when_the_instant_moves_within_the_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_rejected_as_soon_as_the_instant_is_beyond_the_bound() {
+async fn request_is_rejected_when_the_opening_moves_beyond_the_limit() {
     let pool = throttled_for(2 * SECOND);
     let service = waiting(&pool, 3 * SECOND);
     let handle = service.get_ref().handle();
@@ -112,7 +112,7 @@ async fn all_that_wait_are_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_waits_leaves_no_attempt_when_it_is_dropped() {
+async fn request_that_waits_leaves_no_attempt_when_it_is_dropped() {
     let pool = throttled_for(2 * SECOND);
     let mut service = waiting(&pool, 10 * SECOND);
     let handle = service.get_ref().handle();
@@ -154,7 +154,7 @@ async fn later_attempt_of_a_request_waits_for_another_backend() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_tried_elsewhere_waits_for_what_is_left() {
+async fn request_that_was_tried_elsewhere_waits_for_what_is_left() {
     let pool = throttled_for(2 * SECOND);
     let attempts = Attempts::new();
     attempts.mark(0);
@@ -165,7 +165,7 @@ async fn a_request_that_was_tried_elsewhere_waits_for_what_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_failed_at_all_backends_has_nothing_to_wait_for() {
+async fn request_that_failed_at_all_backends_has_nothing_to_wait_for() {
     let pool = throttled_for(2 * SECOND);
     let attempts = Attempts::new();
     (0..2).for_each(|index| attempts.mark(index));
@@ -191,7 +191,7 @@ fn refusing(pool: &Pool, bound: Duration, wait: Duration) -> PrioritySelect<Inne
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_refused_waits_on_within_its_bound() {
+async fn refused_request_waits_on_within_its_limit() {
     let pool = pool([("a", 1)]);
     throttle(&pool, 0, SECOND);
     let service = refusing(&pool, 5 * SECOND / 2, SECOND);
@@ -213,7 +213,7 @@ async fn one_that_is_refused_waits_on_within_its_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_was_refused_is_not_overtaken() {
+async fn refused_request_keeps_its_turn() {
     let pool = pool([("a", 1)]);
     throttle(&pool, 0, SECOND);
     let attempts = Attempts::new();
@@ -236,7 +236,7 @@ async fn one_that_was_refused_is_not_overtaken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_comes_later_waits_behind_those_of_its_scope_only() {
+async fn request_that_comes_later_waits_behind_those_of_its_scope_only() {
     let pool = throttled_for(2 * SECOND);
     let service = waiting(&pool, 10 * SECOND);
     let mut first = sent(service.clone());

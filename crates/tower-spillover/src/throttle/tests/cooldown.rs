@@ -101,7 +101,7 @@ async fn default_and_cap_can_be_set() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_heeds_a_hint_too() {
+async fn failure_heeds_a_hint_too() {
     let pool = pool();
     let service = ThrottleTrackerLayer::new().layer(answering(503, &[("retry-after", "4")]));
     service.oneshot(request(&pool)).await.unwrap();
@@ -109,7 +109,7 @@ async fn a_failure_heeds_a_hint_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_counts_from_the_answer() {
+async fn time_counts_from_the_answer() {
     let pool = pool();
     let slow: Inner = Probe::new(|_| async {
         tokio::time::sleep(7 * SECOND).await;
@@ -127,7 +127,7 @@ async fn the_time_counts_from_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_longest_of_several_cooldowns_counts() {
+async fn longest_of_several_cooldowns_counts() {
     for order in [["2", "5"], ["5", "2"]] {
         let pool = pool();
         let requests = order.map(|_| request(&pool));

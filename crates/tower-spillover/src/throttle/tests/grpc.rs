@@ -15,7 +15,7 @@ async fn outcome(pool: &Pool, headers: &[(&'static str, &'static str)]) -> Outco
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exhausted_resource_closes_the_backend_for_its_pushback() {
+async fn exhausted_resource_closes_the_backend_for_its_pushback() {
     let pool = pool();
     let fields = [("grpc-status", "8"), ("grpc-retry-pushback-ms", "2500")];
     let outcome = outcome(&pool, &fields).await;
@@ -27,7 +27,7 @@ async fn an_exhausted_resource_closes_the_backend_for_its_pushback() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_forbids_to_retry_is_closed_all_the_same() {
+async fn server_that_forbids_to_retry_is_closed_all_the_same() {
     let pool = pool();
     let fields = [("grpc-status", "8"), ("grpc-retry-pushback-ms", "-1")];
     let outcome = outcome(&pool, &fields).await;
@@ -37,7 +37,7 @@ async fn a_server_that_forbids_to_retry_is_closed_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_code_decides_and_not_the_http_status() {
+async fn code_decides_and_not_the_http_status() {
     let cases = [
         ("0", Condition::Open),
         ("3", Condition::Open),

@@ -69,7 +69,7 @@ fn trailers() -> HeaderMap {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_in_flight_until_the_body_ends_whoever_keeps_the_head() {
+async fn request_is_in_flight_until_its_body_ends() {
     let pool = pool();
     let body = ScriptedBody::new().data("one").pause().data("two");
     let handle = body.handle();
@@ -109,7 +109,7 @@ async fn trailers_end_it_and_are_passed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_breaks_off_is_counted_and_ends_it() {
+async fn body_that_breaks_off_is_counted_and_ends_it() {
     let pool = pool();
     let body = ScriptedBody::new().data("one").error("reset by peer");
     let (head, mut body) = answer(&pool, body).await.into_parts();
@@ -123,7 +123,7 @@ async fn a_body_that_breaks_off_is_counted_and_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_dropped_ends_it_and_is_not_broken() {
+async fn body_that_is_dropped_ends_it_and_is_not_broken() {
     let pool = pool();
     let body = ScriptedBody::new().data("one").pause();
     let (head, mut body) = answer(&pool, body).await.into_parts();
@@ -134,7 +134,7 @@ async fn a_body_that_is_dropped_ends_it_and_is_not_broken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_has_ended_holds_nothing() {
+async fn body_that_has_ended_holds_nothing() {
     let pool = pool();
     let answer = answer(&pool, ScriptedBody::new()).await;
     assert_eq!(in_flight(&pool), 0);
@@ -159,7 +159,7 @@ async fn without_a_selected_requests_and_answers_pass() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_fails_or_is_dropped_is_no_longer_in_flight() {
+async fn request_that_fails_or_is_dropped_is_no_longer_in_flight() {
     let pool = pool();
     let probe: Probe<(), ScriptedBody, _> = Probe::new(|_| async { Err("connection refused") });
     let request = request(&pool);
@@ -183,7 +183,7 @@ async fn a_request_that_fails_or_is_dropped_is_no_longer_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_size_is_passed() {
+async fn size_is_passed() {
     let pool = pool();
     let body = ScriptedBody::new().data("four").with_exact_size();
     let answer = answer(&pool, body).await;
@@ -191,7 +191,7 @@ async fn the_size_is_passed() {
 }
 
 #[tokio::test]
-async fn a_body_by_default_is_empty_and_holds_nothing() {
+async fn body_by_default_is_empty_and_holds_nothing() {
     let mut body = GuardedBody::<ScriptedBody, Attempt>::default();
     assert!(body.is_end_stream());
     assert_eq!(body.size_hint().exact(), Some(0));
@@ -221,7 +221,7 @@ impl Body for Pinned {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_must_not_be_moved_will_do() {
+async fn body_that_must_not_be_moved_will_do() {
     let pool = pool();
     let probe = Probe::new(|_: Request<()>| async {
         Ok::<_, Infallible>(Response::new(Pinned::default()))
@@ -235,7 +235,7 @@ async fn a_body_that_must_not_be_moved_will_do() {
 }
 
 #[test]
-fn the_inner_service_is_accessible() {
+fn inner_service_is_accessible() {
     let mut service = ThrottleTrackerLayer::new().layer("inner");
     assert_eq!(*service.get_ref(), "inner");
     *service.get_mut() = "other";

@@ -38,7 +38,7 @@ async fn unauthorized_closes_a_backend_with_a_credential_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_closes_and_passes() {
+async fn error_closes_and_passes() {
     let pool = pool();
     let service = ThrottleTrackerLayer::new().layer(refusing());
     let error = service.oneshot(request(&pool)).await.unwrap_err();
@@ -47,7 +47,7 @@ async fn an_error_closes_and_passes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_after_a_failure_opens() {
+async fn success_after_a_failure_opens() {
     for status in [200, 400] {
         let pool = pool();
         fail_until_probe_is_due(&pool).await;
@@ -60,7 +60,7 @@ async fn a_success_after_a_failure_opens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_after_a_throttle_does_not_open() {
+async fn success_after_a_throttle_does_not_open() {
     let pool = pool();
     let under_way = request(&pool);
     select(&pool).record(&Outcome::throttled(SECOND), Instant::now());
@@ -70,7 +70,7 @@ async fn a_success_after_a_throttle_does_not_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_broke_by_itself_says_nothing_about_the_backend() {
+async fn request_that_broke_by_itself_says_nothing_about_the_backend() {
     for inner in [
         refusing(),
         answering(429, &[]),
@@ -97,7 +97,7 @@ async fn a_request_that_broke_by_itself_says_nothing_about_the_backend() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_is_served_is_a_success_even_if_it_broke() {
+async fn request_that_is_served_is_a_success_even_if_it_broke() {
     let pool = pool();
     fail_until_probe_is_due(&pool).await;
     let attempts = Attempts::new();
@@ -111,7 +111,7 @@ async fn a_request_that_is_served_is_a_success_even_if_it_broke() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_classifier_decides_once() {
+async fn classifier_decides_once() {
     let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let classify = {
         let calls = calls.clone();
@@ -139,7 +139,7 @@ async fn a_classifier_decides_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_cooldowns_stay_when_the_classifier_is_replaced() {
+async fn cooldowns_stay_when_the_classifier_is_replaced() {
     let cooldowns = Cooldowns::default().default_cooldown(3 * SECOND);
     let layer = ThrottleTrackerLayer::new().cooldowns(cooldowns);
     let layer = layer.with_classify(|_: &Answer<'_, &str>| Class::Failing);

@@ -29,7 +29,7 @@ async fn outcome(pool: &Pool, inner: Inner) -> Outcome {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_report_decides_class_wait_and_message() {
+async fn report_decides_class_wait_and_message() {
     let pool = pool();
     let body = r#"{"error":{"code":"429","message":"Please retry after 26 seconds."}}"#;
     let outcome = outcome(&pool, reporting(429, body)).await;
@@ -43,7 +43,7 @@ async fn a_report_decides_class_wait_and_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quota_closes_for_long_and_a_size_not_at_all() {
+async fn quota_closes_for_long_and_a_size_not_at_all() {
     let pool = pool();
     let body = r#"{"error":{"code":"insufficient_quota","message":"No credit."}}"#;
     let quota = outcome(&pool, reporting(429, body)).await;
@@ -58,7 +58,7 @@ async fn a_quota_closes_for_long_and_a_size_not_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_was_too_short_is_not_believed_again() {
+async fn wait_that_was_too_short_is_not_believed_again() {
     let pool = pool();
     let azure = || {
         answering(
@@ -90,7 +90,7 @@ async fn a_wait_that_was_too_short_is_not_believed_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_success_that_was_the_last_one_closes_until_the_next_is_possible() {
+async fn success_that_was_the_last_one_closes_until_the_next_is_possible() {
     let counters = |remaining, limit, reset| {
         answering(
             200,
@@ -125,7 +125,7 @@ async fn a_success_that_was_the_last_one_closes_until_the_next_is_possible() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_away_is_counted_and_costs_nothing() {
+async fn client_that_goes_away_is_counted_and_costs_nothing() {
     let pool = pool();
     let inner: Inner = Probe::new(|_: Request<()>| std::future::pending());
     let mut service = ThrottleTrackerLayer::new().layer(inner);

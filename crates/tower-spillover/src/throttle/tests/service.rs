@@ -33,7 +33,7 @@ async fn readiness_is_the_inner_services() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_future_closes_nothing() {
+async fn dropped_future_closes_nothing() {
     let pool = pool();
     let mut service = ThrottleTrackerLayer::new().layer(stalling());
     for polls in 0..2 {
@@ -47,7 +47,7 @@ async fn a_dropped_future_closes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_probe_is_given_to_the_next_request() {
+async fn dropped_probe_is_given_to_the_next_request() {
     let pool = pool();
     fail_until_probe_is_due(&pool).await;
     let mut service = ThrottleTrackerLayer::new().layer(stalling());
@@ -63,7 +63,7 @@ async fn a_dropped_probe_is_given_to_the_next_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_of_the_inner_service_gives_the_probe_back() {
+async fn panic_of_the_inner_service_gives_the_probe_back() {
     let pool = pool();
     fail_until_probe_is_due(&pool).await;
     let panicking: Inner = Probe::new(|_| async { panic!("the client panics") });
@@ -79,7 +79,7 @@ async fn a_panic_of_the_inner_service_gives_the_probe_back() {
 }
 
 #[test]
-fn the_inner_service_is_accessible() {
+fn inner_service_is_accessible() {
     let mut service = ThrottleTrackerLayer::new().layer("inner");
     assert_eq!(*service.get_ref(), "inner");
     *service.get_mut() = "other";
