@@ -82,6 +82,42 @@ async fn forbidden_model_closes_no_backend() {
 }
 
 #[tokio::test]
+async fn deployment_that_one_backend_lacks_is_served_by_the_next() {
+    let body = json!({ "error": { "code": "DeploymentNotFound", "message": "The API deployment for this resource does not exist." } });
+    let (without, with) = (behaving(refusal(404, &body)).await, healthy().await);
+    let gateway = gateway!()
+        .backend("without", 1, without.url())
+        .backend("with", 2, with.url())
+        .start()
+        .await;
+    assert_eq!(gateway.send(chat("client")).await.backend(), "with");
+    assert!(gateway.wait_for_closed(1).await.is_empty());
+}
+
+#[tokio::test]
+async fn used_up_window_closes_its_backend_for_as_long_as_it_says() {
+    let body = json!({ "error": { "type": "usage_limit_reached", "message": "The usage limit has been reached",
+        "resets_in_seconds": 7200 } });
+    let (full, next) = (behaving(refusal(429, &body)).await, healthy().await);
+    let gateway = gateway!()
+        .backend("full", 1, full.url())
+        .backend("next", 2, next.url())
+        .start()
+        .await;
+    for _ in 0..2 {
+        assert_eq!(gateway.send(chat("client")).await.backend(), "next");
+    }
+    assert_eq!(full.handle().stats().received, 1);
+    let closed = gateway.wait_for_closed(1).await;
+    assert!(
+        closed
+            .iter()
+            .any(|line| line["class"] == "quota" && line["cooldown_ms"] == 7_200_000),
+        "{closed:?}"
+    );
+}
+
+#[tokio::test]
 async fn request_too_large_for_all_gets_no_retry_after() {
     let body = json!({ "error": { "type": "tokens", "code": "rate_limit_exceeded",
         "message": "Request too large for gpt-4o on tokens per min (TPM): Limit 10000, Requested 90000." } });

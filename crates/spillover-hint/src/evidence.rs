@@ -16,8 +16,8 @@ pub(crate) struct Evidence {
     pub(crate) cause: Option<Box<str>>,
     /// True if a limit per day ran out and Google names a short wait, after which it refuses again.
     pub(crate) is_wait_misleading: bool,
-    /// True if the model does not exist or is not open to this account. The key itself is fine.
-    pub(crate) is_model_missing: bool,
+    /// True if the backend lacks what the request names, or this account may not use it. The key itself is fine.
+    pub(crate) is_missing: bool,
 }
 
 impl Evidence {

@@ -20,6 +20,9 @@ pub enum Refusal {
     Credential,
     /// The backend is broken: other 5xx, and its own timeouts.
     Failing,
+    /// The backend lacks the model, deployment, file or feature that the request names, or this account may not use it.
+    /// Another backend may have it, and this one serves other requests.
+    Missing,
     /// The request is invalid, for any backend.
     Client,
 }
@@ -34,13 +37,14 @@ impl Refusal {
             Self::Quota => "quota",
             Self::Credential => "credential",
             Self::Failing => "failing",
+            Self::Missing => "missing",
             Self::Client => "client",
         }
     }
 
     /// Returns true if the backend needs a cooldown.
     ///
-    /// `TooLarge` and `Client` need none, because other requests succeed. After [`Credential`](Self::Credential) the
+    /// `TooLarge`, `Missing` and `Client` need none, because other requests succeed. After [`Credential`](Self::Credential) the
     /// caller decides, because it knows whose key was refused.
     pub const fn cools(self) -> bool {
         matches!(
@@ -54,7 +58,7 @@ impl Refusal {
     /// Details are usually more specific than the status. Not always: `invalid_request_error` beside 429 adds nothing.
     pub(crate) const fn refined(self, found: Self) -> Self {
         let is_better = match self {
-            Self::TooLarge | Self::Quota => false,
+            Self::TooLarge | Self::Quota | Self::Missing => false,
             Self::Throttled => matches!(found, Self::Quota | Self::TooLarge | Self::Capacity),
             Self::Capacity => matches!(found, Self::Quota),
             Self::Failing => !matches!(found, Self::Client | Self::Credential | Self::TooLarge),
@@ -70,7 +74,7 @@ impl Refusal {
     /// backend.
     pub(crate) const fn refined_by_prose(self, said: Self) -> Self {
         let is_better = match self {
-            Self::TooLarge | Self::Quota | Self::Capacity => false,
+            Self::TooLarge | Self::Quota | Self::Capacity | Self::Missing => false,
             Self::Throttled => matches!(said, Self::Quota | Self::TooLarge | Self::Capacity),
             Self::Failing => matches!(said, Self::Capacity),
             Self::Credential => matches!(said, Self::Quota | Self::Throttled),
@@ -87,7 +91,7 @@ impl Refusal {
             Self::Capacity => 4,
             Self::Credential => 3,
             Self::Throttled => 2,
-            Self::Failing => 1,
+            Self::Failing | Self::Missing => 1,
             Self::Client => 0,
         }
     }

@@ -146,6 +146,7 @@ impl Report {
     /// | [`Capacity`](Refusal::Capacity) | 503 |
     /// | [`TooLarge`](Refusal::TooLarge) | 413 |
     /// | [`Credential`](Refusal::Credential) | 401 |
+    /// | [`Missing`](Refusal::Missing) | 404 |
     /// | [`Client`](Refusal::Client) | 400 |
     /// | [`Failing`](Refusal::Failing) | 500 |
     pub fn status(&self) -> StatusCode {
@@ -154,6 +155,7 @@ impl Report {
             Refusal::Capacity => StatusCode::SERVICE_UNAVAILABLE,
             Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::Credential => StatusCode::UNAUTHORIZED,
+            Refusal::Missing => StatusCode::NOT_FOUND,
             Refusal::Client => StatusCode::BAD_REQUEST,
             Refusal::Failing => StatusCode::INTERNAL_SERVER_ERROR,
         })
@@ -168,8 +170,8 @@ impl Report {
     ///   `retry-after` for limits per day and for requests that are too large; then no counter is zero, or the wait is
     ///   longer, or `x-should-retry` is `false`. For an exhausted account they send nothing.
     /// * **503, 529**: the head is enough if it states any wait.
-    /// * **400, 403**: the head is hardly ever enough. Vendors use them for exhausted accounts, long prompts and wrong
-    ///   keys.
+    /// * **400, 401, 403, 404**: the head is hardly ever enough. Vendors use them for exhausted accounts, long prompts,
+    ///   wrong keys, and models that this backend lacks.
     /// * **All others**: the status is enough.
     pub fn needs_body(&self) -> bool {
         self.needs_body
@@ -253,9 +255,9 @@ impl Report {
         if let Some(found) = found.refusal {
             self.refusal = self.refusal.refined(found);
         }
-        if found.is_model_missing && self.refusal == Refusal::Credential {
-            // OpenAI answers 403 for a model that the project may not use.
-            self.refusal = Refusal::Client;
+        // OpenAI answers 403 for a model that the project may not use, and Azure 404 for a deployment that is elsewhere.
+        if found.is_missing && matches!(self.refusal, Refusal::Credential | Refusal::Client) {
+            self.refusal = Refusal::Missing;
         }
         if let Some(said) = found.said {
             self.refusal = self.refusal.refined_by_prose(said);

@@ -30,6 +30,10 @@ pub enum Source {
     /// [`google.rpc.RetryInfo`](https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto) in the
     /// body of an answer (Gemini, Vertex AI) or in `grpc-status-details-bin`.
     RetryInfo,
+    /// `resets_in_seconds` or `resets_at` in the body, for a window of hours or days.
+    ///
+    /// Seen from ChatGPT's backend, and read by [Codex](https://github.com/openai/codex/blob/main/codex-rs/protocol/src/error.rs).
+    WindowReset,
     /// `x-ratelimit-reset` and `x-ratelimit-reset-*`; the candidate's [`Dimension`](crate::Dimension) names the limit.
     ///
     /// Described in [OpenAI's guide](https://platform.openai.com/docs/guides/rate-limits), in
@@ -67,6 +71,7 @@ impl Source {
             Self::XRetryAfter => "x-retry-after",
             Self::RateLimitRetryAfter => "x-ratelimit-retry-after",
             Self::RetryInfo => "retry-info",
+            Self::WindowReset => "resets-in-seconds",
             Self::Reset => "x-ratelimit-reset",
             Self::HyphenatedReset => "x-rate-limit-reset",
             Self::AnthropicReset => "anthropic-ratelimit-reset",
@@ -80,7 +85,7 @@ impl Source {
 
     /// Returns true if the source states a wait for this request, not the renewal of a limit.
     pub(crate) fn is_stated(self) -> bool {
-        self <= Self::RetryInfo
+        self <= Self::WindowReset
     }
 }
 

@@ -68,9 +68,10 @@ impl HeadView<'_> {
             Refusal::Quota => {
                 self.status != StatusCode::TOO_MANY_REQUESTS || !self.hints.is_empty()
             }
-            Refusal::Credential => self.status != StatusCode::FORBIDDEN,
+            Refusal::Missing => true,
+            Refusal::Credential => !matches!(self.status.as_u16(), 401 | 403),
             Refusal::Client => {
-                !matches!(self.status.as_u16(), 400 | 422) || signals.error_type.is_some()
+                !matches!(self.status.as_u16(), 400 | 404 | 422) || signals.error_type.is_some()
             }
         }
     }

@@ -22,7 +22,11 @@ pub(crate) fn refusal(word: &[u8]) -> Option<Refusal> {
         | b"provisionedthroughputexceededexception"
         | b"tokens"
         | b"requests"
-        | b"1300" => Refusal::Throttled,
+        | b"1300"
+        // Z.ai's limits of concurrency and rate: https://docs.z.ai/api-reference/api-code.
+        | b"1302"
+        | b"1303"
+        | b"1305" => Refusal::Throttled,
 
         // 3505: Mistral's tier of the service is full.
         b"overloadederror"
@@ -55,7 +59,14 @@ pub(crate) fn refusal(word: &[u8]) -> Option<Refusal> {
         | b"enforcedspendlimitreached"
         | b"spendlimitreached"
         | b"quotaexceeded"
+        | b"quotaexhausted"
+        | b"usagelimitreached"
+        | b"usagelimitexceeded"
         | b"outofquota"
+        // Z.ai: no balance, a window of hours, and one of a week or a month that is used up.
+        | b"1113"
+        | b"1308"
+        | b"1310"
         | b"servicequotaexceededexception" => Refusal::Quota,
 
         b"authenticationerror"
@@ -137,11 +148,20 @@ pub(crate) fn status(word: &[u8]) -> Option<u16> {
     })
 }
 
-/// Returns true for a code that says that the model does not exist, or not for this account.
-pub(crate) fn is_model_missing(word: &[u8]) -> bool {
+/// Returns true for a code about what the request names: the backend has no such model, deployment or API version, or this
+/// account may not use it, or the client's organization is not the account's.
+pub(crate) fn is_missing(word: &[u8]) -> bool {
     matches!(
         Folded::new(word).as_bytes(),
-        b"modelnotfound" | b"deploymentnotfound" | b"modelnotavailable" | b"unsupportedmodel"
+        b"modelnotfound"
+            | b"deploymentnotfound"
+            | b"modelnotavailable"
+            | b"unsupportedmodel"
+            | b"unknownmodel"
+            | b"unsupportedapiversion"
+            | b"invalidapiversionparameter"
+            | b"mismatchedorganization"
+            | b"mismatchedproject"
     )
 }
 

@@ -22,6 +22,16 @@ impl Credential {
         HeaderName::from_static("x-goog-api-key"),
     ];
 
+    /// The fields that name the account of a client's credential, and that a backend refuses beside another credential:
+    /// [OpenAI](https://platform.openai.com/docs/api-reference/authentication), ChatGPT's backend for Codex, and
+    /// [Google](https://cloud.google.com/apis/docs/system-parameters).
+    pub const ACCOUNT_FIELDS: [HeaderName; 4] = [
+        HeaderName::from_static("openai-organization"),
+        HeaderName::from_static("openai-project"),
+        HeaderName::from_static("chatgpt-account-id"),
+        HeaderName::from_static("x-goog-user-project"),
+    ];
+
     /// Creates a credential with a key in the `api-key` field, for Azure OpenAI.
     ///
     /// # Errors

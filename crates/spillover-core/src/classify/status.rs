@@ -14,6 +14,7 @@ use crate::Class;
 /// | a quota of a day or a month, or no money left | [`Class::Quota`] |
 /// | larger than the backend takes | [`Class::TooLarge`] |
 /// | a coding of the body that this backend does not take: 415 with `accept-encoding` (RFC 9110 section 15.5.16) | [`Class::Declined`] |
+/// | 401, 403 or 404 about a model, deployment, file or feature that this backend lacks | [`Class::Declined`] |
 /// | the response of a layer, in place of the backend: [`Declined`](super::Declined) | [`Class::Declined`] |
 /// | too busy: 503, 529 | [`Class::Capacity`] |
 /// | other 5xx, 408, 424, 499, and every error | [`Class::Failing`] |
@@ -76,6 +77,7 @@ impl<E> Classify<E> for StatusClassifier {
             Some(Refusal::Capacity) => Class::Capacity,
             Some(Refusal::Failing) => Class::Failing,
             Some(Refusal::Credential) if has_own_credential => Class::Credential,
+            Some(Refusal::Missing) => Class::Declined,
             // Another backend may take the coding, e.g. zstd.
             Some(Refusal::Client) if is_about_coding(&head) => Class::Declined,
             Some(_) => Class::ClientError,
@@ -186,6 +188,22 @@ mod tests {
             .with_body(br#"{"error":{"code":"insufficient_quota","type":"insufficient_quota"}}"#);
         let answer = Answer::<()>::reported(&response, Some(&report), None);
         assert_eq!(StatusClassifier::new().classify(&answer), Class::Quota);
+    }
+
+    #[test]
+    fn request_for_a_model_that_the_backend_lacks_is_declined() {
+        let mut response = Response::new(());
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        let class = |body: &[u8]| {
+            let report = Report::from_head(response.status(), response.headers()).unwrap();
+            let report = report.with_body(body);
+            let answer = Answer::<()>::reported(&response, Some(&report), None);
+            StatusClassifier::new().classify(&answer)
+        };
+        let missing = br#"{"error":{"code":"DeploymentNotFound"}}"#;
+        assert_eq!(class(missing), Class::Declined);
+        let id = br#"{"error":{"message":"No such File object: file-1"}}"#;
+        assert_eq!(class(id), Class::ClientError);
     }
 
     #[test]

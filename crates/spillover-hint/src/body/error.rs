@@ -1,9 +1,11 @@
 //! Finds the objects of a JSON body that describe an error, in all their shapes.
 
+use std::time::{Duration, SystemTime};
+
 use serde_json::{Map, Value};
 
 use crate::{
-    Dimension, Hints, Period,
+    Candidate, Dimension, Hints, Period, Source, When,
     body::{cause, google, message},
     evidence::Evidence,
     headers::Head,
@@ -29,6 +31,7 @@ impl<'a> Errors<'a> {
         for object in &self.objects {
             read_words(object, found);
             google::read(object, found, hints);
+            read_resets(object, hints);
         }
         for headers in &self.headers {
             read_headers(headers, hints);
@@ -81,7 +84,7 @@ fn read_words(object: &Map<String, Value>, found: &mut Evidence) {
     for name in WORDS {
         match object.get(name) {
             Some(Value::String(word)) => {
-                found.is_model_missing |= words::is_model_missing(word.as_bytes());
+                found.is_missing |= words::is_missing(word.as_bytes());
                 found.push_word(word.as_bytes());
                 if let "tokens" | "requests" = word.as_str() {
                     let dimension = Dimension::named(word.as_bytes()).unwrap_or_default();
@@ -95,6 +98,25 @@ fn read_words(object: &Map<String, Value>, found: &mut Evidence) {
             }
             _ => {}
         }
+    }
+}
+
+/// Reads the end of a used-up window, as ChatGPT's backend states it for Codex: `resets_in_seconds` or `resets_at`, seconds
+/// since 1970 (<https://github.com/openai/codex/blob/main/codex-rs/protocol/src/error.rs>).
+fn read_resets(object: &Map<String, Value>, hints: &mut Hints) {
+    let seconds = |name: &str| {
+        let number = object.get(name)?.as_f64()?;
+        Duration::try_from_secs_f64(number).ok()
+    };
+    let after = seconds("resets_in_seconds").map(When::After);
+    let at = || {
+        Some(When::At(
+            SystemTime::UNIX_EPOCH.checked_add(seconds("resets_at")?)?,
+        ))
+    };
+    if let Some(when) = after.or_else(at) {
+        let candidate = Candidate::stated(Source::WindowReset, when);
+        hints.slots.push(candidate);
     }
 }
 

@@ -11,10 +11,11 @@ pub(crate) fn read_message(message: &str, found: &mut Evidence, hints: &mut Hint
     let text = start(message).to_ascii_lowercase();
     // Matches `free-models-per-day` and `tokens_per_minute` as words.
     let phrases: Vec<u8> = text.bytes().map(spaced).collect();
-    // Anthropic sends this with the code `invalid_request_error`. Matching only the start excludes quoted text.
-    if text.starts_with("your credit balance is too low") {
+    // Vendors send some of these with the code of an invalid request. Matching only the start excludes quoted text.
+    if is_used_up(&text) {
         found.push_refusal(Refusal::Quota);
     }
+    found.is_missing |= is_missing(&text);
     let period = period(&phrases);
     found.push_limit(dimension(&phrases), period);
     found.said = found.said.or(refusal(&phrases, found.refusal));
@@ -22,15 +23,40 @@ pub(crate) fn read_message(message: &str, found: &mut Evidence, hints: &mut Hint
         found.said = Some(Refusal::Quota);
     }
 
-    if !found.is_wait_misleading
-        && let Some(wait) = prose::wait(&text)
-    {
+    if found.is_wait_misleading {
+        return;
+    }
+    let wait = prose::wait(&text).map(When::After);
+    let date = || prose::date(&text).map(When::At);
+    if let Some(when) = wait.or_else(date) {
         hints.slots.push(Candidate {
             dimension: found.dimension,
             period: found.period,
-            ..Candidate::stated(Source::Prose, When::After(wait))
+            ..Candidate::stated(Source::Prose, when)
         });
     }
+}
+
+/// Returns true if a message begins with the sentence for an account or a window of hours, days or months that is used up.
+fn is_used_up(text: &str) -> bool {
+    let text = text.trim_start();
+    if USED_UP.iter().any(|start| text.starts_with(start)) {
+        return true;
+    }
+    let subject = SUBJECTS.iter().find_map(|start| text.strip_prefix(start));
+    // The limit is named at once, so that a quotation further on does not count.
+    let near: String = subject.unwrap_or_default().chars().take(40).collect();
+    !near.contains(['"', '\'', '`']) && WINDOWS.iter().any(|window| near.contains(window))
+}
+
+/// Returns true if a message says that the backend lacks what the request names, or that this account may not use it.
+fn is_missing(text: &str) -> bool {
+    let text = text.trim();
+    // Azure sends exactly this for an API version or a path that a resource does not have.
+    text == "resource not found"
+        || MISSING
+            .iter()
+            .any(|(start, rest)| text.starts_with(start) && text.contains(rest))
 }
 
 /// Returns the part of a message that is read.
@@ -66,6 +92,52 @@ fn period(text: &[u8]) -> Period {
     let first = PERIODS.found(text).min();
     first.map_or(Period::Unknown, |(_, period)| period)
 }
+
+/// Beginnings of messages about used-up accounts and windows, in lower case: Anthropic, Z.ai
+/// (<https://docs.z.ai/api-reference/api-code>), ChatGPT.
+const USED_UP: [&str; 7] = [
+    "your credit balance is too low",
+    "you have reached your specified api usage limits",
+    "you have reached your specified workspace api usage limits",
+    "usage limit reached",
+    "the usage limit has been reached",
+    "weekly/monthly limit exhausted",
+    "claude ai usage limit reached",
+];
+
+/// Beginnings of messages that name the used-up window next.
+const SUBJECTS: [&str; 9] = [
+    "you have reached your",
+    "you've reached your",
+    "you have hit your",
+    "you've hit your",
+    "you have exceeded your",
+    "you've exceeded your",
+    "you have used up your",
+    "you've used up your",
+    "your",
+];
+
+const WINDOWS: [&str; 7] = [
+    "usage limit",
+    "session limit",
+    "5-hour limit",
+    "daily limit",
+    "weekly limit",
+    "monthly limit",
+    "monthly spend",
+];
+
+/// The beginning of a message and a later part of it, in lower case. In this order: Anthropic's missing model and unknown
+/// beta, Gemini's missing model and somebody else's file, Bedrock's models that do not exist or are not open.
+const MISSING: [(&str, &str); 6] = [
+    ("model: ", ""),
+    ("unexpected value(s)", "`anthropic-beta` header"),
+    ("models/", "is not found for api version"),
+    ("you do not have permission to access the file", ""),
+    ("the provided model identifier is invalid", ""),
+    ("you don't have access to the model", ""),
+];
 
 static FOR_GOOD: Phrases<Refusal, 12> = Phrases::new([
     ("request too large", Refusal::TooLarge),

@@ -181,7 +181,7 @@ fn bodies() {
             404,
             "",
             r#"{"error":{"code":"DeploymentNotFound","message":"The API deployment for this resource does not exist."}}"#,
-            "client: -, unspecified/unknown",
+            "missing: -, unspecified/unknown",
         ),
         (
             400,

@@ -19,6 +19,7 @@ mod retry_after_ms;
 mod rules;
 mod status;
 mod timestamp;
+mod windows;
 
 use std::time::{Duration, SystemTime};
 

@@ -200,7 +200,7 @@ fn kind_comes_before_the_wait() {
             "",
             "too-large: -, unspecified/unknown",
         ),
-        (404, "retry-after: 5", "", "client: -, unspecified/unknown"),
+        (410, "retry-after: 5", "", "client: -, unspecified/unknown"),
         (
             429,
             "",

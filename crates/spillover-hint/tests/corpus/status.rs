@@ -40,15 +40,13 @@ fn success_and_redirect_are_no_refusal() {
 
 #[test]
 fn body_is_needed_unless_the_head_is_enough() {
-    for code in [400, 403, 422, 429, 498, 503, 529] {
+    for code in [400, 401, 403, 404, 422, 429, 498, 503, 529] {
         let status = StatusCode::from_u16(code).expect("a status");
         let report = Report::from_head(status, &HeaderMap::new()).expect("a refusal");
         assert!(report.needs_body(), "{code}");
         assert!(!report.with_body(b"").needs_body(), "{code}");
     }
-    for code in [
-        401, 402, 404, 405, 408, 409, 413, 424, 499, 500, 502, 504, 520,
-    ] {
+    for code in [402, 405, 408, 409, 413, 424, 499, 500, 502, 504, 520] {
         let status = StatusCode::from_u16(code).expect("a status");
         let report = Report::from_head(status, &HeaderMap::new()).expect("a refusal");
         assert!(!report.needs_body(), "{code}");

@@ -42,7 +42,9 @@
 //!
 //! Clients have credentials in the fields `authorization`, `api-key`, `ocp-apim-subscription-key`, `x-api-key` and
 //! `x-goog-api-key`; where they cannot set fields, in the parameters `api-key`, `subscription-key` and `key` of the query, and
-//! in the subprotocol `openai-insecure-api-key.*` of a WebSocket. The rest of the query stays as it is.
+//! in the subprotocol `openai-insecure-api-key.*` of a WebSocket. A backend with its own credential gets none of them, and no field
+//! about the account of a client's credential: `openai-organization`, `openai-project`, `chatgpt-account-id`,
+//! `x-goog-user-project`. The rest of the query stays as it is.
 //!
 //! A request target without a path (`*`, or only an authority) becomes the base path. A request without a `Selected`
 //! passes through unchanged. Responses are not touched.

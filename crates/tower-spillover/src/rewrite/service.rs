@@ -89,15 +89,18 @@ fn rewrite_headers(backend: &Backend, headers: &mut HeaderMap) {
 
 /// Removes the fields in one pass. Few of them are there, and looking each up would take longer.
 fn remove_client_fields(headers: &mut HeaderMap) {
-    let fields = &Credential::CLIENT_FIELDS;
-    let mut is_there = fields.each_ref().map(|_| false);
+    let keys = &Credential::CLIENT_FIELDS;
+    let accounts = &Credential::ACCOUNT_FIELDS;
+    let fields = || keys.iter().chain(accounts).enumerate();
+    // A bit for each field.
+    let mut present = 0_u16;
     for name in headers.keys() {
-        if let Some(index) = fields.iter().position(|field| field == name) {
-            is_there[index] = true;
+        if let Some((index, _)) = fields().find(|(_, field)| *field == name) {
+            present |= 1 << index;
         }
     }
-    for (field, is_there) in fields.iter().zip(is_there) {
-        if is_there {
+    for (index, field) in fields() {
+        if present & (1 << index) != 0 {
             headers.remove(field);
         }
     }

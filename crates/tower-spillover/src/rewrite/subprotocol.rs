@@ -32,11 +32,18 @@ fn without_keys(value: &HeaderValue) -> Option<HeaderValue> {
 }
 
 fn is_key(token: &str) -> bool {
-    let start = token.as_bytes().get(..KEY.len());
-    start.is_some_and(|start| start.eq_ignore_ascii_case(KEY))
+    KEYS.iter().any(|key| {
+        let start = token.as_bytes().get(..key.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(key.as_bytes()))
+    })
 }
 
-const KEY: &[u8] = b"openai-insecure-api-key.";
+/// The key, and the account that it belongs to.
+const KEYS: [&str; 3] = [
+    "openai-insecure-api-key.",
+    "openai-organization.",
+    "openai-project.",
+];
 
 #[cfg(test)]
 mod tests {
@@ -54,6 +61,12 @@ mod tests {
             .iter()
             .map(|value| value.to_str().unwrap().to_owned())
             .collect()
+    }
+
+    #[test]
+    fn account_of_the_key_is_removed_too() {
+        let values = ["realtime, openai-organization.org-1, OpenAI-Project.proj_1"];
+        assert_eq!(left(&values), ["realtime"]);
     }
 
     #[test]

@@ -13,13 +13,17 @@ use tower_service::Service;
 
 use super::*;
 
-/// Where clients put their keys.
-const CLIENT_CREDENTIALS: [&str; 5] = [
+/// Fields with the keys of clients, and with the accounts of these keys.
+const CLIENT_CREDENTIALS: [&str; 9] = [
     "authorization",
     "api-key",
     "ocp-apim-subscription-key",
     "x-api-key",
     "x-goog-api-key",
+    "openai-organization",
+    "openai-project",
+    "chatgpt-account-id",
+    "x-goog-user-project",
 ];
 
 fn backend(label: &str) -> BackendBuilder {
@@ -242,7 +246,7 @@ async fn rest_of_the_request_is_left_alone() {
         ("accept", "a"),
         ("accept", "b"),
         ("cookie", "c=1"),
-        ("openai-organization", "o"),
+        ("openai-beta", "o"),
     ] {
         request.headers_mut().append(name, value.parse().unwrap());
     }
