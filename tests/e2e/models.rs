@@ -413,3 +413,41 @@ async fn client_that_goes_away_within_a_body_in_a_coding_leaves_nothing_behind()
         "gpt"
     );
 }
+
+#[tokio::test]
+async fn limit_of_token_counting_does_not_close_the_model() {
+    let limited = answer(429, &[("retry-after", "30")]);
+    let (first, next) = (healthy().await, healthy().await);
+    let gateway = gateway!()
+        .backend("first", 1, first.url())
+        .backend("next", 2, next.url())
+        .start()
+        .await;
+    first.handle().push(limited);
+    let counting = json("/v1/messages/count_tokens", chat("claude"));
+    assert_eq!(gateway.send(counting).await.backend(), "next");
+    let answer = gateway.send(json("/v1/messages", chat("claude"))).await;
+    assert_eq!(answer.backend(), "first");
+    let counting = json("/v1/messages/count_tokens", chat("claude"));
+    assert_eq!(gateway.send(counting).await.backend(), "next");
+}
+
+#[tokio::test]
+async fn limit_of_a_gemini_model_holds_for_all_its_methods() {
+    let limited = answer(429, &[("retry-after", "30")]);
+    let (first, next) = (healthy().await, healthy().await);
+    let gateway = gateway!()
+        .backend("first", 1, first.url())
+        .backend("next", 2, next.url())
+        .start()
+        .await;
+    first.handle().push(limited);
+    for (path, expected) in [
+        ("/v1beta/models/gemini-a:streamGenerateContent", "next"),
+        ("/v1beta/models/gemini-a:generateContent", "next"),
+        ("/v1beta/models/gemini-b:generateContent", "first"),
+    ] {
+        let answer = gateway.send(json(path, r#"{"contents":[]}"#)).await;
+        assert_eq!(answer.backend(), expected, "{path}");
+    }
+}

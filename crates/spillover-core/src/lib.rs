@@ -69,7 +69,7 @@ pub use crate::{
     pool::{
         Affinity, Attempts, BackendSnapshot, Candidate, Candidates, Cause, Change, Condition,
         Counts, Exhausted, Opening, PeakEwma, Pool, Query, Recorded, Scope, Selected, Silence,
-        Strategy, Turn, Waiter, Weighted,
+        Strategy, Turn, Waiter, Weighted, model_in_path,
     },
 };
 

@@ -30,6 +30,8 @@ mod deadlines;
 mod failing;
 #[path = "../src/pool/in_flight.rs"]
 mod in_flight;
+#[path = "../src/pool/model_in_path.rs"]
+mod model_in_path;
 #[path = "../src/pool/openings.rs"]
 mod openings;
 #[path = "../src/pool/scope.rs"]

@@ -32,7 +32,7 @@ pub enum Source {
     RetryInfo,
     /// `resets_in_seconds` or `resets_at` in the body, for a window of hours or days.
     ///
-    /// Seen from ChatGPT's backend, and read by [Codex](https://github.com/openai/codex/blob/main/codex-rs/protocol/src/error.rs).
+    /// Sent to Codex, and read by [it](https://github.com/openai/codex/blob/main/codex-rs/protocol/src/error.rs).
     WindowReset,
     /// `x-ratelimit-reset` and `x-ratelimit-reset-*`; the candidate's [`Dimension`](crate::Dimension) names the limit.
     ///

@@ -23,7 +23,7 @@ impl Credential {
     ];
 
     /// The fields that name the account of a client's credential, and that a backend refuses beside another credential:
-    /// [OpenAI](https://platform.openai.com/docs/api-reference/authentication), ChatGPT's backend for Codex, and
+    /// [OpenAI](https://platform.openai.com/docs/api-reference/authentication), the backend of Codex, and
     /// [Google](https://cloud.google.com/apis/docs/system-parameters).
     pub const ACCOUNT_FIELDS: [HeaderName; 4] = [
         HeaderName::from_static("openai-organization"),

@@ -14,6 +14,7 @@ mod latency;
 pub mod layer;
 mod limits;
 mod member;
+mod model_in_path;
 mod openings;
 mod pace;
 mod permits;
@@ -43,6 +44,7 @@ pub use self::{
     cause::Cause,
     counts::Counts,
     exhausted::{Exhausted, Opening},
+    model_in_path::model_in_path,
     query::Query,
     queue::Turn,
     scope::Scope,

@@ -5,7 +5,10 @@ use std::{
 
 use http::HeaderMap;
 
-use super::Credential;
+use super::{
+    Credential,
+    model_in_path::{counts_tokens, model_in_path},
+};
 
 /// The part of a backend that a rate limit applies to: a deployment or a model. Scopes with equal names are equal.
 ///
@@ -56,16 +59,22 @@ impl Scope {
         }
     }
 
-    /// Returns the scope that a path names: the segment after `deployments`, as in the paths of Azure OpenAI. The case
-    /// does not matter.
+    /// Returns the scope that a path names: the [model or deployment](model_in_path) in it. A path that counts tokens has a scope of
+    /// its own, whatever the model: its limit is not that of the model.
+    ///
+    /// ```
+    /// use spillover_core::Scope;
+    ///
+    /// let generate = Scope::of_path("/v1beta/models/gemini-2.5-pro:generateContent");
+    /// assert_eq!(generate, Scope::of_path("/v1beta/models/gemini-2.5-pro:streamGenerateContent"));
+    /// assert_ne!(generate, Scope::of_path("/v1beta/models/gemini-2.5-pro:countTokens"));
+    /// ```
     #[must_use]
     pub fn of_path(path: &str) -> Option<Self> {
-        // Searches bytes, because a search for characters takes twice as long and every request without a scope pays
-        // it.
-        let mut segments = path.as_bytes().split(|&byte| byte == b'/');
-        segments.find(|segment| segment.eq_ignore_ascii_case(b"deployments"))?;
-        let deployment = segments.next()?;
-        (!deployment.is_empty()).then(|| Self::of_deployment(deployment))
+        if counts_tokens(path) {
+            return Some(Self::named(TOKEN_COUNTING));
+        }
+        model_in_path(path).map(|model| Self::of_deployment(model.as_bytes()))
     }
 
     /// Returns the scope of the deployment with this name, wherever a request names it.
@@ -159,6 +168,9 @@ impl PartialEq for Scope {
 }
 
 impl Eq for Scope {}
+
+/// No model has this name.
+const TOKEN_COUNTING: &str = "\0token counting";
 
 /// Hashes a name or a credential with a random key of this process. Clients choose names, so that a fixed hash could be
 /// forged. The hash does not reveal a secret.

@@ -1,7 +1,7 @@
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use http::{Method, Request, header::HOST};
-use percent_encoding::percent_decode_str;
+use spillover_core::model_in_path;
 use tower_spillover::model::models_in_query;
 
 use super::{PoolRuntime, normalized_path::normalized};
@@ -54,7 +54,7 @@ impl Routes {
             return false;
         }
         let path = request.uri().path();
-        let is_in_path = |path: &str| deployment(path).is_some();
+        let is_in_path = |path: &str| model_in_path(path).is_some();
         let depends = |path: &str| !is_in_path(path) && self.depends_on_model_at(path, request);
         depends(path) || normalized(path).is_some_and(|path| depends(&path))
     }
@@ -79,8 +79,8 @@ impl Routes {
         request: &Request<B>,
         model: Option<&str>,
     ) -> Result<Option<usize>, Ambiguous> {
-        let deployment = deployment(path);
-        if let Some(model) = deployment.as_deref().or(model) {
+        let in_path = model_in_path(path);
+        if let Some(model) = in_path.as_deref().or(model) {
             return Ok(self.find(path, request, Some(model)));
         }
         // A WebSocket has its model in the query. Requests with a body have it there, and their query is ignored.
@@ -148,15 +148,6 @@ fn is_below(path: &str, prefix: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Returns the segment after `deployments`, as in the paths of Azure OpenAI, e.g. `gpt-4o` of
-/// `/openai/deployments/gpt-4o/chat/completions`. Case does not matter.
-fn deployment(path: &str) -> Option<Cow<'_, str>> {
-    let mut segments = path.split('/');
-    segments.find(|segment| segment.eq_ignore_ascii_case("deployments"))?;
-    let deployment = segments.next().filter(|segment| !segment.is_empty())?;
-    Some(percent_decode_str(deployment).decode_utf8_lossy())
-}
-
 #[cfg(test)]
 mod tests {
     use wildmatch::WildMatch;
@@ -193,6 +184,9 @@ mod tests {
         assert_eq!(choose("/openai/deployments/o3/x", Some("gpt-4o")), Some(1));
         assert_eq!(choose("/openai/deployments/", None), Some(2));
         assert_eq!(choose("/v1/realtime?model=gpt%2D4o", None), Some(0));
+        let gemini = "/v1beta/models/o3:generateContent";
+        assert_eq!(choose(gemini, None), Some(1));
+        assert_eq!(choose("/model/gpt-4o%3A0/converse", None), Some(0));
     }
 
     #[test]

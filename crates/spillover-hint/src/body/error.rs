@@ -101,7 +101,7 @@ fn read_words(object: &Map<String, Value>, found: &mut Evidence) {
     }
 }
 
-/// Reads the end of a used-up window, as ChatGPT's backend states it for Codex: `resets_in_seconds` or `resets_at`, seconds
+/// Reads the end of a used-up window, as the backend of Codex states it: `resets_in_seconds` or `resets_at`, seconds
 /// since 1970 (<https://github.com/openai/codex/blob/main/codex-rs/protocol/src/error.rs>).
 fn read_resets(object: &Map<String, Value>, hints: &mut Hints) {
     let seconds = |name: &str| {

@@ -94,7 +94,7 @@ fn period(text: &[u8]) -> Period {
 }
 
 /// Beginnings of messages about used-up accounts and windows, in lower case: Anthropic, Z.ai
-/// (<https://docs.z.ai/api-reference/api-code>), ChatGPT.
+/// (<https://docs.z.ai/api-reference/api-code>), Codex.
 const USED_UP: [&str; 7] = [
     "your credit balance is too low",
     "you have reached your specified api usage limits",

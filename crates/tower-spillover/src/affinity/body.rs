@@ -99,13 +99,19 @@ impl<B: Default> Default for ObserveIdBody<B> {
 }
 
 /// Returns the first id in the beginning of a JSON object or event stream. An object has its own id before those of its parts.
+/// Google's objects have a resource name in its place: `"name": "cachedContents/abc"`.
 fn first_id(prefix: &[u8]) -> Option<&str> {
-    let mut keys = memmem::find_iter(prefix, KEY);
-    keys.find_map(|at| id_after(&prefix[at + KEY.len()..]))
+    let mut ids = memmem::find_iter(prefix, KEY);
+    let id = ids.find_map(|at| string_after(&prefix[at + KEY.len()..]));
+    id.or_else(|| {
+        let mut names = memmem::find_iter(prefix, NAME);
+        let names = names.find_map(|at| string_after(&prefix[at + NAME.len()..]));
+        names.filter(|name| name.contains('/'))
+    })
 }
 
 /// Returns the string value after a key.
-fn id_after(rest: &[u8]) -> Option<&str> {
+fn string_after(rest: &[u8]) -> Option<&str> {
     let rest = rest.trim_ascii_start();
     let rest = rest.strip_prefix(b":")?.trim_ascii_start();
     let rest = rest.strip_prefix(b"\"")?;
@@ -116,6 +122,7 @@ fn id_after(rest: &[u8]) -> Option<&str> {
 
 /// The key with its quotes. Inside a string they would be escaped.
 const KEY: &[u8] = br#""id""#;
+const NAME: &[u8] = br#""name""#;
 
 /// Bytes that are read at most. The id is one of the first fields.
 const PREFIX_LIMIT: usize = 4096;
@@ -126,7 +133,12 @@ mod tests {
 
     #[test]
     fn first_id_is_that_of_the_object() {
-        let cases: [(&str, Option<&str>); 9] = [
+        let cases: [(&str, Option<&str>); 11] = [
+            (
+                r#"{"file":{"name":"files/abc","displayName":"x"}}"#,
+                Some("files/abc"),
+            ),
+            (r#"{"name":"Tutor"}"#, None),
             (
                 r#"{"id":"resp_1","output":[{"id":"msg_1"}]}"#,
                 Some("resp_1"),

@@ -23,12 +23,14 @@ impl KnownIds {
         }
         let fields = ID_FIELDS.iter();
         let fields = fields.filter_map(|field| extracted?.field(field));
-        let mut ids = path.split('/').chain(fields);
+        let segments = path.split('/').map(without_method);
+        let mut ids = segments.chain(fields.map(last_segment));
         ids.find_map(|id| self.backends.get(id))
     }
 
-    /// Records the backend that created the object with this id.
+    /// Records the backend that created the object with this id or resource name, such as `files/abc`.
     pub(super) fn record(&self, id: &str, backend: &Backend) {
+        let id = last_segment(id);
         if id.len() <= MAX_ID_LENGTH {
             let affinity = Affinity::to_backend(backend.label());
             self.backends.insert(id.into(), affinity);
@@ -52,6 +54,19 @@ impl fmt::Debug for KnownIds {
     }
 }
 
+/// Returns the id in a resource name: `abc` of `cachedContents/abc`.
+fn last_segment(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+/// Returns a path segment without the method of its resource: `abc` of `abc:download`.
+fn without_method(segment: &str) -> &str {
+    match segment.rsplit_once(':') {
+        Some((id, method)) if method.starts_with(|c: char| c.is_ascii_lowercase()) => id,
+        _ => segment,
+    }
+}
+
 /// Returns true if a request with this method and path can create an object that has an id.
 pub(super) fn creates_object(method: &Method, path: &str) -> bool {
     *method == Method::POST
@@ -61,17 +76,21 @@ pub(super) fn creates_object(method: &Method, path: &str) -> bool {
 }
 
 /// Fields of JSON bodies that name an object created before: responses
-/// (<https://platform.openai.com/docs/api-reference/responses/create>), batches, fine-tuning and runs.
-pub(super) const ID_FIELDS: [&str; 5] = [
+/// (<https://platform.openai.com/docs/api-reference/responses/create>), batches, fine-tuning, runs, and Gemini's cached contents
+/// (<https://ai.google.dev/api/caching>).
+pub(super) const ID_FIELDS: [&str; 6] = [
     "previous_response_id",
     "conversation",
     "input_file_id",
     "training_file",
     "assistant_id",
+    "cachedContent",
 ];
 
-/// Path segments at which a POST creates an object with an id (<https://platform.openai.com/docs/api-reference>).
-const COLLECTIONS: [&str; 10] = [
+/// Path segments at which a POST creates an object with an id: those of OpenAI
+/// (<https://platform.openai.com/docs/api-reference>), the jobs of fine-tuning and of Azure's video generation, and Gemini's
+/// cached contents.
+const COLLECTIONS: [&str; 16] = [
     "responses",
     "conversations",
     "files",
@@ -82,6 +101,12 @@ const COLLECTIONS: [&str; 10] = [
     "vector_stores",
     "containers",
     "videos",
+    "jobs",
+    "evals",
+    "runs",
+    "skills",
+    "calls",
+    "cachedContents",
 ];
 
 const CAPACITY: usize = 100_000;

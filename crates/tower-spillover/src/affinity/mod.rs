@@ -63,8 +63,8 @@
 //! # Ids
 //!
 //! The layer reads the `id` in the first 4 KiB of a successful response to a POST at `responses`, `conversations`, `files`,
-//! `uploads`, `batches`, `assistants`, `threads`, `vector_stores`, `containers` or `videos`, while the body passes. Such a
-//! request gets `accept-encoding: identity`, since the id is not read from a compressed body. [`KnownIds`] holds the ids.
+//! `uploads`, `batches`, `assistants`, `threads`, `vector_stores`, `containers`, `videos`, `jobs`, `evals`, `runs`, `skills`, `calls` or
+//! `cachedContents`, while the body passes. Of Google's objects the layer reads the `name`, such as `files/abc`. Such a request gets `accept-encoding: identity`, since the id is not read from a compressed body. [`KnownIds`] holds the ids.
 //!
 //! # Cookies
 //!

@@ -235,6 +235,50 @@ async fn without_keys_requests_pass_unchanged() {
 }
 
 #[tokio::test]
+async fn jobs_and_resource_names_bind_like_ids() {
+    let to_home = Some(Affinity::to_backend("home"));
+    for (created_at, response, asked_at, body) in [
+        (
+            "/v1/fine_tuning/jobs",
+            r#"{"object":"fine_tuning.job","id":"ftjob-1"}"#,
+            "/v1/fine_tuning/jobs/ftjob-1/events",
+            "",
+        ),
+        (
+            "/openai/v1/video/generations/jobs",
+            r#"{"object":"video.generation.job","id":"task_1"}"#,
+            "/openai/v1/video/generations/jobs/task_1",
+            "",
+        ),
+        (
+            "/v1beta/cachedContents",
+            r#"{"name":"cachedContents/abc","model":"models/gemini-a"}"#,
+            "/v1beta/cachedContents/abc",
+            "",
+        ),
+        (
+            "/v1beta/cachedContents",
+            r#"{"name":"cachedContents/abc","model":"models/gemini-a"}"#,
+            "/v1beta/models/gemini-a:generateContent",
+            r#"{"cachedContent":"cachedContents/abc"}"#,
+        ),
+        (
+            "/upload/v1beta/files",
+            r#"{"file":{"name":"files/abc"}}"#,
+            "/v1beta/files/abc:download",
+            "",
+        ),
+    ] {
+        let layer = layer([AffinityKey::Id], false);
+        let create = request(Method::POST, created_at, "{}");
+        pass(&layer, create, Response::new(response)).await;
+        let ask = request(Method::POST, asked_at, body);
+        let passed = pass(&layer, ask, ok()).await;
+        assert_eq!(passed.affinity, to_home, "{asked_at}");
+    }
+}
+
+#[tokio::test]
 async fn cookie_has_the_value_of_the_draw() {
     let service = layer([cookie()], false)
         .with_draw(|| 0xab)

@@ -105,9 +105,9 @@ where
                 return Poll::Ready(Ok(response.response_for(&rejected, &head)));
             }
             if !scan.is_in_path() {
-                let scope = scan
-                    .model()
-                    .map_or_else(|| Scope::named(head.uri.path()), Scope::of_model);
+                let path = head.uri.path();
+                let scope = Scope::of_path(path).or_else(|| scan.model().map(Scope::of_model));
+                let scope = scope.unwrap_or_else(|| Scope::named(path));
                 head.extensions.insert(scope);
             }
             if scan.is_kept() {

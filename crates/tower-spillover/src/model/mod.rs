@@ -4,11 +4,13 @@
 //!
 //! | source | example |
 //! |---|---|
-//! | deployment in the path | `/openai/deployments/gpt-4o/chat/completions` |
+//! | [model or deployment in the path](spillover_core::model_in_path) | `/openai/deployments/gpt-4o/chat/completions` |
 //! | field `model` of a JSON body | `{"model":"gpt-4o"}` |
 //! | part `model` of a multipart form | `name="model"` in an upload for transcription |
 //! | parameter `model` or `deployment` of the query, where no body is read | `/v1/realtime?model=gpt-4o` |
 //! | the path itself | `/v1/files` |
+//!
+//! A request that counts tokens, such as `/v1/messages/count_tokens`, has a scope of its own for all models.
 //!
 //! The layer reads a body up to its model, through its content coding, and passes all of it on as it came. Other fields of a
 //! JSON body can be [extracted](Fields) on the way. Where something depends on the model, see [`Uses`], the layer reads

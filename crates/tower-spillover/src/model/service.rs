@@ -6,7 +6,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use spillover_core::Scope;
+use spillover_core::{Scope, model_in_path};
 use tower::BoxError;
 use tower_service::Service;
 
@@ -50,7 +50,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let is_in_path = Scope::of_path(request.uri().path()).is_some();
+        let is_in_path = model_in_path(request.uri().path()).is_some();
         let is_decisive = self.fields.is_decisive(is_in_path);
         let format = match self.fields.is_read(is_in_path) {
             true => BodyFormat::of_request(&request, fields::limit(is_decisive)),
@@ -64,9 +64,10 @@ where
             return ResponseFuture::read(ready, self.response.clone(), request, scan);
         }
         if !is_in_path {
-            let scope = request.uri().query().and_then(query::scope);
+            let uri = request.uri();
+            let scope = Scope::of_path(uri.path()).or_else(|| uri.query().and_then(query::scope));
             // For example an upload or a list: their limits are not those of chats.
-            let scope = scope.unwrap_or_else(|| Scope::named(request.uri().path()));
+            let scope = scope.unwrap_or_else(|| Scope::named(uri.path()));
             request.extensions_mut().insert(scope);
         }
         if let Err(unreadable) = format

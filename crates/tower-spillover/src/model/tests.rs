@@ -114,6 +114,23 @@ fn model_and_fields_are_found_through_codings_and_the_body_passes_as_it_came() {
 }
 
 #[test]
+fn request_that_counts_tokens_has_a_scope_of_its_own() {
+    let fields = Fields::new([], ROUTED);
+    let scope = |path: &str| {
+        let request = Request::post(path).header(JSON.0, JSON.1);
+        let body = StreamBody::new(stream::iter([Ok(Frame::data(Bytes::from(CHAT)))]));
+        let (_, passed) = pass(&fields, request.body(body).unwrap());
+        let passed = passed.unwrap();
+        assert_eq!(passed.model(), Some("gpt-4o"));
+        passed.scope.unwrap()
+    };
+    let counting = scope("/v1/messages/count_tokens");
+    assert_eq!(counting, scope("/v1/responses/input_tokens"));
+    assert_ne!(counting, scope("/v1/messages"));
+    assert_eq!(scope("/v1/messages"), Scope::named("gpt-4o"));
+}
+
+#[test]
 fn no_more_is_decoded_than_is_looked_for() {
     let mut body = encoded("gzip", CHAT);
     // The corrupt part comes after all fields.
