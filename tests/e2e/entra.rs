@@ -82,10 +82,14 @@ impl Desk {
     fn answer(&self, request: &Request) -> Response<Body> {
         assert_eq!(request.headers()["x-identity-header"], SECRET);
         let query = request.uri().query().unwrap_or_default();
-        assert!(
-            query.contains("resource=https%3A%2F%2Fcognitiveservices.azure.com"),
-            "{query}"
-        );
+        let resource = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("resource="));
+        let prefix = match resource {
+            Some("https%3A%2F%2Fcognitiveservices.azure.com") => "token",
+            Some("https%3A%2F%2Fai.azure.com") => "foundry-token",
+            _ => panic!("{query}"),
+        };
         if self.is_down.load(Relaxed) {
             let mut response = Response::new(Body::from("token-0"));
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -93,7 +97,7 @@ impl Desk {
         }
         let number = self.given.fetch_add(1, Relaxed) + 1;
         let token = json!({
-            "access_token": format!("token-{number}"),
+            "access_token": format!("{prefix}-{number}"),
             "expires_on": (now() + self.valid_for).as_secs().to_string(),
             "resource": "https://cognitiveservices.azure.com",
             "token_type": "Bearer",
@@ -163,6 +167,29 @@ async fn backend_gets_a_token_and_no_client_credential() {
         entra["valid_for_seconds"].as_u64().unwrap() > 3000,
         "{entra}"
     );
+    assert_discreet(gateway).await;
+}
+
+#[tokio::test]
+async fn each_backend_gets_a_token_for_its_audience() {
+    let endpoint = Endpoint::start(HOUR).await;
+    let (azure, foundry) = (healthy().await, healthy().await);
+    let text = format!(
+        "[[pools]]\n\
+         [[pools.backends]]\nname = \"azure\"\nurl = \"{}\"\ncredential = \"entra\"\n\
+         [[pools.backends]]\nname = \"foundry\"\nurl = \"{}\"\ncredential = \"entra\"\n\
+         audience = \"https://ai.azure.com\"\n",
+        azure.url(),
+        foundry.url()
+    );
+    let gateway = endpoint.gateway().config(&text).start().await;
+    while azure.handle().stats().received == 0 || foundry.handle().stats().received == 0 {
+        let request = request("GET", "/v1/models", Body::empty());
+        assert_eq!(gateway.send(request).await.status, 200);
+    }
+    let tokens = [&azure, &foundry].map(|backend| credential(backend).to_str().unwrap().to_owned());
+    assert!(tokens[0].starts_with("Bearer token-"), "{tokens:?}");
+    assert!(tokens[1].starts_with("Bearer foundry-token-"), "{tokens:?}");
     assert_discreet(gateway).await;
 }
 

@@ -103,10 +103,13 @@ async fn run(cli: Cli, config: Config, files: ReadFiles) -> Result<(), Stop> {
             },
         ));
     }
-    if let Some(tokens) = app.active().tokens() {
-        // A missing token is logged. Backends that need it are skipped until there is one.
-        let _ = tokens.first(FIRST_TOKEN_WITHIN).await;
-    }
+    // A missing token is logged. Backends that need it are skipped until there is one.
+    let active = app.active();
+    let first = active
+        .tokens()
+        .values()
+        .map(|tokens| tokens.first(FIRST_TOKEN_WITHIN));
+    futures_util::future::join_all(first).await;
     let gateway = RunningGateway {
         cli,
         app: app.clone(),

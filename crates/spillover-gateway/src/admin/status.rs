@@ -42,9 +42,10 @@ struct Pool {
     backends: Vec<Backend>,
 }
 
-/// State of the token of Entra ID.
+/// State of the token of Entra ID. With several, it is the one that expires first.
 #[derive(Debug, Serialize)]
 struct Entra {
+    scope: String,
     source: Option<&'static str>,
     valid_for_seconds: u64,
     failures: u32,
@@ -149,7 +150,9 @@ impl Status {
             clients: Clients::of(&active.keys().snapshot()),
             entra: active
                 .tokens()
-                .map(|tokens| Entra::of(&tokens.status(), now)),
+                .iter()
+                .map(|(scope, tokens)| Entra::new(scope, &tokens.status(), now))
+                .min_by_key(|entra| entra.valid_for_seconds),
         }
     }
 }
@@ -165,11 +168,12 @@ impl Pool {
 }
 
 impl Entra {
-    fn of(status: &entra::Status, now: Instant) -> Self {
+    fn new(scope: &str, status: &entra::Status, now: Instant) -> Self {
         let valid_for = status
             .valid_until
             .map(|until| until.saturating_duration_since(now));
         Self {
+            scope: scope.to_owned(),
             source: status.source,
             valid_for_seconds: valid_for.unwrap_or_default().as_secs(),
             failures: status.failures,

@@ -13,6 +13,7 @@ use super::{
 pub const SCOPE: &str = "https://cognitiveservices.azure.com/.default";
 
 /// The identity that the environment configures.
+#[derive(Clone)]
 pub struct Identity {
     candidates: Vec<Candidate>,
     authority: Option<String>,

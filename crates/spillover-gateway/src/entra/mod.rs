@@ -35,6 +35,7 @@
 //! # }
 //! ```
 
+mod audience;
 mod candidate;
 mod error;
 mod expiry;
@@ -49,6 +50,7 @@ mod transport;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::audience::{audience_of, scope_of};
 pub use self::{
     error::{Failure, Missing, Unusable},
     identity::{Identity, SCOPE},

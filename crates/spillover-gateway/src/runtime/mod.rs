@@ -6,7 +6,11 @@ mod pool;
 mod route;
 mod routes;
 
-use std::{collections::HashMap, env, io, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    env, io,
+    sync::Arc,
+};
 
 use spillover_core::Pool;
 use spillover_proxy::{
@@ -26,7 +30,7 @@ pub(crate) use self::{
     pool::PoolRuntime,
     route::Route,
 };
-use crate::entra::{Identity, SCOPE, Tokens};
+use crate::entra::{Identity, Tokens};
 
 /// A configuration with everything that is built from it: pools, routes, keys, TLS dialers and token caches.
 #[derive(Debug)]
@@ -38,8 +42,11 @@ pub(crate) struct ActiveConfig {
     dialers: HashMap<ConnectSettings, Dialer>,
     keys: Arc<KeyRing>,
     cors: CorsLayer,
-    tokens: Option<Tokens>,
+    tokens: TokensByScope,
 }
+
+/// A cache of tokens for each scope that a backend needs.
+pub(crate) type TokensByScope = BTreeMap<String, Tokens>;
 
 impl ActiveConfig {
     /// Builds the runtime of these pools and client settings. Backends that stay keep the state that `before` has of them, such
@@ -53,11 +60,7 @@ impl ActiveConfig {
         clients: &Clients,
         before: Option<&Self>,
     ) -> io::Result<Self> {
-        let tokens = match before.and_then(|before| before.tokens.clone()) {
-            _ if !needs_tokens(configs) => None,
-            None => Some(start_tokens()?),
-            tokens => tokens,
-        };
+        let tokens = tokens(configs, before.map(|before| &before.tokens))?;
         let mut pools = Vec::new();
         for config in configs {
             let backends = config.backends.iter().map(|config| config.backend.clone());
@@ -73,7 +76,7 @@ impl ActiveConfig {
                 config.clone(),
                 pool,
                 known_ids,
-                tokens.as_ref(),
+                &tokens,
             )));
         }
         let mut active = Self::with_pools(pools);
@@ -98,7 +101,7 @@ impl ActiveConfig {
             config,
             pool,
             KnownIds::default(),
-            None,
+            &TokensByScope::new(),
         ))])
     }
 
@@ -110,7 +113,7 @@ impl ActiveConfig {
             dialers: HashMap::new(),
             keys: KeyRing::new(&[]),
             cors: CorsLayer::new(None),
-            tokens: None,
+            tokens: TokensByScope::new(),
         }
     }
 
@@ -138,9 +141,9 @@ impl ActiveConfig {
         self.cors.clone()
     }
 
-    /// Returns the tokens of Entra ID, if a backend needs them.
-    pub(crate) fn tokens(&self) -> Option<&Tokens> {
-        self.tokens.as_ref()
+    /// Returns the tokens of Entra ID that backends need.
+    pub(crate) fn tokens(&self) -> &TokensByScope {
+        &self.tokens
     }
 
     /// Creates a connector.
@@ -154,19 +157,36 @@ impl ActiveConfig {
     }
 }
 
-/// Returns true if a backend needs tokens of Entra ID.
-fn needs_tokens(configs: &[PoolConfig]) -> bool {
-    let mut backends = configs.iter().flat_map(|config| &config.backends);
-    backends.any(|backend| backend.credential == CredentialSource::Entra)
+/// Starts a token cache for each scope that a backend needs, and keeps those that `before` has.
+fn tokens(configs: &[PoolConfig], before: Option<&TokensByScope>) -> io::Result<TokensByScope> {
+    let backends = configs.iter().flat_map(|config| &config.backends);
+    let scopes: BTreeSet<_> = backends.filter_map(BackendConfig::token_scope).collect();
+    let mut identity = None;
+    let mut tokens = TokensByScope::new();
+    for scope in scopes {
+        let kept = before.and_then(|before| before.get(&scope).cloned());
+        let cache = match kept {
+            Some(kept) => kept,
+            None => {
+                let identity = match &identity {
+                    Some(identity) => identity,
+                    None => identity.insert(find_identity()?),
+                };
+                let source = identity.clone().source(scope.as_str())?;
+                Tokens::start(source, ThreadDraw::default())
+            }
+        };
+        tokens.insert(scope, cache);
+    }
+    Ok(tokens)
 }
 
-/// Starts the token cache for the identity that the environment configures.
-fn start_tokens() -> io::Result<Tokens> {
+/// Returns the identity that the environment configures.
+fn find_identity() -> io::Result<Identity> {
     let identity = Identity::find(|name| env::var(name).ok()).map_err(io::Error::other)?;
     let names: Vec<_> = identity.names().collect();
     tracing::info!(sources = ?names, "tokens of Entra ID");
-    let source = identity.source(SCOPE)?;
-    Ok(Tokens::start(source, ThreadDraw::default()))
+    Ok(identity)
 }
 
 /// Collects the fields to read from bodies: for routes, for limits per model, for affinity and for replaced models.

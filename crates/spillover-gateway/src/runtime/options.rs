@@ -11,6 +11,7 @@ use spillover_proxy::{
 };
 
 use super::Route;
+use crate::entra::{audience_of, scope_of};
 
 /// Client keys and CORS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,11 +64,22 @@ impl PoolConfig {
 pub(crate) struct BackendConfig {
     pub(crate) backend: Backend,
     pub(crate) credential: CredentialSource,
+    /// Audience of the tokens of Entra ID. Default: by the URL of the backend.
+    pub(crate) audience: Option<String>,
     pub(crate) request_headers: HeaderRules,
     pub(crate) response_headers: HeaderRules,
     pub(crate) protocol: Protocol,
     /// CA bundle for this backend. Default: the platform's roots.
     pub(crate) ca: Option<Authorities>,
+}
+
+impl BackendConfig {
+    /// Returns the scope of the tokens of Entra ID that the backend gets, if it gets such tokens.
+    pub(crate) fn token_scope(&self) -> Option<String> {
+        let audience = self.audience.as_deref();
+        let scope = || scope_of(audience.unwrap_or_else(|| audience_of(&self.backend)));
+        (self.credential == CredentialSource::Entra).then(scope)
+    }
 }
 
 impl From<Backend> for BackendConfig {
@@ -79,6 +91,7 @@ impl From<Backend> for BackendConfig {
                 None => CredentialSource::Client,
             },
             backend,
+            audience: None,
             request_headers: HeaderRules::default(),
             response_headers: HeaderRules::default(),
             protocol: Protocol::default(),

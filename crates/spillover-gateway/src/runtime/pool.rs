@@ -17,10 +17,8 @@ use tower_spillover::{
     stack::{ResponseBody, SpilloverLayer},
 };
 
-use crate::{
-    entra::Tokens,
-    runtime::{BackendConfig, CredentialSource, PoolConfig, Route, Timeouts},
-};
+use super::TokensByScope;
+use crate::runtime::{BackendConfig, PoolConfig, Route, Timeouts};
 
 /// A pool at runtime: its settings, and the layers that are built from them.
 pub(crate) struct PoolRuntime {
@@ -48,7 +46,7 @@ impl PoolRuntime {
         config: PoolConfig,
         pool: Pool,
         known_ids: KnownIds,
-        tokens: Option<&Tokens>,
+        tokens: &TokensByScope,
     ) -> Self {
         Self {
             name: config.name.as_str().into(),
@@ -168,10 +166,10 @@ fn final_response(config: &PoolConfig) -> FinalResponseLayer {
 }
 
 /// Builds the rules of each backend. `tokens` serve the backends whose credential is Entra ID.
-fn request_rules(backends: &[BackendConfig], tokens: Option<&Tokens>) -> RequestRulesLayer {
+fn request_rules(backends: &[BackendConfig], tokens: &TokensByScope) -> RequestRulesLayer {
     RequestRulesLayer::new(backends.iter().map(|config| {
         let rules = RequestRules::new(&config.backend).headers(config.request_headers.clone());
-        match tokens.filter(|_| config.credential == CredentialSource::Entra) {
+        match config.token_scope().and_then(|scope| tokens.get(&scope)) {
             Some(tokens) => {
                 let tokens = tokens.clone();
                 rules.bearer(move || Ok(tokens.bearer()?))

@@ -37,6 +37,8 @@ pub(crate) struct BackendTable {
     /// Credential of the gateway at the backend.
     #[schemars(required)]
     pub(crate) credential: Option<CredentialTable>,
+    /// Audience of the tokens of Entra ID, such as `https://ai.azure.com`. Default: by the host of the URL.
+    pub(crate) audience: Option<String>,
     /// Replaces the deployment or model that a request names. Default: none.
     pub(crate) deployment: Option<String>,
     /// Replaces the `model` in a JSON body, a form or the query. Default: the `deployment`.
@@ -66,6 +68,7 @@ impl Default for BackendTable {
             priority: 1,
             weight: NonZeroU32::MIN,
             credential: None,
+            audience: None,
             deployment: None,
             model: None,
             max_concurrency: None,
@@ -163,6 +166,11 @@ impl Check<'_> {
         let credential = self
             .required(path, "credential", &table.credential, CREDENTIAL)
             .and_then(|credential| self.credential(&path.key("credential"), credential));
+        let audience = self.optional(path, "audience", &table.audience, audience);
+        if audience.is_some() && !matches!(table.credential, Some(CredentialTable::Entra)) {
+            let expected = "no audience, since only a token of Entra ID has one";
+            self.expected(&path.key("audience"), expected);
+        }
         let ca = table.ca.as_ref();
         let ca = ca.and_then(|file| self.authorities(&path.key("ca"), file));
         let request_headers = self.headers(&path.key("request_headers"), &table.request_headers);
@@ -195,6 +203,7 @@ impl Check<'_> {
         Some(BackendConfig {
             backend,
             credential: source,
+            audience,
             request_headers,
             response_headers,
             protocol: table.protocol,
@@ -259,6 +268,15 @@ impl Check<'_> {
         }
         None
     }
+}
+
+/// Accepts an identifier of an application: `https://...` or `api://...`.
+fn audience(text: &str) -> Result<String, &'static str> {
+    let is_uri = text.starts_with("https://") || text.starts_with("api://");
+    if !is_uri || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("an audience, such as https://ai.azure.com");
+    }
+    Ok(text.to_owned())
 }
 
 fn model(text: &str) -> Result<String, &'static str> {

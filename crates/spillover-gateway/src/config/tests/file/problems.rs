@@ -223,6 +223,10 @@ fn wrong_types_and_values_are_refused() {
         ),
         (with_backend("model = ''"), "model: expected a model"),
         (
+            with_backend("audience = 'ai.azure.com'"),
+            "audience: expected an audience, such as https://ai.azure.com",
+        ),
+        (
             with_backend("protocol = 'h2c'"),
             "protocol: expected \"auto\", \"http1\" or \"http2\"",
         ),
@@ -233,6 +237,13 @@ fn wrong_types_and_values_are_refused() {
         (
             with_backend("ca = '/not/there.pem'"),
             "ca: /not/there.pem cannot be read: No such file",
+        ),
+        (
+            POOL.replace(
+                "\"entra\"",
+                "'passthrough'\naudience = 'https://ai.azure.com'",
+            ),
+            "audience: expected no audience, since only a token of Entra ID has one",
         ),
         (
             POOL.replace("\"entra\"", "'api_key'"),
