@@ -1,13 +1,13 @@
 use std::{ops::ControlFlow, sync::LazyLock};
 
 use memchr::{memchr2, memmem};
-use serde_json::json;
+use serde_json::json as object;
 use spillover_hint::Report;
 
 use super::{
     event_stream::{self, Message},
     form::Form,
-    sse,
+    json, sse,
 };
 use crate::coding::{Coding, DecodeError, Decoder};
 
@@ -16,6 +16,8 @@ use crate::coding::{Coding, DecodeError, Decoder};
 pub(super) enum Event<'a> {
     Sse(sse::Event<'a>),
     Message(Message<'a>),
+    /// A JSON object whose first key is `error`.
+    Json(&'a [u8]),
     /// Nothing that can be looked into: a message of gRPC, or what could not be read.
     Opaque,
 }
@@ -33,6 +35,7 @@ enum Parser {
     Sse(sse::Parser),
     EventStream(event_stream::Parser),
     Grpc,
+    Json(json::Parser),
 }
 
 impl Reader {
@@ -43,6 +46,7 @@ impl Reader {
                 Form::Sse => Parser::Sse(sse::Parser::default()),
                 Form::EventStream => Parser::EventStream(event_stream::Parser::default()),
                 Form::Grpc => Parser::Grpc,
+                Form::Json => Parser::Json(json::Parser::default()),
             },
         }
     }
@@ -107,6 +111,9 @@ impl Parser {
             }),
             Self::Grpc if chunk.is_empty() => ControlFlow::Continue(()),
             Self::Grpc => look(Event::Opaque),
+            Self::Json(parser) => parser.feed(chunk, |error| {
+                look(error.map_or(Event::Opaque, Event::Json))
+            }),
         }
     }
 }
@@ -130,11 +137,12 @@ impl Event<'_> {
                 b"error" => {
                     let [code, message] =
                         [message.name, message.error_message].map(String::from_utf8_lossy);
-                    let error = json!({ "code": code, "message": message });
+                    let error = object!({ "code": code, "message": message });
                     Report::from_event(ERROR, error.to_string().as_bytes())
                 }
                 _ => None,
             },
+            Self::Json(error) => Report::from_event("", error),
             Self::Opaque => None,
         }
     }

@@ -1,4 +1,7 @@
-use http::{Response, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, Response,
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
+};
 
 use crate::coding::Coding;
 
@@ -11,6 +14,9 @@ pub(super) enum Form {
     EventStream,
     /// gRPC over HTTP/2, which says at the end how it went.
     Grpc,
+    /// A JSON body, or many on a line each, that may be an error with a success status
+    /// ([OpenRouter](https://openrouter.ai/docs/api-reference/errors)).
+    Json,
 }
 
 impl Form {
@@ -18,6 +24,10 @@ impl Form {
     pub(super) fn of_response<B>(response: &Response<B>) -> Option<(Self, Option<Coding>)> {
         let headers = response.headers();
         let form = Self::of_type(headers.get(CONTENT_TYPE)?.as_bytes())?;
+        // An error is short.
+        if form == Self::Json && is_long(headers) {
+            return None;
+        }
         Some((form, Coding::of(headers).ok()?))
     }
 
@@ -28,6 +38,9 @@ impl Form {
         if is(b"text/event-stream") {
             return Some(Self::Sse);
         }
+        if is(b"application/json") || is(b"application/x-ndjson") || is(b"application/jsonl") {
+            return Some(Self::Json);
+        }
         if is(b"application/vnd.amazon.eventstream") {
             return Some(Self::EventStream);
         }
@@ -36,6 +49,16 @@ impl Form {
         let is_grpc = start.eq_ignore_ascii_case(GRPC) && matches!(suffix, [] | [b'+', ..]);
         is_grpc.then_some(Self::Grpc)
     }
+}
+
+/// Returns true if the head announces a body of more than 64 KiB.
+fn is_long(headers: &HeaderMap) -> bool {
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok());
+    length
+        .and_then(|length| length.parse().ok())
+        .is_some_and(|length: u64| length > 64 * 1024)
 }
 
 const GRPC: &[u8] = b"application/grpc";
@@ -68,7 +91,11 @@ mod tests {
             ("application/grpc-web", None),
             ("application/grpc-web+proto", None),
             ("application/grpcs", None),
-            ("application/json", None),
+            ("application/json", Some(Form::Json)),
+            ("application/json; charset=utf-8", Some(Form::Json)),
+            ("application/x-ndjson", Some(Form::Json)),
+            ("application/jsonl", Some(Form::Json)),
+            ("application/problem+json", None),
             ("", None),
             (";", None),
         ];

@@ -134,7 +134,12 @@ impl<B: Body + Unpin> Future for Hold<B> {
 impl<B: Body> Parts<B> {
     /// Returns until when the stream is held without content, and how that ends.
     fn patience(&self, release_at: Instant, now: Instant) -> (Instant, End) {
-        match self.attempt.first_token(now) {
+        let first_token = match self.form {
+            // A response that is no stream has its content when it is complete.
+            Form::Json => None,
+            _ => self.attempt.first_token(now),
+        };
+        match first_token {
             Some(FirstToken { limit, deadline }) => {
                 (deadline, End::NoContent(NoContent::Within(limit)))
             }
@@ -147,6 +152,7 @@ impl<B: Body> Parts<B> {
         let response = match end {
             End::Release => {
                 let selected = self.attempt.into_selected();
+                let selected = selected.filter(|_| form != Form::Json);
                 let watch = |selected| LateErrorWatch::new(form, self.coding, selected);
                 let body = PeekedBody::resumed(self.prefix, self.body, selected.map(watch));
                 return self.head.map(|()| body);

@@ -50,7 +50,7 @@ fn is_lifecycle_by_name(event: &Event<'_>) -> bool {
     match event {
         Event::Sse(event) => is_lifecycle(event.name),
         Event::Message(message) if message.kind == b"event" => is_start(message),
-        Event::Message(_) | Event::Opaque => false,
+        Event::Message(_) | Event::Json(_) | Event::Opaque => false,
     }
 }
 

@@ -100,6 +100,8 @@ mod event_stream;
 mod form;
 mod future;
 mod hold;
+
+mod json;
 mod judge;
 mod late_error;
 mod layer;

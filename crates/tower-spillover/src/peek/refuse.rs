@@ -31,6 +31,7 @@ impl Refused {
         let (body, error_type) = match event {
             Event::Sse(event) => (error_object(event.data), None),
             Event::Message(message) => aws_error(message),
+            Event::Json(error) => (Bytes::copy_from_slice(error), None),
             Event::Opaque => (Bytes::new(), None),
         };
         Self {

@@ -213,7 +213,7 @@ async fn other_responses_than_streams_pass_unchanged() {
         response.header("content-type", content_type)
     };
     let cases = [
-        json(200, "application/json"),
+        json(200, "text/plain"),
         json(429, SSE),
         json(304, SSE),
         json(200, "application/grpc-web"),
@@ -274,4 +274,67 @@ async fn grpc_stream_is_held_until_its_first_message() {
     assert!(!response.headers().contains_key("grpc-status"));
     let collected = response.into_body().collect().await.expect("a body");
     assert_eq!(collected.trailers(), Some(&ok));
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_that_is_an_error_is_a_refusal() {
+    for (content_type, body, status, kind) in [
+        (
+            "application/json",
+            r#"{"error":{"message":"Provider returned error","code":429},"user_id":"u"}"#,
+            429,
+            Refusal::Throttled,
+        ),
+        (
+            "application/json; charset=utf-8",
+            r#"{"error":{"message":"Upstream error","code":502}}"#,
+            502,
+            Refusal::Failing,
+        ),
+        (
+            "application/x-ndjson",
+            r#"{"error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+            529,
+            Refusal::Capacity,
+        ),
+    ] {
+        let (start, end) = body.split_at(9);
+        let script = ScriptedBody::new().data(start).data(end);
+        let response = peek(content_type, script).await;
+        assert_eq!(
+            (response.status().as_u16(), refusal(&response)),
+            (status, Some(kind)),
+            "{body}"
+        );
+        assert_eq!(bytes(response).await, body);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_json_passes_unchanged() {
+    for body in [
+        r#"{"id":"chatcmpl-1","choices":[],"error":{"code":429}}"#,
+        r#"{"error":null,"id":"resp_1"}"#,
+        r#"{"error":{"code":-32000},"jsonrpc":"2.0","id":1}"#,
+        "[]",
+        "",
+    ] {
+        let response = peek("application/json", ScriptedBody::new().data(body)).await;
+        assert_eq!(
+            (response.status().as_u16(), refusal(&response)),
+            (200, None)
+        );
+        assert_eq!(bytes(response).await, body);
+    }
+    let response = Response::builder().header("content-type", "application/json");
+    let long = response.header("content-length", "100000");
+    let body = ScriptedBody::new().data("{\"error\":{\"code\":429}}");
+    let handle = body.handle();
+    let response = peek_at(
+        StreamPeekLayer::new(),
+        Request::new(()),
+        long.body(body).unwrap(),
+    )
+    .await;
+    assert_eq!((response.status().as_u16(), handle.polls()), (200, 0));
 }
