@@ -118,6 +118,24 @@ async fn used_up_window_closes_its_backend_for_as_long_as_it_says() {
 }
 
 #[tokio::test]
+async fn error_with_a_success_status_moves_on() {
+    let body = json!({ "error": { "message": "Provider returned error", "code": 429 } });
+    let limited = refusal(200, &body);
+    let (first, next) = (behaving(limited).await, healthy().await);
+    let gateway = gateway!()
+        .backend("first", 1, first.url())
+        .backend("next", 2, next.url())
+        .start()
+        .await;
+    for _ in 0..2 {
+        assert_eq!(gateway.send(chat("client")).await.backend(), "next");
+    }
+    assert_eq!(first.handle().stats().received, 1);
+    let closed = gateway.wait_for_closed(1).await;
+    assert_eq!(closed[0]["class"], "throttled");
+}
+
+#[tokio::test]
 async fn request_too_large_for_all_gets_no_retry_after() {
     let body = json!({ "error": { "type": "tokens", "code": "rate_limit_exceeded",
         "message": "Request too large for gpt-4o on tokens per min (TPM): Limit 10000, Requested 90000." } });

@@ -140,7 +140,8 @@ impl<B: Body> SharedBody<B> {
 impl<B: Body> Prefix<B> {
     pub(super) fn new() -> Self {
         Self {
-            frames: VecDeque::new(),
+            // Most responses have one.
+            frames: VecDeque::with_capacity(1),
             len: 0,
             error: None,
             is_end: false,

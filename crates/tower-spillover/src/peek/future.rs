@@ -14,7 +14,7 @@ use super::{
     attempt::Attempt,
     body::PeekedBody,
     form::Form,
-    hold::{Hold, Limits},
+    hold::{Hold, Limits, Reading},
     refusal::ReadRefusal,
 };
 use crate::{coding::Coding, fields::GRPC_STATUS, report::report_of_head};
@@ -44,7 +44,7 @@ pin_project! {
             reads_refusals: bool,
             attempt: Attempt,
         },
-        // Boxed, because many responses are no streams.
+        // Boxed, because the first content of many responses comes with their head.
         Hold {
             hold: Pin<Box<Hold<ResBody>>>,
         },
@@ -96,9 +96,12 @@ where
                         && let Some((form, coding)) = stream_in_doubt(&mut response)
                     {
                         let attempt = mem::take(attempt);
-                        let hold = Hold::new(response, form, coding, limits, attempt);
+                        let mut reading = Reading::new(response, form, coding, limits, attempt);
+                        if let Poll::Ready(response) = reading.poll(cx) {
+                            return Poll::Ready(Ok(response));
+                        }
                         Kind::Hold {
-                            hold: Box::pin(hold),
+                            hold: Box::pin(Hold::new(reading)),
                         }
                     } else if *reads_refusals
                         && limits.is_none()

@@ -23,18 +23,24 @@ use super::{
 use crate::coding::Coding;
 
 pin_project! {
-    /// Reads a stream until its first content.
+    /// Waits for the first content of a stream, within the bounds.
     pub(super) struct Hold<B>
     where
         B: Body,
     {
-        parts: Option<Parts<B>>,
-        reader: Reader,
-        max_held: usize,
+        reading: Reading<B>,
         release_at: Instant,
         #[pin]
         sleep: Sleep,
     }
+}
+
+/// Reads a stream until its first content, as far as it has come. Needs no timer: most responses that are no streams have come by
+/// the time of their head.
+pub(super) struct Reading<B: Body> {
+    parts: Option<Parts<B>>,
+    reader: Reader,
+    limits: Limits,
 }
 
 /// The bounds within which a stream is held.
@@ -61,7 +67,7 @@ enum End {
     NoContent(NoContent),
 }
 
-impl<B: Body> Hold<B> {
+impl<B: Body> Reading<B> {
     pub(super) fn new(
         response: Response<B>,
         form: Form,
@@ -69,8 +75,6 @@ impl<B: Body> Hold<B> {
         limits: Limits,
         attempt: Attempt,
     ) -> Self {
-        let now = Instant::now();
-        let release_at = attempt::after(now, limits.max_wait);
         let (head, body) = response.into_parts();
         attempt.set_head();
         let parts = Parts {
@@ -83,10 +87,63 @@ impl<B: Body> Hold<B> {
         };
         Self {
             reader: Reader::new(form, coding),
-            max_held: limits.max_held,
-            release_at,
-            sleep: sleep_until(parts.patience(release_at, now).0),
+            limits,
             parts: Some(parts),
+        }
+    }
+}
+
+impl<B: Body + Unpin> Reading<B> {
+    /// Reads the frames that have come. Returns the response once it is known.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Response<PeekedBody<B>>> {
+        let end = ready!(self.poll_end(cx));
+        Poll::Ready(self.end(end))
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let parts = self.parts.as_mut().expect("polled after completion");
+        loop {
+            if parts.prefix.len() >= self.limits.max_held {
+                return Poll::Ready(End::Release);
+            }
+            let end = match Pin::new(&mut parts.body).poll_frame(cx) {
+                Poll::Ready(Some(Err(_))) => Some(End::NoContent(NoContent::BrokeOff)),
+                Poll::Ready(frame) => match parts.prefix.push(frame) {
+                    true => parts
+                        .prefix
+                        .last()
+                        .and_then(|frame| look(&mut self.reader, frame)),
+                    false => Some(finish(&mut self.reader)),
+                },
+                Poll::Pending if parts.attempt.is_awaiting_body() => Some(End::Release),
+                Poll::Pending => return Poll::Pending,
+            };
+            if let Some(end) = end {
+                return Poll::Ready(end);
+            }
+        }
+    }
+
+    /// Returns until when the stream is held without content, and how that ends.
+    fn patience(&self, release_at: Instant, now: Instant) -> (Instant, End) {
+        let parts = self.parts.as_ref().expect("polled after completion");
+        parts.patience(release_at, now)
+    }
+
+    fn end(&mut self, end: End) -> Response<PeekedBody<B>> {
+        let parts = self.parts.take().expect("polled after completion");
+        parts.end(end)
+    }
+}
+
+impl<B: Body + Unpin> Hold<B> {
+    pub(super) fn new(reading: Reading<B>) -> Self {
+        let now = Instant::now();
+        let release_at = attempt::after(now, reading.limits.max_wait);
+        Self {
+            release_at,
+            sleep: sleep_until(reading.patience(release_at, now).0),
+            reading,
         }
     }
 }
@@ -96,38 +153,18 @@ impl<B: Body + Unpin> Future for Hold<B> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let parts = this.parts.as_mut().expect("polled after completion");
-        let end = loop {
-            if parts.prefix.len() >= *this.max_held {
-                break End::Release;
+        if let Poll::Ready(response) = this.reading.poll(cx) {
+            return Poll::Ready(response);
+        }
+        loop {
+            ready!(this.sleep.as_mut().poll(cx));
+            let now = Instant::now();
+            let (at, end) = this.reading.patience(*this.release_at, now);
+            if at <= now {
+                return Poll::Ready(this.reading.end(end));
             }
-            let end = match Pin::new(&mut parts.body).poll_frame(cx) {
-                Poll::Ready(Some(Err(_))) => Some(End::NoContent(NoContent::BrokeOff)),
-                Poll::Ready(frame) => match parts.prefix.push(frame) {
-                    true => parts
-                        .prefix
-                        .last()
-                        .and_then(|frame| look(this.reader, frame)),
-                    false => Some(finish(this.reader)),
-                },
-                Poll::Pending if parts.attempt.is_awaiting_body() => Some(End::Release),
-                Poll::Pending => {
-                    ready!(this.sleep.as_mut().poll(cx));
-                    let now = Instant::now();
-                    let (at, end) = parts.patience(*this.release_at, now);
-                    if at > now {
-                        this.sleep.as_mut().reset(at);
-                        continue;
-                    }
-                    Some(end)
-                }
-            };
-            if let Some(end) = end {
-                break end;
-            }
-        };
-        let parts = this.parts.take().expect("it was there");
-        Poll::Ready(parts.end(end))
+            this.sleep.as_mut().reset(at);
+        }
     }
 }
 

@@ -90,15 +90,26 @@ const MAX_LEN: usize = 64 * 1024;
 mod tests {
     use super::*;
 
-    /// Feeds a text in chunks. Returns the error, or `None` for another body, if the text is told by then.
-    fn feed(text: &str, size: usize) -> Option<Option<String>> {
+    #[derive(Debug, PartialEq)]
+    enum Found {
+        Error(String),
+        Other,
+        Unknown,
+    }
+
+    /// Feeds a text in chunks of this size.
+    fn feed(text: &str, size: usize) -> Found {
         let mut parser = Parser::default();
-        text.as_bytes().chunks(size).find_map(|chunk| {
+        let mut chunks = text.as_bytes().chunks(size);
+        let found = chunks.find_map(|chunk| {
             let flow = parser.feed(chunk, |error| {
-                ControlFlow::Break(error.map(|error| String::from_utf8_lossy(error).into_owned()))
+                ControlFlow::Break(error.map_or(Found::Other, |error| {
+                    Found::Error(String::from_utf8_lossy(error).into_owned())
+                }))
             });
             flow.break_value()
-        })
+        });
+        found.unwrap_or(Found::Unknown)
     }
 
     #[test]
@@ -114,7 +125,7 @@ mod tests {
             for size in 1..=text.len() {
                 assert_eq!(
                     feed(&text, size),
-                    Some(Some(error.to_owned())),
+                    Found::Error(error.to_owned()),
                     "{text} {size}"
                 );
             }
@@ -134,17 +145,20 @@ mod tests {
             "x",
         ] {
             for size in 1..=text.len() {
-                assert!(!matches!(feed(text, size), Some(Some(_))), "{text} {size}");
+                assert!(
+                    !matches!(feed(text, size), Found::Error(_)),
+                    "{text} {size}"
+                );
             }
         }
-        assert_eq!(feed(r#"{"id":"#, 1), Some(None));
-        assert_eq!(feed("  \n", 1), None);
+        assert_eq!(feed(r#"{"id":"#, 1), Found::Other);
+        assert_eq!(feed("  \n", 1), Found::Unknown);
     }
 
     #[test]
     fn malformed_and_endless_errors_are_other_bodies() {
-        assert_eq!(feed(r#"{"error":]"#, 1), Some(None));
+        assert_eq!(feed(r#"{"error":]"#, 1), Found::Other);
         let endless = format!(r#"{{"error":"{}"#, "x".repeat(MAX_LEN));
-        assert_eq!(feed(&endless, 1 << 12), Some(None));
+        assert_eq!(feed(&endless, 1 << 12), Found::Other);
     }
 }

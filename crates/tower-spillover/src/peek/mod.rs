@@ -3,7 +3,7 @@
 //! Providers say 200 as soon as they have taken a request, and find out later that they cannot serve it: the stream begins
 //! with a few events of its lifecycle, and then has an error in it.
 //!
-//! A response is treated so if its status is 2xx and whose `content-type` is that of server-sent events
+//! A response is treated so if its status is 2xx and its `content-type` is that of server-sent events
 //! (`text/event-stream`), of AWS's event streams (`application/vnd.amazon.eventstream`) or of gRPC (`application/grpc`):
 //!
 //! * it is held while what comes is of the lifecycle only: comments, `ping`, `message_start`, `response.created`, chat chunks
@@ -20,6 +20,10 @@
 //! * a stream that breaks off before that becomes a 502, with gRPC an UNAVAILABLE, whose `Report` says that the backend fails;
 //! * an error that comes later is for the client. If the request has a [`Selected`] in its extensions, it is counted as an
 //!   answer that was [broken off](spillover_core::layer::SelectedProtocol::record_broken), and is an event at level `WARN`.
+//!
+//! A JSON body, or one JSON object on each line, is held until its first bytes. If its first key is `error`, as in
+//! [OpenRouter's](https://openrouter.ai/docs/api-reference/errors) `{"error":{"code":429}}` with status 200, it becomes the refusal
+//! that the error stands for. A body with another first key, an error of JSON-RPC, and a body of more than 64 KiB pass on.
 //!
 //! A stream in gzip, deflate, br or zstd is decoded for the look, and passed on as it came. An error in it becomes plain JSON.
 //! One in another [`coding`](crate::coding) passes through untouched, and so does everything else. A request's
