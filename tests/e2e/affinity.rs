@@ -251,3 +251,26 @@ async fn ids_are_read_from_streams_too() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn resumable_upload_goes_on_through_the_gateway_at_its_backend() {
+    let shared = Shared::new("{ keys = [\"id\"] }").await;
+    let gateway = shared.gateway().start().await;
+    for upload in 0..4 {
+        for mock in &shared.backends {
+            let url = format!("{}/upload/v1beta/files?upload_id=u{upload}", mock.url());
+            let started = answer(200, &[("x-goog-upload-url", &url)]);
+            mock.handle().set_behavior(started);
+        }
+        let start = with(
+            json("/upload/v1beta/files", "{}"),
+            "x-goog-upload-command",
+            "start",
+        );
+        let started = gateway.send(with(start, "host", "gateway.example")).await;
+        let url = started.header("x-goog-upload-url").unwrap().to_owned();
+        let target = url.strip_prefix("http://gateway.example").unwrap();
+        let went_on = gateway.send(request("POST", target, "bytes")).await;
+        assert_eq!(went_on.backend(), started.backend());
+    }
+}

@@ -3,7 +3,7 @@
 use std::{fmt, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::Extensions;
+use http::{Extensions, uri::Scheme};
 use http_body::Body;
 use hyper_util::client::legacy::connect::Connect;
 use spillover_core::Pool;
@@ -13,6 +13,7 @@ use spillover_proxy::{
     client_keys::ClientKeysLayer,
     hop_by_hop::HopByHopLayer,
     model_error::rejected_response,
+    response_urls::ResponseUrlsLayer,
     upgrade::UpgradeLayer,
     upstream::{Clients, ConnectSettings, Upstream},
 };
@@ -56,6 +57,8 @@ pub struct Settings {
 pub struct App {
     configs: Arc<watch::Sender<Arc<ActiveConfig>>>,
     phases: Option<Phases>,
+    /// Scheme under which clients reach the gateway.
+    scheme: Scheme,
 }
 
 impl App {
@@ -74,17 +77,22 @@ impl App {
     ///
     /// Returns an error if certificates or identity settings cannot be read.
     pub(crate) fn from_config(config: &Config) -> io::Result<Self> {
-        Ok(Self::with_config(ActiveConfig::new(
-            &config.pools,
-            &config.clients,
-            None,
-        )?))
+        let active = ActiveConfig::new(&config.pools, &config.clients, None)?;
+        let has_tls = config
+            .listeners
+            .iter()
+            .all(|listener| listener.tls.is_some());
+        Ok(Self {
+            scheme: if has_tls { Scheme::HTTPS } else { Scheme::HTTP },
+            ..Self::with_config(active)
+        })
     }
 
     fn with_config(active: ActiveConfig) -> Self {
         Self {
             configs: Arc::new(watch::Sender::new(Arc::new(active))),
             phases: None,
+            scheme: Scheme::HTTP,
         }
     }
 
@@ -148,6 +156,7 @@ impl App {
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
     {
         let clients = Clients::default();
+        let scheme = self.scheme.clone();
         let service = Reloadable::new(
             self.configs.subscribe(),
             move |active: &Arc<ActiveConfig>| {
@@ -175,6 +184,7 @@ impl App {
                     .layer(CatchPanicLayer)
                     .layer(active.cors_layer())
                     .layer(ClientKeysLayer::new(Arc::clone(active.keys())))
+                    .layer(ResponseUrlsLayer::new().default_scheme(scheme.clone()))
                     .layer(HopByHopLayer)
                     .layer(
                         ModelScopeLayer::new(active.fields().clone())

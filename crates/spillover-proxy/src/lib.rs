@@ -14,6 +14,7 @@
 //! | `idle-timeout` | [`IdleTimeoutLayer`](idle_timeout::IdleTimeoutLayer) | ends response bodies that stand still |
 //! | `limits` | [`RequestLimitsLayer`](limits::RequestLimitsLayer) | size of the request body, total time of a request |
 //! | `request-rules` | [`RequestRulesLayer`](request_rules::RequestRulesLayer) | header rules, token and model of each backend |
+//! | `response-urls` | [`ResponseUrlsLayer`](response_urls::ResponseUrlsLayer) | URLs of a backend in response fields become those of the proxy |
 //! | `upgrade` | [`UpgradeLayer`](upgrade::UpgradeLayer) | WebSocket connections through the proxy |
 //! | `upstream` | [`Upstream`](upstream::Upstream), a service | sends requests to backends: connections, timeout, errors |
 //!
@@ -21,8 +22,8 @@
 //!
 //! # Order
 //!
-//! From the outside in: `upgrade`, `access-log`, `catch-panic`, `cors`, `client-keys`, `hop-by-hop`, `final-response`,
-//! `limits`, the layers of `tower-spillover`, `request-rules`, `idle-timeout`,
+//! From the outside in: `upgrade`, `access-log`, `catch-panic`, `cors`, `client-keys`, `response-urls`, `hop-by-hop`,
+//! `final-response`, `limits`, the layers of `tower-spillover`, `request-rules`, `idle-timeout`,
 //! `upstream`.
 //!
 //! # Extensions
@@ -60,6 +61,8 @@ pub mod model_error;
 mod progress;
 #[cfg(feature = "request-rules")]
 pub mod request_rules;
+#[cfg(feature = "response-urls")]
+pub mod response_urls;
 #[cfg(feature = "upgrade")]
 pub mod upgrade;
 #[cfg(feature = "upstream")]

@@ -20,6 +20,7 @@ use spillover_proxy::{
     idle_timeout::IdleTimeoutLayer,
     limits::{LimitedBody, RequestLimitsLayer},
     request_rules::{RequestRules, RequestRulesLayer},
+    response_urls::ResponseUrlsLayer,
     upgrade::UpgradeLayer,
 };
 use spillover_testing::{Probe, probe::ProbeHandle};
@@ -124,6 +125,7 @@ subjects! {
     idle_timeout: IdleTimeout, Body => IdleTimeoutLayer::new(Some(SECOND));
     limits: RequestLimits, LimitedBody<Body> => RequestLimitsLayer::new(Some(100), Some(SECOND));
     request_rules: ApplyRequestRules, SplicedBody<Body> => request_rules_layer();
+    response_urls: ResponseUrls, Body => ResponseUrlsLayer::new();
     upgrade: Upgrade, Body => UpgradeLayer;
 }
 

@@ -19,8 +19,9 @@ pin_project! {
         #[pin]
         inner: F,
         cookie: Option<NewCookie>,
-        // `None` when the request creates no object.
+        // `None` when ids are no key.
         known_ids: Option<KnownIds>,
+        creates_object: bool,
     }
 }
 
@@ -30,6 +31,15 @@ impl<F> ResponseFuture<F> {
             inner,
             cookie,
             known_ids,
+            creates_object: false,
+        }
+    }
+
+    /// Reads the id of the object that the response creates.
+    pub(super) fn observe_id(self) -> Self {
+        Self {
+            creates_object: true,
+            ..self
         }
     }
 }
@@ -46,11 +56,16 @@ where
         if let Some(field) = this.cookie.take().and_then(NewCookie::into_field) {
             response.headers_mut().append(SET_COOKIE, field);
         }
-        let known_ids = this.known_ids.take().filter(|_| is_readable(&response));
         let selected = response.extensions().get::<Selected>();
-        let observer = known_ids
+        let observer = this
+            .known_ids
+            .take()
             .zip(selected)
-            .map(|(known_ids, selected)| IdObserver::new(known_ids, selected.clone()));
+            .and_then(|(ids, selected)| {
+                ids.record_urls(response.headers(), selected.backend());
+                let is_observed = *this.creates_object && is_readable(&response);
+                is_observed.then(|| IdObserver::new(ids, selected.clone()))
+            });
         Poll::Ready(Ok(response.map(|body| ObserveIdBody::new(body, observer))))
     }
 }

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use http::Method;
+use http::{HeaderMap, Method, Uri};
 use quick_cache::sync::Cache;
 use spillover_core::{Affinity, Backend};
 
@@ -16,16 +16,33 @@ pub struct KnownIds {
 }
 
 impl KnownIds {
-    /// Returns the affinity to the backend that created an object which the path or a body field names.
-    pub(super) fn find(&self, path: &str, extracted: Option<&Extracted>) -> Option<Affinity> {
+    /// Returns the affinity to the backend that created an object which the path, the query or a body field names.
+    pub(super) fn find(&self, uri: &Uri, extracted: Option<&Extracted>) -> Option<Affinity> {
         if self.backends.is_empty() {
             return None;
         }
         let fields = ID_FIELDS.iter();
         let fields = fields.filter_map(|field| extracted?.field(field));
-        let segments = path.split('/').map(without_method);
-        let mut ids = segments.chain(fields.map(last_segment));
+        let segments = uri.path().split('/').map(without_method);
+        let upload = uri.query().and_then(upload_id);
+        let mut ids = segments.chain(upload).chain(fields.map(last_segment));
         ids.find_map(|id| self.backends.get(id))
+    }
+
+    /// Records the backend whose response names a URL to go on with: a resumable upload of Google
+    /// (<https://ai.google.dev/api/files>) or an operation of Azure
+    /// (<https://learn.microsoft.com/azure/architecture/patterns/async-request-reply>).
+    pub(super) fn record_urls(&self, headers: &HeaderMap, backend: &Backend) {
+        for name in URL_FIELDS {
+            let Some(Ok(url)) = headers.get(name).map(|url| Uri::try_from(url.as_bytes())) else {
+                continue;
+            };
+            let upload = url.query().and_then(upload_id);
+            let id = upload.unwrap_or_else(|| without_method(last_segment(url.path())));
+            if !id.is_empty() {
+                self.record(id, backend);
+            }
+        }
     }
 
     /// Records the backend that created the object with this id or resource name, such as `files/abc`.
@@ -52,6 +69,12 @@ impl fmt::Debug for KnownIds {
             .field("len", &self.backends.len())
             .finish()
     }
+}
+
+/// Returns the id of a resumable upload.
+fn upload_id(query: &str) -> Option<&str> {
+    let mut parameters = query.split('&');
+    parameters.find_map(|parameter| parameter.strip_prefix("upload_id="))
 }
 
 /// Returns the id in a resource name: `abc` of `cachedContents/abc`.
@@ -108,6 +131,9 @@ const COLLECTIONS: [&str; 16] = [
     "calls",
     "cachedContents",
 ];
+
+/// Response fields with a URL to go on with.
+const URL_FIELDS: [&str; 3] = ["x-goog-upload-url", "operation-location", "location"];
 
 const CAPACITY: usize = 100_000;
 

@@ -66,6 +66,9 @@
 //! `uploads`, `batches`, `assistants`, `threads`, `vector_stores`, `containers`, `videos`, `jobs`, `evals`, `runs`, `skills`, `calls` or
 //! `cachedContents`, while the body passes. Of Google's objects the layer reads the `name`, such as `files/abc`. Such a request gets `accept-encoding: identity`, since the id is not read from a compressed body. [`KnownIds`] holds the ids.
 //!
+//! A URL in `x-goog-upload-url`, `operation-location` or `location` of a response binds as well: by its `upload_id`, or else by the
+//! last segment of its path.
+//!
 //! # Cookies
 //!
 //! The cookie lasts as long as the session of a browser, is `HttpOnly` and `SameSite=Lax`, and holds 64 random bits

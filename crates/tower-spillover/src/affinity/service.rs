@@ -62,7 +62,7 @@ impl<S, D: Draw> BindAffinity<S, D> {
     fn affinity_by<B>(&self, key: &AffinityKey, request: &Request<B>) -> Option<Affinity> {
         let extracted = || request.extensions().get::<Extracted>();
         let value = match key {
-            AffinityKey::Id => return self.known_ids.find(request.uri().path(), extracted()),
+            AffinityKey::Id => return self.known_ids.find(request.uri(), extracted()),
             AffinityKey::Header(name) => request.headers().get(name)?.as_bytes(),
             AffinityKey::BodyField(name) => extracted()?.field(name)?.as_bytes(),
             AffinityKey::Cookie(name) => cookie::find(request.headers(), name)?,
@@ -92,14 +92,16 @@ where
         if let Some(affinity) = affinity {
             request.extensions_mut().insert(affinity);
         }
-        let is_observed = self.options.keys.contains(&AffinityKey::Id)
-            && creates_object(request.method(), request.uri().path());
-        if is_observed {
-            // SDKs ask for compression, and the id is not read from a compressed body.
-            let identity = HeaderValue::from_static("identity");
-            request.headers_mut().insert(ACCEPT_ENCODING, identity);
+        if !self.options.keys.contains(&AffinityKey::Id) {
+            return ResponseFuture::new(self.inner.call(request), cookie, None);
         }
-        let known_ids = is_observed.then(|| self.known_ids.clone());
-        ResponseFuture::new(self.inner.call(request), cookie, known_ids)
+        let known_ids = Some(self.known_ids.clone());
+        if !creates_object(request.method(), request.uri().path()) {
+            return ResponseFuture::new(self.inner.call(request), cookie, known_ids);
+        }
+        // SDKs ask for compression, and the id is not read from a compressed body.
+        let identity = HeaderValue::from_static("identity");
+        request.headers_mut().insert(ACCEPT_ENCODING, identity);
+        ResponseFuture::new(self.inner.call(request), cookie, known_ids).observe_id()
     }
 }

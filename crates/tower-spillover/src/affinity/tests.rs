@@ -279,6 +279,32 @@ async fn jobs_and_resource_names_bind_like_ids() {
 }
 
 #[tokio::test]
+async fn url_to_go_on_with_binds_to_its_backend() {
+    let to_home = Some(Affinity::to_backend("home"));
+    for (field, url, asked_at) in [
+        (
+            "x-goog-upload-url",
+            "https://b.example/upload/v1beta/files?upload_id=u1&upload_protocol=resumable",
+            "/upload/v1beta/files?upload_protocol=resumable&upload_id=u1",
+        ),
+        (
+            "operation-location",
+            "https://b.example/openai/operations/images/op-1?api-version=1",
+            "/openai/operations/images/op-1?api-version=1",
+        ),
+        ("location", "/v1/operations/op-2", "/v1/operations/op-2"),
+    ] {
+        let layer = layer([AffinityKey::Id], false);
+        let mut started = Response::new("");
+        let url = HeaderValue::from_static(url);
+        started.headers_mut().insert(field, url);
+        pass(&layer, request(Method::POST, "/v1/start", "{}"), started).await;
+        let passed = pass(&layer, request(Method::PUT, asked_at, ""), ok()).await;
+        assert_eq!(passed.affinity, to_home, "{asked_at}");
+    }
+}
+
+#[tokio::test]
 async fn cookie_has_the_value_of_the_draw() {
     let service = layer([cookie()], false)
         .with_draw(|| 0xab)
