@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | OpenAI, Azure OpenAI | everything else | `{"error": {"message", "type", "param", "code"}}` |
 //! | Anthropic | `/v1/messages` in the path, or `anthropic-version` | `{"type": "error", "error": {"type", "message"}}` |
+//! | Gemini, Vertex AI | `/v1beta/` at the beginning of the path, `/publishers/` in it, or `x-goog-api-key` | `{"error": {"code", "message", "status"}}` |
+//! | Bedrock | `/model/` at the beginning of the path, or `amz-sdk-request` | `{"message"}`, and `x-amzn-errortype` in the head |
 //! | gRPC | `content-type: application/grpc` | none; `grpc-status` and `grpc-message` in the head |
 //!
 //! ```
@@ -38,6 +40,10 @@ pub enum ErrorFormat {
     OpenAi,
     /// Anthropic's Messages API.
     Anthropic,
+    /// Gemini and Vertex AI.
+    Google,
+    /// Bedrock.
+    Aws,
     /// gRPC.
     Grpc,
 }
@@ -130,9 +136,16 @@ impl ErrorFormat {
         if headers.get(CONTENT_TYPE).is_some_and(is_grpc) {
             return Self::Grpc;
         }
-        let is_messages = uri.path().contains("/v1/messages");
-        if is_messages || headers.contains_key("anthropic-version") {
+        let path = uri.path();
+        if path.contains("/v1/messages") || headers.contains_key("anthropic-version") {
             return Self::Anthropic;
+        }
+        if path.starts_with("/model/") || headers.contains_key("amz-sdk-request") {
+            return Self::Aws;
+        }
+        let is_google = path.starts_with("/v1beta/") || path.contains("/publishers/");
+        if is_google || headers.contains_key("x-goog-api-key") {
+            return Self::Google;
         }
         Self::OpenAi
     }
@@ -164,6 +177,19 @@ impl ErrorFormat {
             Self::Anthropic => {
                 let error = json!({ "type": kind.anthropic(), "message": message });
                 json_response(kind.status(), &json!({ "type": "error", "error": error }))
+            }
+            Self::Google => {
+                let status = kind.status();
+                let error = json!({
+                    "code": status.as_u16(), "message": message, "status": kind.google(),
+                });
+                json_response(status, &json!({ "error": error }))
+            }
+            Self::Aws => {
+                let mut response = json_response(kind.status(), &json!({ "message": message }));
+                let error_type = HeaderValue::from_static(kind.aws());
+                response.headers_mut().insert(X_AMZN_ERRORTYPE, error_type);
+                response
             }
             Self::Grpc => grpc_response(kind.grpc(), message),
         }
@@ -235,6 +261,49 @@ impl ErrorKind {
         }
     }
 
+    /// Returns `status` (<https://cloud.google.com/apis/design/errors#handling_errors>).
+    fn google(self) -> &'static str {
+        match self {
+            Self::RateLimit | Self::Quota => "RESOURCE_EXHAUSTED",
+            Self::Credential | Self::Unavailable | Self::Overloaded => "UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+            Self::Timeout => "DEADLINE_EXCEEDED",
+            Self::BadRequest
+            | Self::SlowRequest
+            | Self::Ambiguous
+            | Self::TooLarge
+            | Self::Unsupported
+            | Self::BadCoding => "INVALID_ARGUMENT",
+            Self::NoPool => "NOT_FOUND",
+            Self::MethodNotAllowed => "UNIMPLEMENTED",
+            Self::Unauthorized => "UNAUTHENTICATED",
+            Self::Forbidden => "PERMISSION_DENIED",
+        }
+    }
+
+    /// Returns `x-amzn-errortype` (<https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>).
+    fn aws(self) -> &'static str {
+        match self {
+            Self::RateLimit => "ThrottlingException",
+            Self::Quota => "ServiceQuotaExceededException",
+            Self::Credential | Self::Unavailable | Self::Overloaded => {
+                "ServiceUnavailableException"
+            }
+            Self::Internal => "InternalServerException",
+            Self::Timeout => "ModelTimeoutException",
+            Self::BadRequest
+            | Self::SlowRequest
+            | Self::Ambiguous
+            | Self::TooLarge
+            | Self::Unsupported
+            | Self::BadCoding
+            | Self::MethodNotAllowed => "ValidationException",
+            Self::NoPool => "ResourceNotFoundException",
+            Self::Unauthorized => "UnrecognizedClientException",
+            Self::Forbidden => "AccessDeniedException",
+        }
+    }
+
     /// Returns `grpc-status` (<https://grpc.io/docs/guides/status-codes/>).
     fn grpc(self) -> u16 {
         match self {
@@ -272,6 +341,7 @@ fn grpc_response<B: From<Bytes>>(status: u16, message: &str) -> Response<B> {
     response
 }
 
+const X_AMZN_ERRORTYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
@@ -306,6 +376,17 @@ mod tests {
         );
         let version = [("anthropic-version", "2023-06-01")];
         assert_eq!(format("/v1/complete", &version), ErrorFormat::Anthropic);
+        for path in [
+            "/v1beta/models/gemini-a:generateContent",
+            "/v1/projects/p/locations/l/publishers/google/models/m:predict",
+        ] {
+            assert_eq!(format(path, &[]), ErrorFormat::Google, "{path}");
+        }
+        let key = [("x-goog-api-key", "k")];
+        assert_eq!(format("/upload/v1beta/files", &key), ErrorFormat::Google);
+        assert_eq!(format("/model/nova/converse", &[]), ErrorFormat::Aws);
+        let sdk = [("amz-sdk-request", "attempt=1; max=3")];
+        assert_eq!(format("/guardrail/g/apply", &sdk), ErrorFormat::Aws);
         let grpc = [("content-type", "application/grpc+proto")];
         assert_eq!(format("/pkg.Service/Method", &grpc), ErrorFormat::Grpc);
     }
@@ -330,6 +411,14 @@ mod tests {
         let anthropic = body(ErrorFormat::Anthropic).await;
         assert_eq!(anthropic["type"], "error");
         assert_eq!(anthropic["error"]["type"], "rate_limit_error");
+
+        let google = body(ErrorFormat::Google).await;
+        assert_eq!(google["error"]["code"], 429);
+        assert_eq!(google["error"]["status"], "RESOURCE_EXHAUSTED");
+        let aws = body(ErrorFormat::Aws).await;
+        assert_eq!(aws["message"], "100 % \"full\"\n");
+        let aws: Response<Full<Bytes>> = ErrorFormat::Aws.response(&error);
+        assert_eq!(aws.headers()["x-amzn-errortype"], "ThrottlingException");
 
         let grpc: Response<Full<Bytes>> = ErrorFormat::Grpc.response(&error);
         assert_eq!(grpc.status(), 200);

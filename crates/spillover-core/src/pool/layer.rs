@@ -12,6 +12,7 @@ use std::{
 use spillover_hint::Dimension;
 use tokio::time::Instant;
 
+pub use super::query::is_client_retry;
 use super::{
     Opening, Recorded,
     attempts::{Attempts, EXHAUSTED, LAST, bit_of},

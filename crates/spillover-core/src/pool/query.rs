@@ -1,6 +1,6 @@
 use std::fmt;
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 
 use super::{Affinity, Attempts, Scope, attempts::WORDS, strategy::Strategy};
 
@@ -121,20 +121,10 @@ impl<'a> Query<'a> {
         let Some(headers) = self.headers else {
             return false;
         };
-        let number = |text: &str| text.trim().parse::<u32>().unwrap_or(0);
-        let value = |name| {
-            headers
-                .get(name)
-                .and_then(|v: &HeaderValue| v.to_str().ok())
-        };
-        let is_counted = |name| value(name).is_some_and(|count| number(count) >= 1);
-        is_counted("x-stainless-retry-count")
-            || is_counted("grpc-previous-rpc-attempts")
-            || value("amz-sdk-request").is_some_and(|request| {
-                let mut parts = request.split(';');
-                let attempt = parts.find_map(|part| part.trim().strip_prefix("attempt="));
-                attempt.is_some_and(|attempt| number(attempt) >= 2)
-            })
+        RETRY_FIELDS.iter().any(|name| {
+            let value = headers.get(*name);
+            value.is_some_and(|value| is_client_retry(name, value.as_bytes()))
+        })
     }
 }
 
@@ -145,5 +135,64 @@ impl fmt::Debug for Query<'_> {
             .field("scope", &self.scope)
             .field("affinity", &self.affinity)
             .finish_non_exhaustive()
+    }
+}
+
+/// Returns true if this field of a request says that the client has sent the request before.
+///
+/// | field | sent by | value of a retry |
+/// |---|---|---|
+/// | `x-stainless-retry-count` | the SDKs of OpenAI and Anthropic | 1 or more |
+/// | `amz-sdk-request` | the [SDKs of AWS](https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html) | `attempt=` 2 or more |
+/// | `grpc-previous-rpc-attempts` | [gRPC](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#exposed-retry-metadata) | 1 or more |
+#[must_use]
+pub fn is_client_retry(name: &str, value: &[u8]) -> bool {
+    // The length first: most fields are told apart by it.
+    let is_field = match name.len() {
+        15 | 23 | 26 => RETRY_FIELDS.contains(&name),
+        _ => false,
+    };
+    let Some(value) = str::from_utf8(value).ok().filter(|_| is_field) else {
+        return false;
+    };
+    let number = |text: &str| text.trim().parse::<u32>().unwrap_or(0);
+    if name != AMZ_SDK_REQUEST {
+        return number(value) >= 1;
+    }
+    let mut parts = value.split(';');
+    let attempt = parts.find_map(|part| part.trim().strip_prefix("attempt="));
+    attempt.is_some_and(|attempt| number(attempt) >= 2)
+}
+
+const AMZ_SDK_REQUEST: &str = "amz-sdk-request";
+
+const RETRY_FIELDS: [&str; 3] = [
+    "x-stainless-retry-count",
+    AMZ_SDK_REQUEST,
+    "grpc-previous-rpc-attempts",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_of_clients_are_recognized_by_their_fields() {
+        for (name, value, expected) in [
+            ("x-stainless-retry-count", "0", false),
+            ("x-stainless-retry-count", "1", true),
+            ("x-stainless-retry-count", "x", false),
+            ("amz-sdk-request", "attempt=1; max=3", false),
+            (
+                "amz-sdk-request",
+                "ttl=20201231T235959Z; attempt=2; max=3",
+                true,
+            ),
+            ("grpc-previous-rpc-attempts", "2", true),
+            ("x-other-field", "2", false),
+        ] {
+            let is_retry = is_client_retry(name, value.as_bytes());
+            assert_eq!(is_retry, expected, "{name}: {value}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{
 
 use bytes::{Buf, BufMut, Bytes};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use spillover_core::layer::is_client_retry;
 
 /// Bounds how many bytes of request bodies are kept for another attempt: per request, and of all requests together. Clones
 /// share the total.
@@ -195,11 +196,10 @@ impl SavedHead {
         map
     }
 
-    /// Returns true if the SDK says that it has sent the request before. Those of OpenAI and Anthropic do.
+    /// Returns true if the [client says](is_client_retry) that it has sent the request before.
     pub(super) fn is_retry_of_client(&self) -> bool {
         let mut fields = self.fields();
-        let count = fields.find(|(name, _)| name == SDK_RETRY_COUNT);
-        count.is_some_and(|(_, count)| count != "0")
+        fields.any(|(name, value)| is_client_retry(name.as_str(), value.as_bytes()))
     }
 
     fn fields(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
@@ -217,8 +217,6 @@ impl SavedHead {
         })
     }
 }
-
-const SDK_RETRY_COUNT: &str = "x-stainless-retry-count";
 
 /// The bytes that a field takes, in requests of SDKs.
 const TYPICAL_FIELD: usize = 64;

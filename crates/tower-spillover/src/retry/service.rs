@@ -49,7 +49,7 @@ impl<C> RetryThrottledLayer<C> {
         self
     }
 
-    /// Sets the budget for more attempts of requests that are themselves retries of a client (`x-stainless-retry-count`), so
+    /// Sets the budget for more attempts of requests that are themselves retries of a client ([by their fields](spillover_core::layer::is_client_retry)), so
     /// that the client's retries and the ones of this layer do not multiply in an outage. Default: none.
     ///
     /// Requests that the client sends for the first time take nothing from it. Nothing is deposited, as that would cost each

@@ -69,6 +69,10 @@ async fn retries_of_a_client_take_attempts_from_the_budget() {
         assert_eq!(status(sent_again("1")).await, 200);
     }
     assert_eq!(status(sent_again("2")).await, 503);
+    let mut of_aws = request(ScriptedBody::new());
+    let again = "attempt=2; max=3".parse().unwrap();
+    of_aws.headers_mut().insert("amz-sdk-request", again);
+    assert_eq!(status(of_aws).await, 503);
     // A first try moves on all the same.
     assert_eq!(status(sent_again("0")).await, 200);
     assert_eq!(status(request(ScriptedBody::new())).await, 200);
