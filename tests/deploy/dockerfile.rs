@@ -1,10 +1,4 @@
-use serde_json::Value;
-
-use crate::{plain::Plain, read, repository};
-
-fn manifest(path: &str) -> Value {
-    toml::from_str(&read(path)).expect("TOML")
-}
+use crate::{manifest, plain::Plain, read, repository};
 
 /// Returns the paths that are copied from the repository.
 fn copied() -> Vec<String> {

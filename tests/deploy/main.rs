@@ -6,11 +6,14 @@ mod container_apps;
 mod dockerfile;
 mod health;
 mod kubernetes;
+mod packages;
 mod plain;
 mod systemd;
 mod yaml;
 
 use std::{fs, path::PathBuf};
+
+use serde_json::Value;
 
 use self::container::{Container, Taken};
 
@@ -18,6 +21,11 @@ use self::container::{Container, Taken};
 fn read(path: &str) -> String {
     let path = repository().join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Reads a file of the repository in TOML.
+fn manifest(path: &str) -> Value {
+    toml::from_str(&read(path)).expect("TOML")
 }
 
 fn repository() -> PathBuf {
