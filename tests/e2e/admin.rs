@@ -144,7 +144,9 @@ async fn status_names_closed_backends_and_reasons_without_secrets() {
 
 /// Returns the samples of a metrics text, after a check of its format.
 async fn metrics(admin: &Client) -> BTreeMap<String, f64> {
-    let answer = admin.get("/metrics").await;
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2";
+    let asked = with(request("GET", "/metrics", Body::empty()), "accept", accept);
+    let answer = admin.send(asked).await;
     let kind = answer.header("content-type").expect("a type");
     assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
     let text = answer.text();
@@ -165,8 +167,11 @@ async fn metrics(admin: &Client) -> BTreeMap<String, f64> {
         let (sample, value) = line.rsplit_once(' ').expect("a value");
         let name = sample.split('{').next().expect("a name");
         assert!(name.starts_with("spillover_"), "{line}");
-        let family = name.strip_suffix("_total").unwrap_or(name);
-        let expected = if name == family { "gauge" } else { "counter" };
+        let (family, expected) = match name.rsplit_once('_') {
+            Some((family, "total")) => (family, "counter"),
+            Some((family, "info")) => (family, "info"),
+            _ => (name, "gauge"),
+        };
         assert_eq!(types.get(family), Some(&expected), "{line}");
         let before = found.insert(sample.to_owned(), value.parse().expect("a number"));
         assert!(before.is_none(), "{line} comes twice");

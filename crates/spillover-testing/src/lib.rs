@@ -6,6 +6,7 @@
 //! | [`body`] | a request or response body that plays a script: data, trailers, errors, pauses |
 //! | [`limit`] | the rate limits of providers as pure models: windows of tokens and requests, a leaky bucket |
 //! | `coding` | bodies in gzip, deflate, br or zstd; needs the feature `coding` |
+//! | `demo` | backends and traffic for a demo of a gateway; needs the feature `demo` |
 //! | `log` | the log of a test as text; needs the feature `log` |
 //! | `upstream` | a rate-limited mock LLM service on a real socket that misbehaves on demand; needs the feature `upstream` |
 //!
@@ -35,6 +36,8 @@
 pub mod body;
 #[cfg(feature = "coding")]
 pub mod coding;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod limit;
 #[cfg(feature = "log")]
 pub mod log;

@@ -13,6 +13,8 @@ use super::{sync::AtomicU64, tick::Tick};
 pub(super) struct Latency {
     /// An [`Estimate`]. Zero is no estimate.
     bits: AtomicU64,
+    /// The average of the latest successes, in 1/256 µs. Zero is none.
+    average: AtomicU64,
 }
 
 /// The latency at the time of the stamp.
@@ -31,9 +33,16 @@ impl Latency {
         (micros >= 1.0).then(|| Duration::from_micros(micros as u64))
     }
 
+    /// Returns the average time of the latest successes. `None` before the first.
+    pub(super) fn average(&self) -> Option<Duration> {
+        let average = self.average.load(Relaxed);
+        (average != 0).then(|| Duration::from_nanos(average.saturating_mul(1000) / FRACTION))
+    }
+
     /// Records an attempt that began at `begun` and was served.
     pub(super) fn served(&self, begun: Tick, now: Tick) {
         let observed = micros(begun, now);
+        self.add_to_average(observed);
         self.update(now, |before| {
             let Some(before) = before else {
                 return Some(observed);
@@ -56,6 +65,16 @@ impl Latency {
             let least = before.map_or(UNKNOWN_MICROS, |before| before.micros);
             Some(least.max(observed))
         });
+    }
+
+    /// Moves the average by a part of the difference. Of two threads at one time, one may be lost.
+    fn add_to_average(&self, micros: u32) {
+        let (observed, before) = (u64::from(micros) * FRACTION, self.average.load(Relaxed));
+        let after = match before {
+            0 => observed,
+            before => before - before / AVERAGED + observed / AVERAGED,
+        };
+        self.average.store(after.max(1), Relaxed);
     }
 
     fn update(&self, now: Tick, next: impl Fn(Option<Estimate>) -> Option<u32>) {
@@ -116,6 +135,12 @@ const UNIT: Duration = Duration::from_nanos(1 << STAMP_SHIFT);
 /// while has an old tick.
 const DISAGREEMENT: u32 = 1 << 14;
 
+/// Parts of a microsecond in the average, so that small differences move it.
+const FRACTION: u64 = 256;
+
+/// The number of successes that the average is about.
+const AVERAGED: u64 = 32;
+
 /// The time after which an estimate counts for 1/e. Long enough to average over many responses, short enough to notice
 /// a backend that has recovered.
 const FADES_IN: Duration = Duration::from_secs(10);
@@ -144,6 +169,21 @@ mod tests {
         let now = begun.after(took);
         latency.served(begun, now);
         (latency, now)
+    }
+
+    #[test]
+    fn average_is_that_of_successes_alone() {
+        let (latency, begun) = (Latency::default(), start());
+        latency.not_served(begun, begun.after(30_000 * MS));
+        assert_eq!(latency.average(), None);
+        latency.served(begun, begun.after(100 * MS));
+        assert_eq!(latency.average(), Some(100 * MS));
+        for _ in 0..500 {
+            latency.served(begun, begun.after(200 * MS));
+            latency.not_served(begun, begun);
+        }
+        let average = latency.average().unwrap();
+        assert!((199 * MS..201 * MS).contains(&average), "{average:?}");
     }
 
     #[track_caller]

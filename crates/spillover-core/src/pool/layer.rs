@@ -99,8 +99,8 @@ pub trait SelectedProtocol: sealed::Sealed {
     #[must_use]
     fn has_open_candidate(&self, attempts: &Attempts, now: Instant) -> bool;
 
-    /// Returns the time that the backend takes to begin its answers, as in
-    /// [`BackendSnapshot::latency`](crate::BackendSnapshot::latency). `None` while the latest attempts of the scope were given up.
+    /// Returns the time that the backend takes to begin its responses:
+    /// a moving average that follows a rise at once and a fall slowly. `None` while the latest attempts of the scope were given up.
     #[must_use]
     fn latency(&self, now: Instant) -> Option<Duration>;
 

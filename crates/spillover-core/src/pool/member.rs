@@ -84,7 +84,7 @@ impl Member {
             cause: self.state.cause(scope, now),
             counts: self.state.counts(),
             in_flight: self.state.in_flight(),
-            latency: self.state.latency(now),
+            latency: self.state.average_latency(),
             throttled_scopes: self.state.throttled_scopes(now),
             longest_throttle: self.state.longest_throttle(now),
             suspect_scopes,

@@ -75,8 +75,8 @@ impl BackendSnapshot {
         self.in_flight
     }
 
-    /// Returns the time from the choice to the head of the answer: a moving average that follows a rise at once and a
-    /// fall slowly. `None` when that is not known, or has not been for long.
+    /// Returns the time from the choice of the backend to the head of its response: the average of the latest responses that were
+    /// served, about 32. `None` before the first.
     #[must_use]
     pub fn latency(&self) -> Option<Duration> {
         self.latency

@@ -181,6 +181,11 @@ impl State {
         self.permits.count()
     }
 
+    /// Returns the average latency of the latest responses that were served.
+    pub(super) fn average_latency(&self) -> Option<Duration> {
+        self.shared.latency.average()
+    }
+
     pub(super) fn latency(&self, now: Tick) -> Option<Duration> {
         self.shared.latency.read(now)
     }

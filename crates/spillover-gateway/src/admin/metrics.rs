@@ -1,6 +1,7 @@
+use axum::http::{HeaderMap, HeaderValue, header::ACCEPT};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
-    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, info::Info},
     registry::Registry,
 };
 use spillover_core::{BackendSnapshot, Condition, Scope};
@@ -8,12 +9,73 @@ use tokio::time::Instant;
 
 use super::Admin;
 
-/// Media type of the `OpenMetrics` text format, which Prometheus reads
-/// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
-pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// A text format for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// [`OpenMetrics`](https://prometheus.io/docs/specs/om/open_metrics_spec/).
+    OpenMetrics,
+    /// The [text format](https://prometheus.io/docs/instrumenting/exposition_formats/) of Prometheus, for all that do not ask for
+    /// `OpenMetrics`.
+    Classic,
+}
+
+impl Format {
+    /// Returns the format that a request accepts.
+    pub(super) fn of_request(headers: &HeaderMap) -> Self {
+        let mut accepted = headers.get_all(ACCEPT).iter();
+        let accepts =
+            |value: &HeaderValue| value.to_str().is_ok_and(|text| text.contains(OPEN_METRICS));
+        match accepted.any(accepts) {
+            true => Self::OpenMetrics,
+            false => Self::Classic,
+        }
+    }
+
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Classic => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+const OPEN_METRICS: &str = "application/openmetrics-text";
 
 /// Collects the metrics when they are asked for, from counters that the layers keep anyway.
-pub(super) fn encode(admin: &Admin, now: Instant) -> String {
+pub(super) fn encode(admin: &Admin, format: Format, now: Instant) -> String {
+    let text = open_metrics(admin, now);
+    match format {
+        Format::OpenMetrics => text,
+        Format::Classic => classic(&text),
+    }
+}
+
+/// Translates `OpenMetrics`. The names of counters and of information have their suffix in the descriptions as well, and there is no
+/// mark for the end.
+fn classic(text: &str) -> String {
+    let mut lines = String::with_capacity(text.len());
+    let mut help = "";
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            help = rest;
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap_or((rest, "untyped"));
+            let (suffix, kind) = match kind {
+                "counter" => ("_total", "counter"),
+                "info" => ("_info", "gauge"),
+                kind => ("", kind),
+            };
+            let help = help.strip_prefix(name).unwrap_or_default();
+            lines += &format!("# HELP {name}{suffix}{help}\n# TYPE {name}{suffix} {kind}\n");
+        } else if !line.starts_with('#') {
+            lines += line;
+            lines.push('\n');
+        }
+    }
+    lines
+}
+
+fn open_metrics(admin: &Admin, now: Instant) -> String {
     let families = Families::default();
     for pool in admin.app.active().pools() {
         for backend in pool.pool().snapshot(Scope::BACKEND, now) {
@@ -112,6 +174,8 @@ impl Families {
 
     fn into_registry(self) -> Registry {
         let mut registry = Registry::with_prefix("spillover");
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Version of the gateway", build);
         registry.register(
             "attempts",
             "Attempts at a backend, by how they went",
@@ -168,5 +232,35 @@ impl Families {
             self.refused,
         );
         registry
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn format_is_openmetrics_only_if_it_is_asked_for() {
+        let format = |accept: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+            Format::of_request(&headers)
+        };
+        assert_eq!(Format::of_request(&HeaderMap::new()), Format::Classic);
+        assert_eq!(format("*/*"), Format::Classic);
+        assert_eq!(format("text/plain;version=0.0.4"), Format::Classic);
+        let prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2";
+        assert_eq!(format(prometheus), Format::OpenMetrics);
+    }
+
+    #[test]
+    fn classic_text_has_suffixes_in_descriptions_and_no_end() {
+        let text = "# HELP a_attempts Attempts.\n# TYPE a_attempts counter\na_attempts_total{b=\"c\"} 1\n\
+                    # HELP a_build Version.\n# TYPE a_build info\na_build_info{version=\"1\"} 1\n\
+                    # HELP a_open Open.\n# TYPE a_open gauge\na_open 1\n# EOF\n";
+        let expected = "# HELP a_attempts_total Attempts.\n# TYPE a_attempts_total counter\na_attempts_total{b=\"c\"} 1\n\
+                        # HELP a_build_info Version.\n# TYPE a_build_info gauge\na_build_info{version=\"1\"} 1\n\
+                        # HELP a_open Open.\n# TYPE a_open gauge\na_open 1\n";
+        assert_eq!(classic(text), expected);
     }
 }

@@ -10,14 +10,14 @@ use std::io;
 use axum::{
     Json, Router,
     extract::State,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
 };
 use spillover_serve::reload::ReloadStatus;
 use tokio::{net::TcpListener, time::Instant};
 
-use self::status::Status;
+use self::{metrics::Format, status::Status};
 use crate::app::App;
 
 /// The parts of the gateway that the admin listener reports on.
@@ -53,7 +53,8 @@ async fn status(State(admin): State<Admin>) -> Json<Status> {
     Json(Status::of(&admin, Instant::now()))
 }
 
-async fn metrics(State(admin): State<Admin>) -> Response {
-    let text = metrics::encode(&admin, Instant::now());
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
+async fn metrics(State(admin): State<Admin>, headers: HeaderMap) -> Response {
+    let format = Format::of_request(&headers);
+    let text = metrics::encode(&admin, format, Instant::now());
+    ([(CONTENT_TYPE, format.content_type())], text).into_response()
 }

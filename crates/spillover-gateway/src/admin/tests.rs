@@ -138,7 +138,7 @@ async fn metrics_have_the_counts_of_the_pool() {
     subject.record(Scope::BACKEND, &Outcome::throttled(Duration::from_secs(20)));
     subject.record(Scope::BACKEND, &Outcome::success());
     let (status, kind, text) = subject.get("/metrics").await;
-    assert_eq!((status, &*kind), (200, metrics::CONTENT_TYPE));
+    assert_eq!((status, &*kind), (200, Format::Classic.content_type()));
     for line in [
         r#"spillover_attempts_total{pool="default",backend="first",outcome="refused"} 1"#,
         r#"spillover_attempts_total{pool="default",backend="second",outcome="answered"} 1"#,
@@ -147,7 +147,11 @@ async fn metrics_have_the_counts_of_the_pool() {
         r#"spillover_backend_open{pool="default",backend="second"} 1"#,
         r#"spillover_throttled_scopes{pool="default",backend="first"} 1"#,
         "spillover_configuration_generation 1",
-        "# EOF",
+        concat!(
+            r#"spillover_build_info{version=""#,
+            env!("CARGO_PKG_VERSION"),
+            r#""} 1"#
+        ),
     ] {
         assert!(
             text.lines().any(|other| other == line),

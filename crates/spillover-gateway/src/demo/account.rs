@@ -1,12 +1,8 @@
 use std::{fmt::Write, time::Duration};
 
 use spillover_core::{Condition, Pool, Scope};
+use spillover_testing::demo::{DEPLOYMENT, Fleet, Traffic};
 use tokio::time::Instant;
-
-use super::{
-    fleet::Fleet,
-    traffic::{DEPLOYMENT, Traffic},
-};
 
 /// Counts per backend: requests served, refusals, and time closed.
 pub(super) struct Account {

@@ -2,20 +2,20 @@
 
 mod account;
 mod fleet;
-mod traffic;
 
 use std::{io, sync::Arc, time::Duration};
 
 use hyper_util::client::legacy::connect::HttpConnector;
 use spillover_core::Pool;
 use spillover_serve::{Connections, ListenAddr, Listener, Server, Shutdown, Signals};
+use spillover_testing::demo::{Fleet, Traffic};
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval},
 };
 use tower_spillover::select::WhenExhausted;
 
-use self::{account::Account, fleet::Fleet, traffic::Traffic};
+use self::account::Account;
 use crate::app::{App, Settings};
 
 /// Runs the demo. With `stay`, serves without traffic of its own until a signal stops it.
@@ -29,7 +29,7 @@ pub(crate) async fn run(listen: ListenAddr, stay: bool) -> io::Result<()> {
     let server = server.await.map_err(io::Error::other)?;
     let address = server.addresses()?[0];
     let fleet = Fleet::start().await?;
-    let pool = fleet.pool().map_err(io::Error::other)?;
+    let pool = fleet::pool(&fleet).map_err(io::Error::other)?;
     let settings = Settings {
         pool: pool.clone(),
         http_timeout: Duration::from_secs(10),
@@ -47,7 +47,7 @@ pub(crate) async fn run(listen: ListenAddr, stay: bool) -> io::Result<()> {
     };
     let served = server.run(|| app.service_over(HttpConnector::new()), stop);
     let shown = async {
-        println!("{}", fleet.introduction());
+        println!("{}", fleet::introduction(&fleet));
         println!(
             "{RATE} chat requests a second for {SECONDS} seconds, every other one a stream, to http://{address}\n"
         );
@@ -55,7 +55,7 @@ pub(crate) async fn run(listen: ListenAddr, stay: bool) -> io::Result<()> {
         println!("\n{}", account.summary(&fleet));
         if stay {
             println!("{}", invitation(&address.to_string()));
-            println!("{}", fleet.variables());
+            println!("{}", fleet::variables(&fleet));
         } else {
             // Fails when a signal has stopped the server already.
             let _ = show_over.send(()).await;

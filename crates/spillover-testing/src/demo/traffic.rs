@@ -16,7 +16,8 @@ use hyper_util::{
 use tokio::sync::Notify;
 
 /// A client that repeats a request, and counts the results.
-pub(super) struct Traffic {
+#[derive(Debug)]
+pub struct Traffic {
     url: String,
     client: Client<HttpConnector, Full<Bytes>>,
     sent: AtomicU64,
@@ -26,7 +27,8 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    pub(super) fn new(gateway: &str) -> Self {
+    /// Creates the client of a gateway with this base URL, which has the paths of Azure OpenAI.
+    pub fn new(gateway: &str) -> Self {
         Self {
             url: format!(
                 "{gateway}/openai/deployments/{DEPLOYMENT}/chat/completions?api-version=2024-10-21"
@@ -39,20 +41,27 @@ impl Traffic {
         }
     }
 
-    pub(super) fn sent(&self) -> u64 {
+    /// Returns the number of requests that were sent.
+    pub fn sent(&self) -> u64 {
         self.sent.load(Relaxed)
     }
 
-    pub(super) fn answered(&self) -> u64 {
+    /// Returns the number of complete responses.
+    pub fn answered(&self) -> u64 {
         self.answered.load(Acquire)
     }
 
-    pub(super) fn errors(&self) -> u64 {
+    /// Returns the number of errors and incomplete responses.
+    pub fn errors(&self) -> u64 {
         self.errors.load(Acquire)
     }
 
     /// Sends a request in a new task. Every second request asks for a stream.
-    pub(super) fn send(self: Arc<Self>) {
+    ///
+    /// # Panics
+    ///
+    /// Panics outside of a tokio runtime.
+    pub fn send(self: Arc<Self>) {
         let is_stream = self.sent.fetch_add(1, Relaxed) % 2 == 1;
         tokio::spawn(async move {
             let counter = match self.ask(is_stream).await {
@@ -65,7 +74,7 @@ impl Traffic {
     }
 
     /// Waits for the end of all requests.
-    pub(super) async fn finish(&self) {
+    pub async fn finish(&self) {
         while self.answered() + self.errors() < self.sent() {
             self.changed.notified().await;
         }
@@ -96,4 +105,4 @@ impl Traffic {
 }
 
 /// Deployment that the traffic asks for. Limits and cooldowns are per deployment.
-pub(super) const DEPLOYMENT: &str = "gpt-4o";
+pub const DEPLOYMENT: &str = "gpt-4o";
