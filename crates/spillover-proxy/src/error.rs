@@ -137,17 +137,22 @@ impl ErrorFormat {
             return Self::Grpc;
         }
         let path = uri.path();
-        if path.contains("/v1/messages") || headers.contains_key("anthropic-version") {
+        if path.contains("/v1/messages") {
             return Self::Anthropic;
         }
-        if path.starts_with("/model/") || headers.contains_key("amz-sdk-request") {
-            return Self::Aws;
+        // One pass costs less than to look up each.
+        let by_field = headers.keys().find_map(|name| match name.as_str() {
+            "anthropic-version" => Some(Self::Anthropic),
+            "amz-sdk-request" => Some(Self::Aws),
+            "x-goog-api-key" => Some(Self::Google),
+            _ => None,
+        });
+        match by_field {
+            Some(format) => format,
+            None if path.starts_with("/model/") => Self::Aws,
+            None if path.starts_with("/v1beta/") || path.contains("/publishers/") => Self::Google,
+            None => Self::OpenAi,
         }
-        let is_google = path.starts_with("/v1beta/") || path.contains("/publishers/");
-        if is_google || headers.contains_key("x-goog-api-key") {
-            return Self::Google;
-        }
-        Self::OpenAi
     }
 
     /// Writes the body of an error that an inner layer has left by [`ProxyError::into_response`]. Other responses pass

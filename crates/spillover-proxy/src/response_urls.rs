@@ -49,7 +49,7 @@ use std::{
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Response, Uri,
     header::{CONTENT_LOCATION, HOST, LOCATION},
-    uri::Scheme,
+    uri::{Authority, Scheme},
 };
 use pin_project_lite::pin_project;
 use spillover_core::{Backend, Selected};
@@ -140,9 +140,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(cx))?;
-        if FIELDS
-            .iter()
-            .any(|name| response.headers().contains_key(name))
+        // One pass costs less than to look up each.
+        if response.headers().keys().any(|name| FIELDS.contains(name))
             && let Some(selected) = response.extensions().get::<Selected>().cloned()
         {
             this.origin
@@ -158,15 +157,15 @@ struct Origin {
     scheme: Scheme,
     /// The value of `host`, for HTTP/1.1.
     host: Option<HeaderValue>,
-    /// The target, for HTTP/2.
-    target: Option<Uri>,
+    /// The authority of the target, for HTTP/2.
+    authority: Option<Authority>,
 }
 
 impl Origin {
     fn of_request<B>(request: &Request<B>, default_scheme: &Scheme) -> Self {
         let uri = request.uri();
         let forwarded = || {
-            let proto = request.headers().get("x-forwarded-proto")?;
+            let proto = request.headers().get(X_FORWARDED_PROTO)?;
             match proto.as_bytes() {
                 b"https" => Some(Scheme::HTTPS),
                 b"http" => Some(Scheme::HTTP),
@@ -178,14 +177,13 @@ impl Origin {
                 .or_else(|| uri.scheme().cloned())
                 .unwrap_or_else(|| default_scheme.clone()),
             host: request.headers().get(HOST).cloned(),
-            target: uri.authority().map(|_| uri.clone()),
+            authority: uri.authority().cloned(),
         }
     }
 
     fn authority(&self) -> Option<&str> {
-        let target = self.target.as_ref().and_then(Uri::authority);
-        let host = || self.host.as_ref()?.to_str().ok();
-        target.map(|authority| authority.as_str()).or_else(host)
+        let authority = self.authority.as_ref().map(Authority::as_str);
+        authority.or_else(|| self.host.as_ref()?.to_str().ok())
     }
 
     fn rewrite(&self, headers: &mut HeaderMap, backend: &Backend) {
@@ -216,7 +214,9 @@ impl Origin {
     }
 }
 
-const FIELDS: [HeaderName; 5] = [
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+static FIELDS: [HeaderName; 5] = [
     HeaderName::from_static("x-goog-upload-url"),
     HeaderName::from_static("x-goog-upload-control-url"),
     HeaderName::from_static("operation-location"),

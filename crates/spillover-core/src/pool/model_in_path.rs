@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::percent_decode;
 
 /// Returns the model or deployment that a path names, without escapes.
 ///
@@ -22,13 +22,14 @@ use percent_encoding::percent_decode_str;
 /// ```
 #[must_use]
 pub fn model_in_path(path: &str) -> Option<Cow<'_, str>> {
-    let mut segments = path.split('/');
+    // Searches bytes, because a search for characters takes twice as long and every request pays it.
+    let mut segments = path.as_bytes().split(|&byte| byte == b'/');
     while let Some(segment) = segments.next() {
         // The length first: most segments are told apart by it.
         let model = match segment.len() {
-            11 if segment.eq_ignore_ascii_case("deployments") => decode(segments.next()?),
-            6 if segment == "models" => before_method(decode(segments.next()?))?,
-            5 if segment == "model" => {
+            11 if segment.eq_ignore_ascii_case(b"deployments") => decode(segments.next()?),
+            6 if segment == b"models" => before_method(decode(segments.next()?))?,
+            5 if segment == b"model" => {
                 let model = decode(segments.next()?);
                 let operation = segments.next()?;
                 if !BEDROCK_OPERATIONS.contains(&operation) {
@@ -47,16 +48,16 @@ pub fn model_in_path(path: &str) -> Option<Cow<'_, str>> {
 /// [Anthropic](https://docs.anthropic.com/en/docs/build-with-claude/token-counting), OpenAI's `/responses/input_tokens`, Gemini's and
 /// Vertex AI's `:countTokens`, Bedrock's `count-tokens`.
 pub(super) fn counts_tokens(path: &str) -> bool {
-    let last = path.rsplit('/').next().unwrap_or_default();
     // Most paths end with another letter.
-    last.ends_with(['s', 'S'])
-        && (COUNTING.contains(&last)
-            || last.ends_with(":countTokens")
-            || last.ends_with("%3AcountTokens"))
+    if !path.ends_with('s') {
+        return false;
+    }
+    let last = path.rsplit('/').next().unwrap_or_default();
+    COUNTING.contains(&last) || last.ends_with(":countTokens") || last.ends_with("%3AcountTokens")
 }
 
-fn decode(segment: &str) -> Cow<'_, str> {
-    percent_decode_str(segment).decode_utf8_lossy()
+fn decode(segment: &[u8]) -> Cow<'_, str> {
+    percent_decode(segment).decode_utf8_lossy()
 }
 
 /// Returns the part before the method of a resource, such as `generateContent`. OpenAI's fine-tuned models have colons, too.
@@ -72,13 +73,13 @@ fn before_method(resource: Cow<'_, str>) -> Option<Cow<'_, str>> {
     })
 }
 
-const BEDROCK_OPERATIONS: [&str; 6] = [
-    "invoke",
-    "invoke-with-response-stream",
-    "invoke-with-bidirectional-stream",
-    "converse",
-    "converse-stream",
-    "count-tokens",
+const BEDROCK_OPERATIONS: [&[u8]; 6] = [
+    b"invoke",
+    b"invoke-with-response-stream",
+    b"invoke-with-bidirectional-stream",
+    b"converse",
+    b"converse-stream",
+    b"count-tokens",
 ];
 
 const COUNTING: [&str; 3] = ["count_tokens", "input_tokens", "count-tokens"];
