@@ -1,5 +1,5 @@
-//! The cost of choosing a backend and giving it back, alone and with other threads at it. It allocates once: what is
-//! chosen.
+//! The cost of selecting a backend and releasing it, on one thread and with other threads. A selection allocates once,
+//! for `Selected`.
 
 use std::{hint::black_box, time::Duration};
 
@@ -19,7 +19,7 @@ fn main() {
     divan::main();
 }
 
-/// Half of the backends in the first tier, the rest in the second.
+/// Creates a pool with half of the backends in the first tier, and the rest in the second.
 fn pool(backends: usize) -> Pool {
     let backend = |index: usize| {
         Backend::builder(index.to_string())
@@ -85,7 +85,7 @@ fn by_key(bencher: Bencher<'_, '_>, backends: usize) {
     });
 }
 
-/// Other requests are refused and served while one is chosen for.
+/// Selects while another thread selects backends and records refusals.
 #[divan::bench(args = BACKENDS)]
 fn while_others_record(bencher: Bencher<'_, '_>, backends: usize) {
     let pool = pool(backends);

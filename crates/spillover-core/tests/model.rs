@@ -1,6 +1,6 @@
-//! Every interleaving of the threads that fight over one backend, by the model checker `loom`.
+//! Every interleaving of threads that use one backend, explored by the model checker `loom`.
 //!
-//! The source of the crate is compiled here, with loom's atomics in place of the real ones.
+//! The modules of the crate are compiled here with the atomics of loom.
 
 #![expect(
     dead_code,
@@ -47,7 +47,7 @@ mod sync {
 
 use spillover_core::Credential;
 
-/// As in the crate.
+/// Stands for `Change` of the crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
@@ -62,7 +62,7 @@ fn start() -> Tick {
     Tick::new(origin, origin)
 }
 
-/// A backend that failed, and whose cooldown is over at the returned tick.
+/// Creates the state of a failed backend. Its cooldown is over at the returned tick.
 fn failed() -> (Arc<Failing>, Tick) {
     let failing = Arc::new(Failing::default());
     let due = start().after(SECOND);
@@ -70,7 +70,7 @@ fn failed() -> (Arc<Failing>, Tick) {
     (failing, due)
 }
 
-fn take(failing: &Failing, now: Tick) -> Option<FailingState> {
+fn acquire(failing: &Failing, now: Tick) -> Option<FailingState> {
     failing.try_acquire(failing.state(now), now)
 }
 
@@ -82,7 +82,7 @@ fn is_probe(taken: Option<FailingState>) -> bool {
 fn one_of_three_requests_gets_the_probe() {
     loom::model(|| {
         let (failing, due) = failed();
-        let ask = |failing: Arc<Failing>| move || is_probe(take(&failing, due));
+        let ask = |failing: Arc<Failing>| move || is_probe(acquire(&failing, due));
         let threads = [0, 1].map(|_| thread::spawn(ask(Arc::clone(&failing))));
         let mine = ask(failing)();
         let probes = threads
@@ -100,7 +100,7 @@ fn failure_is_not_undone_by_a_success_that_began_before_it() {
     loom::model(|| {
         let failing = Arc::new(Failing::default());
         let now = start();
-        let early = take(&failing, now).unwrap();
+        let early = acquire(&failing, now).unwrap();
         let other = Arc::clone(&failing);
         let failure = thread::spawn(move || {
             other.failed(FailingState::Works, now.after(SECOND));
@@ -112,14 +112,14 @@ fn failure_is_not_undone_by_a_success_that_began_before_it() {
 }
 
 #[test]
-fn late_success_of_one_probe_does_not_hide_the_failure_of_the_next() {
+fn late_success_of_a_probe_does_not_undo_the_failure_of_the_next() {
     loom::model(|| {
         let (failing, due) = failed();
-        let late = take(&failing, due).unwrap();
+        let late = acquire(&failing, due).unwrap();
         let later = due.after(SECOND * 10);
         let other = Arc::clone(&failing);
         let second = thread::spawn(move || {
-            let taken = take(&other, later);
+            let taken = acquire(&other, later);
             if let Some(probe @ FailingState::Probe(_)) = taken {
                 other.failed(probe, later.after(SECOND));
                 return true;
@@ -133,7 +133,7 @@ fn late_success_of_one_probe_does_not_hide_the_failure_of_the_next() {
 }
 
 #[test]
-fn later_of_two_deadlines_stays() {
+fn later_of_two_cooldowns_applies() {
     loom::model(|| {
         let failing = Arc::new(Failing::default());
         let now = start();
@@ -148,15 +148,15 @@ fn later_of_two_deadlines_stays() {
 }
 
 #[test]
-fn cancelled_probe_leaves_the_probe_to_another_request() {
+fn cancelled_probe_passes_to_another_request() {
     loom::model(|| {
         let (failing, due) = failed();
-        let cancelled = take(&failing, due).unwrap();
+        let cancelled = acquire(&failing, due).unwrap();
         let other = Arc::clone(&failing);
-        let next = thread::spawn(move || is_probe(take(&other, due)));
+        let next = thread::spawn(move || is_probe(acquire(&other, due)));
         failing.release(cancelled, due);
         let got_it = next.join().unwrap();
-        assert_ne!(got_it, is_probe(take(&failing, due)));
+        assert_ne!(got_it, is_probe(acquire(&failing, due)));
     });
 }
 
@@ -178,7 +178,7 @@ fn reader_never_sees_the_deadline_of_another_scope() {
 }
 
 #[test]
-fn deadline_that_is_moved_on_is_seen_at_any_time() {
+fn deadline_is_seen_while_it_is_extended() {
     loom::model(|| {
         let scope = Scope::named("one");
         let (first, second) = (start().after(SECOND), start().after(SECOND * 2));
@@ -197,7 +197,7 @@ fn deadline_that_is_moved_on_is_seen_at_any_time() {
 
 const MAX: Option<NonZeroU32> = NonZeroU32::new(2);
 
-/// A backend that takes two requests at a time, and has one.
+/// Creates the counter of a backend with one request in flight and a limit of two.
 fn half_full() -> Arc<InFlight> {
     let in_flight = Arc::new(InFlight::default());
     in_flight.set_least_limit(MAX);
@@ -212,69 +212,69 @@ fn one_of_three_requests_gets_the_last_permit() {
         let ask = |in_flight: Arc<InFlight>| move || in_flight.acquire(MAX).is_some();
         let threads = [0, 1].map(|_| thread::spawn(ask(Arc::clone(&in_flight))));
         let mine = ask(Arc::clone(&in_flight))();
-        let places = threads
+        let permits = threads
             .into_iter()
             .map(|thread| thread.join().unwrap())
             .chain([mine])
-            .filter(|&has_place| has_place)
+            .filter(|&has_permit| has_permit)
             .count();
-        assert_eq!((places, in_flight.count()), (1, 2));
+        assert_eq!((permits, in_flight.count()), (1, 2));
     });
 }
 
 #[test]
-fn place_is_given_back_once() {
+fn permit_is_released_once() {
     loom::model(|| {
         let in_flight = half_full();
-        let place = Arc::new(in_flight.acquire(MAX).unwrap());
-        let leave = |in_flight: Arc<InFlight>| {
-            let place = Arc::clone(&place);
-            move || in_flight.release(&place)
+        let permit = Arc::new(in_flight.acquire(MAX).unwrap());
+        let release = |in_flight: Arc<InFlight>| {
+            let permit = Arc::clone(&permit);
+            move || in_flight.release(&permit)
         };
-        let threads = [0, 1].map(|_| thread::spawn(leave(Arc::clone(&in_flight))));
-        let mine = leave(Arc::clone(&in_flight))();
-        let told: Vec<u32> = threads
+        let threads = [0, 1].map(|_| thread::spawn(release(Arc::clone(&in_flight))));
+        let mine = release(Arc::clone(&in_flight))();
+        let released: Vec<u32> = threads
             .into_iter()
             .map(|thread| thread.join().unwrap())
             .chain([mine])
             .flatten()
             .collect();
-        assert_eq!((told, in_flight.count()), (vec![2], 1));
+        assert_eq!((released, in_flight.count()), (vec![2], 1));
     });
 }
 
 #[test]
-fn place_that_was_missed_is_told_of() {
+fn release_notifies_a_request_that_missed_the_permit() {
     loom::model(|| {
         let in_flight = half_full();
-        let place = in_flight.acquire(MAX).unwrap();
+        let permit = in_flight.acquire(MAX).unwrap();
         let other = Arc::clone(&in_flight);
-        let leaver = thread::spawn(move || other.release(&place));
+        let releaser = thread::spawn(move || other.release(&permit));
         let is_missed = in_flight.acquire(MAX).is_none();
-        let is_told = leaver.join().unwrap().is_some();
-        assert!(is_told || !is_missed);
+        let is_notified = releaser.join().unwrap().is_some();
+        assert!(is_notified || !is_missed);
         assert_eq!(in_flight.count(), if is_missed { 1 } else { 2 });
     });
 }
 
 #[test]
-fn place_that_was_missed_under_a_new_limit_is_told_of() {
+fn release_notifies_a_request_that_missed_the_permit_under_a_new_limit() {
     loom::model(|| {
         let in_flight = half_full();
-        let place = in_flight.acquire(MAX).unwrap();
+        let permit = in_flight.acquire(MAX).unwrap();
         in_flight.set_least_limit(None);
         let other = Arc::clone(&in_flight);
-        let leaver = thread::spawn(move || other.release(&place));
+        let releaser = thread::spawn(move || other.release(&permit));
         in_flight.set_least_limit(MAX);
         let is_missed = in_flight.acquire(MAX).is_none();
-        let is_told = leaver.join().unwrap().is_some();
-        assert!(is_told || !is_missed);
+        let is_notified = releaser.join().unwrap().is_some();
+        assert!(is_notified || !is_missed);
         assert_eq!(in_flight.count(), if is_missed { 1 } else { 2 });
     });
 }
 
 #[test]
-fn one_request_is_the_first_after_an_opening() {
+fn one_of_three_requests_is_the_first_after_an_opening() {
     loom::model(|| {
         let openings = Arc::new(Openings::default());
         openings.expect(0);
@@ -294,7 +294,7 @@ fn one_request_is_the_first_after_an_opening() {
 }
 
 #[test]
-fn requests_of_one_instant_are_not_first() {
+fn requests_at_the_same_tick_do_not_count_as_first() {
     loom::model(|| {
         let openings = Arc::new(Openings::default());
         openings.expect(0);
@@ -308,7 +308,7 @@ fn requests_of_one_instant_are_not_first() {
     });
 }
 
-/// A backend that is suspect, and may be probed at the returned tick.
+/// Creates the state of a suspect backend. Its probe is due at the returned tick.
 fn suspect(scope: Scope) -> (Arc<Silences>, Tick) {
     let silences = Arc::new(Silences::default());
     let now = start();
@@ -338,7 +338,7 @@ fn one_of_two_threads_probes_a_suspect_backend() {
 }
 
 #[test]
-fn answer_beside_a_probe_ends_the_silence() {
+fn response_beside_a_probe_ends_the_silence() {
     loom::model(|| {
         let scope = Scope::named("one");
         let (silences, due) = suspect(scope);

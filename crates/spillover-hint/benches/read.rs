@@ -55,7 +55,7 @@ fn report_of_a_429(bencher: Bencher<'_, '_>, case: &Case) {
     });
 }
 
-/// Not a common case: this one allocates.
+/// Reads an error body. This case is rare, and allocates.
 #[divan::bench]
 fn body_of_a_429(bencher: Bencher<'_, '_>) {
     let headers = headers(RETRY_AFTER);

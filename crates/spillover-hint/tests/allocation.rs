@@ -5,7 +5,7 @@ use std::{hint::black_box, time::SystemTime};
 use http::{HeaderMap, StatusCode};
 use spillover_hint::{Hints, Quotas, Report};
 
-/// No known fields, one wait, and all fields of OpenAI, Azure OpenAI, Anthropic and the IETF.
+/// Heads without known fields, with one wait, and with all fields of OpenAI, Azure OpenAI, Anthropic and the IETF.
 const RESPONSES: [&str; 6] = [
     "content-type: application/json",
     "retry-after: Wed, 21 Oct 2015 07:28:00 GMT",
@@ -34,7 +34,7 @@ const RESPONSES: [&str; 6] = [
 ];
 
 #[test]
-fn heads_are_read_without_allocating() {
+fn reading_a_head_does_not_allocate() {
     for lines in RESPONSES {
         let headers = headers(lines);
         let now = SystemTime::UNIX_EPOCH;

@@ -12,22 +12,22 @@ use serde_json::Value;
 use spillover_testing::limit::{Limit, Payg, Ptu};
 
 #[test]
-fn payg_fixed() {
+fn payg_fixed_window_matches_the_vectors() {
     check(include_str!("vectors/payg_fixed.jsonl"));
 }
 
 #[test]
-fn payg_fixed_requests_per_second() {
+fn payg_fixed_window_of_requests_per_second_matches_the_vectors() {
     check(include_str!("vectors/payg_fixed_1s.jsonl"));
 }
 
 #[test]
-fn payg_sliding() {
+fn payg_sliding_window_matches_the_vectors() {
     check(include_str!("vectors/payg_sliding.jsonl"));
 }
 
 #[test]
-fn ptu() {
+fn ptu_bucket_matches_the_vectors() {
     check(include_str!("vectors/ptu.jsonl"));
 }
 
@@ -46,7 +46,7 @@ fn check(vectors: &str) {
             limit.finish(now, max_tokens, int(&event["output_tokens"]));
             continue;
         }
-        // A window counts the estimate at arrival, a bucket the prompt itself.
+        // A window counts the estimate at arrival. A bucket counts the prompt.
         let prompt = match limit {
             Limit::Ptu(_) => int(&event["prompt_tokens"]),
             _ => int(&event["prompt_estimate"]),

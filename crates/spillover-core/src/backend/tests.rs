@@ -7,7 +7,7 @@ fn url(url: &str) -> Result<Backend, crate::InvalidBackend> {
 }
 
 #[test]
-fn url_is_taken_apart() {
+fn url_is_split_into_authority_and_base_path() {
     let cases = [
         ("https://a.example", "a.example", ""),
         ("https://a.example/", "a.example", ""),
@@ -25,7 +25,7 @@ fn url_is_taken_apart() {
 }
 
 #[test]
-fn bad_url_is_refused_without_being_repeated() {
+fn invalid_url_is_refused_and_the_error_does_not_repeat_it() {
     let cases = [
         "",
         "a.example",
@@ -47,7 +47,7 @@ fn bad_url_is_refused_without_being_repeated() {
 }
 
 #[test]
-fn label_weight_deployment_and_concurrency_are_checked() {
+fn invalid_label_weight_deployment_or_concurrency_is_refused() {
     let good = || Backend::builder("b").url("https://a.example");
     let field = |builder: super::BackendBuilder| builder.build().expect_err("refused").field();
 
@@ -71,7 +71,7 @@ fn label_weight_deployment_and_concurrency_are_checked() {
 }
 
 #[test]
-fn credential_is_one_field_and_never_printed() {
+fn credential_is_one_header_field_and_is_redacted_in_debug_output() {
     let key = Credential::api_key("hunter2").unwrap();
     let (name, value) = key.field().unwrap();
     assert_eq!(
@@ -114,7 +114,7 @@ fn credential_that_cannot_be_sent_is_refused() {
 }
 
 #[test]
-fn model_is_its_own_or_else_the_deployment() {
+fn model_of_a_backend_defaults_to_its_deployment() {
     let build = |backend: BackendBuilder| backend.url("https://b.example").build().unwrap();
     let backend = build(Backend::builder("b"));
     assert_eq!((backend.model(), backend.own_model()), (None, None));

@@ -2,7 +2,7 @@ use crate::check_responses;
 
 /// The corpus is read at `2015-10-21T07:27:00Z`.
 #[test]
-fn heads() {
+fn anthropic_heads_are_read() {
     check_responses(&[
         (
             429,
@@ -41,7 +41,7 @@ fn heads() {
             "",
             "throttled: 37s by anthropic-ratelimit-reset (exhausted), input-tokens/unknown, body?",
         ),
-        // None is exhausted, so a reset is no hint.
+        // No limit is exhausted, so that a reset is not a hint.
         (
             429,
             "anthropic-ratelimit-input-tokens-remaining: 28000
@@ -73,7 +73,7 @@ fn heads() {
 }
 
 #[test]
-fn bodies() {
+fn anthropic_bodies_are_read() {
     check_responses(&[
         (
             429,
@@ -81,7 +81,7 @@ fn bodies() {
             r#"{"type":"error","error":{"type":"rate_limit_error","message":"This request would exceed your organization's rate limit of 30,000 input tokens per minute (org: x, model: claude). For details, refer to: https://docs.anthropic.com."},"request_id":"req_1"}"#,
             "throttled: -, input-tokens/minute",
         ),
-        // A new dimension, and no field states a wait.
+        // The dimension is unknown, and no field states a wait.
         (
             429,
             "x-should-retry: true",

@@ -3,7 +3,7 @@
 use crate::check_responses;
 
 #[test]
-fn rate_limits() {
+fn pay_as_you_go_limits_are_read() {
     check_responses(&[
         // A captured response at a token limit.
         (
@@ -81,7 +81,7 @@ fn rate_limits() {
 }
 
 #[test]
-fn provisioned_throughput() {
+fn provisioned_throughput_limits_are_read() {
     check_responses(&[
         (
             429,
@@ -139,7 +139,7 @@ fn provisioned_throughput() {
 }
 
 #[test]
-fn bodies() {
+fn azure_bodies_are_read() {
     check_responses(&[
         (
             429,
@@ -193,7 +193,7 @@ fn bodies() {
 }
 
 #[test]
-fn api_management() {
+fn api_management_limits_are_read() {
     check_responses(&[
         (
             429,

@@ -1,7 +1,7 @@
 use crate::check_responses;
 
 #[test]
-fn exceptions() {
+fn bedrock_exceptions_are_read() {
     check_responses(&[
         (
             429,

@@ -1,4 +1,4 @@
-//! Bodies of any shape.
+//! Error bodies of any shape, also truncated, long and without facts.
 
 use std::iter::repeat_n;
 
@@ -7,7 +7,7 @@ use spillover_hint::Report;
 
 use crate::{check_responses, now, summary};
 
-fn read(body: &[u8]) -> Report {
+fn read_body(body: &[u8]) -> Report {
     Report::from_head(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new())
         .expect("a refusal")
         .with_body(body)
@@ -16,7 +16,7 @@ fn read(body: &[u8]) -> Report {
 const NOTHING: &str = "throttled: -, unspecified/unknown";
 
 #[test]
-fn bodies_without_facts_change_nothing() {
+fn body_without_facts_does_not_change_the_report() {
     let bodies: [&[u8]; 24] = [
         b"",
         b" ",
@@ -44,13 +44,18 @@ fn bodies_without_facts_change_nothing() {
         b"not json: try again in five seconds",
     ];
     for body in bodies {
-        assert_eq!(summary(&read(body)), NOTHING, "{}", body.escape_ascii());
+        assert_eq!(
+            summary(&read_body(body)),
+            NOTHING,
+            "{}",
+            body.escape_ascii()
+        );
     }
 }
 
-/// Half of a body states the same in words as all of it.
+/// The sentence in the first half of a body states the same wait as the whole body.
 #[test]
-fn truncated_bodies_are_read() {
+fn truncated_body_is_read() {
     let body = r#"{"error":{"message":"Rate limit reached on tokens per min (TPM): Limit 3, Used 3. Please try again in 20s. Visit","code":"rate_lim"#;
     check_responses(&[(
         429,
@@ -60,13 +65,13 @@ fn truncated_bodies_are_read() {
     )]);
     let whole = r#"{"error":{"code":429,"message":"x","status":"RESOURCE_EXHAUSTED","details":[{"retryDelay":"22s"}]}}"#;
     for end in 0..whole.len() {
-        let report = read(&whole.as_bytes()[..end]);
+        let report = read_body(&whole.as_bytes()[..end]);
         assert_eq!(summary(&report), NOTHING, "{end}");
     }
 }
 
 #[test]
-fn errors_in_odd_places() {
+fn error_is_read_at_unusual_places() {
     check_responses(&[
         (429, "", r#"{"error":"rate limited"}"#, NOTHING),
         (
@@ -111,10 +116,10 @@ fn errors_in_odd_places() {
 }
 
 #[test]
-fn only_the_title_of_html_is_read() {
+fn html_body_is_read_by_its_title_only() {
     let page = "<!DOCTYPE html><html><head><TITLE class=x>Error 1015:\n rate limited</TITLE>\
         <script>retry in 5 seconds</script></head><body>try again in 9 seconds</body></html>";
-    let report = read(page.as_bytes());
+    let report = read_body(page.as_bytes());
     assert_eq!(summary(&report), NOTHING);
     assert_eq!(report.cause(), Some("Error 1015: rate limited"));
     for status in [520, 521, 522, 523, 524, 525, 526, 502] {
@@ -123,27 +128,27 @@ fn only_the_title_of_html_is_read() {
 }
 
 #[test]
-fn long_bodies_are_read_in_part() {
+fn long_body_is_read_in_part() {
     let nested = "[".repeat(100_000);
-    assert_eq!(summary(&read(nested.as_bytes())), NOTHING);
+    assert_eq!(summary(&read_body(nested.as_bytes())), NOTHING);
     let deep = format!(
         "{}{}{}",
         r#"{"error":"#.repeat(60),
         r#"{"code":"insufficient_quota"}"#,
         "}".repeat(60)
     );
-    assert_eq!(summary(&read(deep.as_bytes())), NOTHING);
+    assert_eq!(summary(&read_body(deep.as_bytes())), NOTHING);
 
     // Only the first 64 KiB are read.
     let mut long: Vec<u8> = b"Please retry in 5s.".to_vec();
     long.extend(repeat_n(b' ', 10 << 20));
     long.extend(b"Please retry in 50s.");
-    let report = read(&long);
+    let report = read_body(&long);
     assert_eq!(report.hint(now()).map(|h| h.wait().as_secs()), Some(5));
 }
 
 #[test]
-fn waits_in_sentences_are_read() {
+fn wait_in_a_sentence_is_read() {
     let table = [
         ("(reset after 2m 13s)", "133s"),
         ("Quota resets in 2 minutes", "120s"),
@@ -170,7 +175,11 @@ fn waits_in_sentences_are_read() {
     ];
     for (message, wait) in table {
         let expected = format!("throttled: {wait} by prose (last-resort), unspecified/unknown");
-        assert_eq!(summary(&read(message.as_bytes())), expected, "{message}");
+        assert_eq!(
+            summary(&read_body(message.as_bytes())),
+            expected,
+            "{message}"
+        );
     }
 
     for message in [
@@ -184,13 +193,17 @@ fn waits_in_sentences_are_read() {
         "in 12 apples",
         "Retry in 99:99:99:99",
     ] {
-        assert_eq!(summary(&read(message.as_bytes())), NOTHING, "{message}");
+        assert_eq!(
+            summary(&read_body(message.as_bytes())),
+            NOTHING,
+            "{message}"
+        );
     }
 }
 
 /// A client whose own text appears in an error must not be able to close a backend.
 #[test]
-fn quoted_sentences_do_not_cool() {
+fn quoted_sentence_does_not_state_a_wait() {
     let quoted = r#"{"error":{"type":"invalid_request_error","message":"Unknown value: 'your credit balance is too low, 5 requests per day, overloaded, spend limit'"}}"#;
     check_responses(&[
         (400, "", quoted, "client: -, requests/day"),
@@ -201,8 +214,8 @@ fn quoted_sentences_do_not_cool() {
 }
 
 #[test]
-fn causes_are_one_short_line_without_secrets() {
-    let cause = |body: &str| read(body.as_bytes()).cause().map(str::to_owned);
+fn cause_is_one_short_line_without_secrets() {
+    let cause = |body: &str| read_body(body.as_bytes()).cause().map(str::to_owned);
     assert_eq!(
         cause("{\"error\":{\"message\":\" a\\u0000b\\n\\n\\tc\\u202e \\u001b[31md\"}}").as_deref(),
         Some("ab c [31md")
@@ -223,10 +236,10 @@ fn causes_are_one_short_line_without_secrets() {
     assert_eq!(words, "x".repeat(299));
     let words = cause(&format!("{} word", "x".repeat(298))).expect("a cause");
     assert_eq!(words, format!("{} w", "x".repeat(298)));
-    // A fragment of JSON is not fit to show.
+    // A fragment of JSON is not shown as a cause.
     assert_eq!(cause(r#"{"error":{"message":"cut o"#), None);
 
-    // Such a message may quote the key.
+    // The message of a 401 may quote the key.
     let report = Report::from_head(StatusCode::UNAUTHORIZED, &HeaderMap::new()).expect("a refusal");
     let report = report.with_body(br#"{"error":{"message":"Incorrect API key provided: sk-123"}}"#);
     assert_eq!(report.cause(), None);

@@ -1,4 +1,4 @@
-//! Responses with several statements.
+//! Responses that state several waits.
 
 use spillover_hint::{
     Dimension::{self, Requests, Tokens, Unspecified},
@@ -8,7 +8,7 @@ use spillover_hint::{
 use crate::{check_choices, headers, millis, now, secs};
 
 #[test]
-fn stated_wait_comes_before_a_reset() {
+fn stated_wait_is_chosen_before_a_reset() {
     check_choices(&[
         (
             "retry-after: 2
@@ -35,7 +35,7 @@ fn stated_wait_comes_before_a_reset() {
              x-ratelimit-reset-tokens: 300",
             secs(300).map(|wait| (wait, "x-ratelimit-reset", Tokens)),
         ),
-        // Without a renewal period, zero and one are believed.
+        // Without a renewal period, waits of zero and one second are believed.
         (
             "retry-after: 0
              x-ratelimit-remaining-tokens: 0
@@ -52,9 +52,9 @@ fn stated_wait_comes_before_a_reset() {
 }
 
 #[test]
-fn known_lie_gives_way_to_an_exhausted_limit() {
+fn known_false_wait_is_replaced_by_the_reset_of_an_exhausted_limit() {
     check_choices(&[
-        // A token limit of Azure OpenAI whose reset is no better.
+        // Azure OpenAI, token limit: the reset is not longer than the stated wait.
         (
             "retry-after: 1
              retry-after-ms: 0
@@ -87,7 +87,7 @@ fn known_lie_gives_way_to_an_exhausted_limit() {
              x-ratelimit-renewalperiod-tokens: 60",
             secs(43).map(|wait| (wait, "x-ratelimit-reset", Tokens)),
         ),
-        // Any other number was computed by the server, and is believed.
+        // Any other number was computed by the server: the stated wait is believed.
         (
             "retry-after: 2
              x-ratelimit-remaining-tokens: 0
@@ -103,7 +103,7 @@ fn known_lie_gives_way_to_an_exhausted_limit() {
              x-ratelimit-renewalperiod-tokens: 60",
             millis(850).map(|wait| (wait, "retry-after-ms", Unspecified)),
         ),
-        // The reset may also be the shorter one.
+        // A reset that is shorter than the stated wait does not replace it.
         (
             "retry-after: 1
              x-ratelimit-remaining-tokens: 0
@@ -128,9 +128,9 @@ fn known_lie_gives_way_to_an_exhausted_limit() {
     ]);
 }
 
-/// Two lines count like one line with a comma: the longest value wins, number or date.
+/// Two lines are read like one line with a comma. The longest value is chosen, whether number or date.
 #[test]
-fn longest_of_repeated_fields_counts() {
+fn longest_value_of_repeated_fields_is_chosen() {
     check_choices(&[
         (
             "retry-after: 30
@@ -169,7 +169,7 @@ fn longest_of_repeated_fields_counts() {
 }
 
 #[test]
-fn responses_without_hints_give_none() {
+fn response_without_hints_has_no_candidates() {
     for lines in [
         "",
         "content-type: application/json",
@@ -186,9 +186,9 @@ fn responses_without_hints_give_none() {
     assert!(Hints::default().is_empty());
 }
 
-/// One response never has more candidates than fit, even with repeated lines.
+/// The number of candidates of a response is bounded, even with many repeated lines.
 #[test]
-fn every_candidate_is_kept() {
+fn repeated_fields_make_one_candidate_per_source_and_dimension() {
     let mut lines = String::new();
     for repetition in 1..=50 {
         lines += &format!(
@@ -229,7 +229,7 @@ fn every_candidate_is_kept() {
 }
 
 #[test]
-fn names_for_logs_and_metrics() {
+fn names_of_sources_and_dimensions_are_stable() {
     let sources = [
         (Source::RetryAfterMs, "retry-after-ms"),
         (Source::MsRetryAfterMs, "x-ms-retry-after-ms"),

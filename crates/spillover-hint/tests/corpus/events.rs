@@ -1,4 +1,4 @@
-//! Errors in streams that began with 200.
+//! Errors in streams that began with status 200.
 
 use http::{HeaderMap, StatusCode};
 use spillover_hint::Report;
@@ -6,7 +6,7 @@ use spillover_hint::Report;
 use crate::summary;
 
 #[test]
-fn error_events_are_read() {
+fn error_event_is_read() {
     let table = [
         (
             "error",
@@ -74,7 +74,7 @@ fn error_events_are_read() {
 
 /// An error in a stream gets the status that it would have had as a response.
 #[test]
-fn error_events_get_an_equivalent_status() {
+fn error_event_has_the_status_of_an_equivalent_response() {
     let anthropic =
         |kind| format!(r#"{{"type":"error","error":{{"type":"{kind}","message":"x"}}}}"#);
     let table = [
@@ -103,7 +103,7 @@ fn error_events_get_an_equivalent_status() {
             r#"{"code":"context_length_exceeded"}"#.to_owned(),
             400,
         ),
-        // The error's own number wins; an invalid one is ignored.
+        // The status in the error is used. An invalid number is ignored.
         (
             "",
             r#"{"error":{"code":502,"type":"overloaded_error"}}"#.to_owned(),
@@ -124,7 +124,7 @@ fn error_events_get_an_equivalent_status() {
             r#"{"error":{"code":200,"message":"x"}}"#.to_owned(),
             500,
         ),
-        // The code did not decide the kind, so its status does not count either.
+        // The code does not decide the kind, so that its status is not used either.
         (
             "error",
             r#"{"error":{"type":"timeout_error","message":"The model is overloaded."}}"#.to_owned(),
@@ -150,7 +150,7 @@ fn error_events_get_an_equivalent_status() {
 }
 
 #[test]
-fn other_events_are_no_errors() {
+fn event_without_an_error_is_not_a_refusal() {
     let table = [
         (
             "message_start",
@@ -174,7 +174,7 @@ fn other_events_are_no_errors() {
             r#"{"type":"rate_limits.updated","rate_limits":[]}"#,
         ),
         ("", r#"{"error":{"#),
-        // The answer to a call of MCP, A2A or similar, from a healthy server.
+        // An application error of MCP, A2A or similar, from a server that works.
         (
             "message",
             r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"Unknown tool"}}"#,

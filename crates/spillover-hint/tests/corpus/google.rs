@@ -41,7 +41,7 @@ fn retry_info_states_the_wait() {
         check_responses(&[(429, "", &body, &expected)]);
     }
 
-    // Zero gives way to the message.
+    // A delay of zero is replaced by the wait in the message.
     let zero = body(&format!("[{}]", retry_info(r#""0s""#)));
     check_responses(&[(
         429,
@@ -68,7 +68,7 @@ fn retry_info_states_the_wait() {
 }
 
 #[test]
-fn quota_failures_name_the_limit() {
+fn quota_failure_names_dimension_and_period() {
     let minute = format!(
         "[{},{}]",
         quota("GenerateRequestsPerMinutePerProjectPerModel-FreeTier"),
@@ -79,7 +79,7 @@ fn quota_failures_name_the_limit() {
         retry_info(r#""22s""#),
         quota("GenerateContentInputTokensPerModelPerMinute")
     );
-    // The delay beside a quota per day is that of a limit per minute: refusals continue after it.
+    // Beside a quota per day, the delay is that of a limit per minute: the quota is still exhausted after it.
     let day = format!(
         "[{},{},{}]",
         quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier"),
@@ -113,7 +113,7 @@ fn quota_failures_name_the_limit() {
 }
 
 #[test]
-fn other_shapes_of_details_are_read() {
+fn details_in_other_shapes_are_read() {
     let in_array = format!("[{}]", body(&format!("[{}]", retry_info(r#""22s""#))));
     let info = body(
         r#"[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"RATE_LIMIT_EXCEEDED","domain":"googleapis.com"}]"#,
@@ -144,7 +144,7 @@ fn other_shapes_of_details_are_read() {
             &body(r#""none""#),
             "throttled: 34.074824224s by prose (last-resort), unspecified/unknown",
         ),
-        // Without details, only the message counts, which is the same for every limit.
+        // Without details, only the message is read, which is the same for every limit.
         (
             429,
             "",
@@ -187,7 +187,7 @@ fn other_shapes_of_details_are_read() {
             r#"{"error":{"code":400,"message":"The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}"#,
             "too-large: -, unspecified/unknown",
         ),
-        // A partner's body with the status of Vertex AI.
+        // An error body of a model partner, with the status of Vertex AI.
         (
             529,
             "",

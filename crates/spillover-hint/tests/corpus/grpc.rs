@@ -38,7 +38,7 @@ fn with_details(details: &[Vec<u8>]) -> String {
 }
 
 #[test]
-fn status_codes_give_the_kind() {
+fn status_code_decides_the_kind() {
     let table = [
         ("1", "client"),
         ("2", "failing"),
@@ -76,9 +76,9 @@ fn status_codes_give_the_kind() {
     assert!(read("").is_none());
 }
 
-/// A response with headers only; its HTTP status is 200.
+/// In a trailers-only response, the head has the gRPC status. The HTTP status is 200.
 #[test]
-fn response_with_headers_only_is_read() {
+fn trailers_only_response_is_read() {
     let lines =
         headers("content-type: application/grpc\ngrpc-status: 8\ngrpc-retry-pushback-ms: 1500");
     let report = Report::from_head(StatusCode::OK, &lines).expect("a refusal");
@@ -205,7 +205,7 @@ fn binary_details_are_read() {
 }
 
 #[test]
-fn base64_of_any_kind() {
+fn padded_and_unpadded_base64_is_decoded() {
     let status = [vec![8, 8], detail("RetryInfo", &field(1, &[8, 22]))].concat();
     let report = |value: String| {
         let lines = format!("grpc-status: 8\ngrpc-status-details-bin: {value}");
@@ -229,7 +229,7 @@ fn base64_of_any_kind() {
 }
 
 #[test]
-fn messages_are_read() {
+fn wait_in_grpc_message_is_read() {
     let table = [
         (
             "Quota%20exceeded%2C try again in 5s%0a%zz%e2%82%ac%",

@@ -21,7 +21,7 @@ fn three_forms_of_rfc_9110_are_read() {
 }
 
 #[test]
-fn lenient_forms() {
+fn deviating_date_forms_are_read() {
     check_values(
         "retry-after",
         &[
@@ -54,7 +54,7 @@ fn lenient_forms() {
 }
 
 #[test]
-fn leap_second() {
+fn leap_second_is_read() {
     let midnight = 16 * 3_600 + 33 * 60;
     check_values(
         "retry-after",
@@ -68,7 +68,7 @@ fn leap_second() {
 }
 
 #[test]
-fn past_date_is_zero() {
+fn past_date_is_a_wait_of_zero() {
     check_values(
         "retry-after",
         &[
@@ -83,7 +83,7 @@ fn past_date_is_zero() {
 }
 
 #[test]
-fn far_future_date_is_a_long_wait() {
+fn date_in_the_far_future_is_a_long_wait() {
     check_values(
         "retry-after",
         &[
@@ -97,7 +97,7 @@ fn far_future_date_is_a_long_wait() {
 }
 
 #[test]
-fn garbage_is_absent() {
+fn invalid_date_is_ignored() {
     let long = format!("Wed, 21 Oct 2015 07:28:00 GMT{}", " GMT".repeat(20));
     let values = [
         "Wed, 30 Feb 2015 07:28:00 GMT",
@@ -146,7 +146,7 @@ fn date_of_the_response_replaces_the_local_clock() {
         ("Wed, 21 Oct 2015 07:28:00 GMT", secs(0)),
         ("Wed, 21 Oct 2015 09:00:00 GMT", secs(0)),
         ("wed, 21 oct 2015 07:27:30 utc", secs(30)),
-        // Up to a day.
+        // A local clock that is wrong by up to a day.
         ("Tue, 20 Oct 2015 07:27:00 GMT", secs(86_460)),
         ("Tue, 20 Oct 2015 07:26:59 GMT", secs(60)),
         ("Thu, 22 Oct 2015 07:27:00 GMT", secs(0)),
@@ -194,9 +194,9 @@ fn wait_until_a_date_shrinks_with_time() {
     assert_eq!(candidate.when(), When::At(now() + Duration::from_secs(60)));
 }
 
-/// The response's clock also serves a date that only the body has.
+/// A date in the body is compared with the `date` field of the response.
 #[test]
-fn date_of_the_response_serves_its_body() {
+fn date_of_the_response_applies_to_dates_in_the_body() {
     let body = r#"{"error":{"metadata":{"headers":{"x-ratelimit-remaining":"0","x-ratelimit-reset":"1445412462000"}}}}"#;
     crate::check_responses(&[(
         429,

@@ -1,4 +1,4 @@
-//! The IETF drafts, old and new.
+//! Fields of the IETF drafts, old and new.
 
 use crate::check_responses;
 

@@ -1,4 +1,4 @@
-//! Responses as upstreams send them, and the expected reading: one file per subject.
+//! Responses as upstreams send them, and the expected reports. Each file has one subject.
 
 mod anthropic;
 mod azure;
@@ -63,7 +63,7 @@ fn check_values(name: &'static str, table: &[(&str, Option<Duration>)]) {
     }
 }
 
-/// Wait, source and dimension.
+/// The expected wait, its source and its dimension.
 type Chosen = (Duration, &'static str, Dimension);
 
 /// Checks the chosen wait for header lines of whole responses.

@@ -3,7 +3,7 @@
 use crate::check_responses;
 
 #[test]
-fn bodies() {
+fn openai_bodies_are_read() {
     check_responses(&[
         (
             429,
@@ -87,7 +87,7 @@ fn bodies() {
 }
 
 #[test]
-fn waits_in_messages() {
+fn wait_in_openai_message_is_read() {
     let waits = [
         ("84ms", "84ms"),
         ("20ms", "20ms"),
@@ -108,7 +108,7 @@ fn waits_in_messages() {
 }
 
 #[test]
-fn heads() {
+fn openai_heads_are_read() {
     check_responses(&[
         // The head is enough: tokens ran out, and are renewed in seconds.
         (
@@ -124,7 +124,7 @@ fn heads() {
             "",
             "throttled: 1.146s by retry-after-ms (stated), tokens/unknown",
         ),
-        // The exhausted limit is unknown: it may be one per day.
+        // The exhausted limit is unknown: it may be a limit per day.
         (
             429,
             "retry-after: 2
@@ -191,9 +191,9 @@ fn heads() {
 }
 
 #[test]
-fn groq() {
+fn groq_limits_are_read() {
     check_responses(&[
-        // A limit per day that only the body reveals.
+        // A limit per day. Only the body names the period.
         (
             429,
             "retry-after: 149

@@ -3,7 +3,7 @@
 use crate::check_responses;
 
 #[test]
-fn mistral() {
+fn mistral_limits_are_read() {
     check_responses(&[
         (
             429,
@@ -62,7 +62,7 @@ fn mistral() {
 }
 
 #[test]
-fn cohere() {
+fn cohere_limits_are_read() {
     check_responses(&[
         (
             429,
@@ -80,7 +80,7 @@ fn cohere() {
 }
 
 #[test]
-fn gateways() {
+fn limits_of_gateways_are_read() {
     check_responses(&[
         // OpenRouter: an epoch in milliseconds, 07:27:42, as a field and within the body.
         (
@@ -158,7 +158,7 @@ fn gateways() {
 }
 
 #[test]
-fn other_spellings() {
+fn other_spellings_of_fields_are_read() {
     check_responses(&[
         // GitHub: 07:27:42.
         (

@@ -6,7 +6,7 @@ use spillover_hint::{Dimension, Period, Quotas, When};
 
 use crate::{headers, now};
 
-/// Dimension, period, limit, remaining, reset.
+/// The expected dimension, period, limit, remaining number and reset.
 type Read = (
     &'static str,
     &'static str,
@@ -154,7 +154,7 @@ fn counters_of_vendors_are_read() {
 }
 
 #[test]
-fn unknown_values_are_absent() {
+fn unknown_counter_is_ignored() {
     check(
         "x-ratelimit-limit-tokens: -1
          x-ratelimit-remaining-tokens: -1",
@@ -170,13 +170,13 @@ fn unknown_values_are_absent() {
         "x-ratelimit-remaining-tokens: 12",
         &[("tokens", "unknown", None, Some(12), None)],
     );
-    // More than the limit; the value is kept.
+    // The remaining number is above the limit, and is reported unchanged.
     check(
         "x-ratelimit-limit-tokens: 10
          x-ratelimit-remaining-tokens: 12",
         &[("tokens", "unknown", Some(10), Some(12), None)],
     );
-    // The lowest of several values.
+    // Of several values, the lowest is reported.
     check(
         "x-ratelimit-remaining-tokens: 12
          x-ratelimit-remaining-tokens: 9
@@ -197,7 +197,7 @@ fn unknown_values_are_absent() {
 }
 
 #[test]
-fn utilization() {
+fn utilization_is_read() {
     let read = |value: &str| {
         let line = format!("azure-openai-deployment-utilization: {value}");
         Quotas::from_headers(&headers(&line)).utilization()
@@ -215,7 +215,7 @@ fn utilization() {
 }
 
 #[test]
-fn resets_are_dates_or_waits() {
+fn reset_is_read_as_date_or_wait() {
     let quotas = Quotas::from_headers(&headers(
         "x-ratelimit-reset-tokens: 5
          anthropic-ratelimit-tokens-reset: 2015-10-21T07:27:05Z",

@@ -2,9 +2,9 @@ use spillover_hint::Dimension::{Requests, Tokens};
 
 use crate::{check_choices, check_values, millis, nanos, secs};
 
-/// Resets as OpenAI, Azure OpenAI and Groq send them, for a dimension that may be exhausted.
+/// Values of OpenAI, Azure OpenAI and Groq, for a dimension that may be exhausted.
 #[test]
-fn values_of_vendors() {
+fn reset_values_of_vendors_are_read() {
     let table = [
         ("120ms", millis(120)),
         ("20ms", millis(20)),
@@ -47,7 +47,7 @@ const RESET: &str = "x-ratelimit-reset";
 const HYPHENATED: &str = "x-rate-limit-reset";
 
 #[test]
-fn only_exhausted_limits_count() {
+fn only_reset_of_an_exhausted_limit_is_a_hint() {
     check_choices(&[
         // OpenAI, requests exhausted.
         (
@@ -75,7 +75,7 @@ fn only_exhausted_limits_count() {
              x-ratelimit-reset-tokens: 300",
             secs(300).map(|wait| (wait, RESET, Tokens)),
         ),
-        // Neither is exhausted, according to the fields.
+        // According to the fields, no limit is exhausted.
         (
             "x-ratelimit-remaining-requests: 5
              x-ratelimit-reset-requests: 10
@@ -83,7 +83,7 @@ fn only_exhausted_limits_count() {
              x-ratelimit-reset-tokens: 300",
             None,
         ),
-        // More left than the limit still means not exhausted.
+        // A remaining number above the limit means that the limit is not exhausted.
         (
             "x-ratelimit-limit-tokens: 10
              x-ratelimit-remaining-tokens: 12
@@ -112,13 +112,13 @@ fn only_exhausted_limits_count() {
              x-ratelimit-reset-tokens: 0",
             secs(0).map(|wait| (wait, RESET, Tokens)),
         ),
-        // Remaining without a reset.
+        // A remaining number without a reset.
         ("x-ratelimit-remaining-tokens: 0", None),
     ]);
 }
 
 #[test]
-fn latest_reset_counts_if_the_exhausted_limit_is_unknown() {
+fn latest_reset_is_chosen_if_the_exhausted_limit_is_unknown() {
     check_choices(&[
         // Azure OpenAI, openai-dotnet #838: both values are unknown.
         (
@@ -138,13 +138,13 @@ fn latest_reset_counts_if_the_exhausted_limit_is_unknown() {
              x-ratelimit-reset-tokens: 20",
             secs(20).map(|wait| (wait, RESET, Tokens)),
         ),
-        // The exhausted limit is unknown; the later reset is safe.
+        // The exhausted limit is unknown. The later reset is the safe choice.
         (
             "x-ratelimit-reset-requests: 10
              x-ratelimit-reset-tokens: 300",
             secs(300).map(|wait| (wait, RESET, Tokens)),
         ),
-        // A known exhausted limit is trusted more, even with a shorter reset.
+        // The reset of a limit that is known to be exhausted is chosen, even if it is shorter.
         (
             "x-ratelimit-remaining-requests: 0
              x-ratelimit-reset-requests: 10
@@ -182,7 +182,7 @@ fn x_ratelimit_type_names_the_exhausted_limit() {
              x-ratelimit-reset-requests: 300",
             None,
         ),
-        // Unless its own counter says so.
+        // The other dimension is exhausted according to its counter.
         (
             "x-ratelimit-type: Tokens
              x-ratelimit-remaining-requests: 0
@@ -190,7 +190,7 @@ fn x_ratelimit_type_names_the_exhausted_limit() {
              x-ratelimit-reset-tokens: 10",
             secs(300).map(|wait| (wait, RESET, Requests)),
         ),
-        // Named as exhausted, but not empty: never used.
+        // The type names the limit, but its counter is not zero: the reset is not used.
         (
             "x-ratelimit-type: Tokens
              x-ratelimit-remaining-tokens: 500
@@ -207,7 +207,7 @@ fn x_ratelimit_type_names_the_exhausted_limit() {
 }
 
 #[test]
-fn hyphenated_names_are_read() {
+fn field_names_with_another_hyphen_are_read() {
     check_choices(&[
         // Azure OpenAI, openai-python #937.
         (

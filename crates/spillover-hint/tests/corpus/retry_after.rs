@@ -6,7 +6,7 @@ const RETRY_AFTER: &str = "retry-after";
 
 /// Values of OpenAI, Azure, Anthropic, Groq and Mistral.
 #[test]
-fn values_of_vendors() {
+fn retry_after_values_of_vendors_are_read() {
     check_values(
         RETRY_AFTER,
         &[
@@ -21,7 +21,7 @@ fn values_of_vendors() {
 }
 
 #[test]
-fn numbers() {
+fn numbers_are_read_as_seconds() {
     check_values(
         RETRY_AFTER,
         &[
@@ -70,7 +70,7 @@ fn numbers_may_have_exponents() {
 }
 
 #[test]
-fn too_large_is_the_longest_wait() {
+fn too_large_number_is_the_longest_wait() {
     check_values(
         RETRY_AFTER,
         &[
@@ -115,7 +115,7 @@ fn sixty_four_kibibytes_of_digits_are_the_longest_wait() {
 }
 
 #[test]
-fn durations_with_units() {
+fn durations_with_units_are_read() {
     check_values(
         RETRY_AFTER,
         &[
@@ -145,7 +145,7 @@ fn durations_with_units() {
 }
 
 #[test]
-fn microseconds_in_every_spelling() {
+fn microseconds_are_read_in_every_spelling() {
     let table: [&[u8]; 4] = [
         b"1.5us",
         "1.5\u{b5}s".as_bytes(),
@@ -158,7 +158,7 @@ fn microseconds_in_every_spelling() {
 }
 
 #[test]
-fn garbage_is_absent() {
+fn invalid_value_is_ignored() {
     let words = [
         "",
         " ",
@@ -201,14 +201,14 @@ fn garbage_is_absent() {
 
 /// The `http` crate rejects NUL and line breaks before this crate sees them.
 #[test]
-fn field_values_cannot_hold_control_bytes() {
+fn field_value_with_control_bytes_cannot_be_built() {
     for value in [&b"30\0"[..], b"30\r\n", b"\x7f"] {
         assert!(HeaderValue::from_bytes(value).is_err(), "{value:?}");
     }
 }
 
 #[test]
-fn longest_of_several_values_counts() {
+fn longest_of_several_values_is_chosen() {
     check_values(
         RETRY_AFTER,
         &[

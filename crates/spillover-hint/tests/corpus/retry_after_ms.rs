@@ -30,17 +30,17 @@ const VALUES: &[(&str, Option<std::time::Duration>)] = &[
 ];
 
 #[test]
-fn retry_after_ms() {
+fn retry_after_ms_is_read() {
     check_values("retry-after-ms", VALUES);
 }
 
 #[test]
-fn x_ms_retry_after_ms() {
+fn x_ms_retry_after_ms_is_read() {
     check_values("x-ms-retry-after-ms", VALUES);
 }
 
 #[test]
-fn milliseconds_beside_other_stated_waits() {
+fn milliseconds_are_chosen_unless_seconds_have_the_same_number() {
     let ms = "retry-after-ms";
     let x_ms = "x-ms-retry-after-ms";
     let seconds = "retry-after";
@@ -62,7 +62,7 @@ fn milliseconds_beside_other_stated_waits() {
              retry-after-ms: 500",
             from(millis(500), ms),
         ),
-        // Zero gives way to a value that is not zero.
+        // Zero is replaced by a value that is not zero.
         (
             "retry-after-ms: 0
              retry-after: 1",
@@ -94,7 +94,7 @@ fn milliseconds_beside_other_stated_waits() {
              retry-after: Wed, 21 Oct 2015 07:27:45 GMT",
             from(secs(45), seconds),
         ),
-        // The same number: the server sent seconds as milliseconds.
+        // Both fields have the same number: the server sent seconds as milliseconds.
         (
             "retry-after-ms: 30
              retry-after: 30",
@@ -110,7 +110,7 @@ fn milliseconds_beside_other_stated_waits() {
              retry-after: 30",
             from(secs(30), seconds),
         ),
-        // Different numbers, however far apart.
+        // The numbers differ: the milliseconds are chosen, whatever the difference.
         (
             "retry-after-ms: 1500
              retry-after: 3600",
@@ -126,7 +126,7 @@ fn milliseconds_beside_other_stated_waits() {
              retry-after: 1",
             from(secs(30), ms),
         ),
-        // An unreadable value counts as absent.
+        // An unreadable value is ignored.
         (
             "retry-after-ms: -1
              retry-after: 5",

@@ -4,7 +4,7 @@ use spillover_hint::Hints;
 
 use crate::{check_responses, headers};
 
-/// 1. All candidates are collected, next to unreadable ones, and in any order.
+/// 1. All candidates are collected, in any order and beside unreadable fields.
 #[test]
 fn all_candidates_are_collected() {
     let lines = "retry-after-ms: soon
@@ -51,9 +51,9 @@ fn all_candidates_are_collected() {
     }
 }
 
-/// 2. The order of trust: each line is believed before all later ones, though it states the shortest wait.
+/// 2. The order of trust: each source is chosen before all later ones, although it states the shortest wait.
 #[test]
-fn stated_waits_follow_the_order_of_trust() {
+fn most_trusted_source_is_chosen() {
     let lines = [
         ("retry-after-ms: 2000", "2s by retry-after-ms (stated)"),
         (
@@ -101,9 +101,9 @@ fn stated_waits_follow_the_order_of_trust() {
     }
 }
 
-/// 3. A reset replaces a stated wait only if that is a known lie, and never while something is left.
+/// 3. A reset replaces a stated wait only if the wait is known to be false, and only if the limit is exhausted.
 #[test]
-fn only_known_lies_are_replaced_by_a_reset() {
+fn only_known_false_wait_is_replaced_by_a_reset() {
     check_responses(&[
         (
             429,
@@ -142,9 +142,9 @@ fn only_known_lies_are_replaced_by_a_reset() {
     ]);
 }
 
-/// 4. Negative or invalid values are absent. Zero is a wait, but gives way to any other.
+/// 4. Negative or invalid values are ignored. Zero is a wait, but is replaced by any other.
 #[test]
-fn negative_is_absent_and_zero_gives_way() {
+fn negative_wait_is_ignored_and_zero_is_replaced() {
     check_responses(&[
         (
             429,
@@ -183,10 +183,10 @@ fn negative_is_absent_and_zero_gives_way() {
     ]);
 }
 
-/// 8. The kind comes before the wait: without a cooldown there is no wait, and a limit per day does not get the wait of
-///    a limit per minute.
+/// 8. The kind decides before the wait. A refusal without a cooldown has no wait, and a limit per day does not get the
+///    wait of a limit per minute.
 #[test]
-fn kind_comes_before_the_wait() {
+fn kind_decides_before_the_wait() {
     check_responses(&[
         (
             429,

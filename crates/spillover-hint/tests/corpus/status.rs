@@ -24,9 +24,9 @@ fn every_status_has_a_kind() {
     }
 }
 
-/// A wait on a success or a redirect is no refusal.
+/// A success or a redirect with `retry-after` is not a refusal.
 #[test]
-fn success_and_redirect_are_no_refusal() {
+fn success_and_redirect_are_not_refusals() {
     let lines = headers(
         "retry-after: 5
          x-ratelimit-remaining-tokens: 0
@@ -74,7 +74,7 @@ fn x_should_retry_is_read() {
 }
 
 #[test]
-fn longer_reset_counts_after_another_refusal() {
+fn longer_reset_is_chosen_after_another_refusal() {
     let lines = headers(
         "retry-after: 2
          x-ratelimit-remaining-tokens: 0
@@ -95,7 +95,7 @@ fn longer_reset_counts_after_another_refusal() {
 }
 
 #[test]
-fn names_for_logs_and_metrics() {
+fn names_of_kinds_are_stable() {
     let refusals = [
         (Refusal::Throttled, "throttled", true),
         (Refusal::Capacity, "capacity", true),

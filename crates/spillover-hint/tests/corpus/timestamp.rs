@@ -2,7 +2,7 @@ use crate::{check_values, millis, nanos, secs};
 
 /// The corpus is read at `07:27:00`.
 #[test]
-fn timestamps() {
+fn rfc_3339_timestamps_are_read() {
     let table = [
         ("2015-10-21T07:27:37Z", secs(37)),
         ("2015-10-21T07:27:37+00:00", secs(37)),
@@ -50,7 +50,7 @@ fn timestamps() {
 }
 
 #[test]
-fn epoch_or_delta() {
+fn number_is_read_as_epoch_or_wait_by_its_size() {
     let month = 30 * 86_400;
     let table = [
         ("1", secs(1)),
@@ -81,9 +81,9 @@ fn epoch_or_delta() {
     check_values("ratelimit-reset", &table);
 }
 
-/// `retry-after` may be long, but numbers as large as an epoch are one.
+/// A `retry-after` may be long, but a number as large as an epoch is read as an epoch.
 #[test]
-fn epoch_in_retry_after() {
+fn epoch_in_retry_after_is_read() {
     check_values(
         "retry-after",
         &[

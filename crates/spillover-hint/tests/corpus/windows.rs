@@ -1,9 +1,9 @@
-//! Accounts and windows of hours, days and months that are used up, and requests for something that the backend lacks.
+//! Exhausted accounts, exhausted windows of hours, days and months, and requests for resources that a backend lacks.
 
 use crate::check_responses;
 
 #[test]
-fn used_up_window_is_a_quota_for_as_long_as_it_says() {
+fn exhausted_window_is_a_quota_with_the_stated_wait() {
     check_responses(&[
         // https://docs.anthropic.com/en/api/rate-limits#spend-limits
         (
@@ -18,7 +18,7 @@ fn used_up_window_is_a_quota_for_as_long_as_it_says() {
             r#"{"type":"error","error":{"type":"invalid_request_error","message":"You have reached your specified workspace API usage limits. You will regain access on 2015-11-01 at 00:00 UTC."}}"#,
             "quota: 923580s by prose (last-resort), unspecified/unknown",
         ),
-        // ChatGPT's backend, for Codex.
+        // The backend of ChatGPT, as used by Codex.
         (
             429,
             "",
@@ -66,7 +66,7 @@ fn used_up_window_is_a_quota_for_as_long_as_it_says() {
 }
 
 #[test]
-fn used_up_window_is_read_from_a_bare_sentence() {
+fn exhausted_window_is_read_from_a_bare_sentence() {
     check_responses(&[
         (
             429,
@@ -96,7 +96,7 @@ fn used_up_window_is_read_from_a_bare_sentence() {
 }
 
 #[test]
-fn quotation_of_a_sentence_is_a_client_error() {
+fn quoted_sentence_in_a_client_error_is_not_a_quota() {
     check_responses(&[
         (
             400,
@@ -120,7 +120,7 @@ fn quotation_of_a_sentence_is_a_client_error() {
 }
 
 #[test]
-fn request_for_something_that_the_backend_lacks_is_missing() {
+fn unknown_model_version_or_file_is_missing() {
     check_responses(&[
         // OpenAI: https://platform.openai.com/docs/guides/error-codes
         (
@@ -185,7 +185,7 @@ fn request_for_something_that_the_backend_lacks_is_missing() {
 }
 
 #[test]
-fn other_refusals_of_keys_and_paths_stay_what_they_are() {
+fn invalid_keys_and_unknown_ids_are_not_missing() {
     check_responses(&[
         (
             401,

@@ -1,4 +1,4 @@
-//! Properties of all inputs.
+//! Properties that hold for all inputs.
 
 mod strategies;
 
@@ -22,19 +22,19 @@ proptest! {
         let hint = hints.choose(now);
         prop_assert_eq!(hint.is_none(), hints.is_empty());
         if let Some(hint) = hint {
-            let said = hints.iter().any(|c| {
+            let is_candidate = hints.iter().any(|c| {
                 let waits = clocks.iter().map(|now| c.when().wait(*now));
                 c.source() == hint.source()
                     && c.dimension() == hint.dimension()
                     && waits.into_iter().any(|wait| wait == hint.wait())
             });
-            prop_assert!(said, "{hint:?} is not in {hints:?}");
+            prop_assert!(is_candidate, "{hint:?} is not in {hints:?}");
         }
     }
 
     /// The order of the lines does not matter, even with repeated fields.
     #[test]
-    fn order_does_not_matter(
+    fn order_of_lines_does_not_change_the_result(
         lines in vec((select(&FIELDS[..]), values()), 0..40),
         status in statuses(),
         now in times(),
@@ -63,7 +63,7 @@ proptest! {
 
     /// No body panics, and results are bounded.
     #[test]
-    fn any_body_can_be_read(status in statuses(), headers in headers(), body in bodies(), now in times()) {
+    fn body_of_any_bytes_is_read(status in statuses(), headers in headers(), body in bodies(), now in times()) {
         let Some(report) = Report::from_head(status, &headers) else {
             return Ok(());
         };
@@ -79,9 +79,9 @@ proptest! {
         let _ = Report::from_event("error", &body).expect("an error").hint(now);
     }
 
-    /// Unknown fields change nothing.
+    /// Adds fields with similar but unknown names.
     #[test]
-    fn other_fields_change_nothing(
+    fn unknown_fields_do_not_change_the_hint(
         headers in headers(),
         others in vec(("x-[a-z]{1,8}-(reset|limit|after)", values()), 0..8),
         now in times(),
@@ -96,38 +96,38 @@ proptest! {
 
     /// An unreadable line does not affect other lines.
     #[test]
-    fn garbage_changes_nothing(
+    fn unreadable_line_does_not_change_the_hint(
         headers in headers(),
         name in select(&REPEATABLE[..]),
         value in values(),
         now in times(),
     ) {
         let before = Hints::from_headers(&headers).choose(now);
-        let garbage = [b"!", value.as_bytes()].concat();
+        let unreadable = [b"!", value.as_bytes()].concat();
         let mut headers = headers;
-        headers.append(name, HeaderValue::from_bytes(&garbage).expect("a value"));
+        headers.append(name, HeaderValue::from_bytes(&unreadable).expect("a value"));
         prop_assert_eq!(Hints::from_headers(&headers).choose(now), before);
     }
 
     #[test]
-    fn seconds(seconds in 0..10_u64.pow(9)) {
+    fn seconds_are_read(seconds in 0..10_u64.pow(9)) {
         prop_assert_eq!(wait("retry-after", &seconds.to_string()), Some(Duration::from_secs(seconds)));
     }
 
     #[test]
-    fn fractions_of_seconds(seconds in 0..10_u64.pow(9), nanos in 0..10_u32.pow(9)) {
+    fn fractions_of_seconds_are_read(seconds in 0..10_u64.pow(9), nanos in 0..10_u32.pow(9)) {
         let expected = Some(Duration::new(seconds, nanos));
         prop_assert_eq!(wait("retry-after", &format!("{seconds}.{nanos:09}")), expected);
     }
 
     #[test]
-    fn milliseconds(millis in 0..=10_u64.pow(18)) {
+    fn milliseconds_are_read(millis in 0..=10_u64.pow(18)) {
         prop_assert_eq!(wait("retry-after-ms", &millis.to_string()), Some(Duration::from_millis(millis)));
     }
 
     /// Floats as Rust prints them. Other languages differ only in exponents.
     #[test]
-    fn floats(seconds in 0.0..1e6_f64) {
+    fn floats_are_read(seconds in 0.0..1e6_f64) {
         let exact = Duration::from_secs_f64(seconds);
         for text in [format!("{seconds}"), format!("{seconds:e}")] {
             let wait = wait("retry-after", &text).expect("a wait");
@@ -136,13 +136,13 @@ proptest! {
     }
 
     #[test]
-    fn below_zero_is_absent(number in "-[0-9]{1,20}(\\.[0-9]{1,5})?(ms|s|m|h)?", field in select(&REPEATABLE[..])) {
+    fn negative_number_is_ignored(number in "-[0-9]{1,20}(\\.[0-9]{1,5})?(ms|s|m|h)?", field in select(&REPEATABLE[..])) {
         prop_assert_eq!(wait(field, &number), None);
     }
 
     /// Durations as Go prints them, except that every unit is present.
     #[test]
-    fn go_durations(hours in 0..10_000_u64, minutes in 0..60_u64, millis in 0..60_000_u64) {
+    fn go_durations_are_read(hours in 0..10_000_u64, minutes in 0..60_u64, millis in 0..60_000_u64) {
         let text = format!("{hours}h{minutes}m{}.{:03}s", millis / 1000, millis % 1000);
         let expected = Duration::from_millis(((hours * 60) + minutes) * 60_000 + millis);
         prop_assert_eq!(wait("x-ratelimit-reset-tokens", &text), Some(expected).filter(|e| !e.is_zero()));
@@ -150,7 +150,7 @@ proptest! {
 
     /// Every date that `httpdate` prints, also with another zone and another day of the week.
     #[test]
-    fn dates(
+    fn dates_are_read(
         seconds in 100_000..250_000_000_000_u64,
         before in 0..100_000_u64,
         zone in -840..=840_i64,
@@ -176,7 +176,7 @@ proptest! {
 
     /// The reset of a limit that is not exhausted is never chosen.
     #[test]
-    fn limits_that_are_not_exhausted_are_never_chosen(
+    fn reset_of_a_limit_that_is_not_exhausted_is_never_a_hint(
         remaining in 1..u64::MAX,
         reset in values(),
         kind in option::of(select(&["Tokens", "Requests"][..])),
@@ -194,7 +194,7 @@ proptest! {
 
     /// A reset replaces a stated wait only if that is zero or one second.
     #[test]
-    fn only_short_stated_waits_are_replaced(headers in headers(), wait in 2..1_000_u64, now in times()) {
+    fn stated_wait_above_one_second_is_never_replaced(headers in headers(), wait in 2..1_000_u64, now in times()) {
         let mut headers = headers;
         for name in ["retry-after-ms", "x-ms-retry-after-ms", "x-amz-retry-after", "grpc-retry-pushback-ms"] {
             headers.remove(name);

@@ -73,7 +73,7 @@ pub(crate) fn bodies() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![4 => text, 1 => vec(any::<u8>(), 0..200)]
 }
 
-/// Fields whose lines are all read.
+/// Fields that may be repeated: all of their lines are read.
 pub(crate) const REPEATABLE: [&str; 7] = [
     "retry-after",
     "retry-after-ms",

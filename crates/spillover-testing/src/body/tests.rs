@@ -18,7 +18,7 @@ fn read(body: &mut ScriptedBody) -> Bytes {
 }
 
 #[test]
-fn body_has_the_bounds_of_hyper() {
+fn body_satisfies_the_bounds_of_hyper() {
     fn check<T: Body<Error: std::error::Error> + Send + Sync + Unpin + 'static>(_: &T) {}
     check(&ScriptedBody::new());
 }
@@ -36,7 +36,7 @@ fn empty_script_ends_at_once() {
 }
 
 #[tokio::test]
-async fn plays_data_waits_and_trailers() {
+async fn body_yields_data_pauses_and_trailers_as_scripted() {
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", "8".parse().unwrap());
     let body = ScriptedBody::new()
@@ -55,7 +55,7 @@ async fn plays_data_waits_and_trailers() {
 }
 
 #[test]
-fn pending_wakes_its_task() {
+fn scripted_pending_wakes_the_task() {
     let mut body = ScriptedBody::new().pending().data("a");
     let mut frame = task::spawn(body.frame());
     assert_pending!(frame.poll());
@@ -75,7 +75,7 @@ fn error_ends_the_body() {
 }
 
 #[test]
-fn pushed_frames_keep_their_order_and_come_before_the_pause() {
+fn pushed_frames_keep_their_order_and_precede_the_pause() {
     let mut body = ScriptedBody::new().data("1").pause().data("4");
     let handle = body.handle();
     handle.push_data("2");
@@ -116,7 +116,7 @@ fn size_hint_is_unknown_exact_or_fixed() {
 }
 
 #[test]
-fn early_drop_is_recorded() {
+fn drop_before_the_end_is_recorded() {
     let mut body = ScriptedBody::new().data("a").data("b");
     let handle = body.handle();
     read(&mut body);

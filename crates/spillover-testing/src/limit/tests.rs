@@ -7,7 +7,7 @@ fn secs(secs: f64) -> Duration {
 }
 
 #[test]
-fn request_above_the_whole_limit_needs_an_empty_window() {
+fn request_above_the_limit_is_admitted_in_an_empty_window_only() {
     let mut limit = Payg::new(1_000);
     let admitted = limit.admit(secs(0.0), 5_000, 0).unwrap();
     assert_eq!(admitted.remaining_tokens, Some(0));
@@ -17,7 +17,7 @@ fn request_above_the_whole_limit_needs_an_empty_window() {
 }
 
 #[test]
-fn longer_wait_names_the_dimension() {
+fn dimension_with_the_longer_wait_is_reported() {
     let mut limit = Payg::new(1_000).rpm(6);
     limit.admit(secs(0.0), 600, 0).unwrap();
     let refused = limit.admit(secs(1.0), 1, 0).unwrap_err();
@@ -35,7 +35,7 @@ fn longer_wait_names_the_dimension() {
 }
 
 #[test]
-fn fixed_windows_start_at_their_phase() {
+fn fixed_window_starts_at_its_phase() {
     let mut limit = Payg::new(1_000).fixed(secs(20.0), secs(3.0));
     limit.admit(secs(0.0), 1_000, 0).unwrap();
     assert_eq!(limit.admit(secs(4.5), 1, 0).unwrap_err().wait, secs(15.5));
@@ -43,7 +43,7 @@ fn fixed_windows_start_at_their_phase() {
 }
 
 #[test]
-fn sliding_windows_free_the_oldest_first() {
+fn sliding_window_frees_the_oldest_request_first() {
     let mut limit = Payg::new(1_000).sliding();
     limit.admit(secs(0.0), 400, 0).unwrap();
     limit.admit(secs(30.0), 500, 0).unwrap();
@@ -60,7 +60,7 @@ fn sliding_windows_free_the_oldest_first() {
 }
 
 #[test]
-fn shorter_windows_have_their_share() {
+fn shorter_window_has_a_proportional_limit() {
     let mut limit = Payg::new(6_000).token_window(secs(1.0));
     assert_eq!(
         limit.admit(secs(0.0), 40, 0).unwrap().remaining_tokens,
@@ -72,7 +72,7 @@ fn shorter_windows_have_their_share() {
 }
 
 #[test]
-fn limit_too_small_for_its_window_still_admits_one() {
+fn limit_below_one_per_window_admits_one_request() {
     let mut limit = Payg::new(1).rpm(1).request_window(secs(1.0));
     assert_eq!(
         limit.admit(secs(0.0), 1, 0).unwrap().remaining_requests,
@@ -81,7 +81,7 @@ fn limit_too_small_for_its_window_still_admits_one() {
 }
 
 #[test]
-fn bucket_admits_until_it_is_above_its_capacity() {
+fn bucket_admits_until_its_level_exceeds_the_capacity() {
     let mut limit = Ptu::new(100).capacity(1_000);
     let admitted = limit.admit(secs(0.0), 400, 200).unwrap();
     assert_eq!(
@@ -103,7 +103,7 @@ fn bucket_admits_until_it_is_above_its_capacity() {
 }
 
 #[test]
-fn time_that_goes_backwards_does_no_harm() {
+fn time_that_goes_backwards_does_not_panic() {
     for limit in [
         Limit::from(Payg::new(1_000)),
         Payg::new(1_000).sliding().into(),

@@ -16,7 +16,7 @@ fn poll_ready<S: Service<Request<()>>>(service: &mut S) -> std::task::Poll<Resul
 }
 
 #[test]
-fn probe_has_the_bounds_of_axum() {
+fn probe_satisfies_the_bounds_of_axum() {
     fn check<T: Clone + Send + Sync + 'static>(_: &T) {}
     fn check_future<T: Send + Unpin + 'static>(_: &T) {}
     let mut probe = probe();
@@ -58,7 +58,7 @@ fn each_call_consumes_readiness() {
 }
 
 #[test]
-fn clones_start_unready() {
+fn clone_of_a_ready_probe_is_not_ready() {
     let mut probe = probe();
     let handle = probe.handle();
     assert_ready_ok!(poll_ready(&mut probe));
@@ -75,7 +75,7 @@ fn clones_start_unready() {
 }
 
 #[test]
-fn readiness_is_held_back_and_given() {
+fn pending_probe_is_ready_after_set_ready() {
     let mut one = probe();
     let handle = one.handle();
     assert_ready_ok!(poll_ready(&mut one));
@@ -155,7 +155,7 @@ fn error_is_a_completed_call() {
 }
 
 #[tokio::test]
-async fn towers_own_layers_keep_the_contract() {
+async fn layers_of_tower_keep_the_readiness_contract() {
     let probe = probe();
     let handle = probe.handle();
     handle.set_pending_polls(2);

@@ -1,7 +1,7 @@
-//! Requests that belong to a backend.
+//! Selection for requests with an affinity to one backend.
 
 use super::{
-    places::limited,
+    permits::limited,
     waiting::{poll, wait},
     *,
 };
@@ -12,14 +12,15 @@ fn select_for(pool: &Pool, affinity: Affinity, now: Instant) -> Result<Selected,
     pool.select(&query, now, 0)
 }
 
-fn to(pool: &Pool, affinity: Affinity, now: Instant) -> Result<String, Duration> {
+fn label_for(pool: &Pool, affinity: Affinity, now: Instant) -> Result<String, Duration> {
     label(select_for(pool, affinity, now))
 }
 
 /// Returns a key that belongs to the backend with this label in the best tier.
 fn key_of(pool: &Pool, home: &str) -> Affinity {
     let keys = (0..).map(|i: u32| Affinity::by_key(i.to_be_bytes()));
-    let mut keys = keys.filter(|&key| to(pool, key, Instant::now()).is_ok_and(|it| it == home));
+    let mut keys =
+        keys.filter(|&key| label_for(pool, key, Instant::now()).is_ok_and(|it| it == home));
     keys.next().unwrap()
 }
 
@@ -28,18 +29,18 @@ fn two_tiers() -> Pool {
 }
 
 #[test]
-fn key_goes_elsewhere_while_its_backend_is_closed_and_then_back() {
+fn key_returns_to_its_backend_when_the_throttle_ends() {
     let now = Instant::now();
     let pool = two_tiers();
     let key = key_of(&pool, "b");
-    let at = |seconds: u32| to(&pool, key, now + SECOND * seconds).unwrap();
+    let at = |seconds: u32| label_for(&pool, key, now + SECOND * seconds).unwrap();
     throttle(&pool, 1, SECOND * 5, now);
     let second = at(0);
     assert!(["a", "c"].contains(&&*second));
     assert_eq!(at(4), second);
     assert_eq!(at(5), "b");
 
-    // The next tier serves when there is no more in this one, and only then.
+    // The next tier serves only when no backend of the first tier is open.
     let rest = ["a", "c"].into_iter().find(|it| *it != second).unwrap();
     throttle(&pool, 1, SECOND * 9, now);
     throttle(&pool, if second == "a" { 0 } else { 2 }, SECOND * 8, now);
@@ -50,7 +51,7 @@ fn key_goes_elsewhere_while_its_backend_is_closed_and_then_back() {
 }
 
 #[test]
-fn key_goes_where_the_request_has_not_been() {
+fn retry_with_a_key_visits_every_backend_once() {
     let now = Instant::now();
     let pool = two_tiers();
     let key = key_of(&pool, "b");
@@ -68,7 +69,7 @@ fn key_goes_where_the_request_has_not_been() {
 }
 
 #[test]
-fn key_goes_elsewhere_while_its_backend_is_full() {
+fn key_spills_while_its_backend_is_full() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 1, 1)]);
     let key = key_of(&pool, "b");
@@ -77,21 +78,21 @@ fn key_goes_elsewhere_while_its_backend_is_full() {
     let spilled = select_for(&pool, key, now).unwrap();
     assert_eq!(spilled.backend().label(), "a");
     drop(held);
-    assert_eq!(to(&pool, key, now).unwrap(), "b");
+    assert_eq!(label_for(&pool, key, now).unwrap(), "b");
 }
 
 #[test]
-fn key_finds_its_backend_among_failing_ones() {
+fn key_keeps_its_backend_when_all_backends_fail() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 1, 1), ("c", 1, 1)]);
     let keys = ["a", "b", "c"].map(|label| key_of(&pool, label));
     (0..3).for_each(|index| fail(&pool, index, SECOND * 9, now));
-    let found = keys.map(|key| to(&pool, key, now).unwrap());
+    let found = keys.map(|key| label_for(&pool, key, now).unwrap());
     assert_eq!(found, ["a", "b", "c"]);
 }
 
 #[test]
-fn neither_the_draw_nor_the_strategy_decides_for_a_key() {
+fn draw_and_strategy_are_ignored_for_a_key() {
     let now = Instant::now();
     let pool = two_tiers();
     let query = Query::new().affinity(key_of(&pool, "b"));
@@ -107,14 +108,14 @@ fn neither_the_draw_nor_the_strategy_decides_for_a_key() {
 }
 
 #[test]
-fn label_goes_before_the_tiers_while_its_backend_is_open() {
+fn label_takes_precedence_over_tiers_while_its_backend_is_open() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("z", 9, 1)]);
-    let to_z = |now| to(&pool, Affinity::to_backend("z"), now).unwrap();
+    let to_z = |now| label_for(&pool, Affinity::to_backend("z"), now).unwrap();
     assert_eq!(to_z(now), "z");
     throttle(&pool, 1, SECOND, now);
     assert_eq!([to_z(now), to_z(now + SECOND)], ["a", "z"]);
-    // One that fails is no better for it than for others.
+    // A failing backend is passed over, as for requests without affinity.
     fail(&pool, 1, SECOND * 5, now);
     assert_eq!(to_z(now + SECOND), "a");
     let probe = select_for(&pool, Affinity::to_backend("z"), now + SECOND * 5).unwrap();
@@ -123,7 +124,7 @@ fn label_goes_before_the_tiers_while_its_backend_is_open() {
 }
 
 #[test]
-fn label_that_no_backend_has_is_no_affinity() {
+fn unknown_label_is_ignored() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     for affinity in [
@@ -140,13 +141,13 @@ fn label_that_no_backend_has_is_no_affinity() {
     }
     throttle(&pool, 0, SECOND, now);
     assert_eq!(
-        to(&pool, Affinity::to_backend("c").pinned(), now).unwrap(),
+        label_for(&pool, Affinity::to_backend("c").pinned(), now).unwrap(),
         "b"
     );
 }
 
 #[test]
-fn pinned_request_goes_nowhere_else() {
+fn pinned_request_is_never_sent_to_another_backend() {
     let now = Instant::now();
     let pool = two_tiers();
     for (index, affinity) in [(1, key_of(&pool, "b")), (3, Affinity::to_backend("z"))] {
@@ -155,7 +156,7 @@ fn pinned_request_goes_nowhere_else() {
         assert_eq!(selected.index(), index);
         assert!(selected.is_pinned());
 
-        // The request was refused there.
+        // The backend refused the request.
         let attempts = Attempts::new();
         attempts.mark(index);
         let query = Query::new().attempts(&attempts).affinity(pinned);
@@ -181,19 +182,19 @@ fn pinned_request_goes_nowhere_else() {
 }
 
 #[test]
-fn pinned_key_keeps_its_backend_when_others_are_open_or_better() {
+fn pinned_key_waits_for_its_backend_while_others_are_open() {
     let now = Instant::now();
     let pool = two_tiers();
     let pinned = key_of(&pool, "b").pinned();
-    // Not where it would go meanwhile, if it were not pinned.
+    // Without the pin, the key would spill to another backend.
     (0..3).for_each(|index| throttle(&pool, index, SECOND * (index as u32 + 1), now));
-    assert_eq!(to(&pool, pinned, now), Err(SECOND * 2));
-    assert_eq!(to(&pool, pinned, now + SECOND), Err(SECOND));
-    assert_eq!(to(&pool, pinned, now + SECOND * 2).unwrap(), "b");
+    assert_eq!(label_for(&pool, pinned, now), Err(SECOND * 2));
+    assert_eq!(label_for(&pool, pinned, now + SECOND), Err(SECOND));
+    assert_eq!(label_for(&pool, pinned, now + SECOND * 2).unwrap(), "b");
 }
 
 #[test]
-fn pinned_request_tries_its_failing_backend_as_a_last_resort() {
+fn pinned_request_uses_its_failing_backend_as_last_resort() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 1, SECOND * 5, now);
@@ -209,7 +210,7 @@ fn pinned_request_tries_its_failing_backend_as_a_last_resort() {
 }
 
 #[test]
-fn pinned_request_is_told_of_the_places_of_its_backend_only() {
+fn pinned_request_sees_the_permits_of_its_backend_only() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     let [to_a, to_b] = ["a", "b"].map(|label| Affinity::to_backend(label).pinned());
@@ -226,7 +227,7 @@ fn pinned_request_is_told_of_the_places_of_its_backend_only() {
 }
 
 #[test]
-fn request_that_waits_for_another_backend_leaves_the_permit_to_the_next() {
+fn permit_skips_a_request_that_waits_for_another_backend() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     let [at_a, _at_b] = [0, 1].map(|_| select(&pool, now));
@@ -241,7 +242,7 @@ fn request_that_waits_for_another_backend_leaves_the_permit_to_the_next() {
 }
 
 #[test]
-fn first_of_the_list_is_one_that_was_not_tried() {
+fn first_skips_tried_backends() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let attempts = Attempts::new();
@@ -251,7 +252,7 @@ fn first_of_the_list_is_one_that_was_not_tried() {
 }
 
 #[test]
-fn affinity_does_not_print_its_key() {
+fn affinity_hides_its_key_in_debug_output() {
     let printed = [
         Affinity::by_key("hunter2"),
         Affinity::to_backend("hunter2").pinned(),

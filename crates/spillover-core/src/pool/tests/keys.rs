@@ -1,4 +1,4 @@
-//! Which backend has a key, and which keys move when the backends change.
+//! Assignment of keys to backends, and the keys that move when backends change.
 
 use proptest::{
     collection::vec,
@@ -10,7 +10,7 @@ use super::*;
 
 fn home(pool: &Pool, key: impl AsRef<[u8]>) -> String {
     let query = Query::new().affinity(Affinity::by_key(key));
-    // The draw must not matter.
+    // A random draw: the key alone decides.
     let draw = rand::random();
     let selected = pool.select(&query, Instant::now(), draw);
     label(selected).expect("all are open")
@@ -31,9 +31,9 @@ fn order(pool: &Pool, key: impl AsRef<[u8]>) -> Vec<String> {
         .collect()
 }
 
-/// Compares with results that another program computed from the description at [`Affinity`] alone.
+/// Compares with results of an independent program, written from the description at [`Affinity`].
 #[test]
-fn key_has_its_backend_in_all_versions() {
+fn key_maps_to_the_documented_backend() {
     let (s, f, p, o) = ("sweden", "france", "paris-2", "payg");
     let expected: [(&[u8], [&str; 4]); 10] = [
         (b"", [o, p, f, s]),
@@ -61,7 +61,7 @@ fn key_has_its_backend_in_all_versions() {
 }
 
 #[test]
-fn keys_are_shared_by_weight() {
+fn keys_are_distributed_by_weight() {
     let keys = 100_000;
     for weights in [[1, 1, 1, 1], [1, 2, 3, 4], [1, 1, 1, 97], [1, 999, 1, 999]] {
         let [a, b, c, d] = weights;
@@ -83,7 +83,7 @@ fn keys_are_shared_by_weight() {
 }
 
 #[test]
-fn keys_of_one_that_is_closed_are_shared_by_weight_too() {
+fn keys_of_a_closed_backend_are_distributed_by_weight() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 1, 1), ("c", 1, 3)]);
     let keys = (0..).map(|i| format!("user-{i}"));
@@ -96,7 +96,7 @@ fn keys_of_one_that_is_closed_are_shared_by_weight_too() {
     assert!((1800..2200).contains(&to_b), "{to_b}");
 }
 
-/// Backends by number, each with a weight.
+/// Creates a pool of backends, given as `(number, weight)`.
 fn numbered(backends: &[(usize, u32)]) -> Pool {
     let build = |&(number, weight): &(usize, u32)| {
         let builder = Backend::builder(format!("backend-{number}")).url("http://a");
@@ -114,7 +114,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
-    fn added_or_removed_backend_moves_its_own_keys_only(all in weights(), which: prop::sample::Index, salt: u64) {
+    fn adding_or_removing_a_backend_moves_only_its_own_keys(all in weights(), which: prop::sample::Index, salt: u64) {
         let changed = all[which.index(all.len())].0;
         let others: Vec<_> = all.iter().copied().filter(|it| it.0 != changed).collect();
         let (with, without) = (numbered(&all), numbered(&others));
@@ -127,7 +127,7 @@ proptest! {
     }
 
     #[test]
-    fn weight_moves_keys_to_or_from_its_backend_only(
+    fn changing_a_weight_moves_keys_only_to_or_from_that_backend(
         before in weights(),
         which: prop::sample::Index,
         weight in 1_u32..1000,
@@ -148,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn order_of_the_list_does_not_matter(all in weights(), turns in 0_usize..8, key: Vec<u8>) {
+    fn order_of_backends_does_not_move_keys(all in weights(), turns in 0_usize..8, key: Vec<u8>) {
         let mut turned = all.clone();
         turned.rotate_left(turns % all.len());
         turned.swap(0, 1);

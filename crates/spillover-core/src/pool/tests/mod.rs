@@ -8,7 +8,7 @@ use crate::Outcome;
 
 mod affinity;
 mod keys;
-mod places;
+mod permits;
 mod reload;
 mod resend;
 mod scopes;
@@ -18,7 +18,7 @@ mod waiting;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Backends `(label, priority, weight)`.
+/// Creates a pool of backends, given as `(label, priority, weight)`.
 fn pool<const N: usize>(backends: [(&str, u32, u32); N]) -> Pool {
     let build = |(label, priority, weight): (&str, u32, u32)| {
         Backend::builder(label)
@@ -41,7 +41,7 @@ fn select(pool: &Pool, now: Instant) -> Selected {
     pool.select(&Query::new(), now, 0).expect("one is open")
 }
 
-/// Records the outcome of an attempt that was under way before all else.
+/// Records the outcome of an attempt that began a second ago.
 fn record(pool: &Pool, index: usize, outcome: &Outcome, now: Instant) {
     let member = pool.member(index);
     let begun = pool.tick(now.checked_sub(SECOND).unwrap());
@@ -58,7 +58,7 @@ fn fail(pool: &Pool, index: usize, for_: Duration, now: Instant) {
 }
 
 #[test]
-fn pool_needs_backends_with_labels_of_their_own() {
+fn pool_refuses_no_backends_duplicate_labels_and_too_many_backends() {
     let backend = |label: &str| Backend::builder(label).url("http://a").build().unwrap();
 
     assert_eq!(Pool::new([]).unwrap_err(), InvalidPool::Empty);
@@ -75,7 +75,7 @@ fn pool_needs_backends_with_labels_of_their_own() {
 }
 
 #[test]
-fn best_open_tier_serves_and_a_recovered_one_serves_again() {
+fn requests_spill_to_the_next_tier_and_return_when_the_throttle_ends() {
     let now = Instant::now();
     let pool = pool([("c", 3, 1), ("a", 1, 1), ("b", 2, 1)]);
 
@@ -114,7 +114,7 @@ fn tried_backends_are_excluded() {
     assert_eq!(seen, ["a", "b", "c"]);
     assert_eq!(attempts.count(), 3);
     assert!(!pool.has_candidate(&Query::new().attempts(&attempts), now));
-    // All of them are open: only this request has been everywhere.
+    // All backends are open: only this request has tried each of them.
     assert_eq!(
         pool.exhausted(&Query::new(), now).reopens_in(),
         Duration::ZERO
@@ -122,7 +122,7 @@ fn tried_backends_are_excluded() {
 }
 
 #[test]
-fn deadlines_merge_by_maximum() {
+fn longest_throttle_of_a_backend_applies() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let wait = || label(pool.select(&Query::new(), now, 0)).unwrap_err();
@@ -135,7 +135,7 @@ fn deadlines_merge_by_maximum() {
 }
 
 #[test]
-fn success_does_not_break_the_promise_of_a_throttled_backend() {
+fn success_of_an_earlier_request_does_not_end_a_throttle() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let under_way = select(&pool, now);
@@ -145,7 +145,7 @@ fn success_does_not_break_the_promise_of_a_throttled_backend() {
 }
 
 #[test]
-fn exhausted_says_when_the_first_backend_opens() {
+fn exhausted_states_when_the_first_backend_opens() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1), ("c", 3, 1)]);
     throttle(&pool, 0, SECOND * 9, now);
@@ -159,7 +159,7 @@ fn exhausted_says_when_the_first_backend_opens() {
 }
 
 #[test]
-fn failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
+fn failing_backend_is_a_last_resort_but_throttled_backend_is_not() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1), ("c", 3, 1)]);
     throttle(&pool, 0, SECOND, now);
@@ -183,7 +183,7 @@ fn failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
 }
 
 #[test]
-fn last_resort_that_answers_is_open_again() {
+fn success_of_a_last_resort_opens_the_backend() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     fail(&pool, 0, SECOND * 10, now);
@@ -195,7 +195,7 @@ fn last_resort_that_answers_is_open_again() {
 }
 
 #[test]
-fn failing_and_throttled_backend_is_throttled() {
+fn throttle_takes_precedence_over_failure() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     throttle(&pool, 0, SECOND, now);
@@ -205,7 +205,7 @@ fn failing_and_throttled_backend_is_throttled() {
         Condition::Throttled(SECOND)
     );
     assert!(pool.select(&Query::new(), now, 0).is_err());
-    // The promise is kept, the guess remains.
+    // The throttle has ended, and the cooldown of the failure has not.
     assert_eq!(
         pool.snapshot(Scope::BACKEND, now + SECOND)[0].condition(),
         Condition::Failing(SECOND)
@@ -213,7 +213,7 @@ fn failing_and_throttled_backend_is_throttled() {
 }
 
 #[test]
-fn failing_backend_opens_by_one_probe() {
+fn successful_probe_opens_a_failing_backend() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND * 10, now);
@@ -230,7 +230,7 @@ fn failing_backend_opens_by_one_probe() {
 }
 
 #[test]
-fn probe_that_fails_closes_the_backend_for_its_own_cooldown() {
+fn failed_probe_closes_the_backend_for_the_cooldown_of_the_probe() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND * 10, now);
@@ -241,7 +241,7 @@ fn probe_that_fails_closes_the_backend_for_its_own_cooldown() {
 }
 
 #[test]
-fn probe_that_is_given_up_passes_to_the_next_request() {
+fn cancelled_probe_passes_to_the_next_request() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND, now);
@@ -251,7 +251,7 @@ fn probe_that_is_given_up_passes_to_the_next_request() {
 }
 
 #[test]
-fn probe_that_is_lost_is_replaced_after_a_while() {
+fn probe_without_an_outcome_is_replaced_after_ten_seconds() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND, now);
@@ -260,13 +260,13 @@ fn probe_that_is_lost_is_replaced_after_a_while() {
     assert_eq!(select(&pool, due + SECOND * 9).backend().label(), "b");
     let second = select(&pool, due + SECOND * 10);
     assert!(second.is_probe());
-    // A late outcome of the first does not undo the lease of the second.
+    // A late outcome of the first probe does not release the lease of the second.
     lost.cancel(due + SECOND * 11);
     assert_eq!(select(&pool, due + SECOND * 11).backend().label(), "b");
 }
 
 #[test]
-fn probe_that_outlasts_its_lease_opens_the_backend() {
+fn probe_that_succeeds_after_its_lease_opens_the_backend() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND, now);
@@ -285,7 +285,7 @@ fn probe_that_outlasts_its_lease_opens_the_backend() {
 }
 
 #[test]
-fn probe_that_outlasts_its_lease_does_not_undo_a_later_failure() {
+fn probe_that_succeeds_after_its_lease_does_not_undo_a_later_failure() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND, now);
@@ -298,7 +298,7 @@ fn probe_that_outlasts_its_lease_does_not_undo_a_later_failure() {
 }
 
 #[test]
-fn request_that_was_under_way_before_the_failure_does_not_open_the_backend() {
+fn success_of_a_request_from_before_the_failure_does_not_open_the_backend() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let under_way = select(&pool, now);
@@ -308,7 +308,7 @@ fn request_that_was_under_way_before_the_failure_does_not_open_the_backend() {
 }
 
 #[test]
-fn first_backend_is_the_first_of_the_list() {
+fn first_follows_the_order_of_the_list_and_ignores_priorities() {
     let now = Instant::now();
     let pool = pool([("b", 2, 1), ("a", 1, 1)]);
     throttle(&pool, 0, SECOND, now);
@@ -318,7 +318,7 @@ fn first_backend_is_the_first_of_the_list() {
 }
 
 #[test]
-fn draw_is_uniform_or_by_weight() {
+fn draw_is_distributed_by_weight() {
     let now = Instant::now();
     for weights in [[1, 1, 1], [1, 2, 5], [1_000_000, 1, 1_000_000]] {
         let pool = pool([
@@ -345,7 +345,7 @@ fn draw_is_uniform_or_by_weight() {
 }
 
 #[test]
-fn extreme_draws_and_weights_stay_in_range() {
+fn extreme_draws_and_weights_select_a_backend() {
     let now = Instant::now();
     let pool = pool([("a", 1, u32::MAX), ("b", 1, u32::MAX)]);
     let at = |draw| label(pool.select(&Query::new(), now, draw)).unwrap();
@@ -354,7 +354,7 @@ fn extreme_draws_and_weights_stay_in_range() {
 }
 
 #[test]
-fn clock_before_the_pool_and_an_endless_cooldown_do_no_harm() {
+fn time_before_the_pool_and_longest_cooldown_do_not_overflow() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let before = now.checked_sub(SECOND).unwrap();
@@ -364,7 +364,7 @@ fn clock_before_the_pool_and_an_endless_cooldown_do_no_harm() {
 }
 
 #[test]
-fn only_one_of_many_threads_gets_the_probe() {
+fn one_of_several_threads_gets_the_probe() {
     let now = Instant::now();
     let due = now + SECOND;
     for _ in 0..200 {
@@ -380,7 +380,7 @@ fn only_one_of_many_threads_gets_the_probe() {
 }
 
 #[test]
-fn only_closing_and_opening_are_changes() {
+fn record_reports_only_closing_and_opening_as_changes() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let throttled = Outcome::throttled(SECOND);

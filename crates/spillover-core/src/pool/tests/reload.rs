@@ -1,10 +1,10 @@
-//! A pool that goes on with what another one knows.
+//! Pools that share the state of their backends after a reload.
 
 use spillover_hint::Dimension;
 
 use super::{
-    places::{in_flight, limited},
-    waiting::{poll, take_in_turn, waiting},
+    permits::{in_flight, limited},
+    waiting::{poll, wait_for_permit, waiting},
     *,
 };
 use crate::BackendBuilder;
@@ -35,7 +35,7 @@ fn condition(pool: &Pool, now: Instant) -> Condition {
 }
 
 #[test]
-fn state_goes_on_in_the_new_pool() {
+fn new_pool_continues_with_the_state_of_the_old_pool() {
     let now = Instant::now();
     let old = pool([("a", 1, 1), ("b", 2, 1)]);
     let served = select(&old, now);
@@ -44,7 +44,7 @@ fn state_goes_on_in_the_new_pool() {
     throttle(&old, 0, SECOND * 5, now);
     fail(&old, 1, SECOND * 7, now);
 
-    // In another order, which must not matter.
+    // The order of the backends differs from that of the old pool.
     let new = reload(&old, [backend("b").priority(2), backend("a")]);
     let snapshots = new.snapshot(Scope::BACKEND, now);
     assert_eq!(snapshots[0].condition(), Condition::Failing(SECOND * 7));
@@ -63,7 +63,7 @@ fn state_goes_on_in_the_new_pool() {
 }
 
 #[test]
-fn pools_share_later_outcomes() {
+fn outcome_in_one_pool_is_seen_by_all_pools() {
     let now = Instant::now();
     let old = pool([("a", 1, 1)]);
     let new = reload(&old, [backend("a")]);
@@ -86,7 +86,7 @@ fn pools_share_later_outcomes() {
 }
 
 #[test]
-fn both_go_by_one_clock() {
+fn both_pools_use_one_clock() {
     let now = Instant::now();
     let old = throttled(backend("a"), now);
     std::thread::yield_now();
@@ -100,7 +100,7 @@ fn both_go_by_one_clock() {
 }
 
 #[test]
-fn backend_is_the_same_however_it_is_preferred_and_its_url_is_spelt() {
+fn state_is_kept_when_priority_weight_limit_key_or_spelling_changes() {
     let now = Instant::now();
     let described = || {
         let builder = backend("a").url("https://a.example/x").deployment("d");
@@ -124,7 +124,7 @@ fn backend_is_the_same_however_it_is_preferred_and_its_url_is_spelt() {
 }
 
 #[test]
-fn backend_that_is_another_is_open() {
+fn state_is_not_shared_with_another_url_deployment_label_or_kind_of_credential() {
     let now = Instant::now();
     let described = || {
         let builder = backend("a").url("https://a.example/x").deployment("d");
@@ -153,7 +153,7 @@ fn backend_that_is_another_is_open() {
 }
 
 #[test]
-fn changed_settings_hold_for_their_pool() {
+fn changed_priority_and_credential_apply_to_the_new_pool_only() {
     let now = Instant::now();
     let old = pool([("a", 1, 1), ("b", 2, 1)]);
     let new = reload(&old, [backend("a").priority(3), backend("b").priority(2)]);
@@ -166,7 +166,7 @@ fn changed_settings_hold_for_their_pool() {
 }
 
 #[test]
-fn another_key_is_not_guessed_to_fail() {
+fn failure_is_not_inherited_by_another_key() {
     let now = Instant::now();
     let described = |value| backend("a").credential(key(value));
     let old = throttled(described("one"), now);
@@ -192,7 +192,7 @@ fn another_key_is_not_guessed_to_fail() {
 }
 
 #[test]
-fn one_request_of_both_pools_is_the_probe() {
+fn one_request_of_both_pools_probes_a_failing_backend() {
     let now = Instant::now();
     let old = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&old, 0, SECOND, now);
@@ -206,7 +206,7 @@ fn one_request_of_both_pools_is_the_probe() {
 }
 
 #[test]
-fn each_pool_holds_to_its_own_limit_of_all_requests_in_flight() {
+fn each_pool_applies_its_own_limit_to_the_requests_of_all_pools() {
     let now = Instant::now();
     let old = limited([("a", 1, 2)]);
     let [lower, higher, none] = [
@@ -231,7 +231,7 @@ fn each_pool_holds_to_its_own_limit_of_all_requests_in_flight() {
 }
 
 #[test]
-fn place_that_gets_free_wakes_one_in_each_pool() {
+fn free_permit_wakes_one_request_in_each_pool() {
     let now = Instant::now();
     for is_held_in_old in [true, false] {
         let old = limited([("a", 1, 1)]);
@@ -243,7 +243,7 @@ fn place_that_gets_free_wakes_one_in_each_pool() {
         assert!(poll(&mut in_old) && poll(&mut in_new));
         assert!(!poll(&mut second_in_old) && !poll(&mut second_in_new));
 
-        // One of them takes it; the other one waits on, and its turn is not lost.
+        // One of the two acquires the permit. The other one waits on as the first of its line.
         let taken = select(&new, now);
         in_new.found(&taken, now);
         in_old.missed(now);
@@ -267,7 +267,7 @@ fn waiting_request_is_woken_at_the_limit_of_its_own_pool() {
     first.release();
     assert!(poll(&mut in_old));
     in_old.missed(now);
-    // The request looks in vain, as long as it waits for the last one.
+    // The new pool allows one request: two are still in flight.
     assert!(poll(&mut in_new) && !new.has_candidate(&Query::new(), now));
     in_new.missed(now);
     second.release();
@@ -279,7 +279,7 @@ fn waiting_request_is_woken_at_the_limit_of_its_own_pool() {
 }
 
 #[test]
-fn pool_that_is_gone_is_told_of_no_places() {
+fn dropped_pool_is_not_notified_of_free_permits() {
     let now = Instant::now();
     let old = limited([("a", 1, 1)]);
     let new = reload(&old, [backend("a").max_concurrency(3)]);
@@ -290,7 +290,7 @@ fn pool_that_is_gone_is_told_of_no_places() {
     drop(under_way);
     assert!(queue.upgrade().is_none());
 
-    // At its limit, no request is called.
+    // The new pool never was at its limit of three: no request is woken.
     let [one, two] = [0, 1].map(|_| select(&new, now));
     let [mut waiting] = waiting(&new, now);
     drop((one, two));
@@ -298,7 +298,7 @@ fn pool_that_is_gone_is_told_of_no_places() {
 }
 
 #[test]
-fn list_that_is_no_pool_is_refused_and_leaves_the_old_one_as_it_was() {
+fn invalid_list_is_refused_and_leaves_the_old_pool_unchanged() {
     let now = Instant::now();
     let old = limited([("a", 1, 2)]);
     let build = |builder: BackendBuilder| builder.build().unwrap();
@@ -314,7 +314,7 @@ fn list_that_is_no_pool_is_refused_and_leaves_the_old_one_as_it_was() {
     assert!(!poll(&mut first));
 }
 
-/// Runs the test of one pool with two pools that have different limits. If a wake-up is lost, the test never ends.
+/// Repeats the test of the same name for two pools with different limits. If a wake-up is lost, a thread waits for ever.
 #[test]
 fn no_request_waits_for_ever() {
     let now = Instant::now();
@@ -326,7 +326,7 @@ fn no_request_waits_for_ever() {
             scope.spawn(move || {
                 let mut rng = SmallRng::seed_from_u64(seed);
                 for _ in 0..300 {
-                    take_in_turn(pool, Scope::BACKEND, now, rng.random_ratio(1, 4));
+                    wait_for_permit(pool, Scope::BACKEND, now, rng.random_ratio(1, 4));
                 }
             });
         }

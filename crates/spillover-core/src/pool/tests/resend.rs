@@ -1,4 +1,4 @@
-//! A request that its backend did not process.
+//! Requests that a backend did not process, which are sent to the same backend again.
 
 use super::*;
 use crate::layer::SelectedProtocol;
@@ -8,7 +8,7 @@ fn unprocessed() -> Outcome {
     Outcome::new(Class::Unprocessed, Cooldown::default())
 }
 
-/// Chooses for an attempt, and enters the choice.
+/// Selects a backend for an attempt, and marks it as tried.
 fn attempt(pool: &Pool, attempts: &Attempts, now: Instant) -> Selected {
     let selected = pool.select(&Query::new().attempts(attempts), now, 0);
     let selected = selected.expect("there is one");
@@ -16,8 +16,8 @@ fn attempt(pool: &Pool, attempts: &Attempts, now: Instant) -> Selected {
     selected
 }
 
-/// Makes an attempt that is not processed.
-fn lose(pool: &Pool, attempts: &Attempts, now: Instant) -> Selected {
+/// Makes an attempt that its backend does not process.
+fn attempt_unprocessed(pool: &Pool, attempts: &Attempts, now: Instant) -> Selected {
     let selected = attempt(pool, attempts, now);
     selected.record(&unprocessed(), now);
     assert!(attempts.resend(selected.index()));
@@ -30,7 +30,7 @@ fn conditions(pool: &Pool, now: Instant) -> Vec<Condition> {
 }
 
 #[test]
-fn request_goes_to_the_same_backend_once_more() {
+fn unprocessed_request_is_sent_to_the_same_backend_once_more() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 1, 1), ("c", 2, 1)]);
     for draw in [0, u64::MAX] {
@@ -44,7 +44,7 @@ fn request_goes_to_the_same_backend_once_more() {
         assert!(attempts.resend(first.index()));
         assert!(first.has_candidate(&attempts, now));
 
-        // The other draw: it would be the other backend.
+        // By the inverted draw alone, the other backend would be selected.
         let second = pool
             .select(&Query::new().attempts(&attempts), now, !draw)
             .unwrap();
@@ -74,11 +74,11 @@ fn each_backend_gets_a_request_twice_at_most() {
 }
 
 #[test]
-fn nothing_is_held_against_the_backend() {
+fn unprocessed_request_does_not_close_the_backend() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let attempts = Attempts::new();
-    lose(&pool, &attempts, now);
+    attempt_unprocessed(&pool, &attempts, now);
     assert_eq!(conditions(&pool, now), [Condition::Open]);
     attempt(&pool, &attempts, now).record(&Outcome::success(), now);
 
@@ -88,16 +88,16 @@ fn nothing_is_held_against_the_backend() {
 }
 
 #[test]
-fn backend_that_closed_meanwhile_is_passed_over_while_another_is_open() {
+fn resend_passes_over_a_closed_backend_while_another_is_open() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let attempts = Attempts::new();
-    lose(&pool, &attempts, now);
+    attempt_unprocessed(&pool, &attempts, now);
     throttle(&pool, 0, SECOND, now);
     let second = attempt(&pool, &attempts, now);
     assert_eq!((second.backend().label(), second.is_resend()), ("b", false));
 
-    // No backend is open: the request has been let in already, and goes to the same one again.
+    // No backend is open: the request was admitted already, so that the same backend gets it again.
     throttle(&pool, 1, SECOND, now);
     let attempts = Attempts::new();
     attempts.mark(0);
@@ -108,25 +108,25 @@ fn backend_that_closed_meanwhile_is_passed_over_while_another_is_open() {
 }
 
 #[test]
-fn full_backend_is_passed_over() {
+fn resend_passes_over_a_full_backend() {
     let now = Instant::now();
     let backend = |label: &str| Backend::builder(label).url("http://a").max_concurrency(1);
     let pool = Pool::new([backend("a").build().unwrap(), backend("b").build().unwrap()]).unwrap();
     let attempts = Attempts::new();
-    drop(lose(&pool, &attempts, now));
+    drop(attempt_unprocessed(&pool, &attempts, now));
     let other = pool.first(&Query::new(), now).expect("it is not full");
     assert_eq!(other.backend().label(), "a");
     assert_eq!(attempt(&pool, &attempts, now).backend().label(), "b");
 }
 
 #[test]
-fn probe_that_was_not_processed_is_made_again() {
+fn resend_of_an_unprocessed_probe_is_a_probe() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND, now);
     let now = now + SECOND;
     let attempts = Attempts::new();
-    assert!(lose(&pool, &attempts, now).is_probe());
+    assert!(attempt_unprocessed(&pool, &attempts, now).is_probe());
     assert_eq!(
         conditions(&pool, now)[0],
         Condition::Failing(Duration::ZERO)
@@ -139,7 +139,7 @@ fn probe_that_was_not_processed_is_made_again() {
 }
 
 #[test]
-fn pinned_request_goes_to_its_backend_once_more() {
+fn pinned_request_is_resent_once() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 1, 1)]);
     let attempts = Attempts::new();

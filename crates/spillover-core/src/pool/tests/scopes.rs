@@ -34,7 +34,7 @@ fn refusal_of_one_scope_leaves_the_others_open() {
 }
 
 #[test]
-fn snapshot_tells_how_many_scopes_are_throttled() {
+fn snapshot_counts_throttled_scopes() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     for (name, seconds) in [("small", 1), ("large", 2)] {
@@ -48,7 +48,7 @@ fn snapshot_tells_how_many_scopes_are_throttled() {
 }
 
 #[test]
-fn snapshot_tells_the_throttle_that_ends_last() {
+fn snapshot_shows_the_throttle_that_ends_last() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let longest = |now| {
@@ -68,7 +68,7 @@ fn snapshot_tells_the_throttle_that_ends_last() {
 }
 
 #[test]
-fn refusal_without_a_scope_closes_all() {
+fn refusal_without_a_scope_closes_all_scopes() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     select(&pool, Scope::BACKEND, now).record(&throttled(SECOND), now);
@@ -87,7 +87,7 @@ fn failure_closes_all_scopes() {
 }
 
 #[test]
-fn backend_with_a_deployment_of_its_own_has_one_scope_for_all_deployments() {
+fn configured_deployment_merges_scopes_of_all_deployments_and_models() {
     let now = Instant::now();
     let backend = Backend::builder("a").url("http://a").deployment("only");
     let pool = Pool::new([backend.build().unwrap()]).unwrap();
@@ -96,13 +96,13 @@ fn backend_with_a_deployment_of_its_own_has_one_scope_for_all_deployments() {
     assert!(!is_open(&pool, deployment("two"), now));
     let in_capitals = Scope::of_path("/Deployments/three/chat");
     assert_eq!(in_capitals, Some(deployment("three")));
-    // The deployment replaces a model in the body as well, and no other name.
+    // The configured deployment replaces the model in the body too. Scopes with other names stay separate.
     assert!(!is_open(&pool, Scope::of_model("two"), now));
     assert!(is_open(&pool, Scope::named("two"), now));
 }
 
 #[test]
-fn backend_with_a_model_of_its_own_has_one_scope_for_all_models() {
+fn configured_model_merges_scopes_of_all_models() {
     let now = Instant::now();
     let open = |kind: crate::BackendKind, scope: Scope| {
         let backend = Backend::builder("a").url("http://a").model("only");
@@ -112,13 +112,13 @@ fn backend_with_a_model_of_its_own_has_one_scope_for_all_models() {
     };
     let (azure, openai) = (crate::BackendKind::Azure, crate::BackendKind::OpenAi);
     assert!(!open(azure, Scope::of_model("two")));
-    // Azure reads the deployment in the path, which stays; at OpenAI it becomes the model.
+    // Azure reads the deployment in the path, which is not replaced. For OpenAI it becomes the model.
     assert!(open(azure, Scope::of_deployment("two")));
     assert!(!open(openai, Scope::of_deployment("two")));
 }
 
 #[test]
-fn clients_with_credentials_of_their_own_have_limits_of_their_own() {
+fn clients_with_own_credentials_have_separate_limits() {
     let now = Instant::now();
     let key = crate::Credential::api_key("k").unwrap();
     let own = Backend::builder("own").url("http://a").credential(key);
@@ -145,7 +145,7 @@ fn clients_with_credentials_of_their_own_have_limits_of_their_own() {
 }
 
 #[test]
-fn number_of_scopes_is_bounded_and_the_one_that_opens_first_goes() {
+fn number_of_scopes_is_bounded_and_the_first_to_open_is_evicted() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let scope = |i: u32| Scope::named(&i.to_string());
@@ -161,7 +161,7 @@ fn number_of_scopes_is_bounded_and_the_one_that_opens_first_goes() {
 }
 
 #[test]
-fn least_wait_doubles_while_refusals_follow_on_obeying() {
+fn floor_doubles_while_requests_after_the_wait_are_refused() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let mut waits = Vec::new();
@@ -173,7 +173,7 @@ fn least_wait_doubles_while_refusals_follow_on_obeying() {
     }
     assert_eq!(waits, [100, 200, 400, 800, 1600, 3200]);
 
-    // Served: the next refusal begins anew.
+    // A request was served: the floor of the next refusal is the initial one.
     select(&pool, Scope::BACKEND, now).record(&Outcome::success(), now);
     select(&pool, Scope::BACKEND, now).record(&throttled(Duration::ZERO), now);
     let wait = pool.exhausted(&Query::new(), now).reopens_in();
@@ -181,7 +181,7 @@ fn least_wait_doubles_while_refusals_follow_on_obeying() {
 }
 
 #[test]
-fn honest_wait_is_not_lengthened_by_the_growing_least_wait() {
+fn stated_wait_above_the_floor_is_not_lengthened() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     for _ in 0..4 {
@@ -192,7 +192,7 @@ fn honest_wait_is_not_lengthened_by_the_growing_least_wait() {
 }
 
 #[test]
-fn least_wait_does_not_grow_beyond_the_cap() {
+fn floor_does_not_grow_beyond_the_cap() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let cooldowns = crate::Cooldowns::default().cap(SECOND);
@@ -206,7 +206,7 @@ fn least_wait_does_not_grow_beyond_the_cap() {
 }
 
 #[test]
-fn refusal_of_a_request_that_was_under_way_is_no_disobedience() {
+fn refusal_of_a_request_from_before_the_throttle_does_not_raise_the_floor() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let slow = select(&pool, Scope::BACKEND, now);
@@ -218,7 +218,7 @@ fn refusal_of_a_request_that_was_under_way_is_no_disobedience() {
 }
 
 #[test]
-fn refusal_long_after_the_last_begins_anew() {
+fn refusal_long_after_the_last_resets_the_floor() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     select(&pool, Scope::BACKEND, now).record(&throttled(Duration::ZERO), now);
@@ -229,7 +229,7 @@ fn refusal_long_after_the_last_begins_anew() {
 }
 
 #[test]
-fn quota_closes_the_scope_and_a_size_closes_nothing() {
+fn quota_closes_the_scope_and_too_large_request_closes_nothing() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let scope = Scope::named("one");
@@ -242,7 +242,7 @@ fn quota_closes_the_scope_and_a_size_closes_nothing() {
 }
 
 #[test]
-fn exhausted_tells_why_the_backend_that_opens_first_is_closed() {
+fn exhausted_has_the_cause_of_the_backend_that_opens_first() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let quota = Outcome::new(Class::Quota, Cooldown::new(SECOND * 60, None)).with_message("spent");
@@ -302,7 +302,7 @@ fn snapshot_shows_conditions_causes_and_counts() {
 }
 
 #[test]
-fn refusals_from_many_threads_are_all_kept() {
+fn refusals_of_concurrent_threads_are_all_recorded() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     std::thread::scope(|threads| {
@@ -322,7 +322,7 @@ fn refusals_from_many_threads_are_all_kept() {
 }
 
 #[test]
-fn request_obeys_when_it_comes_after_the_wait_and_before_anybody_was_served() {
+fn first_request_after_the_wait_has_obeyed_until_a_request_is_served() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let early = select(&pool, Scope::BACKEND, now);
@@ -340,7 +340,7 @@ fn request_obeys_when_it_comes_after_the_wait_and_before_anybody_was_served() {
 }
 
 #[test]
-fn lowered_limit_is_noticed_once_per_scope_and_dimension() {
+fn lowered_limit_is_reported_once_per_scope_and_dimension() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let [one, two] = ["one", "two"].map(|name| select(&pool, Scope::named(name), now));
@@ -354,7 +354,7 @@ fn lowered_limit_is_noticed_once_per_scope_and_dimension() {
 }
 
 #[test]
-fn limits_are_looked_at_by_one_request_every_ten_seconds() {
+fn limits_are_due_once_every_ten_seconds() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let selected = select(&pool, Scope::BACKEND, now);

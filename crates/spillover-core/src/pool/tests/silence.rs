@@ -1,11 +1,11 @@
-//! Attempts that are given up before a backend begins an answer.
+//! Attempts that are given up before the backend begins a response.
 
 use super::*;
 use crate::{Class, Cooldown};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Makes attempts that are given up after a second each; returns the result of the last one.
+/// Makes attempts that are given up after a second each. Returns the result of the last one.
 fn give_up(pool: &Pool, attempts: usize, now: &mut Instant) -> Option<Silence> {
     let mut silence = None;
     for _ in 0..attempts {
@@ -17,7 +17,7 @@ fn give_up(pool: &Pool, attempts: usize, now: &mut Instant) -> Option<Silence> {
     silence
 }
 
-fn chosen(pool: &Pool, now: Instant) -> String {
+fn selected_label(pool: &Pool, now: Instant) -> String {
     select(pool, now).backend().label().to_owned()
 }
 
@@ -28,7 +28,7 @@ fn three_attempts_given_up_in_a_row_make_a_backend_suspect() {
     assert_eq!(give_up(&pool, 2, &mut now), None);
     let silence = give_up(&pool, 1, &mut now).expect("it is suspect");
     assert_eq!((silence.attempts(), silence.lasting()), (3, SECOND * 3));
-    assert_eq!(chosen(&pool, now), "b");
+    assert_eq!(selected_label(&pool, now), "b");
 
     let snapshot = &pool.snapshot(Scope::BACKEND, now)[0];
     assert_eq!(snapshot.condition(), Condition::Suspect(SECOND * 10));
@@ -39,7 +39,7 @@ fn three_attempts_given_up_in_a_row_make_a_backend_suspect() {
 }
 
 #[test]
-fn answer_of_any_kind_ends_the_run() {
+fn response_of_any_class_ends_the_run() {
     let answers = [
         Outcome::success(),
         Outcome::client_error(),
@@ -62,14 +62,14 @@ fn answer_of_any_kind_ends_the_run() {
 }
 
 #[test]
-fn answer_ends_the_suspicion_and_is_a_change() {
+fn response_of_a_suspect_backend_opens_it_and_is_reported() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let under_way = select(&pool, now);
     give_up(&pool, 3, &mut now);
     let recorded = under_way.record(&Outcome::success(), now);
     assert_eq!(recorded.change(), Some(Change::Opened));
-    assert_eq!(chosen(&pool, now), "a");
+    assert_eq!(selected_label(&pool, now), "a");
     assert_eq!(
         pool.snapshot(Scope::BACKEND, now)[0].longest_silence(),
         None
@@ -77,13 +77,13 @@ fn answer_ends_the_suspicion_and_is_a_change() {
 }
 
 #[test]
-fn failure_may_be_a_timeout_and_does_not_end_the_run() {
+fn failure_does_not_end_the_run_since_it_may_be_a_timeout() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let under_way = select(&pool, now);
     give_up(&pool, 3, &mut now);
     under_way.record(&Outcome::failing(SECOND), now);
-    assert_eq!(chosen(&pool, now + SECOND * 2), "b");
+    assert_eq!(selected_label(&pool, now + SECOND * 2), "b");
 }
 
 #[test]
@@ -91,29 +91,29 @@ fn one_request_at_a_time_probes_a_suspect_backend() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     give_up(&pool, 3, &mut now);
-    assert_eq!(chosen(&pool, now + SECOND * 10 - MS), "b");
+    assert_eq!(selected_label(&pool, now + SECOND * 10 - MS), "b");
 
     now += SECOND * 10;
     let probe = select(&pool, now);
     assert!(probe.is_probe() && probe.index() == 0);
-    assert_eq!(chosen(&pool, now), "b");
+    assert_eq!(selected_label(&pool, now), "b");
     now += SECOND;
-    // The backend stays suspect, and that is reported once only.
+    // The backend stays suspect. The silence is reported only once.
     assert_eq!(probe.give_up(now), None);
-    assert_eq!(chosen(&pool, now + SECOND * 10 - MS), "b");
+    assert_eq!(selected_label(&pool, now + SECOND * 10 - MS), "b");
 
     now += SECOND * 10;
     select(&pool, now).record(&Outcome::success(), now);
     assert!(
         [0, 1]
-            .map(|_| chosen(&pool, now))
+            .map(|_| selected_label(&pool, now))
             .iter()
             .all(|label| label == "a")
     );
 }
 
 #[test]
-fn probe_that_is_cancelled_or_short_passes_to_the_next_request() {
+fn cancelled_or_short_probe_passes_to_the_next_request() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     give_up(&pool, 3, &mut now);
@@ -124,18 +124,18 @@ fn probe_that_is_cancelled_or_short_passes_to_the_next_request() {
 }
 
 #[test]
-fn probe_without_an_answer_keeps_others_off_for_ten_seconds() {
+fn probe_without_a_response_holds_its_lease_for_ten_seconds() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     give_up(&pool, 3, &mut now);
     now += SECOND * 10;
     let _probe = select(&pool, now);
-    assert_eq!(chosen(&pool, now + SECOND * 10 - MS), "b");
-    assert_eq!(chosen(&pool, now + SECOND * 10), "a");
+    assert_eq!(selected_label(&pool, now + SECOND * 10 - MS), "b");
+    assert_eq!(selected_label(&pool, now + SECOND * 10), "a");
 }
 
 #[test]
-fn short_attempts_and_cancelled_ones_do_not_count() {
+fn short_or_cancelled_attempts_do_not_make_a_backend_suspect() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     for _ in 0..10 {
@@ -144,12 +144,12 @@ fn short_attempts_and_cancelled_ones_do_not_count() {
         now += SECOND;
         lost.cancel(now);
     }
-    assert_eq!(chosen(&pool, now), "a");
+    assert_eq!(selected_label(&pool, now), "a");
     assert_eq!(give_up(&pool, 2, &mut now), None);
 }
 
 #[test]
-fn suspect_backend_is_the_last_resort() {
+fn suspect_backend_is_a_last_resort() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     give_up(&pool, 3, &mut now);
@@ -157,7 +157,7 @@ fn suspect_backend_is_the_last_resort() {
     let last_resort = select(&pool, now);
     assert_eq!(last_resort.backend().label(), "a");
     assert!(!last_resort.is_probe());
-    // The backend answers: no probe is needed.
+    // The backend responds: no probe is needed.
     last_resort.record(&Outcome::success(), now);
     assert_eq!(
         pool.snapshot(Scope::BACKEND, now)[0].condition(),
@@ -166,7 +166,7 @@ fn suspect_backend_is_the_last_resort() {
 }
 
 #[test]
-fn silence_is_that_of_one_scope() {
+fn silence_of_one_scope_does_not_close_other_scopes() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let at = |name: &str, now| {
@@ -181,11 +181,11 @@ fn silence_is_that_of_one_scope() {
     }
     assert_eq!(at("silent", now).index(), 1);
     assert_eq!(at("other", now).index(), 0);
-    assert_eq!(chosen(&pool, now), "a");
+    assert_eq!(selected_label(&pool, now), "a");
 }
 
 #[test]
-fn number_of_scopes_is_bounded_and_the_oldest_run_goes() {
+fn number_of_scopes_is_bounded_and_the_oldest_run_is_evicted() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     for i in 0..100 {
@@ -213,10 +213,10 @@ fn number_of_scopes_is_bounded_and_the_oldest_run_goes() {
 }
 
 #[test]
-fn retry_goes_elsewhere_first_after_one_attempt_that_was_given_up() {
+fn retry_of_a_client_avoids_a_backend_after_one_attempt_given_up() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
-    let chosen_for = |name: &'static str, value: &'static str, attempts: &Attempts, now| {
+    let selected_for = |name: &'static str, value: &'static str, attempts: &Attempts, now| {
         let mut headers = http::HeaderMap::new();
         headers.insert(name, http::HeaderValue::from_static(value));
         let query = Query::new().headers(&headers).attempts(attempts);
@@ -224,7 +224,7 @@ fn retry_goes_elsewhere_first_after_one_attempt_that_was_given_up() {
         selected.expect("one is open").index()
     };
     let count = "x-stainless-retry-count";
-    assert_eq!(chosen_for(count, "1", &Attempts::new(), now), 0);
+    assert_eq!(selected_for(count, "1", &Attempts::new(), now), 0);
     give_up(&pool, 1, &mut now);
     let retries = [
         (count, "1"),
@@ -235,12 +235,12 @@ fn retry_goes_elsewhere_first_after_one_attempt_that_was_given_up() {
     ];
     for (name, value) in retries {
         assert_eq!(
-            chosen_for(name, value, &Attempts::new(), now),
+            selected_for(name, value, &Attempts::new(), now),
             1,
             "{name}: {value}"
         );
     }
-    let firsts = [
+    let first_attempts = [
         (count, "0"),
         (count, "-1"),
         (count, "one"),
@@ -248,21 +248,21 @@ fn retry_goes_elsewhere_first_after_one_attempt_that_was_given_up() {
         ("amz-sdk-request", "attempt=1; max=3"),
         ("amz-sdk-request", "attempt=; max=3"),
     ];
-    for (name, value) in firsts {
+    for (name, value) in first_attempts {
         assert_eq!(
-            chosen_for(name, value, &Attempts::new(), now),
+            selected_for(name, value, &Attempts::new(), now),
             0,
             "{name}: {value}"
         );
     }
-    // The backend is asked when no other is left.
+    // The backend is selected when no other is left.
     let attempts = Attempts::new();
     attempts.mark(1);
-    assert_eq!(chosen_for(count, "1", &attempts, now), 0);
+    assert_eq!(selected_for(count, "1", &attempts, now), 0);
 }
 
 #[test]
-fn backend_with_another_credential_is_not_suspect() {
+fn silence_is_not_inherited_by_another_credential() {
     let mut now = Instant::now();
     let backend = |key: &str| {
         let key = crate::Credential::api_key(key).unwrap();

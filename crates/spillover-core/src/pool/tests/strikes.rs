@@ -1,4 +1,4 @@
-//! Growth of the least wait while a backend refuses right after it opens.
+//! Growth of the floor while a backend refuses the first request after each opening.
 
 use super::*;
 use crate::Cooldown;
@@ -12,7 +12,7 @@ fn refuse(selected: &Selected, now: Instant) -> Duration {
 }
 
 /// Refuses the first attempt after each of three openings. Returns the instant at which the backend opens again.
-fn struck(pool: &Pool, now: Instant) -> Instant {
+fn strike_three_times(pool: &Pool, now: Instant) -> Instant {
     let mut now = now;
     for wait in [100, 200, 400, 800] {
         assert_eq!(refuse(&select(pool, now), now), wait * MS);
@@ -22,13 +22,13 @@ fn struck(pool: &Pool, now: Instant) -> Instant {
 }
 
 #[test]
-fn bucket_that_admits_one_and_refuses_the_next_is_closed_for_the_least_wait() {
+fn bucket_that_admits_one_request_at_a_time_is_closed_for_the_floor_only() {
     let mut now = Instant::now();
     let pool = pool([("ptu", 1, 1)]);
     refuse(&select(&pool, now), now);
     for _ in 0..50 {
         now += Cooldown::FLOOR;
-        // The answer takes 4 s.
+        // The backend admitted this request, and has not responded yet.
         let _admitted = select(&pool, now);
         let refused = select(&pool, now + MS);
         assert_eq!(refuse(&refused, now + 2 * MS), Cooldown::FLOOR);
@@ -37,7 +37,7 @@ fn bucket_that_admits_one_and_refuses_the_next_is_closed_for_the_least_wait() {
 }
 
 #[test]
-fn only_the_first_attempt_after_an_opening_strikes() {
+fn only_refusal_of_the_first_attempt_after_an_opening_is_a_strike() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     refuse(&select(&pool, now), now);
@@ -45,14 +45,14 @@ fn only_the_first_attempt_after_an_opening_strikes() {
     let [first, second, third] = [0, 1, 2].map(|i| select(&pool, opened + i * MS));
     assert_eq!(refuse(&second, opened + 3 * MS), Cooldown::FLOOR);
     assert_eq!(refuse(&third, opened + 3 * MS), Cooldown::FLOOR);
-    // A refusal that comes late says the same as one that comes in time.
+    // A late refusal of the first attempt is a strike as well.
     assert_eq!(refuse(&first, opened + 4 * MS), 2 * Cooldown::FLOOR);
-    // One attempt strikes once.
+    // One attempt makes one strike.
     assert_eq!(refuse(&first, opened + 5 * MS), 2 * Cooldown::FLOOR);
 }
 
 #[test]
-fn attempts_that_begin_at_one_instant_are_not_first() {
+fn attempts_at_the_same_instant_do_not_count_as_first() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     refuse(&select(&pool, now), now);
@@ -67,7 +67,7 @@ fn attempts_that_begin_at_one_instant_are_not_first() {
 }
 
 #[test]
-fn attempt_of_another_scope_is_not_the_first_of_this_one() {
+fn attempt_of_another_scope_does_not_count_as_first() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let [one, other] = ["one", "other"].map(Scope::named);
@@ -82,15 +82,15 @@ fn attempt_of_another_scope_is_not_the_first_of_this_one() {
 }
 
 #[test]
-fn answer_to_any_attempt_of_the_run_ends_it() {
+fn success_of_any_attempt_of_the_run_ends_the_run() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    let mut now = struck(&pool, now);
+    let mut now = strike_three_times(&pool, now);
     let _first = select(&pool, now);
     let second = select(&pool, now + MS);
     let third = select(&pool, now + 2 * MS);
     assert_eq!(refuse(&third, now + 3 * MS), 800 * MS);
-    // The answer comes while the backend is closed again.
+    // The response comes while the backend is closed again.
     now += 700 * MS;
     second.record(&Outcome::success(), now);
     now += 200 * MS;
@@ -98,26 +98,26 @@ fn answer_to_any_attempt_of_the_run_ends_it() {
 }
 
 #[test]
-fn answer_to_an_attempt_from_before_the_run_does_not_end_it() {
+fn success_of_an_attempt_from_before_the_run_does_not_end_the_run() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let before = select(&pool, now);
-    let now = struck(&pool, now);
+    let now = strike_three_times(&pool, now);
     before.record(&Outcome::success(), now);
     assert_eq!(refuse(&select(&pool, now), now), 1600 * MS);
 }
 
 #[test]
-fn when_the_first_attempt_is_cancelled_the_next_is_not_first() {
+fn attempt_after_a_cancelled_first_attempt_does_not_count_as_first() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
-    let now = struck(&pool, now);
+    let now = strike_three_times(&pool, now);
     select(&pool, now).cancel(now);
     assert_eq!(refuse(&select(&pool, now + MS), now + MS), 800 * MS);
 }
 
 #[test]
-fn pool_tells_for_how_long_it_really_closed() {
+fn record_reports_the_time_for_which_the_backend_is_closed() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     let [long, short] = [0, 1].map(|_| select(&pool, now));
@@ -139,7 +139,7 @@ fn pool_tells_for_how_long_it_really_closed() {
 }
 
 #[test]
-fn one_of_many_threads_is_first() {
+fn one_of_several_threads_counts_as_first() {
     for _ in 0..200 {
         let now = Instant::now();
         let pool = pool([("a", 1, 1)]);

@@ -1,16 +1,16 @@
-//! Which of the requests that wait is called, and when it may look.
+//! The queue of waiting requests: the order in which they are woken, and the times at which they may select a backend.
 
 use std::task::{Context, Poll, Waker};
 
 use super::{
-    places::{in_flight, limited},
+    permits::{in_flight, limited},
     *,
 };
 use crate::layer::AttemptsProtocol;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Returns whether it is called.
+/// Returns true if the waiter was woken.
 pub(super) fn poll(waiter: &mut Waiter) -> bool {
     let poll = waiter.poll_called(&mut Context::from_waker(Waker::noop()));
     poll == Poll::Ready(())
@@ -19,23 +19,23 @@ pub(super) fn poll(waiter: &mut Waiter) -> bool {
 pub(super) fn wait(pool: &Pool, query: &Query<'_>, now: Instant) -> Waiter {
     let mut waiter = pool.wait(query);
     if poll(&mut waiter) {
-        // The first looks once at once.
+        // The first of a line selects at once, here without success.
         waiter.missed(now);
     }
     waiter
 }
 
-/// Requests that wait, in this order and in one line.
+/// Creates waiting requests of one line, in this order.
 pub(super) fn waiting<const N: usize>(pool: &Pool, now: Instant) -> [Waiter; N] {
     std::array::from_fn(|_| wait(pool, &Query::new(), now))
 }
 
-fn scoped(pool: &Pool, scope: &str, now: Instant) -> Waiter {
+fn wait_in_scope(pool: &Pool, scope: &str, now: Instant) -> Waiter {
     wait(pool, &Query::new().scope(Scope::named(scope)), now)
 }
 
 #[test]
-fn place_calls_the_first_and_the_next_place_the_next() {
+fn each_free_permit_wakes_the_first_request_of_the_line() {
     let now = Instant::now();
     let pool = limited([("a", 1, 2)]);
     let [one, two] = [0, 1].map(|_| select(&pool, now));
@@ -46,7 +46,7 @@ fn place_calls_the_first_and_the_next_place_the_next() {
     assert!(!poll(&mut second) && !poll(&mut third));
     let taken = select(&pool, now);
     first.found(&taken, now);
-    // The second is the first now, and looks: there is no place.
+    // The second request became the first of the line. No permit is free.
     assert!(poll(&mut second) && !poll(&mut third));
     second.missed(now);
 
@@ -55,7 +55,7 @@ fn place_calls_the_first_and_the_next_place_the_next() {
 }
 
 #[test]
-fn only_a_backend_that_was_full_calls() {
+fn backend_that_was_not_full_wakes_no_request() {
     let now = Instant::now();
     let pool = limited([("a", 1, 2)]);
     let one = select(&pool, now);
@@ -65,7 +65,7 @@ fn only_a_backend_that_was_full_calls() {
 }
 
 #[test]
-fn two_places_that_get_free_before_any_request_looks_are_taken_by_two_at_once() {
+fn two_free_permits_of_one_backend_are_acquired_by_two_requests_of_a_line() {
     let now = Instant::now();
     let pool = limited([("a", 1, 2)]);
     let held = [0, 1].map(|_| select(&pool, now));
@@ -82,26 +82,26 @@ fn two_places_that_get_free_before_any_request_looks_are_taken_by_two_at_once() 
 }
 
 #[test]
-fn dropped_request_passes_its_turn_on() {
+fn dropped_request_hands_off_its_wake_up() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
     let [first, mut second, mut third, fourth] = waiting(&pool, now);
 
     held.release();
-    // The first was called, and never ran.
+    // The first request was woken, and dropped before it was polled.
     drop(first);
     assert!(poll(&mut second));
-    // The second ran, and never looked.
+    // The second request was polled, and dropped before it reported a result.
     drop(second);
     assert!(poll(&mut third));
-    // One that is not the first goes, and none is called for it.
+    // The fourth request is not the first of the line: no request is woken for it.
     drop(fourth);
     assert!(!poll(&mut third));
 }
 
 #[test]
-fn request_whose_permit_was_taken_stays_the_first_of_its_line() {
+fn request_that_missed_its_permit_stays_the_first_of_its_line() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
@@ -117,18 +117,18 @@ fn request_whose_permit_was_taken_stays_the_first_of_its_line() {
 }
 
 #[test]
-fn place_that_is_closed_for_one_scope_is_left_to_the_next_line() {
+fn missed_permit_is_offered_to_each_line_once() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
-    let mut lines = ["one", "two", "three"].map(|scope| scoped(&pool, scope, now));
-    let mut second = scoped(&pool, "one", now);
+    let mut lines = ["one", "two", "three"].map(|scope| wait_in_scope(&pool, scope, now));
+    let mut second = wait_in_scope(&pool, "one", now);
     held.release();
     for waiter in &mut lines {
         assert!(poll(waiter));
         waiter.missed(now);
     }
-    // The place went round once: waiting requests do not call each other for ever.
+    // Each line tried once for the free permit: waiting requests do not wake each other for ever.
     assert!(
         lines
             .iter_mut()
@@ -136,20 +136,20 @@ fn place_that_is_closed_for_one_scope_is_left_to_the_next_line() {
             .all(|waiter| !poll(waiter))
     );
 
-    // The next place goes round anew, from the oldest.
+    // The next free permit is offered to the oldest line first.
     drop(select(&pool, now));
     assert!(poll(&mut lines[0]) && !poll(&mut lines[1]));
 }
 
 #[test]
-fn places_go_to_the_oldest_of_all_lines() {
+fn permits_go_to_the_oldest_request_of_all_lines() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let mut held = select(&pool, now);
     let scopes = ["one", "one", "two", "one", "two"];
     let mut waiting: Vec<_> = scopes
         .iter()
-        .map(|scope| Some(scoped(&pool, scope, now)))
+        .map(|scope| Some(wait_in_scope(&pool, scope, now)))
         .collect();
     for next in 0..waiting.len() {
         held.release();
@@ -157,7 +157,7 @@ fn places_go_to_the_oldest_of_all_lines() {
         assert!(poll(&mut found), "{next}");
         held = select(&pool, now);
         found.found(&held, now);
-        // Requests that became the first of a line look in vain.
+        // Requests that became the first of a line find no free permit.
         for waiter in waiting.iter_mut().flatten() {
             if poll(waiter) {
                 waiter.missed(now);
@@ -167,7 +167,7 @@ fn places_go_to_the_oldest_of_all_lines() {
 }
 
 #[test]
-fn request_that_found_another_backend_leaves_the_permit_to_others() {
+fn request_that_found_another_backend_hands_off_the_permit() {
     let now = Instant::now();
     let unlimited = Backend::builder("b").url("http://b").priority(2).build();
     let limited = Backend::builder("a").url("http://a").max_concurrency(1);
@@ -186,11 +186,11 @@ fn request_that_found_another_backend_leaves_the_permit_to_others() {
 }
 
 #[test]
-fn place_that_is_closed_for_all_is_left_to_none() {
+fn free_permit_of_a_throttled_backend_wakes_one_request_only() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
-    let [mut one, mut two] = ["one", "two"].map(|scope| scoped(&pool, scope, now));
+    let [mut one, mut two] = ["one", "two"].map(|scope| wait_in_scope(&pool, scope, now));
     throttle(&pool, 0, SECOND, now);
     held.release();
     assert!(poll(&mut one));
@@ -199,7 +199,7 @@ fn place_that_is_closed_for_all_is_left_to_none() {
 }
 
 #[test]
-fn request_that_comes_later_is_told_of_those_it_would_overtake() {
+fn later_request_would_overtake_waiting_requests_of_the_same_backends_and_scope() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1), ("b", 2, 1)]);
     let attempts = Attempts::new();
@@ -217,13 +217,13 @@ fn request_that_comes_later_is_told_of_those_it_would_overtake() {
 }
 
 #[test]
-fn after_an_opening_requests_are_let_go_one_by_one() {
+fn requests_are_released_at_a_growing_pace_after_an_opening() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     throttle(&pool, 0, SECOND, now);
     let mut waiting: Vec<_> = waiting::<40>(&pool, now).into();
     now += SECOND;
-    let mut let_go = |now: Instant| {
+    let mut release_due = |now: Instant| {
         let mut count = 0;
         while let Turn::Now = waiting[0].turn(now) {
             waiting.remove(0).found(&select(&pool, now), now);
@@ -232,13 +232,13 @@ fn after_an_opening_requests_are_let_go_one_by_one() {
         (count, waiting[0].turn(now))
     };
     for count in [1, 1, 2, 4, 8] {
-        assert_eq!(let_go(now), (count, Turn::At(now + 50 * MS)));
+        assert_eq!(release_due(now), (count, Turn::At(now + 50 * MS)));
         now += 50 * MS;
     }
 }
 
 #[test]
-fn refused_request_keeps_its_position() {
+fn refused_request_keeps_its_position_in_the_queue() {
     let mut now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     throttle(&pool, 0, SECOND, now);
@@ -263,7 +263,7 @@ fn refused_request_keeps_its_position() {
 }
 
 #[test]
-fn opening_is_that_of_a_backend_which_may_take_the_request() {
+fn opening_skips_backends_that_have_refused_the_request() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1), ("c", 3, 1)]);
     let attempts = Attempts::new();
@@ -281,13 +281,13 @@ fn opening_is_that_of_a_backend_which_may_take_the_request() {
     attempts.mark(1);
     attempts.mark(2);
     assert_eq!(opening(), None);
-    // The backend refused because of a limit, which will be over.
+    // Backend c refused because of a limit, so that it may be tried again.
     attempts.mark_limited(2);
     assert_eq!(opening(), Some((SECOND * 5, false)));
 }
 
 #[test]
-fn backend_that_fails_is_not_merely_full() {
+fn opening_is_not_full_if_a_full_backend_fails() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     let _held = [0, 1].map(|_| select(&pool, now));
@@ -300,7 +300,7 @@ fn backend_that_fails_is_not_merely_full() {
 }
 
 #[test]
-fn query_for_open_backends_leaves_out_the_last_resort() {
+fn open_only_query_excludes_the_last_resort() {
     let now = Instant::now();
     let pool = pool([("a", 1, 1)]);
     fail(&pool, 0, SECOND, now);
@@ -311,12 +311,12 @@ fn query_for_open_backends_leaves_out_the_last_resort() {
 }
 
 #[test]
-fn two_places_that_get_free_at_once_are_taken_by_two_lines() {
+fn two_free_permits_of_one_backend_are_acquired_by_two_lines() {
     let now = Instant::now();
     let pool = limited([("a", 1, 2)]);
     let held = [0, 1].map(|_| select(&pool, now));
-    let [mut one, mut two] = ["one", "two"].map(|scope| scoped(&pool, scope, now));
-    // The second place is given back at a backend that is no longer full.
+    let [mut one, mut two] = ["one", "two"].map(|scope| wait_in_scope(&pool, scope, now));
+    // The second permit is released when the backend is no longer full.
     drop(held);
     assert!(poll(&mut one) && !poll(&mut two));
     let taken = select(&pool, now);
@@ -325,21 +325,21 @@ fn two_places_that_get_free_at_once_are_taken_by_two_lines() {
 }
 
 #[test]
-fn dropped_request_passes_its_turn_on_after_a_miss_of_another_line() {
+fn dropped_request_hands_off_its_wake_up_after_another_line_missed() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     let held = select(&pool, now);
-    let [one, mut two] = ["one", "two"].map(|scope| scoped(&pool, scope, now));
-    // The second looks in vain, and says so only after the place got free for the first.
-    let place_was_left = pool.has_free_permit(now);
+    let [one, mut two] = ["one", "two"].map(|scope| wait_in_scope(&pool, scope, now));
+    // The second line finds no permit, but reports that only after a permit became free for the first line.
+    let permit_was_free = pool.has_free_permit(now);
     held.release();
-    pool.queue().missed(&two.position, place_was_left);
+    pool.queue().missed(&two.position, permit_was_free);
     drop(one);
     assert!(poll(&mut two));
 }
 
 /// Lets each thread wait for a permit, keep it for a moment, and release it. Some threads give up while they wait. When
-/// a call is lost, those that wait for it do so for ever.
+/// a wake-up is lost, the waiting threads wait for ever.
 #[test]
 fn no_request_waits_for_ever() {
     const THREADS: u64 = 8;
@@ -353,7 +353,7 @@ fn no_request_waits_for_ever() {
                 for _ in 0..500 {
                     let gives_up = rng.random_ratio(1, 4);
                     let scope = Scope::named(["one", "two", "three"][rng.random_range(0..3)]);
-                    take_in_turn(pool, scope, now, gives_up);
+                    wait_for_permit(pool, scope, now, gives_up);
                 }
             });
         }
@@ -361,8 +361,8 @@ fn no_request_waits_for_ever() {
     assert_eq!(in_flight(&pool), [0]);
 }
 
-/// Parks until it has a place, which it then has for a moment; or gives up once it waits.
-pub(super) fn take_in_turn(pool: &Pool, scope: Scope, now: Instant, gives_up: bool) {
+/// Waits for a permit and holds it for a moment. With `gives_up`, leaves the queue instead of waiting.
+pub(super) fn wait_for_permit(pool: &Pool, scope: Scope, now: Instant, gives_up: bool) {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -379,7 +379,7 @@ pub(super) fn take_in_turn(pool: &Pool, scope: Scope, now: Instant, gives_up: bo
             }
             std::thread::park_timeout(SECOND);
             let waited = Instant::now().saturating_duration_since(now);
-            assert!(waited < SECOND * 60, "it waits for ever");
+            assert!(waited < SECOND * 60, "the request waits for ever");
         }
         match pool.select(&Query::new().scope(scope), now, 0) {
             Ok(taken) => {

@@ -28,7 +28,7 @@ async fn behaviors_are_used_in_order() {
 }
 
 #[tokio::test]
-async fn requests_are_recorded() {
+async fn latest_requests_are_recorded() {
     let upstream = MockUpstream::builder().recorded(2).start().await.unwrap();
     let before = Instant::now();
     let caller = Caller::new(&upstream);
@@ -51,7 +51,7 @@ async fn requests_are_recorded() {
 }
 
 #[tokio::test]
-async fn delayed_answer_comes_late() {
+async fn delayed_response_begins_after_the_delay() {
     let upstream = upstream().await;
     let delay = Duration::from_millis(5);
     upstream.handle().push(Behavior::status(200).after(delay));
@@ -61,7 +61,7 @@ async fn delayed_answer_comes_late() {
 }
 
 #[tokio::test]
-async fn stalled_request_is_cancelled_by_its_client() {
+async fn stalled_request_counts_as_cancelled_when_the_client_leaves() {
     let upstream = upstream().await;
     upstream.handle().set_behavior(Behavior::stall());
     for (n, caller) in [Caller::new(&upstream), Caller::http2(&upstream)]
@@ -70,7 +70,7 @@ async fn stalled_request_is_cancelled_by_its_client() {
     {
         let n = n as u64;
         tokio::select! {
-            _ = caller.post("/", "") => unreachable!("it stalls"),
+            _ = caller.post("/", "") => unreachable!("the upstream stalls"),
             _ = upstream.handle().wait_for(|stats| stats.received == n + 1) => {}
         }
         let stats = upstream
@@ -82,7 +82,7 @@ async fn stalled_request_is_cancelled_by_its_client() {
 }
 
 #[tokio::test]
-async fn abandoned_stream_is_cancelled() {
+async fn abandoned_stream_counts_as_cancelled() {
     let upstream = upstream().await;
     let hour = Duration::from_secs(3_600);
     upstream
@@ -115,7 +115,7 @@ async fn abandoned_stream_is_cancelled() {
 }
 
 #[tokio::test]
-async fn slow_stream_has_intervals() {
+async fn slow_stream_waits_between_its_events() {
     let upstream = upstream().await;
     upstream
         .handle()
@@ -148,7 +148,7 @@ async fn echo_returns_the_request() {
 }
 
 #[tokio::test]
-async fn large_body_has_its_size() {
+async fn large_body_has_the_given_size() {
     let upstream = upstream().await;
     for caller in [Caller::new(&upstream), Caller::http2(&upstream)] {
         upstream.handle().push(Behavior::large(1_000_000));
@@ -160,7 +160,7 @@ async fn large_body_has_its_size() {
 }
 
 #[tokio::test]
-async fn answer_to_head_is_not_cancelled() {
+async fn response_to_head_request_does_not_count_as_cancelled() {
     let upstream = upstream().await;
     upstream.handle().push(Behavior::large(10));
     let request = Request::head(upstream.url()).body(Full::default()).unwrap();

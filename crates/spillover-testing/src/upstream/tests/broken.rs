@@ -3,7 +3,7 @@ use std::error::Error as _;
 use super::*;
 
 #[tokio::test]
-async fn reset_ends_the_connection() {
+async fn reset_behavior_resets_the_connection() {
     let upstream = upstream().await;
     for caller in [Caller::new(&upstream), Caller::http2(&upstream)] {
         upstream.handle().push(Behavior::reset());
@@ -19,7 +19,7 @@ async fn reset_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn cut_head_closes_the_connection() {
+async fn cut_head_closes_the_connection_within_the_head() {
     let upstream = upstream().await;
     upstream.handle().push(Behavior::cut_head());
     let error = Caller::new(&upstream).send("/", "").await.unwrap_err();
@@ -30,7 +30,7 @@ async fn cut_head_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn reset_mid_body_comes_after_its_bytes() {
+async fn reset_mid_body_resets_after_the_given_bytes() {
     let upstream = upstream().await;
     for caller in [Caller::new(&upstream), Caller::http2(&upstream)] {
         for bytes in [0, 1, 20_000] {
@@ -55,7 +55,7 @@ async fn reset_mid_body_comes_after_its_bytes() {
     assert_eq!(stats.cancelled, 0);
 }
 
-/// h2 does not give the I/O error as a source.
+/// Compares the debug output, since h2 does not return the I/O error as a source.
 fn is_reset(error: &dyn std::error::Error) -> bool {
     format!("{error:?}").contains("ConnectionReset")
 }

@@ -45,7 +45,7 @@ async fn max_tokens_cuts_the_reply() {
 }
 
 #[tokio::test]
-async fn content_in_parts_is_counted() {
+async fn tokens_of_content_parts_are_counted() {
     let upstream = upstream().await;
     let parts = json!([{"type": "text", "text": "12345678"}, {"type": "image_url"}]);
     let request = json!({"messages": [{"role": "user", "content": parts}]});

@@ -6,7 +6,7 @@ use super::*;
 use crate::{ScriptedBody, body::BodyHandle};
 
 #[tokio::test]
-async fn early_answer_comes_before_the_body() {
+async fn early_response_begins_before_the_request_body_ends() {
     let upstream = upstream().await;
     let behaviors = [
         Behavior::status(200).early(),
@@ -25,40 +25,40 @@ async fn early_answer_comes_before_the_body() {
 }
 
 #[tokio::test]
-async fn early_answer_reads_the_rest_or_not() {
+async fn early_response_reads_the_rest_of_the_request_unless_unread() {
     let upstream = upstream().await;
     for http2 in [false, true] {
         upstream.handle().push(Behavior::status(200).early());
-        let (body, sender) = paused();
+        let (body, sender) = paused_body();
         let response = client(http2)
             .request(body_to(&upstream, body))
             .await
             .unwrap();
         assert!(!sender.is_dropped());
         sender.resume();
-        dropped(&sender).await;
+        wait_until_dropped(&sender).await;
         assert_eq!(sender.data_bytes(), 1_000_000);
         drop(response);
 
         upstream.handle().push(Behavior::status(200).early_unread());
-        let (body, sender) = paused();
+        let (body, sender) = paused_body();
         let response = client(http2)
             .request(body_to(&upstream, body))
             .await
             .unwrap();
-        dropped(&sender).await;
+        wait_until_dropped(&sender).await;
         assert_eq!(sender.data_bytes(), 0);
         drop(response);
     }
 }
 
-fn paused() -> (ScriptedBody, BodyHandle) {
+fn paused_body() -> (ScriptedBody, BodyHandle) {
     let body = ScriptedBody::new().pause().data(vec![0; 1_000_000]);
     let handle = body.handle();
     (body, handle)
 }
 
-async fn dropped(body: &BodyHandle) {
+async fn wait_until_dropped(body: &BodyHandle) {
     let gone = async {
         while !body.is_dropped() {
             tokio::task::yield_now().await;

@@ -13,7 +13,7 @@ fn handles_are_send_and_sync() {
 }
 
 #[tokio::test]
-async fn refuses_when_shut_down_and_recovers_on_the_same_port() {
+async fn upstream_refuses_connections_after_shutdown_until_restart() {
     let mut upstream = upstream().await;
     let caller = Caller::new(&upstream);
     assert_eq!(caller.chat(hello()).await.status, 200);
@@ -31,7 +31,7 @@ async fn refuses_when_shut_down_and_recovers_on_the_same_port() {
 }
 
 #[tokio::test]
-async fn requests_cut_off_by_shutdown_are_not_cancelled() {
+async fn request_cut_off_by_shutdown_does_not_count_as_cancelled() {
     let mut upstream = upstream().await;
     upstream.handle().set_behavior(Behavior::stall());
     for caller in [Caller::new(&upstream), Caller::http2(&upstream)] {
@@ -53,7 +53,7 @@ async fn requests_cut_off_by_shutdown_are_not_cancelled() {
 }
 
 #[tokio::test]
-async fn dropping_it_closes_the_port() {
+async fn dropped_upstream_closes_its_port() {
     let upstream = upstream().await;
     let addr = upstream.addr();
     drop(upstream);
@@ -63,7 +63,7 @@ async fn dropping_it_closes_the_port() {
 }
 
 #[tokio::test]
-async fn bind_sets_the_address() {
+async fn bind_to_an_address_in_use_fails() {
     let first = upstream().await;
     let taken = MockUpstream::builder().bind(first.addr()).start().await;
     assert_eq!(taken.unwrap_err().kind(), ErrorKind::AddrInUse);

@@ -4,7 +4,7 @@ use super::*;
 use crate::limit::{Payg, Ptu};
 
 #[tokio::test]
-async fn tokens_remain_then_run_out() {
+async fn admitted_request_reports_remaining_tokens_and_refused_request_the_wait() {
     let upstream = MockUpstream::builder()
         .limit(Payg::new(1_000))
         .start()
@@ -34,7 +34,7 @@ async fn tokens_remain_then_run_out() {
 }
 
 #[tokio::test]
-async fn bucket_is_corrected_by_the_output() {
+async fn bucket_level_is_corrected_by_the_output_tokens() {
     let upstream = MockUpstream::builder()
         .limit(Ptu::new(1).capacity(100))
         .reply("one")
@@ -48,7 +48,7 @@ async fn bucket_is_corrected_by_the_output() {
             .unwrap();
         value.strip_suffix('%').unwrap().parse::<f64>().unwrap()
     };
-    // 2 + 3 * 256 at arrival, corrected to 2 + 3 * 1.
+    // The level rises by 2 + 3 * 256 at arrival, and is corrected to 2 + 3 * 1 at the end.
     let first = caller.chat(hello()).await;
     assert!((769.0..=770.0).contains(&percent(&first)));
     upstream
@@ -59,7 +59,7 @@ async fn bucket_is_corrected_by_the_output() {
 }
 
 #[tokio::test]
-async fn full_bucket_says_milliseconds() {
+async fn full_bucket_states_the_wait_in_milliseconds() {
     let upstream = MockUpstream::builder()
         .limit(Ptu::new(1_000).capacity(1))
         .start()
@@ -96,7 +96,7 @@ async fn latency_delays_admitted_requests() {
         .unwrap();
     let caller = Caller::new(&upstream);
     tokio::select! {
-        _ = caller.chat(hello()) => unreachable!("it takes a minute"),
+        _ = caller.chat(hello()) => unreachable!("the response takes a minute"),
         refused = async {
             upstream.handle().wait_for(|stats| stats.received == 1).await;
             caller.chat(hello()).await
@@ -110,7 +110,7 @@ async fn latency_delays_admitted_requests() {
 }
 
 #[tokio::test]
-async fn deployments_can_have_limits_of_their_own() {
+async fn deployment_has_its_own_limit() {
     let upstream = MockUpstream::builder()
         .limit(Payg::new(1_000_000))
         .deployment("small", Payg::new(1))
@@ -128,7 +128,7 @@ async fn deployments_can_have_limits_of_their_own() {
 }
 
 #[tokio::test]
-async fn limit_can_be_set_and_cleared() {
+async fn limit_is_set_and_cleared_at_runtime() {
     let upstream = upstream().await;
     let caller = Caller::new(&upstream);
     assert!(

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::ScriptedBody;
 
-/// A client; each test has its own.
+/// A client of the upstream. Each test has its own connections.
 struct Caller {
     http: Client<HttpConnector, Full<Bytes>>,
     base: String,

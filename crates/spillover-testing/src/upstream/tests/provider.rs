@@ -1,6 +1,6 @@
 use super::*;
 
-async fn of(provider: Provider) -> (MockUpstream, Caller) {
+async fn upstream_of(provider: Provider) -> (MockUpstream, Caller) {
     let upstream = MockUpstream::builder().provider(provider).api_key("k");
     let upstream = upstream.start().await.unwrap();
     let caller = Caller::new(&upstream);
@@ -14,8 +14,8 @@ async fn post(caller: &Caller, path: &str, key: (&str, &str), body: Value) -> An
 }
 
 #[tokio::test]
-async fn azure_has_its_paths_and_errors() {
-    let (_upstream, azure) = of(Provider::Azure).await;
+async fn azure_upstream_serves_azure_paths_and_errors() {
+    let (_upstream, azure) = upstream_of(Provider::Azure).await;
     let key = ("api-key", "k");
     let v1 = "/openai/v1/chat/completions";
     assert_eq!(post(&azure, v1, key, hello()).await.status, 200);
@@ -36,8 +36,8 @@ async fn azure_has_its_paths_and_errors() {
 }
 
 #[tokio::test]
-async fn openai_has_its_paths_and_errors_and_reads_bearer_tokens_only() {
-    let (_upstream, openai) = of(Provider::OpenAi).await;
+async fn openai_upstream_serves_openai_paths_and_accepts_bearer_tokens_only() {
+    let (_upstream, openai) = upstream_of(Provider::OpenAi).await;
     let key = ("authorization", "Bearer k");
     let v1 = "/v1/chat/completions";
     assert_eq!(post(&openai, v1, key, hello()).await.status, 200);

@@ -1,10 +1,10 @@
-//! Backends that take only so many requests at a time.
+//! Backends with a limit of requests in flight.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 
-/// Backends `(label, priority, max_concurrency)`.
+/// Creates a pool of backends, given as `(label, priority, max_concurrency)`.
 pub(super) fn limited<const N: usize>(backends: [(&str, u32, u32); N]) -> Pool {
     let build = |(label, priority, max): (&str, u32, u32)| {
         let builder = Backend::builder(label).url("http://upstream.example");
@@ -45,7 +45,7 @@ fn request_is_in_flight_until_it_is_released_or_dropped() {
 }
 
 #[test]
-fn full_backend_is_passed_over_until_a_place_is_free() {
+fn full_backend_is_passed_over_until_a_permit_is_free() {
     let now = Instant::now();
     let pool = limited([("a", 1, 2), ("b", 2, 1)]);
     let [first, second] = [0, 1].map(|_| select(&pool, now));
@@ -61,7 +61,7 @@ fn full_backend_is_passed_over_until_a_place_is_free() {
 }
 
 #[test]
-fn full_backend_is_no_last_resort_and_not_the_first() {
+fn full_backend_is_neither_last_resort_nor_first() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     fail(&pool, 0, SECOND * 10, now);
@@ -75,7 +75,7 @@ fn full_backend_is_no_last_resort_and_not_the_first() {
 }
 
 #[test]
-fn time_of_a_full_backend_is_a_guess() {
+fn exhausted_may_open_sooner_if_a_backend_is_full() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     let held = select(&pool, now);
@@ -84,7 +84,7 @@ fn time_of_a_full_backend_is_a_guess() {
         let class = exhausted.cause().map(Cause::class);
         (exhausted.reopens_in(), class, exhausted.may_open_sooner())
     };
-    // The other one is open.
+    // Backend b is open.
     assert_eq!(exhausted(&pool), (Duration::ZERO, None, true));
 
     let throttled = Some(crate::Class::Throttled);
@@ -93,7 +93,7 @@ fn time_of_a_full_backend_is_a_guess() {
     throttle(&pool, 1, SECOND * 5, now);
     assert_eq!(exhausted(&pool), (SECOND, None, true));
 
-    // One that is throttled as well has a time of its own.
+    // Backend a is full and throttled: the throttle states the time.
     throttle(&pool, 0, SECOND * 4, now);
     assert_eq!(exhausted(&pool), (SECOND * 4, throttled, false));
     drop(held);
@@ -101,7 +101,7 @@ fn time_of_a_full_backend_is_a_guess() {
 }
 
 #[test]
-fn snapshot_shows_full_backends_and_their_requests_in_flight() {
+fn snapshot_shows_full_condition_and_requests_in_flight() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 1)]);
     let condition = || pool.snapshot(Scope::BACKEND, now)[0].condition();
@@ -110,7 +110,6 @@ fn snapshot_shows_full_backends_and_their_requests_in_flight() {
     assert_eq!(in_flight(&pool), [1, 0]);
     fail(&pool, 0, SECOND, now);
     assert_eq!(condition(), Condition::Failing(SECOND));
-    // That it is full when it fails no more is no fault of its own.
     held.record(&Outcome::success(), now);
     select(&pool, now).record(&Outcome::success(), now);
     throttle(&pool, 0, SECOND, now);
@@ -118,7 +117,7 @@ fn snapshot_shows_full_backends_and_their_requests_in_flight() {
 }
 
 #[test]
-fn backend_that_failed_and_works_again_is_not_said_to_fail_when_it_is_full() {
+fn full_backend_has_no_cause_after_it_has_recovered() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     fail(&pool, 0, SECOND, now);
@@ -137,7 +136,7 @@ fn backend_that_failed_and_works_again_is_not_said_to_fail_when_it_is_full() {
 }
 
 #[test]
-fn probe_of_a_full_backend_is_not_lost() {
+fn due_probe_of_a_full_backend_is_made_when_a_permit_is_free() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1), ("b", 2, 9)]);
     let held = select(&pool, now);
@@ -149,7 +148,7 @@ fn probe_of_a_full_backend_is_not_lost() {
 }
 
 #[test]
-fn probe_without_a_permit_is_not_lost() {
+fn probe_that_got_no_permit_is_made_by_the_next_request() {
     let now = Instant::now();
     let pool = limited([("a", 1, 1)]);
     fail(&pool, 0, SECOND, now);
@@ -166,7 +165,7 @@ fn probe_without_a_permit_is_not_lost() {
 }
 
 #[test]
-fn lost_race_for_the_probe_leaves_no_place_behind() {
+fn request_that_loses_the_probe_releases_its_permit() {
     let now = Instant::now();
     for _ in 0..200 {
         let pool = limited([("a", 1, 4), ("b", 2, 4)]);
@@ -181,7 +180,7 @@ fn lost_race_for_the_probe_leaves_no_place_behind() {
 }
 
 #[test]
-fn limit_is_strict_under_threads() {
+fn limit_is_never_exceeded_by_concurrent_threads() {
     const MAX: u32 = 3;
     let now = Instant::now();
     let pool = limited([("a", 1, MAX), ("b", 1, MAX)]);
