@@ -129,7 +129,7 @@ const WINDOWS: [&str; 7] = [
 ];
 
 /// The beginning of a message and a later part of it, in lower case. In this order: Anthropic's missing model and unknown
-/// beta, Gemini's missing model and somebody else's file, Bedrock's models that do not exist or are not open.
+/// beta, Gemini's missing model and another account's file, Bedrock's models that do not exist or are not open.
 const MISSING: [(&str, &str); 6] = [
     ("model: ", ""),
     ("unexpected value(s)", "`anthropic-beta` header"),
