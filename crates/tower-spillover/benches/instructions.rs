@@ -1,5 +1,5 @@
-//! The instructions of the whole stack for a request and for the chunks of a stream: a number that does not depend on what else
-//! the machine does.
+//! The instructions of the whole stack for a request and for the chunks of a stream. The numbers do not depend on other load of
+//! the machine.
 
 #![expect(
     missing_docs,
@@ -30,7 +30,7 @@ library_benchmark_group!(name = stack, benchmarks = [one_request, hundred_chunks
 
 main!(library_benchmark_groups = stack);
 
-// Returns the service, so as not to count its drop.
+// Returns the service, so that its drop is not counted.
 #[library_benchmark]
 #[bench::client_alone(client_alone())]
 #[bench::not_retried(behind_the_stack(Client::new()))]
@@ -50,10 +50,10 @@ fn hundred_chunks<B: http_body::Body<Data = Bytes> + Unpin>(mut body: B) -> B {
     body
 }
 
-/// The body of a refusal is read for so long and no longer.
+/// The runtime of the timer that limits reading the body of a refusal.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     let runtime = Builder::new_current_thread().enable_time().build();
-    runtime.expect("it can be built")
+    runtime.expect("the runtime can be built")
 });
 
 type Send = Box<dyn Fn(Request<Body>)>;
@@ -62,7 +62,7 @@ fn client_alone() -> (Send, Request<Body>) {
     boxed(Client::new())
 }
 
-/// Not the first request to its pool, nor the first refusal of the process, which find more to do.
+/// Creates a stack that has served a request, in a process that has seen a refusal. First requests initialize more.
 fn behind_the_stack(client: Client) -> (Send, Request<Body>) {
     let _entered = RUNTIME.enter();
     let refused = SpilloverLayer::new(pool(2)).layer(client.clone());
@@ -83,7 +83,7 @@ fn stream_behind_the_stack() -> ResponseBody<Chunks> {
     response.expect("the client serves").into_body()
 }
 
-/// A stream with this number of chunks left, each of which is one event.
+/// A stream with this number of chunks left. Each chunk is one event.
 struct Chunks(u32);
 
 impl http_body::Body for Chunks {

@@ -1,5 +1,5 @@
-//! The cost of the layers for a request that is not retried, each alone and all together, alone and with another thread at the same
-//! pool. A client that answers at once is the floor: what it costs itself is in every number.
+//! The cost of each layer and of the whole stack for a request that is not retried, on one thread and with another thread on
+//! the same pool. The client answers at once. Its own cost is part of every number: see `none`.
 
 mod setup;
 
@@ -21,7 +21,7 @@ const BACKENDS: [usize; 4] = [1, 2, 8, 64];
 const THREADS: [usize; 2] = [1, 2];
 
 fn main() {
-    // Enough in a sample for a clock that ticks every 20 ns.
+    // Enough calls per sample for a clock that ticks every 20 ns.
     divan::Divan::from_args().sample_size(200).main();
 }
 
@@ -47,12 +47,12 @@ fn select(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(threads = THREADS)]
 fn rewrite(bencher: Bencher<'_, '_>) {
-    bench(bencher, RewriteRequestLayer::new(), selected());
+    bench(bencher, RewriteRequestLayer::new(), selected_requests());
 }
 
 #[divan::bench(threads = THREADS)]
 fn throttle(bencher: Bencher<'_, '_>) {
-    bench(bencher, ThrottleTrackerLayer::new(), selected());
+    bench(bencher, ThrottleTrackerLayer::new(), selected_requests());
 }
 
 #[divan::bench(threads = THREADS)]
@@ -62,7 +62,7 @@ fn refusal(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(threads = THREADS)]
 fn peek(bencher: Bencher<'_, '_>) {
-    bench(bencher, StreamPeekLayer::new(), selected());
+    bench(bencher, StreamPeekLayer::new(), selected_requests());
 }
 
 fn bench<L, ResBody>(bencher: Bencher<'_, '_>, layer: L, request: impl Fn() -> Request<Body> + Sync)
@@ -76,15 +76,15 @@ where
     bencher.bench_values(|request| send(&service, request));
 }
 
-/// Requests for which a backend was chosen.
-fn selected() -> impl Fn() -> Request<Body> + Sync {
+/// Creates requests with a selected backend.
+fn selected_requests() -> impl Fn() -> Request<Body> + Sync {
     let pool = pool(2);
     move || {
         let selected = pool.select(&Query::new(), Instant::now(), 0);
         let mut request = request();
         request
             .extensions_mut()
-            .insert(selected.expect("it is open"));
+            .insert(selected.expect("the backend is open"));
         request
     }
 }

@@ -12,30 +12,32 @@ use tower_spillover::stack::SpilloverLayer;
 
 use self::setup::{Body, Client, pool, request, send};
 
-/// | what | allocations |
+/// Counts the allocations of the stack:
+///
+/// | part | allocations |
 /// |---|---|
 /// | `Attempts`, shared by the layers | 1 |
 /// | `ReplayBody`, shared by its clones | 1 |
 /// | `Selected`, shared by the layers | 1 |
-/// | the extensions of the request: a map in a box, `Attempts`, `Selected` | 4 |
-/// | the extensions of the response: a map in a box, `Outcome`, `Selected` | 4 |
-/// | the first bytes of a JSON response, which may be an error | 2 |
-/// | the fields of the head that is kept for another attempt | 1 |
+/// | extensions of the request: a boxed map, `Attempts`, `Selected` | 4 |
+/// | extensions of the response: a boxed map, `Outcome`, `Selected` | 4 |
+/// | first bytes of a JSON response, which may be an error | 2 |
+/// | header fields saved for another attempt | 1 |
 #[test]
-fn request_that_is_not_retried() {
-    // The only backend may get the request once more.
-    assert_eq!(added(1), (14, 1688));
-    assert_eq!(added(2), (14, 1688));
+fn stack_allocates_fourteen_times_for_a_request_without_retry() {
+    // With one backend the request is saved too, since that backend may get it again.
+    assert_eq!(stack_cost(1), (14, 1688));
+    assert_eq!(stack_cost(2), (14, 1688));
 }
 
-/// Allocations, and bytes in all of them, that are not the client's own, with so many backends.
-fn added(backends: usize) -> (u64, u64) {
+/// Returns the allocations and bytes of the stack with this number of backends, without those of the client.
+fn stack_cost(backends: usize) -> (u64, u64) {
     let (alone, alone_bytes) = cost(&Client::new());
     let (all, all_bytes) = cost(&SpilloverLayer::new(pool(backends)).layer(Client::new()));
     (all - alone, all_bytes - alone_bytes)
 }
 
-/// Counts the allocations of a request that is not the first, which has more to do.
+/// Returns the allocations and bytes of the second request. The first one initializes more.
 fn cost<S, ResBody>(service: &S) -> (u64, u64)
 where
     S: Service<Request<Body>, Response = Response<ResBody>, Error = Infallible> + Clone,

@@ -1,4 +1,4 @@
-//! Layers in another order than the usual one, as the documentation of the crate says.
+//! Effects of layers in another order than the usual one, as documented at the crate.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -25,7 +25,7 @@ type Client<B> = Probe<B, Body, BoxError>;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Two backends, the first of which is preferred.
+/// Creates a pool of two backends. The first one is preferred.
 fn pool() -> Pool {
     let backend = |label: &str, priority| {
         let backend = Backend::builder(label).url(format!("https://{label}.example"));
@@ -35,7 +35,7 @@ fn pool() -> Pool {
     Pool::new([backend("a", 1), backend("b", 2)]).unwrap()
 }
 
-/// The first backend refuses for want of money.
+/// Creates a client whose first backend refuses because of an exhausted quota.
 fn client<B: Send + 'static>() -> Client<B> {
     Probe::new(|request: Request<B>| {
         let is_first = request.uri().host() == Some("a.example");
@@ -48,7 +48,7 @@ fn client<B: Send + 'static>() -> Client<B> {
     })
 }
 
-/// The status of the answer to a small request.
+/// Sends a small request, and returns the status of the answer.
 async fn send<S, B>(stack: S) -> Result<u16, BoxError>
 where
     S: Service<Request<Body>, Response = Response<B>, Error = BoxError>,
@@ -63,7 +63,7 @@ fn condition(pool: &Pool) -> Condition {
 }
 
 #[tokio::test(start_paused = true)]
-async fn select_outside_retry_makes_a_refusal_the_answer() {
+async fn select_outside_retry_prevents_retries() {
     let stack = ServiceBuilder::new()
         .layer(PrioritySelectLayer::new(pool()))
         .layer(RetryThrottledLayer::new())
@@ -74,7 +74,7 @@ async fn select_outside_retry_makes_a_refusal_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rewrite_outside_select_sends_what_came_in() {
+async fn rewrite_outside_select_does_not_rewrite() {
     let client: Client<Body> = Probe::new(|request: Request<Body>| {
         assert_eq!(request.uri(), "/v1/chat/completions");
         assert_eq!(request.headers()["api-key"], "of-the-client");
@@ -88,7 +88,7 @@ async fn rewrite_outside_select_sends_what_came_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tracker_outside_select_remembers_nothing() {
+async fn tracker_outside_select_does_not_close_the_backend() {
     let pool = pool();
     let stack = ServiceBuilder::new()
         .layer(ThrottleTrackerLayer::new())
@@ -100,7 +100,7 @@ async fn tracker_outside_select_remembers_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_bodies_outside_the_tracker_come_too_late() {
+async fn read_refusal_outside_the_tracker_does_not_affect_the_cooldown() {
     let pool = pool();
     let stack = ServiceBuilder::new()
         .layer(PrioritySelectLayer::new(pool.clone()))
@@ -113,7 +113,7 @@ async fn refusal_bodies_outside_the_tracker_come_too_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn timeout_outside_the_tracker_closes_nothing() {
+async fn timeout_outside_the_tracker_does_not_close_the_backend() {
     let hangs = || -> Client<Body> { Probe::new(|_| std::future::pending()) };
     let timeout = TimeoutLayer::new(SECOND);
 
@@ -137,7 +137,7 @@ async fn timeout_outside_the_tracker_closes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hedge_outside_retry_goes_where_the_first_attempt_went() {
+async fn hedge_outside_retry_is_sent_to_the_backend_of_the_first_attempt() {
     let client: Client<ReplayBody<Body>> = Probe::new(|request: Request<ReplayBody<Body>>| {
         assert_eq!(request.uri().host(), Some("a.example"));
         async {

@@ -1,4 +1,4 @@
-//! Properties of all public types: they can be sent and shared, and their output holds no secret.
+//! Properties of all public types: they are `Send` and `Sync`, and their debug output has no secret.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -39,7 +39,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const SECRET: &str = "hunter2";
 
 #[test]
-fn all_types_can_be_sent_shared_and_printed() {
+fn public_types_are_send_sync_and_debug() {
     fn check<T: Send + Sync + Unpin + Debug + 'static>() {}
     check::<Affinity>();
     check::<Answer<'static, Infallible>>();
@@ -124,7 +124,7 @@ fn all_types_can_be_sent_shared_and_printed() {
 }
 
 #[test]
-fn all_futures_can_be_sent_and_printed() {
+fn futures_are_send_and_debug() {
     fn check<T: Send + Debug + 'static>() {}
     check::<hedge::ResponseFuture<Inner, StatusClassifier, Body>>();
     check::<retry::ResponseFuture<ReplayInner, StatusClassifier, Body>>();
@@ -138,7 +138,7 @@ fn all_futures_can_be_sent_and_printed() {
 }
 
 #[test]
-fn all_layers_and_services_can_be_cloned() {
+fn layers_and_services_are_clone() {
     fn check<T: Clone>() {}
     check::<(HedgeLayer, Hedge<Inner>)>();
     check::<(RetryThrottledLayer, RetryThrottled<ReplayInner>)>();
@@ -158,7 +158,7 @@ fn all_layers_and_services_can_be_cloned() {
 }
 
 #[test]
-fn errors_are_errors() {
+fn error_types_implement_error() {
     fn check<T: std::error::Error + Send + Sync + 'static>() {}
     check::<InvalidBackend>();
     check::<InvalidPool>();
@@ -166,7 +166,7 @@ fn errors_are_errors() {
     check::<ReplayError>();
 }
 
-/// Checks what it prints, plainly and indented.
+/// Asserts that neither the plain nor the indented debug output has the secret.
 #[track_caller]
 fn hides_the_secret(value: &impl Debug) {
     for printed in [format!("{value:?}"), format!("{value:#?}")] {
@@ -192,7 +192,7 @@ fn pool(credential: Credential) -> Pool {
     Pool::new([builder(credential).build().unwrap()]).unwrap()
 }
 
-/// A request whose client has a secret too.
+/// Creates a request with a credential of the client.
 fn request(pool: &Pool) -> Request<Body> {
     let request = Request::post("/v1/chat/completions").header("authorization", SECRET);
     let mut request = request.body(Full::from(SECRET)).unwrap();
@@ -220,7 +220,7 @@ fn debug_output_of_a_backend_hides_its_credential() {
 }
 
 #[test]
-fn misplaced_secret_is_not_repeated() {
+fn error_does_not_repeat_a_misplaced_secret() {
     let userinfo = Backend::builder("a").url(format!("https://user:{SECRET}@a.example"));
     let query = Backend::builder("a").url(format!("https://a.example?key={SECRET}"));
     for builder in [userinfo, query] {
@@ -292,7 +292,7 @@ async fn futures_hide_the_credentials_of_client_and_backend() {
 }
 
 #[test]
-fn body_does_not_print_what_it_recorded() {
+fn replay_body_hides_its_recording_in_debug_output() {
     let mut body = ReplayBody::new(Full::new(Bytes::from(SECRET)), ReplayLimits::default());
     let kept = body.clone();
     hides_the_secret(&body);

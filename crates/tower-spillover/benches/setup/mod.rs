@@ -1,4 +1,4 @@
-//! A request as SDKs send it, a client that answers at once, and the way from the one to the other.
+//! A request as SDKs send it, a client that answers at once, and a function that sends the one to the other.
 
 use std::{
     convert::Infallible,
@@ -16,23 +16,23 @@ use tower_spillover::{Backend, Credential, Pool};
 
 pub(crate) type Body = Full<Bytes>;
 
-/// Half of the backends in the first tier, the rest in the second.
+/// Creates a pool with half of the backends in the first tier, and the rest in the second.
 pub(crate) fn pool(backends: usize) -> Pool {
     let backend = |index: usize| {
         Backend::builder(index.to_string())
             .url(format!("http://{index}.example"))
-            .credential(Credential::api_key("key").expect("it is valid"))
+            .credential(Credential::api_key("key").expect("the backend is valid"))
             .priority(u32::from(index >= backends.div_ceil(2)))
             .build()
-            .expect("it is valid")
+            .expect("the backend is valid")
     };
-    Pool::new((0..backends).map(backend)).expect("it is valid")
+    Pool::new((0..backends).map(backend)).expect("the backend is valid")
 }
 
 pub(crate) fn request() -> Request<Body> {
     let mut request = Request::new(Full::from("question"));
     *request.method_mut() = http::Method::POST;
-    // Not one that is to be shared first: those that come over a connection are parts of its buffer.
+    // A static URI clones without allocation, like a URI from a connection, which shares the read buffer.
     *request.uri_mut() = Uri::from_static("/v1/chat/completions");
     *request.headers_mut() = headers(&[
         ("host", "gateway.example"),
@@ -47,7 +47,7 @@ pub(crate) fn request() -> Request<Body> {
     request
 }
 
-/// Reads the request and answers it, at once.
+/// A client that reads a request and answers it at once.
 #[derive(Clone)]
 pub(crate) struct Client {
     served: &'static HeaderMap,
@@ -59,7 +59,7 @@ impl Client {
         Self::refusing("")
     }
 
-    /// Refuses what goes to this host.
+    /// Creates a client that refuses requests to this host.
     pub(crate) fn refusing(host: &'static str) -> Self {
         let served = headers(&[
             ("content-type", "application/json"),
@@ -105,7 +105,7 @@ where
     }
 }
 
-/// Sends a request through a clone of the service, and drops the answer.
+/// Sends a request through a clone of the service, and drops the response.
 pub(crate) fn send<S, B, ResBody>(service: &S, request: Request<B>)
 where
     S: Service<Request<B>, Response = Response<ResBody>, Error = Infallible> + Clone,
@@ -114,7 +114,7 @@ where
     let mut cx = Context::from_waker(Waker::noop());
     assert!(service.poll_ready(&mut cx).is_ready());
     let Poll::Ready(Ok(response)) = pin!(service.call(request)).poll(&mut cx) else {
-        panic!("it is answered at once");
+        panic!("the client answers at once");
     };
     assert_eq!(response.status(), StatusCode::OK);
 }

@@ -11,7 +11,7 @@ impl NewCookie {
     /// Creates a cookie with a random value.
     pub(super) fn new(name: &str, draw: u64) -> Self {
         let id = format!("{draw:016x}");
-        // Scripts of a page do not need the cookie, and other sites must not send it.
+        // `HttpOnly`: scripts of a page do not need the cookie. `SameSite`: other sites must not send it.
         let field = format!("{name}={id}; Path=/; HttpOnly; SameSite=Lax");
         Self {
             field: field.try_into().ok(),
@@ -33,7 +33,7 @@ impl NewCookie {
 /// Returns the value of a request's cookie, unless it is empty.
 pub(super) fn find<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let fields = headers.get_all(COOKIE).into_iter();
-    // Browsers send the bytes of other cookies as they were set, and these may not be ASCII.
+    // Other cookies may have bytes that are not ASCII. Browsers send them as they were set.
     let mut pairs = fields.flat_map(|field| field.as_bytes().split(|&byte| byte == b';'));
     pairs.find_map(|pair| {
         let (key, value) = pair.split_at(memchr::memchr(b'=', pair)?);

@@ -19,7 +19,7 @@ pin_project! {
         #[pin]
         inner: F,
         cookie: Option<NewCookie>,
-        // `None` when ids are no key.
+        // `None` if ids are not a configured key.
         known_ids: Option<KnownIds>,
         creates_object: bool,
     }

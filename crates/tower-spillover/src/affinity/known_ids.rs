@@ -11,7 +11,7 @@ use crate::model::Extracted;
 /// Holds up to 100,000 ids of at most 256 bytes. A new id then takes the place of one that was not used for long.
 #[derive(Clone)]
 pub struct KnownIds {
-    // The affinity is smaller than a label.
+    // An affinity takes less memory than the label of a backend.
     backends: Arc<Cache<Box<str>, Affinity>>,
 }
 

@@ -99,7 +99,7 @@ where
         if !creates_object(request.method(), request.uri().path()) {
             return ResponseFuture::new(self.inner.call(request), cookie, known_ids);
         }
-        // SDKs ask for compression, and the id is not read from a compressed body.
+        // SDKs accept compressed responses, but ids are not read from a compressed body.
         let identity = HeaderValue::from_static("identity");
         request.headers_mut().insert(ACCEPT_ENCODING, identity);
         ResponseFuture::new(self.inner.call(request), cookie, known_ids).observe_id()

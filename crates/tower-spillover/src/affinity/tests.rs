@@ -1,4 +1,4 @@
-//! The layer over a service that records its requests and answers for the backend `home`.
+//! Tests of the layer over a service that records its requests and responds for the backend `home`.
 
 use std::{
     convert::Infallible,
@@ -20,7 +20,7 @@ use tower_layer::Layer;
 use super::*;
 use crate::model::{Fields, ModelScopeLayer, Uses};
 
-/// A request as the inner service got it, and its response.
+/// The parts of a request that the inner service saw, and the response of the layer.
 struct Passed {
     affinity: Option<Affinity>,
     accept_encoding: Option<String>,
@@ -41,7 +41,7 @@ fn layer(keys: impl IntoIterator<Item = AffinityKey>, is_pinned: bool) -> BindAf
     })
 }
 
-/// Passes a request through the layer. The backend `home` answers.
+/// Sends a request through the layer. The backend `home` responds with `answer`.
 async fn pass(
     layer: &BindAffinityLayer,
     request: Request<Full<Bytes>>,
@@ -102,11 +102,11 @@ fn cookie() -> AffinityKey {
 }
 
 #[tokio::test]
-async fn first_key_that_a_request_has_decides() {
+async fn first_configured_key_of_a_request_is_the_affinity() {
     let header = AffinityKey::Header("x-session".parse().unwrap());
     let user = AffinityKey::BodyField("user".into());
     let layer = layer([header, user, cookie()], false);
-    let find = async |fields: &[(&'static str, &'static str)], body| {
+    let affinity_of = async |fields: &[(&'static str, &'static str)], body| {
         let mut request = request(Method::POST, "/v1/chat/completions", body);
         for (name, value) in fields {
             let value = HeaderValue::from_static(value);
@@ -117,17 +117,17 @@ async fn first_key_that_a_request_has_decides() {
     };
     let by = |key: &str| (Some(Affinity::by_key(key)), false);
     let all = [("x-session", "s"), ("cookie", "home=c")];
-    assert_eq!(find(&all, r#"{"user":"u"}"#).await, by("s"));
-    assert_eq!(find(&all[1..], r#"{"user":"u"}"#).await, by("u"));
-    assert_eq!(find(&all[1..], r#"{"user":7}"#).await, by("c"));
-    assert_eq!(find(&[("x-session", ""), all[1]], "").await, by("c"));
-    assert_eq!(find(&all[1..], r#"{"user":""}"#).await, by("c"));
-    let (affinity, has_cookie) = find(&[], "{}").await;
+    assert_eq!(affinity_of(&all, r#"{"user":"u"}"#).await, by("s"));
+    assert_eq!(affinity_of(&all[1..], r#"{"user":"u"}"#).await, by("u"));
+    assert_eq!(affinity_of(&all[1..], r#"{"user":7}"#).await, by("c"));
+    assert_eq!(affinity_of(&[("x-session", ""), all[1]], "").await, by("c"));
+    assert_eq!(affinity_of(&all[1..], r#"{"user":""}"#).await, by("c"));
+    let (affinity, has_cookie) = affinity_of(&[], "{}").await;
     assert!(affinity.is_some() && has_cookie);
 }
 
 #[tokio::test]
-async fn new_cookie_binds_to_the_backend_of_its_request() {
+async fn request_with_the_new_cookie_has_the_affinity_of_the_first_request() {
     let layer = layer([cookie()], true);
     let first = pass(&layer, request(Method::GET, "/", ""), ok()).await;
     let field = first.cookie().unwrap();
@@ -145,7 +145,7 @@ async fn new_cookie_binds_to_the_backend_of_its_request() {
 }
 
 #[tokio::test]
-async fn affinity_is_pinned_by_the_option() {
+async fn affinity_is_pinned_if_the_option_is_set() {
     let key = || AffinityKey::Header("x-session".parse().unwrap());
     for is_pinned in [false, true] {
         let mut request = request(Method::GET, "/", "");
@@ -160,7 +160,7 @@ async fn affinity_is_pinned_by_the_option() {
 }
 
 #[tokio::test]
-async fn id_binds_to_the_backend_that_created_it() {
+async fn request_with_an_id_is_bound_to_the_backend_that_created_it() {
     let layer = layer([AffinityKey::Id], false);
     let to_home = Some(Affinity::to_backend("home"));
     let make = |answer| pass(&layer, request(Method::POST, "/v1/responses", "{}"), answer);
@@ -175,23 +175,35 @@ async fn id_binds_to_the_backend_that_created_it() {
     ))
     .await;
 
-    let find = async |method, path, body| {
+    let affinity_of = async |method, path, body| {
         let passed = pass(&layer, request(method, path, body), ok()).await;
         passed.affinity
     };
-    assert_eq!(find(Method::GET, "/v1/responses/resp_1", "").await, to_home);
     assert_eq!(
-        find(Method::POST, "/v1/responses/resp_2/cancel", "").await,
+        affinity_of(Method::GET, "/v1/responses/resp_1", "").await,
+        to_home
+    );
+    assert_eq!(
+        affinity_of(Method::POST, "/v1/responses/resp_2/cancel", "").await,
         to_home
     );
     let follow = r#"{"previous_response_id":"resp_2"}"#;
-    assert_eq!(find(Method::POST, "/v1/responses", follow).await, to_home);
-    assert_eq!(find(Method::GET, "/v1/responses/resp_3", "").await, None);
-    assert_eq!(find(Method::GET, "/v1/files?x=resp_1", "").await, None);
+    assert_eq!(
+        affinity_of(Method::POST, "/v1/responses", follow).await,
+        to_home
+    );
+    assert_eq!(
+        affinity_of(Method::GET, "/v1/responses/resp_3", "").await,
+        None
+    );
+    assert_eq!(
+        affinity_of(Method::GET, "/v1/files?x=resp_1", "").await,
+        None
+    );
 }
 
 #[tokio::test]
-async fn ids_are_read_from_plain_successes_only() {
+async fn ids_are_read_only_from_uncompressed_successful_responses_that_create_objects() {
     let layer = layer([AffinityKey::Id], false);
     let make = |method, path, answer| pass(&layer, request(method, path, "{}"), answer);
     let mut failed = Response::new(r#"{"id":"a"}"#);
@@ -224,7 +236,7 @@ async fn ids_are_read_from_plain_successes_only() {
 }
 
 #[tokio::test]
-async fn without_keys_requests_pass_unchanged() {
+async fn request_passes_unchanged_if_no_keys_are_configured() {
     let layer = layer([], false);
     let passed = pass(&layer, request(Method::POST, "/v1/responses", "{}"), ok()).await;
     assert_eq!(
@@ -235,7 +247,7 @@ async fn without_keys_requests_pass_unchanged() {
 }
 
 #[tokio::test]
-async fn jobs_and_resource_names_bind_like_ids() {
+async fn request_with_a_job_or_resource_name_is_bound_to_its_backend() {
     let to_home = Some(Affinity::to_backend("home"));
     for (created_at, response, asked_at, body) in [
         (
@@ -279,7 +291,7 @@ async fn jobs_and_resource_names_bind_like_ids() {
 }
 
 #[tokio::test]
-async fn url_to_go_on_with_binds_to_its_backend() {
+async fn url_in_a_response_header_is_bound_to_its_backend() {
     let to_home = Some(Affinity::to_backend("home"));
     for (field, url, asked_at) in [
         (
@@ -305,7 +317,7 @@ async fn url_to_go_on_with_binds_to_its_backend() {
 }
 
 #[tokio::test]
-async fn cookie_has_the_value_of_the_draw() {
+async fn value_of_a_new_cookie_is_the_draw() {
     let service = layer([cookie()], false)
         .with_draw(|| 0xab)
         .layer(service_fn(|_: Request<()>| async {
@@ -320,7 +332,7 @@ async fn cookie_has_the_value_of_the_draw() {
 }
 
 #[tokio::test]
-async fn known_ids_are_shared_by_layers() {
+async fn known_ids_can_be_shared_by_several_layers() {
     let known_ids = KnownIds::default();
     let [creating, asking] =
         [(); 2].map(|()| layer([AffinityKey::Id], false).known_ids(known_ids.clone()));

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The pieces in a coding, each flushed as servers of streams do, so that it can be decoded when it has come.
+/// Encodes the pieces, and flushes after each as streaming servers do, so that each piece can be decoded on arrival.
 pub(crate) fn encode(coding: Coding, pieces: &[&[u8]]) -> Vec<Vec<u8>> {
     match coding {
         Coding::Gzip => flushed(
@@ -60,7 +60,7 @@ fn flushed<W: Write>(
 
 pub(crate) const ALL: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
 
-/// The text that a decoder makes of these chunks, and how decoding ended.
+/// Decodes the chunks. Returns the text, and the error if there was one.
 fn decode<'a>(
     decoder: &mut Decoder,
     chunks: impl IntoIterator<Item = &'a [u8]>,
@@ -80,7 +80,7 @@ fn decode<'a>(
 
 fn text_of(coding: Coding, coded: &[u8]) -> Vec<u8> {
     let (text, result) = decode(&mut Decoder::new(coding), [coded]);
-    result.expect("it is right");
+    result.expect("the body is valid");
     text
 }
 
@@ -91,74 +91,74 @@ const EVENTS: [&[u8]; 3] = [
 ];
 
 #[test]
-fn each_flushed_event_can_be_decoded_when_it_has_come() {
+fn flushed_event_is_decoded_on_arrival() {
     for coding in ALL {
         let mut decoder = Decoder::new(coding);
         let coded = encode(coding, &EVENTS);
         for (chunk, event) in coded.iter().zip(EVENTS) {
             let (text, result) = decode(&mut decoder, [&**chunk]);
-            result.expect("it is right");
+            result.expect("the body is valid");
             assert_eq!(text, event, "{coding:?}");
             assert!(!decoder.is_complete());
         }
         let (rest, result) = decode(&mut decoder, [&*coded[EVENTS.len()]]);
-        result.expect("it is right");
+        result.expect("the body is valid");
         assert_eq!(rest, b"");
         assert!(decoder.is_complete(), "{coding:?}");
     }
 }
 
 #[test]
-fn body_split_anywhere_decodes_to_the_same() {
+fn decoded_body_is_the_same_for_chunks_of_any_size() {
     for coding in ALL {
         let coded = encode(coding, &EVENTS).concat();
         for at in 0..=coded.len() {
             let (start, end) = coded.split_at(at);
             let mut decoder = Decoder::new(coding);
             let (text, result) = decode(&mut decoder, [start, end]);
-            result.expect("it is right");
+            result.expect("the body is valid");
             assert_eq!(text, EVENTS.concat(), "{coding:?} at {at}");
             assert!(decoder.is_complete());
         }
         let mut decoder = Decoder::new(coding);
         let (text, result) = decode(&mut decoder, coded.chunks(1));
-        result.expect("it is right");
+        result.expect("the body is valid");
         assert_eq!(text, EVENTS.concat(), "{coding:?} by bytes");
     }
 }
 
 #[test]
-fn body_that_is_cut_off_is_not_complete() {
+fn decoder_of_a_cut_off_body_is_not_complete() {
     for coding in ALL {
         let coded = encode(coding, &EVENTS).concat();
         let mut decoder = Decoder::new(coding);
         let (_, result) = decode(&mut decoder, [&coded[..coded.len() - 1]]);
-        result.expect("what there is of it is right");
+        result.expect("the part before the cut is valid");
         assert!(!decoder.is_complete(), "{coding:?}");
     }
 }
 
 #[test]
-fn rest_of_a_chunk_is_not_decoded_after_a_find() {
+fn rest_of_a_chunk_is_not_decoded_after_a_break() {
     for coding in ALL {
         let coded = encode(coding, &[&[b'a'; 10_000]]).concat();
-        let mut looks = 0;
+        let mut calls = 0;
         let flow = Decoder::new(coding).decode(&coded, |piece| {
-            looks += 1;
+            calls += 1;
             assert!(piece.len() <= 4096);
             ControlFlow::Break(piece[0])
         });
-        assert_eq!(flow.expect("it is right"), ControlFlow::Break(b'a'));
-        assert_eq!(looks, 1, "{coding:?}");
+        assert_eq!(flow.expect("the body is valid"), ControlFlow::Break(b'a'));
+        assert_eq!(calls, 1, "{coding:?}");
     }
 }
 
 #[test]
-fn body_that_is_not_in_its_coding_is_an_error() {
+fn decoding_a_body_without_its_coding_fails() {
     for coding in ALL {
         let plain = b"data: {\"choices\":[]}\n\n".repeat(10);
         let (_, result) = decode(&mut Decoder::new(coding), [&*plain]);
-        let error = result.expect_err("it is plain");
+        let error = result.expect_err("the body has no coding");
         assert!(!error.is_bomb(), "{coding:?}: {error}");
 
         let mut coded = encode(coding, &EVENTS).concat();
@@ -169,14 +169,14 @@ fn body_that_is_not_in_its_coding_is_an_error() {
 }
 
 #[test]
-fn bomb_is_not_unpacked_whole() {
+fn decompression_bomb_is_not_decoded_to_its_end() {
     for coding in ALL {
         let bomb = encode(coding, &[&vec![b' '; 8 << 20]]).concat();
         let (text, result) = decode(&mut Decoder::new(coding), [&*bomb]);
         assert!(result.expect_err("a bomb").is_bomb(), "{coding:?}");
         assert!(text.len() <= (1 << 20) + bomb.len() * 100 + 4096);
 
-        // A large body that is worth it.
+        // A large body with a usual ratio is decoded.
         let body: Vec<u8> = (0..1_u32 << 16)
             .flat_map(|n| n.to_string().into_bytes())
             .collect();
@@ -186,7 +186,7 @@ fn bomb_is_not_unpacked_whole() {
 }
 
 #[test]
-fn gzip_comes_with_all_that_a_header_may_have_and_in_members() {
+fn gzip_with_optional_header_fields_and_several_members_is_decoded() {
     let raw = |text: &str| {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(text.as_bytes()).expect("into memory");
@@ -198,11 +198,11 @@ fn gzip_comes_with_all_that_a_header_may_have_and_in_members() {
     for size in [1, 2, 3, 7, 1000] {
         let mut decoder = Decoder::new(Coding::Gzip);
         let (text, result) = decode(&mut decoder, members.chunks(size));
-        result.expect("it is right");
+        result.expect("the body is valid");
         assert_eq!(text, b"one two", "in chunks of {size}");
         assert!(decoder.is_complete());
     }
-    // Padding, as tar has it, is no third member.
+    // Zero bytes after the last member are padding, such as that of tar.
     let padded = [&members[..], &[0; 100]].concat();
     assert_eq!(text_of(Coding::Gzip, &padded), b"one two");
 
@@ -216,21 +216,21 @@ fn gzip_comes_with_all_that_a_header_may_have_and_in_members() {
 }
 
 #[test]
-fn deflate_is_read_with_its_wrapper_and_without() {
+fn deflate_without_zlib_wrapper_is_decoded() {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(&EVENTS.concat()).expect("into memory");
     let bare = encoder.finish().expect("into memory");
     for size in [1, 2, 1000] {
         let mut decoder = Decoder::new(Coding::Deflate);
         let (text, result) = decode(&mut decoder, bare.chunks(size));
-        result.expect("it is right");
+        result.expect("the body is valid");
         assert_eq!(text, EVENTS.concat());
         assert!(decoder.is_complete());
     }
 }
 
 #[test]
-fn zstd_with_a_larger_window_than_the_content_coding_allows_is_not_read() {
+fn zstd_window_above_8_mib_is_refused() {
     let encode = |window_log| {
         let mut encoder = ::zstd::Encoder::new(Vec::new(), 1).expect("memory");
         encoder.window_log(window_log).expect("a window");
@@ -241,16 +241,16 @@ fn zstd_with_a_larger_window_than_the_content_coding_allows_is_not_read() {
     let (_, result) = decode(&mut Decoder::new(Coding::Zstd), [&*encode(24)]);
     result.expect_err("its window has 16 MiB");
 
-    // Frames may follow each other.
+    // A body may have several frames.
     let two = [encode(20), encode(21)].concat();
     assert_eq!(text_of(Coding::Zstd, &two), EVENTS.concat().repeat(2));
 }
 
 #[test]
-fn codings_by_their_field() {
+fn content_encoding_names_the_coding() {
     type Read = Result<Option<Coding>, &'static str>;
 
-    let of = |values: &[&'static str]| {
+    let coding_of = |values: &[&'static str]| {
         let values = values.iter().map(|value| HeaderValue::from_static(value));
         let mut headers = HeaderMap::new();
         values.for_each(|value| {
@@ -273,12 +273,12 @@ fn codings_by_their_field() {
         (&["dcz"], Err("unreadable")),
     ];
     for (values, expected) in table {
-        assert_eq!(of(values), expected, "{values:?}");
+        assert_eq!(coding_of(values), expected, "{values:?}");
     }
 }
 
 #[test]
-fn only_readable_codings_are_offered() {
+fn accept_encoding_is_limited_to_supported_codings() {
     let offered = |values: &[&'static str]| {
         let mut headers = HeaderMap::new();
         for value in values {
@@ -325,7 +325,7 @@ fn only_readable_codings_are_offered() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_a_decoder_panic(
+    fn decoder_does_not_panic_on_any_bytes(
         coded in prop::collection::vec(any::<u8>(), 0..600),
         size in 1_usize..50,
     ) {
@@ -335,7 +335,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_body_makes_no_decoder_panic(
+    fn decoder_does_not_panic_on_a_damaged_body(
         at in any::<prop::sample::Index>(),
         bit in 0_u32..8,
         size in 1_usize..50,

@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use super::{
     Hedged,
-    second::{Second, Spare},
+    second::{Second, Template},
 };
 use crate::class::class_of;
 
@@ -22,7 +22,7 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
     {
-        // `None` when it was refused while the second was under way.
+        // `None` if the first attempt was refused while the second was in flight.
         #[pin]
         first: Option<S::Future>,
         second: Second<S, ReqBody>,
@@ -51,12 +51,12 @@ where
     pub(super) fn hedged(
         first: S::Future,
         delay: Duration,
-        spare: Spare<S, ReqBody>,
+        template: Template<S, ReqBody>,
         classify: C,
     ) -> Self {
         Self {
             first: Some(first),
-            second: Second::after(delay, spare),
+            second: Second::after(delay, template),
             forbids: None,
             classify,
         }

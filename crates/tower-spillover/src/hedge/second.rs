@@ -31,7 +31,7 @@ pin_project! {
         Delayed {
             #[pin]
             sleep: Sleep,
-            spare: Option<Spare<S, ReqBody>>,
+            template: Option<Template<S, ReqBody>>,
         },
         Unready {
             service: S,
@@ -46,7 +46,7 @@ pin_project! {
 }
 
 /// The parts that a second attempt is made from.
-pub(super) struct Spare<S, ReqBody> {
+pub(super) struct Template<S, ReqBody> {
     pub(super) service: S,
     pub(super) request: Request<ReqBody>,
     pub(super) attempts: Attempts,
@@ -61,11 +61,11 @@ where
         Self { stage: None }
     }
 
-    pub(super) fn after(delay: Duration, spare: Spare<S, ReqBody>) -> Self {
+    pub(super) fn after(delay: Duration, template: Template<S, ReqBody>) -> Self {
         Self {
             stage: Some(Box::pin(Stage::Delayed {
                 sleep: sleep(delay),
-                spare: Some(spare),
+                template: Some(template),
             })),
         }
     }
@@ -99,10 +99,10 @@ where
     ) -> Poll<Result<S::Response, S::Error>> {
         while let Some(stage) = &mut self.stage {
             match stage.as_mut().project() {
-                StageProj::Delayed { sleep, spare } => {
+                StageProj::Delayed { sleep, template } => {
                     ready!(sleep.poll(cx));
-                    match spare.take().filter(Spare::may_be_sent) {
-                        Some(Spare {
+                    match template.take().filter(Template::may_be_sent) {
+                        Some(Template {
                             service, request, ..
                         }) => stage.set(Stage::Unready {
                             service,
@@ -118,7 +118,7 @@ where
                             let future = service.call(request);
                             stage.set(Stage::Sent { future });
                         }
-                        // The first attempt is not the worse for it.
+                        // Without the hedge, the first attempt continues.
                         _ => self.stage = None,
                     }
                 }
@@ -130,7 +130,7 @@ where
     }
 }
 
-impl<S, ReqBody> Spare<S, ReqBody> {
+impl<S, ReqBody> Template<S, ReqBody> {
     /// Returns true if the second request may be sent. Called when the delay is over.
     fn may_be_sent(&self) -> bool {
         if self.attempts.is_body_held() || self.attempts.is_exhausted() {

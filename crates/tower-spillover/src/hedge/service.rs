@@ -9,7 +9,7 @@ use spillover_core::{Attempts, Classify, StatusClassifier};
 use tower::retry::budget::{Budget, TpsBudget};
 use tower_service::Service;
 
-use super::{EveryRequest, Filter, ResponseFuture, second::Spare};
+use super::{EveryRequest, Filter, ResponseFuture, second::Template};
 
 /// Sends a slow request to a second backend as well; see the [module](super).
 ///
@@ -60,8 +60,8 @@ where
         self.settings.budget.deposit();
         let attempts = request.extensions_mut().get_or_insert_default::<Attempts>();
         let attempts = attempts.clone();
-        // The ready service makes the first attempt; the clone is made ready if there is a second.
-        let spare = Spare {
+        // The ready service makes the first attempt. The clone is made ready before a second one.
+        let template = Template {
             service: self.inner.clone(),
             request: request.clone(),
             attempts,
@@ -70,7 +70,7 @@ where
         ResponseFuture::hedged(
             self.inner.call(request),
             self.settings.delay,
-            spare,
+            template,
             classify,
         )
     }

@@ -13,7 +13,7 @@ use crate::body::GuardedBody;
 
 type Inner = Probe<(), ScriptedBody, &'static str>;
 
-/// So many at once, over what answers with this body.
+/// Limits an inner service that answers with this body to `max` concurrent requests.
 fn limited(
     max: usize,
     body: impl Fn() -> ScriptedBody + Send + 'static,
@@ -39,7 +39,7 @@ fn paused() -> ScriptedBody {
 }
 
 #[tokio::test]
-async fn stream_has_its_permit_until_it_ends() {
+async fn stream_holds_its_permit_until_its_end() {
     let mut service = limited(1, || ScriptedBody::new().data("one").data("two"));
     let mut body = call(&mut service);
     body.frame().await.unwrap().unwrap();
@@ -52,7 +52,7 @@ async fn stream_has_its_permit_until_it_ends() {
 }
 
 #[tokio::test]
-async fn body_that_fails_or_is_dropped_gives_it_back() {
+async fn failed_or_dropped_body_releases_its_permit() {
     let mut service = limited(1, || ScriptedBody::new().data("one").error("reset").pause());
     let mut body = call(&mut service);
     body.frame().await.unwrap().unwrap();
@@ -66,7 +66,7 @@ async fn body_that_fails_or_is_dropped_gives_it_back() {
 }
 
 #[tokio::test]
-async fn body_that_has_ended_gives_it_back_at_once() {
+async fn body_that_has_ended_releases_its_permit_at_once() {
     let mut service = limited(1, ScriptedBody::new);
     let body = call(&mut service);
     assert_ready_ok!(poll_ready(&mut service));
@@ -74,7 +74,7 @@ async fn body_that_has_ended_gives_it_back_at_once() {
 }
 
 #[tokio::test]
-async fn request_that_fails_or_is_dropped_gives_it_back() {
+async fn failed_or_dropped_request_releases_its_permit() {
     let mut service = ConcurrencyLimitLayer::new(1).layer(Inner::new(|_| async { Err("refused") }));
     assert_ready_ok!(poll_ready(&mut service));
     let mut failed = task::spawn(service.call(Request::new(())));
@@ -93,7 +93,7 @@ async fn request_that_fails_or_is_dropped_gives_it_back() {
 }
 
 #[tokio::test]
-async fn permits_go_in_the_order_of_asking() {
+async fn permits_are_acquired_in_the_order_of_requests() {
     let service = limited(1, paused);
     let body = call(&mut service.clone());
     let [mut first, mut second] = [0, 1].map(|_| (service.clone(), task::spawn(())));
@@ -102,11 +102,11 @@ async fn permits_go_in_the_order_of_asking() {
     }
     drop(body);
     assert!(first.1.is_woken() && !second.1.is_woken());
-    // A new request does not get between.
+    // A new request does not overtake a waiting one.
     assert_pending!(poll_ready(&mut service.clone()));
     assert_ready_ok!(first.1.enter(|cx, _| first.0.poll_ready(cx)));
 
-    // One that does not use it leaves it to the next.
+    // A waiting request that is dropped hands its permit off to the next.
     drop(first.0);
     assert!(second.1.is_woken());
     assert_ready_ok!(second.1.enter(|cx, _| second.0.poll_ready(cx)));
@@ -145,7 +145,7 @@ async fn call_without_a_permit_panics() {
 }
 
 #[tokio::test]
-async fn inner_service_is_made_ready_with_a_permit_only() {
+async fn inner_service_is_polled_only_with_a_permit() {
     let mut service = limited(1, paused);
     let handle: ProbeHandle<_> = service.get_ref().handle();
     let body = call(&mut service.clone());
@@ -161,7 +161,7 @@ async fn inner_service_is_made_ready_with_a_permit_only() {
 }
 
 #[tokio::test]
-async fn semaphore_can_be_shared_and_moved() {
+async fn semaphore_can_be_shared_by_services() {
     let semaphore = Arc::new(Semaphore::new(1));
     let layer = ConcurrencyLimitLayer::with_semaphore(Arc::clone(&semaphore));
     let [mut one, mut two] =
@@ -177,12 +177,12 @@ async fn semaphore_can_be_shared_and_moved() {
 }
 
 #[tokio::test]
-async fn with_none_no_request_is_taken() {
+async fn service_without_permits_is_never_ready() {
     assert_pending!(poll_ready(&mut limited(0, paused)));
 }
 
 #[tokio::test]
-async fn bound_holds_for_many_at_once() {
+async fn limit_holds_for_many_concurrent_requests() {
     let service = limited(3, || ScriptedBody::new().data("one").pending().data("two"));
     let semaphore = Arc::new(Semaphore::new(3));
     let sent: Vec<_> = (0..100)
@@ -192,11 +192,11 @@ async fn bound_holds_for_many_at_once() {
                 std::future::poll_fn(|cx| service.poll_ready(cx))
                     .await
                     .unwrap();
-                let place = semaphore.try_acquire_owned().expect("no more than three");
+                let permit = semaphore.try_acquire_owned().expect("no more than three");
                 let answer = service.call(Request::new(())).await.unwrap();
                 let mut body = answer.into_body();
                 body.frame().await.unwrap().unwrap();
-                drop(place);
+                drop(permit);
                 body.frame().await.unwrap().unwrap();
             })
         })

@@ -3,7 +3,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-/// Bounds what is kept of all bodies together while they are read. Clones share it.
+/// A limit of the memory for all bodies together while they are read. Clones share the budget.
 #[derive(Clone, Debug)]
 pub(super) struct Budget {
     total: usize,
@@ -25,23 +25,23 @@ impl Default for Budget {
     }
 }
 
-/// What one body has of it. Dropped, it is given back.
+/// The bytes that one body has reserved. They are released on drop.
 #[derive(Debug, Default)]
-pub(super) struct Taken {
+pub(super) struct Reservation {
     bytes: usize,
-    /// `None` until there is something.
-    from: Option<Budget>,
+    /// `None` before the first reservation.
+    budget: Option<Budget>,
 }
 
-impl Taken {
-    /// Takes bytes of the budget. Returns false if too few are left.
-    pub(super) fn take(&mut self, budget: &Budget, bytes: usize) -> bool {
+impl Reservation {
+    /// Reserves bytes of the budget. Returns false if too few are left.
+    pub(super) fn reserve(&mut self, budget: &Budget, bytes: usize) -> bool {
         let add = |used: usize| used.checked_add(bytes).filter(|&sum| sum <= budget.total);
         if budget.used.fetch_update(Relaxed, Relaxed, add).is_err() {
             return false;
         }
         self.bytes += bytes;
-        self.from.get_or_insert_with(|| budget.clone());
+        self.budget.get_or_insert_with(|| budget.clone());
         true
     }
 
@@ -49,8 +49,8 @@ impl Taken {
         self.bytes
     }
 
-    pub(super) fn give_back(&mut self, bytes: usize) {
-        if let Some(budget) = &self.from {
+    pub(super) fn release(&mut self, bytes: usize) {
+        if let Some(budget) = &self.budget {
             let bytes = bytes.min(self.bytes);
             self.bytes -= bytes;
             budget.used.fetch_sub(bytes, Relaxed);
@@ -58,11 +58,11 @@ impl Taken {
     }
 }
 
-impl Drop for Taken {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        self.give_back(self.bytes);
+        self.release(self.bytes);
     }
 }
 
-/// As much as is kept by default of the bodies in a pool for another attempt, where what was read here counts from then on.
+/// The default of the budget for replay bodies of a pool. A body counts towards that budget once it has been read here.
 const TOTAL: usize = 1 << 30;

@@ -9,11 +9,11 @@ use http::{
 use super::SplicedBody;
 use crate::coding::Coding;
 
-/// The name of a model, in the forms in which bodies have it.
+/// The name of a model, encoded for JSON bodies and for forms.
 #[derive(Clone, Debug)]
 pub struct ModelName {
     pub(super) plain: Bytes,
-    /// With its quotes.
+    /// A JSON string with its quotes.
     pub(super) json: Bytes,
 }
 
@@ -28,20 +28,22 @@ impl ModelName {
     }
 }
 
-/// A change of a request body: the bytes at `place` become `text`.
+/// A change of a request body: `text` replaces the bytes of `range`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
-    pub(super) place: Range<usize>,
+    pub(super) range: Range<usize>,
     pub(super) text: Bytes,
-    /// The coding from which the body has to be decoded for it.
+    /// The coding of the body, which is decoded for the change.
     pub(super) coding: Option<Coding>,
-    /// Bytes of the decoded body before the change, where they were counted.
+    /// The length of the decoded body before the change, if it is known.
     pub(super) length: Option<u64>,
 }
 
 impl Edit {
-    /// Changes the body of a request while it passes, and its head at once: `content-length` becomes that of the new body,
-    /// `content-encoding` is removed where the body has to be decoded, and digests of the body are removed.
+    /// Applies the change to the head of a request at once, and to its body while the body passes.
+    ///
+    /// `content-length` becomes that of the new body. `content-encoding` is removed if the body is decoded. Digests of
+    /// the body are removed.
     pub fn apply<B>(self, request: Request<B>) -> Request<SplicedBody<B>> {
         let (mut head, body) = request.into_parts();
         self.change_head(&mut head.headers);
@@ -57,10 +59,10 @@ impl Edit {
             }
             None => announced,
         };
-        let grown = self.text.len() as i64 - self.place.len() as i64;
+        let grown = self.text.len() as i64 - self.range.len() as i64;
         match length.and_then(|length| length.checked_add_signed(grown)) {
             Some(length) => headers.insert(CONTENT_LENGTH, length.into()),
-            // For example a length that is no number: the framing of the body says where it ends.
+            // The length is unknown, for example because it is not a number. The framing of the body marks its end.
             None => headers.remove(CONTENT_LENGTH),
         };
         for digest in &DIGESTS {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Edit, Fields, ModelName, Unreadable,
-    budget::Taken,
+    budget::Reservation,
     form::{Boundary, FormScan},
     json::JsonScan,
 };
@@ -20,27 +20,27 @@ pub struct Extracted {
 struct Inner {
     fields: Fields,
     values: Vec<FieldValue>,
-    /// The way to put a model into a body that has none.
+    /// The position at which a model can be inserted into a body that has none.
     insert: Option<Insert>,
     format: Format,
-    /// The path of the request names a deployment.
+    /// True if the path of the request names a deployment.
     is_in_path: bool,
-    /// The body comes in this coding, and places are counted in the decoded body.
+    /// The coding of the body. Positions are counted in the decoded body.
     coding: Option<Coding>,
-    /// Bytes of the decoded body, where it was read to its end.
+    /// The length of the decoded body, if it was read to its end.
     length: Option<u64>,
     unreadable: Option<Unreadable>,
-    _taken: Taken,
+    _reservation: Reservation,
 }
 
 /// The value of a field.
 #[derive(Debug)]
 pub(super) struct FieldValue {
     pub(super) field: usize,
-    /// `None` where it is no string.
+    /// `None` if the value is not a string.
     pub(super) text: Option<String>,
-    /// The place of the value, in JSON with its quotes.
-    pub(super) place: Range<usize>,
+    /// The bytes of the value. In JSON, the quotes belong to it.
+    pub(super) range: Range<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +51,10 @@ enum Format {
 
 #[derive(Debug)]
 enum Insert {
-    /// At this place as the first field of an object. The flag is true when the object has no other field.
+    /// Insert the model at this position, as the first field of an object. The flag is true if the object has no other
+    /// field.
     Field(usize, bool),
-    /// At this place as the first part of a form.
+    /// Insert the model at this position, as the first part of a form.
     Part(usize, Boundary),
 }
 
@@ -65,9 +66,9 @@ impl Extracted {
     }
 
     pub(super) fn of_form(fields: Fields, scan: FormScan) -> Self {
-        let (found, first) = scan.into_extracted();
+        let (model, first) = scan.into_extracted();
         let insert = first.map(|(at, boundary)| Insert::Part(at, boundary));
-        Self::new(fields, Format::Form, found.into_iter().collect(), insert)
+        Self::new(fields, Format::Form, model.into_iter().collect(), insert)
     }
 
     fn new(
@@ -85,7 +86,7 @@ impl Extracted {
             coding: None,
             length: None,
             unreadable: None,
-            _taken: Taken::default(),
+            _reservation: Reservation::default(),
         };
         Self {
             inner: Arc::new(inner),
@@ -94,30 +95,35 @@ impl Extracted {
 
     /// Creates the result for a body whose model cannot be read.
     pub(super) fn unreadable(fields: Fields, unreadable: Unreadable) -> Self {
-        let mut found = Self::new(fields, Format::Json, Vec::new(), None);
-        found.inner_mut().unreadable = Some(unreadable);
-        found
+        let mut extracted = Self::new(fields, Format::Json, Vec::new(), None);
+        extracted.inner_mut().unreadable = Some(unreadable);
+        extracted
     }
 
     /// Sets whether the path of the request names a deployment.
-    pub(super) fn beside_path(mut self, is_in_path: bool) -> Self {
+    pub(super) fn in_path(mut self, is_in_path: bool) -> Self {
         self.inner_mut().is_in_path = is_in_path;
         self
     }
 
     /// Sets the coding in which the body came, and its length when it is decoded.
     ///
-    /// The budget of the decoder is kept: an attempt may have to decode the body again.
-    pub(super) fn in_coding(mut self, coding: Coding, length: Option<u64>, taken: Taken) -> Self {
+    /// The memory of the decoder stays reserved, since an attempt may decode the body again.
+    pub(super) fn in_coding(
+        mut self,
+        coding: Coding,
+        length: Option<u64>,
+        reservation: Reservation,
+    ) -> Self {
         let inner = self.inner_mut();
-        inner._taken = taken;
+        inner._reservation = reservation;
         inner.coding = Some(coding);
         inner.length = length;
         self
     }
 
     fn inner_mut(&mut self) -> &mut Inner {
-        Arc::get_mut(&mut self.inner).expect("no clone was made of it yet")
+        Arc::get_mut(&mut self.inner).expect("no clone was made yet")
     }
 
     /// Returns the model in the body, if it is a string.
@@ -139,25 +145,25 @@ impl Extracted {
         self.inner.is_in_path
     }
 
-    /// Returns the reason why the model cannot be read. `None` where the body was read, or where no use depends on the model.
+    /// Returns the reason why the model cannot be read. `None` if the body was read, or if nothing depends on the model.
     #[must_use]
     pub fn unreadable_reason(&self) -> Option<&Unreadable> {
         self.inner.unreadable.as_ref()
     }
 
-    /// Returns the change that puts this model in the place of the one in the body. `None` if the body has none.
+    /// Returns the change that replaces the model in the body by this one. `None` if the body has no model.
     #[must_use]
     pub fn edit_to_replace(&self, model: &ModelName) -> Option<Edit> {
-        let (_, place) = self.text(0)?;
+        let (_, range) = self.text(0)?;
         let text = match self.inner.format {
             Format::Json => &model.json,
             Format::Form => &model.plain,
         };
-        Some(self.edit(place.clone(), text.clone()))
+        Some(self.edit(range.clone(), text.clone()))
     }
 
-    /// Returns the change that gives the body this model, in the place of another or as a new field. `None` if that is not
-    /// possible. For example a JSON array has no place for a model.
+    /// Returns the change that replaces the model in the body by this one, or inserts it as a new field. `None` if neither
+    /// is possible. For example a JSON array cannot have a model.
     #[must_use]
     pub fn edit_to_insert(&self, model: &ModelName) -> Option<Edit> {
         if let Some(edit) = self.edit_to_replace(model) {
@@ -169,7 +175,7 @@ impl Extracted {
                 (*at, [FIELD, &model.json, end].concat())
             }
             Insert::Part(at, boundary) => {
-                // A line break could begin another part.
+                // A line break in the name could begin another part.
                 if model.plain.iter().any(u8::is_ascii_control) {
                     return None;
                 }
@@ -180,9 +186,9 @@ impl Extracted {
         Some(self.edit(at..at, text.into()))
     }
 
-    fn edit(&self, place: Range<usize>, text: Bytes) -> Edit {
+    fn edit(&self, range: Range<usize>, text: Bytes) -> Edit {
         Edit {
-            place,
+            range,
             text,
             coding: self.inner.coding,
             length: self.inner.length,
@@ -190,12 +196,12 @@ impl Extracted {
     }
 
     fn text(&self, field: usize) -> Option<(&str, &Range<usize>)> {
-        let found = self
+        let value = self
             .inner
             .values
             .iter()
             .find(|value| value.field == field)?;
-        Some((found.text.as_deref()?, &found.place))
+        Some((value.text.as_deref()?, &value.range))
     }
 }
 

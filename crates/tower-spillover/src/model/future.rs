@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::{ReadBody, Rejected, ResponseForRejected, scan::BodyScan};
 
 pin_project! {
-    /// The response of the inner service, called once the scope of the request is known.
+    /// The response of the inner service, which is called when the scope of the request is known.
     pub struct ResponseFuture<S, R, B>
     where
         S: Service<Request<ReadBody<B>>>,
@@ -94,10 +94,10 @@ where
                 mut head,
                 body,
                 scan,
-            } = read.take().expect("it was there");
+            } = read.take().expect("the state was just read");
             let rejected = match result {
                 Err(error) => Some(Rejected::Body(error.into())),
-                // Without its model the request would go elsewhere.
+                // Without the model, the request could reach the wrong pool or model.
                 Ok(false) if scan.is_decisive() => Some(Rejected::NoRoom),
                 Ok(_) => scan.is_ambiguous().then_some(Rejected::Ambiguous),
             };
@@ -110,7 +110,7 @@ where
                 let scope = scope.unwrap_or_else(|| Scope::named(path));
                 head.extensions.insert(scope);
             }
-            if scan.is_kept() {
+            if scan.is_extracted() {
                 head.extensions.insert(scan.into_extracted());
             }
             let future = inner.call(Request::from_parts(head, body));

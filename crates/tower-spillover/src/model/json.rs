@@ -4,38 +4,38 @@ use memchr::memchr2;
 
 use super::{Fields, extracted::FieldValue};
 
-/// Looks for the strings of the fields in a JSON request, chunk by chunk: those of the object that is the body. The
-/// first of a name counts; a second model is told where that matters.
+/// Extracts strings from the fields of a JSON request, chunk by chunk. Only fields of the outer object are read, and of
+/// several fields with the same name the first. If the model is decisive, a second one is reported.
 ///
-/// It is no parser: what it makes of a text that is not JSON has no meaning, for no backend takes that.
+/// The scan is not a parser. Its result for a text that is not JSON has no meaning, since backends refuse such a text.
 #[derive(Debug)]
 pub(super) struct JsonScan {
     fields: Fields,
     is_decisive: bool,
     depth: usize,
-    place: Place,
+    position: Position,
     string: Option<Text>,
-    /// The latest string that mattered, as far as it was read, with its quotes.
-    kept: Vec<u8>,
-    /// Where it begins.
-    kept_at: usize,
-    /// Bytes of the chunks before.
+    /// The latest key or value of interest as far as it was read, with its quotes.
+    buffer: Vec<u8>,
+    /// The beginning of the buffered string.
+    buffered_at: usize,
+    /// The number of bytes in the chunks before.
     passed: usize,
-    /// The value of each field that was seen.
-    found: Vec<FieldValue>,
-    /// The place where the first field of the object stands, or would stand.
-    first_at: Option<usize>,
-    /// The object has no field so far.
+    /// The value of each field so far.
+    values: Vec<FieldValue>,
+    /// The position at which a first field of the object can be inserted.
+    insert_at: Option<usize>,
+    /// True if the object has no field so far.
     is_empty: bool,
     is_ambiguous: bool,
     is_done: bool,
 }
 
-/// Where in the outer object.
+/// The position of the scan in the outer object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Position {
     Key,
-    /// After the key of this field.
+    /// The scan is after the key of this field.
     Field(usize),
     Value,
 }
@@ -43,31 +43,32 @@ enum Place {
 /// A string that is being read.
 #[derive(Clone, Copy, Debug)]
 struct Text {
-    is_kept: bool,
+    is_buffered: bool,
     is_escaped: bool,
 }
 
 impl JsonScan {
-    /// Looks for the fields. If the model is decisive, the search goes on to the end of the object, for a second one.
+    /// Creates a scan for the fields. If the model is decisive, the scan continues to the end of the object, to detect a
+    /// second model.
     pub(super) fn new(fields: Fields, is_decisive: bool) -> Self {
         Self {
             fields,
             is_decisive,
             depth: 0,
-            place: Place::Key,
+            position: Position::Key,
             string: None,
-            kept: Vec::new(),
-            kept_at: 0,
+            buffer: Vec::new(),
+            buffered_at: 0,
             passed: 0,
-            found: Vec::new(),
-            first_at: None,
+            values: Vec::new(),
+            insert_at: None,
             is_empty: true,
             is_ambiguous: false,
             is_done: false,
         }
     }
 
-    /// Returns true when the search is over with this chunk.
+    /// Scans a chunk. Returns true when the scan is complete.
     pub(super) fn scan(&mut self, chunk: &[u8]) -> bool {
         let mut rest = chunk;
         while let (false, Some((&byte, after))) = (self.is_done, rest.split_first()) {
@@ -84,44 +85,45 @@ impl JsonScan {
         self.is_done
     }
 
-    /// Ends the search before the end of the body. The rest is not known: where the model decides, nothing was found then.
+    /// Ends the scan before the end of the body. If the model is decisive, the values so far are discarded, since the rest
+    /// of the body may have a second model.
     pub(super) fn give_up(&mut self) {
         if self.is_decisive {
-            self.found.clear();
+            self.values.clear();
         }
-        self.first_at = None;
+        self.insert_at = None;
     }
 
-    /// Returns the model, if it was found.
+    /// Returns the model, if the body has one.
     pub(super) fn model(&self) -> Option<&str> {
-        let mut found = self.found.iter();
-        let model = found.find(|found| found.field == 0)?;
+        let mut values = self.values.iter();
+        let model = values.find(|value| value.field == 0)?;
         model.text.as_deref()
     }
 
-    /// Returns true if there is more than one model where only one may be.
+    /// Returns true if the model is decisive and the body has more than one.
     pub(super) fn is_ambiguous(&self) -> bool {
         self.is_ambiguous
     }
 
-    /// Returns the values that were found, and the place where a first field can be inserted. The flag is true for an
-    /// object without fields.
+    /// Returns the values, and the position at which a first field can be inserted. The flag is true for an object
+    /// without fields.
     pub(super) fn into_extracted(self) -> (Vec<FieldValue>, Option<(usize, bool)>) {
-        let has_model = self.found.iter().any(|found| found.field == 0);
-        let first_at = self.first_at.filter(|_| !has_model);
-        (self.found, first_at.map(|at| (at, self.is_empty)))
+        let has_model = self.values.iter().any(|value| value.field == 0);
+        let insert_at = self.insert_at.filter(|_| !has_model);
+        (self.values, insert_at.map(|at| (at, self.is_empty)))
     }
 
-    /// Goes on with a string that has its next byte at `at`, and returns what comes after it.
+    /// Reads on in a string whose next byte is at `at`. Returns the rest of the chunk.
     fn read<'a>(&mut self, text: Text, chunk: &'a [u8], at: usize) -> &'a [u8] {
         let start = usize::from(text.is_escaped);
         let end = memchr2(b'"', b'\\', &chunk[start..]).map(|end| start + end);
         let (read, rest) = chunk.split_at(end.map_or(chunk.len(), |end| end + 1));
-        if text.is_kept {
-            self.kept.extend_from_slice(read);
+        if text.is_buffered {
+            self.buffer.extend_from_slice(read);
         }
         match end.map(|end| chunk[end]) {
-            Some(b'"') if text.is_kept => self.end_kept(at + read.len()),
+            Some(b'"') if text.is_buffered => self.end_buffered(at + read.len()),
             Some(b'"') => {}
             escape => {
                 self.string = Some(Text {
@@ -133,38 +135,38 @@ impl JsonScan {
         rest
     }
 
-    /// Notes the string that was kept; the next byte is at `end`.
-    fn end_kept(&mut self, end: usize) {
-        if let Place::Field(field) = self.place {
-            let text = serde_json::from_slice(&self.kept).ok();
-            self.record_value(field, text, self.kept_at..end);
+    /// Evaluates the buffered string. The next byte is at `end`.
+    fn end_buffered(&mut self, end: usize) {
+        if let Position::Field(field) = self.position {
+            let text = serde_json::from_slice(&self.buffer).ok();
+            self.record_value(field, text, self.buffered_at..end);
             return;
         }
         self.is_empty = false;
-        let name = &self.kept[1..self.kept.len() - 1];
+        let name = &self.buffer[1..self.buffer.len() - 1];
         let field = if name.contains(&b'\\') {
-            let name = serde_json::from_slice::<String>(&self.kept).ok();
+            let name = serde_json::from_slice::<String>(&self.buffer).ok();
             name.and_then(|name| self.fields.find(name.as_bytes(), self.is_decisive))
         } else {
             self.fields.find(name, self.is_decisive)
         };
-        let is_seen = |field| self.found.iter().any(|found| found.field == field);
-        self.place = match field {
-            Some(field) if !is_seen(field) => Place::Field(field),
+        let is_seen = |field| self.values.iter().any(|value| value.field == field);
+        self.position = match field {
+            Some(field) if !is_seen(field) => Position::Field(field),
             Some(0) if self.is_decisive => {
                 self.is_ambiguous = true;
                 self.is_done = true;
-                Place::Value
+                Position::Value
             }
-            _ => Place::Value,
+            _ => Position::Value,
         };
     }
 
     /// Records the value of a field.
-    fn record_value(&mut self, field: usize, text: Option<String>, place: Range<usize>) {
-        self.place = Place::Value;
-        self.found.push(FieldValue { field, text, place });
-        let is_all = self.found.len() == self.fields.len();
+    fn record_value(&mut self, field: usize, text: Option<String>, range: Range<usize>) {
+        self.position = Position::Value;
+        self.values.push(FieldValue { field, text, range });
+        let is_all = self.values.len() == self.fields.len();
         self.is_done = is_all && !self.is_decisive;
     }
 
@@ -172,20 +174,20 @@ impl JsonScan {
         match byte {
             b' ' | b'\t' | b'\n' | b'\r' | b':' => {}
             b'"' if self.depth > 0 => {
-                let is_kept = self.depth == 1 && self.place != Place::Value;
-                if is_kept {
-                    self.kept.clear();
-                    self.kept.push(byte);
-                    self.kept_at = at;
+                let is_buffered = self.depth == 1 && self.position != Position::Value;
+                if is_buffered {
+                    self.buffer.clear();
+                    self.buffer.push(byte);
+                    self.buffered_at = at;
                 }
                 self.string = Some(Text {
-                    is_kept,
+                    is_buffered,
                     is_escaped: false,
                 });
             }
-            // A value that is no string does not count.
+            // A value that is not a string is recorded without a text.
             _ if self.depth == 1
-                && let Place::Field(field) = self.place =>
+                && let Position::Field(field) = self.position =>
             {
                 self.record_value(field, None, at..at);
                 if !self.is_done {
@@ -193,13 +195,13 @@ impl JsonScan {
                 }
             }
             b'{' => {
-                self.first_at.get_or_insert(at + 1);
+                self.insert_at.get_or_insert(at + 1);
                 self.depth += 1;
             }
             b'[' if self.depth > 0 => self.depth += 1,
             b'}' | b']' if self.depth > 1 => self.depth -= 1,
-            b',' if self.depth == 1 => self.place = Place::Key,
-            // The end of the object, or something else in its place. Zeros are of UTF-16, which some backends read.
+            b',' if self.depth == 1 => self.position = Position::Key,
+            // The end of the object, or a body that is not an object. Zero bytes belong to UTF-16, which some backends read.
             _ if self.depth == 0 || byte == 0 => self.is_done = true,
             b'}' | b']' => self.is_done = true,
             _ => {}
@@ -215,29 +217,29 @@ mod tests {
     use super::*;
     use crate::model::{Extracted, ModelName, Uses};
 
-    fn for_model() -> JsonScan {
+    fn model_scan() -> JsonScan {
         JsonScan::new(Fields::default(), false)
     }
 
     fn model(text: &str) -> Option<String> {
-        let mut scan = for_model();
+        let mut scan = model_scan();
         scan.scan(text.as_bytes());
         scan.model().map(str::to_owned)
     }
 
     #[test]
-    fn search_ends_with_the_model() {
-        let mut scan = for_model();
+    fn scan_ends_with_the_model() {
+        let mut scan = model_scan();
         assert!(!scan.scan(br#"{"temperature": 0.5, "mod"#));
         assert!(scan.scan(br#"el" : "a\u0062c", "messages": ["#));
         assert_eq!(scan.model(), Some("abc"));
-        assert!(for_model().scan(b"[{\"model\": \"a\"}]"));
-        assert!(for_model().scan(br#"{"model": ["a"]"#));
-        assert!(for_model().scan(br#"{"n": {"model": "a"}}"#));
+        assert!(model_scan().scan(b"[{\"model\": \"a\"}]"));
+        assert!(model_scan().scan(br#"{"model": ["a"]"#));
+        assert!(model_scan().scan(br#"{"n": {"model": "a"}}"#));
     }
 
     #[test]
-    fn names_may_be_escaped() {
+    fn escaped_names_and_values_are_read() {
         assert_eq!(model(r#"{"\u006dodel": "a"}"#).as_deref(), Some("a"));
         assert_eq!(
             model(r#"{"model\"": "b", "model": "a"}"#).as_deref(),
@@ -251,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn other_fields_are_found_as_well_and_where_they_stand() {
+    fn fields_are_extracted_with_the_range_of_the_model() {
         let text = r#"{"user": 7, "n": {"key": "x"}, "model": "m\" ", "key": "a", "key": "b", "late": "l"}"#;
         for cut in 0..text.len() {
             let fields = Fields::new(["user", "key", "none"], Uses::default());
@@ -259,18 +261,18 @@ mod tests {
             let (start, end) = text.split_at(cut);
             scan.scan(start.as_bytes());
             assert!(scan.scan(end.as_bytes()));
-            let found = Extracted::of_json(fields, scan);
-            assert_eq!(found.model(), Some("m\" "));
-            let edit = found.edit_to_replace(&ModelName::new("n")).unwrap();
-            assert_eq!(&text[edit.place], r#""m\" ""#);
-            assert_eq!(found.field("key"), Some("a"));
-            assert_eq!(found.field("user"), None);
-            assert_eq!(found.field("late"), None);
+            let extracted = Extracted::of_json(fields, scan);
+            assert_eq!(extracted.model(), Some("m\" "));
+            let edit = extracted.edit_to_replace(&ModelName::new("n")).unwrap();
+            assert_eq!(&text[edit.range], r#""m\" ""#);
+            assert_eq!(extracted.field("key"), Some("a"));
+            assert_eq!(extracted.field("user"), None);
+            assert_eq!(extracted.field("late"), None);
         }
     }
 
     #[test]
-    fn second_model_is_told_where_the_model_decides() {
+    fn second_model_is_ambiguous_if_the_model_is_decisive() {
         let scan = |text: &str, is_routed| {
             let fields = Fields::new(["user"], Uses::default());
             let mut scan = JsonScan::new(fields, is_routed);
@@ -294,13 +296,13 @@ mod tests {
     }
 
     #[test]
-    fn text_in_wider_characters_has_no_model() {
-        // Python's `json` tells UTF-16 by the zeros, and sees a string of other characters in these bytes.
+    fn text_in_utf_16_has_no_model() {
+        // `json` of Python recognizes UTF-16 by its zero bytes, and reads other characters from these bytes.
         assert_eq!(model("{\0\"\0?\",\"model\":\"a\","), None);
     }
 
     #[test]
-    fn model_may_be_a_wanted_field_too() {
+    fn model_can_be_listed_as_a_field() {
         let fields = Fields::new(["model"], Uses::default());
         let mut scan = JsonScan::new(fields.clone(), false);
         assert!(scan.scan(br#"{"model": "a","#));
@@ -308,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn place_before_the_first_field_is_told_where_there_is_no_model() {
+    fn position_for_a_new_field_is_known_if_there_is_no_model() {
         for (text, expected) in [
             (r#"{"n":1}"#, Some((1, false))),
             (" {\n \"n\":{}}", Some((2, false))),
@@ -349,13 +351,13 @@ mod tests {
             let text = value.to_string();
             let expected = value.get("model").and_then(Value::as_str);
             let (start, end) = text.as_bytes().split_at(cut.min(text.len()));
-            let mut scan = for_model();
+            let mut scan = model_scan();
             scan.scan(start);
             scan.scan(end);
             prop_assert_eq!(scan.model(), expected);
             let pretty = serde_json::to_string_pretty(&json!({"a": value, "model": "x"})).unwrap();
-            let found = model(&pretty);
-            prop_assert_eq!(found.as_deref(), Some("x"));
+            let found_model = model(&pretty);
+            prop_assert_eq!(found_model.as_deref(), Some("x"));
         }
     }
 }

@@ -21,7 +21,7 @@ impl ModelScopeLayer {
 }
 
 impl<R> ModelScopeLayer<R> {
-    /// Answers a request that is [rejected](super::Rejected) by `response`. Default: [`EmptyResponse`].
+    /// Answers [rejected](super::Rejected) requests with `response`. Default: [`EmptyResponse`].
     pub fn with_rejected_response<T>(self, response: T) -> ModelScopeLayer<T> {
         ModelScopeLayer {
             fields: self.fields,

@@ -12,10 +12,10 @@
 //!
 //! A request that counts tokens, such as `/v1/messages/count_tokens`, has a scope of its own for all models.
 //!
-//! The layer reads a body up to its model, through its content coding, and passes all of it on as it came. Other fields of a
-//! JSON body can be [extracted](Fields) on the way. Where something depends on the model, see [`Uses`], the layer reads
-//! the body to its end: a second model, or a form that parsers read in different ways, is [`Rejected`]. Otherwise a backend could
-//! use another model than the one that was checked.
+//! The layer reads a body up to its model, through its content coding, and passes the whole body on unchanged. Other fields
+//! of a JSON body can be [extracted](Fields) at the same time. If something depends on the model, see [`Uses`], the layer reads
+//! the body to its end. A body with a second model is then [`Rejected`], and so is a form that parsers read in different ways.
+//! Otherwise a backend could use another model than the one that was checked.
 //!
 //! ```
 //! # #[cfg(feature = "full")] {
@@ -55,8 +55,8 @@
 //!
 //! # Caveats
 //!
-//! The layer reads at most 1 MiB of a body, or 32 MiB where something depends on the model, and keeps at most 1 GiB of all
-//! bodies together while it reads them. A body with more goes on as it is, and its scope is that of its path.
+//! The layer reads at most 1 MiB of a body, or 32 MiB if something depends on the model. It buffers at most 1 GiB of all
+//! bodies together while it reads them. A longer body passes unchanged, and the path of its request is the scope.
 
 mod budget;
 mod edit;

@@ -7,19 +7,19 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{budget::Taken, scan::BodyScan};
+use super::{budget::Reservation, scan::BodyScan};
 
-/// A request body whose beginning may have been read: the chunks that were read come first, then the rest.
+/// A request body whose beginning may have been read. The chunks that were read come first, then the rest.
 #[derive(Debug)]
 pub struct ReadBody<B> {
-    /// Apart from the others: most bodies have one chunk.
+    /// The first chunk that was read. Most bodies have only one, so that no list is allocated.
     first: Option<Bytes>,
     others: VecDeque<Bytes>,
-    /// Of what was read.
+    /// The number of bytes in the chunks that were read.
     length: usize,
-    /// For the others: a body in one chunk takes nothing of the budget.
-    taken: Taken,
-    /// `None` once it came to its end.
+    /// The memory of the other chunks. A body in one chunk reserves nothing.
+    reservation: Reservation,
+    /// `None` after the end of the body.
     rest: Option<B>,
 }
 
@@ -29,7 +29,7 @@ impl<B> ReadBody<B> {
             first: None,
             others: VecDeque::new(),
             length: 0,
-            taken: Taken::default(),
+            reservation: Reservation::default(),
             rest: Some(body),
         }
     }
@@ -47,7 +47,7 @@ impl<B> ReadBody<B> {
             Some(first) => first,
             None => {
                 let data = self.others.pop_front()?;
-                self.taken.give_back(cost(&data));
+                self.reservation.release(cost(&data));
                 data
             }
         };
@@ -57,7 +57,7 @@ impl<B> ReadBody<B> {
 }
 
 impl<B: Body<Data = Bytes> + Unpin> ReadBody<B> {
-    /// Reads as far as what is searched for, and not beyond the limit. Returns false if there was no room for that.
+    /// Reads until the scan is complete or the limit is reached. Returns false if the budget is exhausted.
     pub(super) fn poll_scan(
         &mut self,
         scan: &mut BodyScan,
@@ -71,13 +71,13 @@ impl<B: Body<Data = Bytes> + Unpin> ReadBody<B> {
             if rest.is_end_stream() {
                 self.rest = None;
             }
-            // Trailers say nothing about the model.
+            // Trailers have no model.
             let Ok(data) = frame.into_data() else {
                 continue;
             };
             let is_done = scan.read(&data);
             let has_room = scan.has_room()
-                && (self.first.is_none() || self.taken.take(scan.budget(), cost(&data)));
+                && (self.first.is_none() || self.reservation.reserve(scan.budget(), cost(&data)));
             self.push_read(data);
             if !has_room {
                 scan.give_up();
@@ -86,7 +86,7 @@ impl<B: Body<Data = Bytes> + Unpin> ReadBody<B> {
             if is_done {
                 return Poll::Ready(Ok(true));
             }
-            if self.length.max(self.taken.bytes()) as u64 > scan.limit() {
+            if self.length.max(self.reservation.bytes()) as u64 > scan.limit() {
                 scan.give_up();
                 return Poll::Ready(Ok(true));
             }
@@ -134,8 +134,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for ReadBody<B> {
     }
 }
 
-/// Returns the memory that a chunk takes, with its handle. Without the handle, many small chunks would take more than is
-/// counted.
+/// Returns the memory of a chunk and its handle. Without the handle, the memory of many small chunks would be
+/// underestimated.
 fn cost(chunk: &Bytes) -> usize {
     chunk.len() + size_of::<Bytes>()
 }
@@ -154,7 +154,7 @@ mod tests {
 
     type Read = (Option<Scope>, Bytes);
 
-    fn begin(fields: &Fields) -> BodyScan {
+    fn json_scan(fields: &Fields) -> BodyScan {
         let request = Request::post("/").header(CONTENT_TYPE, "application/json");
         let request = request.body(()).unwrap();
         let format = BodyFormat::of_request(&request, 0).unwrap().unwrap();
@@ -182,7 +182,7 @@ mod tests {
         B: Body<Data = Bytes, Error = Infallible> + Unpin,
     {
         let mut body = ReadBody::unread(body);
-        let mut scan = begin(&fields);
+        let mut scan = json_scan(&fields);
         let Ok(_) = poll_fn(|cx| body.poll_scan(&mut scan, cx)).await;
         let scope = scan.model().map(Scope::named);
         let hint = body.size_hint();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn model_is_the_scope_and_the_body_stays_as_it_is() {
+    async fn model_is_read_and_the_body_is_unchanged() {
         let text = r#" {"messages": [{"model": "inner"}], "model": "gpt-4o", "n": 1}"#;
         let ((scope, body), hint) = read(Full::from(text)).await;
         assert_eq!(scope, Some(Scope::named("gpt-4o")));
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn large_body_passes_through() {
+    async fn body_above_the_limit_has_no_model_and_passes_unchanged() {
         let half = fields::limit(false) as usize / 2;
         let chunk = Bytes::from(vec![b' '; half]);
         let ((scope, body), hint) = read(chunks(vec![chunk; 5])).await;
@@ -239,39 +239,39 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn so_does_one_of_very_many_chunks() {
+    async fn body_of_many_tiny_chunks_is_limited_by_its_memory() {
         let length = fields::limit(false) as usize / 8;
         let ((scope, body), hint) = read(chunks(vec![Bytes::from_static(b" "); length])).await;
         assert_eq!((scope, body.len()), (None, length));
-        // What is kept of a chunk takes more than the byte that it has.
+        // The handle of a chunk takes more memory than its single byte.
         assert_eq!(hint.exact(), None);
     }
 
     #[tokio::test]
-    async fn saved_bytes_of_all_bodies_are_limited() {
+    async fn buffered_bytes_of_all_bodies_are_limited() {
         let fields = routed().with_budget(Budget::new(300));
-        let whole = async || {
+        let read_whole_body = async || {
             let parts = [&b"{"[..], &[b' '; 200], b"}"].map(Bytes::from_static);
             let mut body = ReadBody::unread(chunks(parts.into()));
-            let mut scan = begin(&fields);
+            let mut scan = json_scan(&fields);
             let Ok(has_room) = poll_fn(|cx| body.poll_scan(&mut scan, cx)).await;
             (has_room, body)
         };
-        let (has_room, first) = whole().await;
+        let (has_room, first) = read_whole_body().await;
         assert!(has_room);
-        assert!(!whole().await.0);
-        // It goes on, and is no longer kept here.
+        assert!(!read_whole_body().await.0);
+        // A body that is passed on releases its memory.
         let Ok(bytes) = first.collect().await;
         assert_eq!(bytes.to_bytes().len(), 202);
         for _ in 0..3 {
-            let (has_room, given_up) = whole().await;
+            let (has_room, dropped) = read_whole_body().await;
             assert!(has_room);
-            drop(given_up);
+            drop(dropped);
         }
     }
 
     #[tokio::test]
-    async fn large_body_has_no_model_when_the_model_decides() {
+    async fn decisive_model_is_not_read_from_a_body_above_the_limit() {
         let fields = routed();
         let part = Bytes::from(vec![b'x'; 1 << 20]);
         let parts = fields::limit(true) as usize / part.len() + 1;

@@ -9,9 +9,9 @@ use tower::BoxError;
 pub enum Rejected {
     /// The request body failed while it was read. For example the client went away.
     Body(BoxError),
-    /// The model decides, and too many large bodies are read at the same time.
+    /// The model is decisive, and too many large bodies are read at the same time.
     NoRoom,
-    /// The model decides, and the body has more than one, or is a form that can be read in more than one way.
+    /// The model is decisive, and the body has more than one model or is a form that parsers read in different ways.
     Ambiguous,
 }
 
@@ -34,9 +34,9 @@ impl Error for Rejected {
     }
 }
 
-/// Makes the response to a request that is [`Rejected`]. Closures implement it.
+/// Creates the response to a [`Rejected`] request. Closures implement this trait.
 pub trait ResponseForRejected<ResBody> {
-    /// Returns the response; `request` is the head of the request.
+    /// Returns the response. `request` is the head of the rejected request.
     fn response_for(&self, rejected: &Rejected, request: &Parts) -> Response<ResBody>;
 }
 

@@ -7,7 +7,7 @@ use http::{
 
 use super::{
     Extracted, Fields, Unreadable,
-    budget::{Budget, Taken},
+    budget::{Budget, Reservation},
     edit::announced_length,
     fields,
     form::{Boundary, FormScan},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::coding::{Coding, Decoder};
 
-/// Looks for the fields of a body, chunk by chunk, through its coding.
+/// Extracts the fields of a body chunk by chunk, and decodes its coding.
 #[derive(Debug)]
 pub(super) struct BodyScan {
     fields: Fields,
@@ -50,13 +50,13 @@ enum Scan {
 struct Coded {
     coding: Coding,
     decoder: Decoder,
-    /// Bytes that were decoded.
+    /// The number of decoded bytes.
     length: u64,
     /// The reason why the body cannot be read to its end.
     unreadable: Option<Unreadable>,
     is_at_end: bool,
-    /// For what the decoder holds.
-    taken: Taken,
+    /// The memory of the decoder.
+    reservation: Reservation,
 }
 
 impl BodyScan {
@@ -77,7 +77,7 @@ impl BodyScan {
         }
     }
 
-    /// Returns true when the search is over with this chunk.
+    /// Scans a chunk. Returns true when the scan is complete.
     pub(super) fn read(&mut self, chunk: &[u8]) -> bool {
         self.is_done = match &mut self.coded {
             None => self.scan.scan(chunk),
@@ -86,14 +86,14 @@ impl BodyScan {
         self.is_done
     }
 
-    /// Takes from the budget what the decoder holds by now. Returns false if there is no room for it.
+    /// Reserves the memory that the decoder uses. Returns false if the budget is exhausted.
     pub(super) fn has_room(&mut self) -> bool {
         let budget = self.fields.budget();
         let coded = self.coded.as_mut();
         coded.is_none_or(|coded| coded.has_room(budget))
     }
 
-    /// Ends the search at the end of the body.
+    /// Ends the scan at the end of the body.
     pub(super) fn finish(&mut self) {
         match &mut self.coded {
             Some(coded) if !self.is_done && !coded.decoder.is_complete() => {
@@ -105,7 +105,7 @@ impl BodyScan {
         self.scan.finish();
     }
 
-    /// Ends the search before its end, since the body is too large.
+    /// Ends the scan before the end of the body, which is too large.
     pub(super) fn give_up(&mut self) {
         if let Some(coded) = &mut self.coded {
             coded.give_up(Unreadable::TooLarge(coded.coding));
@@ -113,7 +113,7 @@ impl BodyScan {
         self.scan.give_up();
     }
 
-    /// Returns the model, if it was found.
+    /// Returns the model, if the body has one.
     pub(super) fn model(&self) -> Option<&str> {
         match &self.scan {
             Scan::Json(scan) => scan.model(),
@@ -121,7 +121,7 @@ impl BodyScan {
         }
     }
 
-    /// Returns true if there is more than one model where only one may be.
+    /// Returns true if the model is decisive and the body has more than one.
     pub(super) fn is_ambiguous(&self) -> bool {
         self.scan.is_ambiguous()
     }
@@ -134,39 +134,39 @@ impl BodyScan {
         self.is_decisive
     }
 
-    /// Returns the budget for the saved bytes of all bodies.
+    /// Returns the budget for the memory of all bodies.
     pub(super) fn budget(&self) -> &Budget {
         self.fields.budget()
     }
 
-    /// Returns the number of bytes to read at most.
+    /// Returns the largest number of bytes to read.
     pub(super) fn limit(&self) -> u64 {
         fields::limit(self.is_decisive)
     }
 
-    /// Returns true if the extracted fields go into the extensions of the request.
-    pub(super) fn is_kept(&self) -> bool {
-        self.fields.is_kept()
+    /// Returns true if the extracted values go into the extensions of the request.
+    pub(super) fn is_extracted(&self) -> bool {
+        self.fields.is_extracted()
     }
 
-    /// Returns the values that were found.
+    /// Returns the extracted values.
     pub(super) fn into_extracted(self) -> Extracted {
         let unreadable = self.coded.as_ref();
         let unreadable = unreadable.and_then(|coded| coded.unreadable.clone());
-        let found = match (unreadable, self.scan) {
+        let extracted = match (unreadable, self.scan) {
             (Some(unreadable), _) if self.is_decisive => {
                 Extracted::unreadable(self.fields, unreadable)
             }
             (_, Scan::Json(scan)) => Extracted::of_json(self.fields, scan),
             (_, Scan::Form(scan)) => Extracted::of_form(self.fields, *scan),
         };
-        let found = found.beside_path(self.is_in_path);
+        let extracted = extracted.in_path(self.is_in_path);
         match self.coded {
             Some(coded) => {
                 let length = coded.is_at_end.then_some(coded.length);
-                found.in_coding(coded.coding, length, coded.taken)
+                extracted.in_coding(coded.coding, length, coded.reservation)
             }
-            None => found,
+            None => extracted,
         }
     }
 }
@@ -189,11 +189,11 @@ impl BodyFormat {
         let kind = if is(JSON) {
             Kind::Json
         } else if is(FORM) {
-            Kind::Form(Boundary::of(value).ok_or(Unreadable::Boundary)?)
+            Kind::Form(Boundary::of_content_type(value).ok_or(Unreadable::Boundary)?)
         } else {
             return Ok(None);
         };
-        // Backends differ in which of two fields they read.
+        // Backends differ in which of two `content-type` fields they read.
         if types.next().is_some() {
             return Err(Unreadable::Types);
         }
@@ -246,12 +246,12 @@ impl Coded {
             length: 0,
             unreadable: None,
             is_at_end: false,
-            taken: Taken::default(),
+            reservation: Reservation::default(),
         })
     }
 
-    /// Shows the scan what the chunk decodes to, and returns true when the search is over. Where the model decides, that is at
-    /// the end of the body: it has to be whole, and may have to be sent decoded.
+    /// Decodes a chunk and scans it. Returns true when the scan is complete. If the model is decisive, that is at the end of
+    /// the body: the body has to be complete, and an attempt may send it decoded.
     fn read(&mut self, chunk: &[u8], scan: &mut Scan, is_decisive: bool) -> bool {
         let limit = fields::limit(is_decisive);
         let length = &mut self.length;
@@ -277,17 +277,17 @@ impl Coded {
     }
 
     fn has_room(&mut self, budget: &Budget) -> bool {
-        let held = self.length.min(WINDOW) as usize;
-        let more = held.saturating_sub(self.taken.bytes());
-        more == 0 || self.taken.take(budget, more)
+        let used = self.length.min(WINDOW) as usize;
+        let more = used.saturating_sub(self.reservation.bytes());
+        more == 0 || self.reservation.reserve(budget, more)
     }
 
-    fn give_up(&mut self, why: Unreadable) {
-        self.unreadable.get_or_insert(why);
+    fn give_up(&mut self, reason: Unreadable) {
+        self.unreadable.get_or_insert(reason);
     }
 }
 
-/// The most bytes that a decoder holds of what it decoded: the window of brotli, which is the largest.
+/// The largest memory of a decoder: the window of brotli.
 const WINDOW: u64 = 16 << 20;
 
 const JSON: &[u8] = b"application/json";

@@ -58,15 +58,16 @@ where
         };
         if let Ok(Some(format)) = format {
             let scan = BodyScan::new(format, &self.fields, is_in_path);
-            // The ready service goes along. The clone that stays behind is not ready.
+            // The future takes the ready service. The clone that stays is not ready.
             let clone = self.inner.clone();
             let ready = mem::replace(&mut self.inner, clone);
             return ResponseFuture::read(ready, self.response.clone(), request, scan);
         }
         if !is_in_path {
             let uri = request.uri();
-            let scope = Scope::of_path(uri.path()).or_else(|| uri.query().and_then(query::scope));
-            // For example an upload or a list: their limits are not those of chats.
+            let scope =
+                Scope::of_path(uri.path()).or_else(|| uri.query().and_then(query::scope_of_query));
+            // For example an upload or a list. Their limits differ from those of chats.
             let scope = scope.unwrap_or_else(|| Scope::named(uri.path()));
             request.extensions_mut().insert(scope);
         }
@@ -76,7 +77,7 @@ where
             let extracted = Extracted::unreadable(self.fields.clone(), unreadable);
             request
                 .extensions_mut()
-                .insert(extracted.beside_path(is_in_path));
+                .insert(extracted.in_path(is_in_path));
         }
         ResponseFuture::call(self.inner.call(request.map(ReadBody::unread)))
     }

@@ -12,19 +12,19 @@ use tower::BoxError;
 use super::Edit;
 use crate::coding::Decoder;
 
-/// A request body of which one part may be replaced. For that it is decoded, if it is in a coding.
+/// A request body in which a range of bytes may be replaced. A body in a coding is decoded for that.
 #[derive(Debug)]
 pub struct SplicedBody<B> {
     inner: B,
-    /// Boxed, because few bodies are changed, and a request is moved many times with its body.
+    /// Boxed, because few bodies are changed, and a request is moved with its body many times.
     splice: Option<Box<Splice>>,
 }
 
 #[derive(Debug)]
 struct Splice {
-    /// What is still to be replaced, counted from what comes next.
-    place: Range<usize>,
-    /// In its place, until it is sent.
+    /// The bytes still to be replaced, counted from the next byte of the body.
+    range: Range<usize>,
+    /// The replacement, until it is sent.
     text: Option<Bytes>,
     pending: VecDeque<Bytes>,
     coded: Option<Coded>,
@@ -39,7 +39,7 @@ struct Coded {
 }
 
 impl<B> SplicedBody<B> {
-    /// Wraps a body that passes as it is.
+    /// Wraps a body that passes unchanged.
     pub fn unchanged(inner: B) -> Self {
         Self {
             inner,
@@ -47,7 +47,7 @@ impl<B> SplicedBody<B> {
         }
     }
 
-    /// Wraps a body that gets this change.
+    /// Wraps a body to which this change is applied.
     pub(super) fn new(inner: B, edit: Edit) -> Self {
         let coded = edit.coding.map(|coding| Coded {
             decoder: Decoder::new(coding),
@@ -56,7 +56,7 @@ impl<B> SplicedBody<B> {
         Self {
             inner,
             splice: Some(Box::new(Splice {
-                place: edit.place,
+                range: edit.range,
                 text: Some(edit.text),
                 pending: VecDeque::new(),
                 coded,
@@ -66,7 +66,7 @@ impl<B> SplicedBody<B> {
 }
 
 impl Coded {
-    /// Decodes a part of what has come. `None` if nothing of it is left.
+    /// Decodes a piece of the received chunk. `None` if nothing of the chunk is left.
     fn decode(&mut self) -> Option<Result<Bytes, BoxError>> {
         if self.input.is_empty() {
             return None;
@@ -82,21 +82,21 @@ impl Coded {
 }
 
 impl Splice {
-    /// Cuts what came, and puts the text in.
-    fn cut(&mut self, mut data: Bytes) {
-        let before = data.split_to(self.place.start.min(data.len()));
-        self.place.start -= before.len();
-        self.place.end -= before.len();
+    /// Removes the replaced bytes from a chunk, and inserts the replacement.
+    fn splice(&mut self, mut data: Bytes) {
+        let before = data.split_to(self.range.start.min(data.len()));
+        self.range.start -= before.len();
+        self.range.end -= before.len();
         self.push_pending(before);
-        if self.place.start == 0
+        if self.range.start == 0
             && !data.is_empty()
             && let Some(text) = self.text.take()
         {
             self.push_pending(text);
         }
-        let replaced = data.split_to(self.place.end.min(data.len()));
-        self.place.end -= replaced.len();
-        self.place.start = self.place.start.min(self.place.end);
+        let replaced = data.split_to(self.range.end.min(data.len()));
+        self.range.end -= replaced.len();
+        self.range.start = self.range.start.min(self.range.end);
         self.push_pending(data);
     }
 
@@ -106,22 +106,22 @@ impl Splice {
         }
     }
 
-    /// Returns true if something is to be sent of what came.
-    fn has_more(&self) -> bool {
+    /// Returns true if bytes of received chunks are still to be sent.
+    fn has_pending(&self) -> bool {
         let is_coded = |coded: &Coded| !coded.input.is_empty();
         !self.pending.is_empty() || self.coded.as_ref().is_some_and(is_coded)
     }
 
-    /// Returns the error for a body that ended before its coding did.
-    fn cut_off(&self) -> Option<BoxError> {
+    /// Returns an error if the body ended before the end of its coding.
+    fn truncation_error(&self) -> Option<BoxError> {
         let coded = self.coded.as_ref()?;
         let is_whole = coded.decoder.is_complete();
         (!is_whole).then(|| "the body was cut off".into())
     }
 
-    fn is_over(&self) -> bool {
+    fn is_complete(&self) -> bool {
         let is_sent = self.text.is_none() && self.pending.is_empty();
-        self.place.end == 0 && is_sent && self.coded.is_none()
+        self.range.end == 0 && is_sent && self.coded.is_none()
     }
 }
 
@@ -138,21 +138,21 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for SplicedBody<
             if let Some(data) = splice.pending.pop_front() {
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
-            if splice.is_over() {
+            if splice.is_complete() {
                 this.splice = None;
                 break;
             }
             if let Some(decoded) = splice.coded.as_mut().and_then(|coded| coded.decode()) {
-                splice.cut(decoded?);
+                splice.splice(decoded?);
                 continue;
             }
             let frame = ready!(Pin::new(&mut this.inner).poll_frame(cx)).transpose();
             let Some(frame) = frame.map_err(Into::into)? else {
-                return Poll::Ready(splice.cut_off().map(Err));
+                return Poll::Ready(splice.truncation_error().map(Err));
             };
             match (frame.into_data(), &mut splice.coded) {
                 (Ok(data), Some(coded)) => coded.input = data,
-                (Ok(data), None) => splice.cut(data),
+                (Ok(data), None) => splice.splice(data),
                 (Err(trailers), _) => return Poll::Ready(Some(Ok(trailers))),
             }
         }
@@ -161,7 +161,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for SplicedBody<
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream() && !self.splice.as_deref().is_some_and(Splice::has_more)
+        self.inner.is_end_stream() && !self.splice.as_deref().is_some_and(Splice::has_pending)
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -174,7 +174,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for SplicedBody<
         }
         let text = splice.text.as_ref().map_or(0, Bytes::len);
         let pending = splice.pending.iter().map(Bytes::len).sum::<usize>();
-        let (more, less) = ((text + pending) as u64, splice.place.len() as u64);
+        let (more, less) = ((text + pending) as u64, splice.range.len() as u64);
         let changed = |length: u64| length.saturating_add(more).saturating_sub(less);
         let mut hint = SizeHint::new();
         if let Some(upper) = inner.upper() {
@@ -185,7 +185,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for SplicedBody<
     }
 }
 
-/// The bytes that are decoded at a time. Text comes to 3 to 20 times as much, which is kept until it is sent.
+/// The number of bytes decoded at a time. Decoded text has 3 to 20 times as many, which are held until they are sent.
 const PIECE: usize = 4 << 10;
 
 #[cfg(test)]
@@ -200,9 +200,9 @@ mod tests {
 
     use super::*;
 
-    fn edit(place: Range<usize>, text: impl Into<Bytes>) -> Edit {
+    fn edit(range: Range<usize>, text: impl Into<Bytes>) -> Edit {
         Edit {
-            place,
+            range,
             text: text.into(),
             coding: None,
             length: None,
@@ -218,17 +218,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn part_is_replaced_wherever_the_chunks_end() {
+    async fn range_is_replaced_for_chunks_of_any_size() {
         let whole = r#"{"model":"gpt-4o","n":1}"#;
-        let place = 9..17;
+        let range = 9..17;
         for new in [r#""x""#, r#""a-longer-model""#] {
             let expected = whole.replace(r#""gpt-4o""#, new);
             for size in 1..=whole.len() {
                 let body = chunks(whole.as_bytes(), size);
-                let body = SplicedBody::new(body, edit(place.clone(), new));
+                let body = SplicedBody::new(body, edit(range.clone(), new));
                 assert_eq!(text(body).await, expected, "{size}");
             }
-            let mut body = SplicedBody::new(Full::from(whole), edit(place.clone(), new));
+            let mut body = SplicedBody::new(Full::from(whole), edit(range.clone(), new));
             assert_eq!(body.size_hint().exact(), Some(expected.len() as u64));
             while body.frame().await.is_some() {
                 assert!(body.size_hint().exact().is_some());
@@ -238,13 +238,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn body_in_a_coding_is_decoded_wherever_the_chunks_end() {
+    async fn body_in_a_coding_is_decoded_for_chunks_of_any_size() {
         let whole = format!(r#"{{"model":"gpt-4o","x":"{}"}}"#, "xyz ".repeat(9000));
         let expected = whole.replacen(r#""gpt-4o""#, "7", 1);
         for coding in CODINGS {
             let coded = encoded(coding, &whole);
             let edit = Edit {
-                coding: Some(known(coding)),
+                coding: Some(coding_of(coding)),
                 ..edit(9..17, "7")
             };
             for size in (1..20).chain([coded.len()]) {
@@ -263,7 +263,7 @@ mod tests {
         }
     }
 
-    fn known(coding: &str) -> Coding {
+    fn coding_of(coding: &str) -> Coding {
         let value = HeaderValue::from_str(coding).unwrap();
         let headers = HeaderMap::from_iter([(CONTENT_ENCODING, value)]);
         Coding::of(&headers).unwrap().unwrap()
@@ -277,14 +277,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn others_pass_as_they_are() {
+    async fn body_without_an_edit_passes_unchanged() {
         let body = SplicedBody::unchanged(Full::<Bytes>::from("abc"));
         assert_eq!(body.size_hint().exact(), Some(3));
         assert_eq!(text(body).await, "abc");
     }
 
     #[tokio::test]
-    async fn body_that_ends_before_the_place_stays_short() {
+    async fn body_that_ends_before_the_range_is_unchanged() {
         let body = SplicedBody::new(Full::<Bytes>::from("ab"), edit(4..6, "x"));
         assert_eq!(text(body).await, "ab");
     }

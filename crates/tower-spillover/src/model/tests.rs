@@ -1,4 +1,4 @@
-//! The layer over a service that tells what was found in a body.
+//! Tests of the layer over a service that records the requests it gets.
 
 use std::{convert::Infallible, sync::mpsc, task::Poll};
 
@@ -22,20 +22,20 @@ use tower_layer::Layer;
 use super::{budget::Budget, scan::BodyFormat, *};
 use crate::coding::Coding;
 
-/// A request that passed: its scope, what was found in its body, and the body itself.
+/// A request as the inner service gets it: its scope, the extracted fields and the body.
 struct Passed {
     scope: Option<Scope>,
-    found: Option<Extracted>,
+    extracted: Option<Extracted>,
     body: Bytes,
 }
 
 impl Passed {
     fn model(&self) -> Option<&str> {
-        self.found.as_ref()?.model()
+        self.extracted.as_ref()?.model()
     }
 
     fn unreadable_reason(&self) -> Option<&Unreadable> {
-        self.found.as_ref()?.unreadable_reason()
+        self.extracted.as_ref()?.unreadable_reason()
     }
 }
 
@@ -45,7 +45,7 @@ const ROUTED: Uses = Uses {
     is_replaced_beside_path: false,
 };
 
-/// The response to a request, and what came of it if it passed.
+/// Returns the status of the response, and the request as the inner service got it. `None` if the request was rejected.
 fn pass<B>(fields: &Fields, request: Request<B>) -> (u16, Option<Passed>)
 where
     B: Body<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
@@ -59,7 +59,7 @@ where
                 let Ok(body) = body.collect().await;
                 let passed = Passed {
                     scope: head.extensions.get().copied(),
-                    found: head.extensions.get().cloned(),
+                    extracted: head.extensions.get().cloned(),
                     body: body.to_bytes(),
                 };
                 send.send(passed).unwrap();
@@ -68,14 +68,14 @@ where
         });
     let service = ModelScopeLayer::new(fields.clone()).layer(inner);
     let Poll::Ready(Ok(response)) = task::spawn(service.oneshot(request)).poll() else {
-        panic!("the probe answers at once");
+        panic!("the probe responds at once");
     };
     (response.status().as_u16(), passed.try_recv().ok())
 }
 
-/// Passes a request with this body, in chunks of so many bytes.
+/// Sends a request whose body comes in chunks of `size` bytes. Asserts that the body passes unchanged.
 fn read(uses: Uses, fields: &[(&str, &str)], body: &[u8], size: usize) -> Passed {
-    let wanted = Fields::new(["user"], uses);
+    let extracted_fields = Fields::new(["user"], uses);
     let chunks: Vec<_> = body.chunks(size).map(Bytes::copy_from_slice).collect();
     let frames = chunks.into_iter().map(|chunk| Ok(Frame::data(chunk)));
     let mut request = Request::post("/v1/chat/completions");
@@ -83,7 +83,7 @@ fn read(uses: Uses, fields: &[(&str, &str)], body: &[u8], size: usize) -> Passed
         request = request.header(name, value);
     }
     let request = request.body(StreamBody::new(stream::iter(frames))).unwrap();
-    let (status, passed) = pass(&wanted, request);
+    let (status, passed) = pass(&extracted_fields, request);
     assert_eq!(status, 200);
     let passed = passed.unwrap();
     assert_eq!(passed.body, body);
@@ -94,7 +94,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const CHAT: &str = r#"{"n":1,"model":"gpt-4o","user":"me"}"#;
 
 #[test]
-fn model_and_fields_are_found_through_codings_and_the_body_passes_as_it_came() {
+fn model_and_fields_are_read_from_coded_bodies_which_pass_unchanged() {
     for coding in CODINGS {
         let body = encoded(coding, CHAT);
         let fields = [JSON, ("content-encoding", coding)];
@@ -107,14 +107,14 @@ fn model_and_fields_are_found_through_codings_and_the_body_passes_as_it_came() {
                     "{coding} {size}"
                 );
                 assert_eq!(passed.model(), Some("gpt-4o"));
-                assert_eq!(passed.found.unwrap().field("user"), Some("me"));
+                assert_eq!(passed.extracted.unwrap().field("user"), Some("me"));
             }
         }
     }
 }
 
 #[test]
-fn request_that_counts_tokens_has_a_scope_of_its_own() {
+fn token_counting_request_has_its_own_scope() {
     let fields = Fields::new([], ROUTED);
     let scope = |path: &str| {
         let request = Request::post(path).header(JSON.0, JSON.1);
@@ -131,7 +131,7 @@ fn request_that_counts_tokens_has_a_scope_of_its_own() {
 }
 
 #[test]
-fn no_more_is_decoded_than_is_looked_for() {
+fn body_is_not_decoded_after_the_last_field() {
     let mut body = encoded("gzip", CHAT);
     // The corrupt part comes after all fields.
     let end = body.len() - 1;
@@ -143,20 +143,20 @@ fn no_more_is_decoded_than_is_looked_for() {
 }
 
 #[test]
-fn body_that_cannot_be_decoded_has_no_model_and_says_why_where_the_model_decides() {
+fn corrupt_body_is_reported_as_unreadable_if_the_model_is_decisive() {
     for coding in CODINGS {
         let name = coding.parse::<HeaderValue>().unwrap();
         let headers = http::HeaderMap::from_iter([(CONTENT_ENCODING, name)]);
         let known = Coding::of(&headers).unwrap().unwrap();
         let fields = [JSON, ("content-encoding", coding)];
         let whole = encoded(coding, CHAT);
-        let garbage = [&b"\x01\xffgarbage"[..], &whole].concat();
+        let corrupt = [&b"\x01\xffgarbage"[..], &whole].concat();
         for body in [
             &whole[..whole.len() - 1],
             &whole[..5],
             CHAT.as_bytes(),
             b"",
-            &garbage,
+            &corrupt,
         ] {
             let passed = read(ROUTED, &fields, body, 7);
             let expected = Unreadable::Corrupt(known);
@@ -170,15 +170,15 @@ fn body_that_cannot_be_decoded_has_no_model_and_says_why_where_the_model_decides
 }
 
 #[test]
-fn bombs_are_not_decoded_to_their_end() {
+fn decompression_bomb_is_not_decoded_to_its_end() {
     let spaces = [br#"{"model":"a","x":""#, vec![b' '; 4 << 20].as_slice()].concat();
     for coding in CODINGS {
         let body = encoded(coding, &spaces);
         let fields = [JSON, ("content-encoding", coding)];
         let passed = read(ROUTED, &fields, &body, 16 << 10);
-        let why = passed.unreadable_reason();
-        assert!(matches!(why, Some(Unreadable::TooLarge(_))), "{coding}");
-        // Without need it is not decoded so far.
+        let reason = passed.unreadable_reason();
+        assert!(matches!(reason, Some(Unreadable::TooLarge(_))), "{coding}");
+        // The model is not decisive: the decoder stops after it.
         assert_eq!(
             read(Uses::default(), &fields, &body, 16 << 10).model(),
             Some("a")
@@ -187,7 +187,7 @@ fn bombs_are_not_decoded_to_their_end() {
 }
 
 #[test]
-fn body_with_more_than_the_limit_when_decoded_has_no_model() {
+fn body_above_the_limit_when_decoded_is_too_large() {
     let mut state = 1_u32;
     let noise: Vec<u8> = std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -198,12 +198,12 @@ fn body_with_more_than_the_limit_when_decoded_has_no_model() {
     let text = [br#"{"model":"a","x":""#, noise.as_slice(), b"\"}"].concat();
     let fields = [JSON, ("content-encoding", "zstd")];
     let passed = read(ROUTED, &fields, &encoded("zstd", &text), 64 << 10);
-    let why = passed.unreadable_reason();
-    assert_eq!(why, Some(&Unreadable::TooLarge(Coding::Zstd)));
+    let reason = passed.unreadable_reason();
+    assert_eq!(reason, Some(&Unreadable::TooLarge(Coding::Zstd)));
 }
 
 #[test]
-fn memory_of_decoders_is_bounded_for_all_bodies_together() {
+fn memory_of_all_decoders_together_is_bounded() {
     let text = format!(r#"{{"model":"a","x":"{}"}}"#, "0123456789 ".repeat(50));
     let fields = Fields::new([], ROUTED).with_budget(Budget::new(text.len() * 3 / 2));
     let status = |held: &mut Vec<Passed>| {
@@ -223,7 +223,7 @@ fn memory_of_decoders_is_bounded_for_all_bodies_together() {
 }
 
 #[test]
-fn unknown_coding_is_named() {
+fn unreadable_reason_names_an_unknown_coding() {
     for fields in [
         &[("content-encoding", "compress")][..],
         &[("content-encoding", "gzip, compress")],
@@ -233,14 +233,14 @@ fn unknown_coding_is_named() {
             ("content-encoding", "compress"),
         ],
     ] {
-        let named: Vec<_> = fields.iter().map(|(_, value)| *value).collect();
+        let values: Vec<_> = fields.iter().map(|(_, value)| *value).collect();
         let fields = [&[JSON], fields].concat();
         let passed = read(ROUTED, &fields, CHAT.as_bytes(), 99);
-        let why = passed.unreadable_reason().unwrap();
-        assert_eq!(*why, Unreadable::Coding(named.join(", ").into()));
+        let reason = passed.unreadable_reason().unwrap();
+        assert_eq!(*reason, Unreadable::Coding(values.join(", ").into()));
         assert!(
             read(Uses::default(), &fields, CHAT.as_bytes(), 99)
-                .found
+                .extracted
                 .is_none()
         );
     }
@@ -255,7 +255,7 @@ fn unknown_coding_is_named() {
 }
 
 #[test]
-fn second_model_is_found_through_codings_and_in_forms() {
+fn second_model_in_a_coded_body_or_form_is_rejected() {
     let json = r#"{"model":"cheap","model":"dear"}"#;
     let form = form(&[("model", "cheap"), ("model", "dear")]);
     let fields = Fields::new([], ROUTED);
@@ -280,12 +280,12 @@ fn form(parts: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn model_of_a_form_is_its_scope_also_behind_a_file() {
+fn model_after_a_file_in_a_form_is_the_scope() {
     let file = "RIFF\n--x".repeat(1 << 18);
     let body = form(&[("file", &file), ("model", "whisper-1"), ("n", "1")]);
     for uses in [Uses::default(), ROUTED] {
         let passed = read(uses, &[FORM], body.as_bytes(), 16 << 10);
-        // Behind 1 MiB the model is looked for only where it decides.
+        // A model after 1 MiB is read only if it is decisive.
         let expected = uses.is_routed.then_some("whisper-1");
         assert_eq!(passed.model(), expected);
         let passed = read(uses, &[FORM], &body.as_bytes()[3 << 19..], 16 << 10);
@@ -298,7 +298,7 @@ fn model_of_a_form_is_its_scope_also_behind_a_file() {
 }
 
 #[test]
-fn form_without_a_clear_boundary_and_a_second_type_cannot_be_read() {
+fn missing_boundary_or_second_content_type_is_unreadable() {
     let body = form(&[("model", "a")]);
     let no_boundary = ("content-type", "multipart/form-data");
     let passed = read(ROUTED, &[no_boundary], body.as_bytes(), 99);
@@ -309,15 +309,15 @@ fn form_without_a_clear_boundary_and_a_second_type_cannot_be_read() {
         assert_eq!(passed.unreadable_reason(), Some(&Unreadable::Types));
         assert!(
             read(Uses::default(), &fields, body.as_bytes(), 99)
-                .found
+                .extracted
                 .is_none()
         );
     }
 }
 
 #[test]
-fn only_json_and_forms_of_a_moderate_size_are_read() {
-    let begin = |method: &str, kind: &str, length: u64| {
+fn only_posted_json_and_forms_up_to_the_limit_are_read() {
+    let is_read = |method: &str, kind: &str, length: u64| {
         let request = Request::builder()
             .method(method)
             .header(CONTENT_TYPE, kind)
@@ -327,48 +327,48 @@ fn only_json_and_forms_of_a_moderate_size_are_read() {
         BodyFormat::of_request(&request, 1 << 20).unwrap().is_some()
     };
     let kind = "Application/JSON; charset=utf-8";
-    assert!(begin("POST", kind, 1 << 20));
-    assert!(begin("POST", "Multipart/Form-Data; boundary=a", 9));
-    assert!(!begin("POST", "text/plain", 9));
-    assert!(!begin("POST", kind, (1 << 20) + 1));
-    assert!(!begin("PUT", kind, 9));
+    assert!(is_read("POST", kind, 1 << 20));
+    assert!(is_read("POST", "Multipart/Form-Data; boundary=a", 9));
+    assert!(!is_read("POST", "text/plain", 9));
+    assert!(!is_read("POST", kind, (1 << 20) + 1));
+    assert!(!is_read("PUT", kind, 9));
 }
 
 #[test]
-fn body_beside_a_deployment_in_the_path_is_read_only_where_it_has_to_be() {
+fn body_is_read_beside_a_deployment_in_the_path_only_if_its_model_is_replaced() {
     let path = "/openai/deployments/d/chat/completions";
-    let found = |uses: Uses| {
+    let extracted_for = |uses: Uses| {
         let request = Request::post(path).header(CONTENT_TYPE, JSON.1);
         let request = request.body(Full::<Bytes>::from(CHAT)).unwrap();
-        pass(&Fields::new([], uses), request).1.unwrap().found
+        pass(&Fields::new([], uses), request).1.unwrap().extracted
     };
     let replaced = Uses {
         is_replaced: true,
         ..ROUTED
     };
-    assert!(found(replaced).is_none());
+    assert!(extracted_for(replaced).is_none());
     let beside_path = Uses {
         is_replaced_beside_path: true,
         ..Uses::default()
     };
-    let found = found(beside_path).unwrap();
-    assert_eq!(found.model(), Some("gpt-4o"));
-    assert!(found.is_in_path());
+    let extracted = extracted_for(beside_path).unwrap();
+    assert_eq!(extracted.model(), Some("gpt-4o"));
+    assert!(extracted.is_in_path());
 }
 
-/// The body with this model put in.
-fn put_in(kind: &'static str, body: &str, model: &str) -> Option<String> {
+/// Returns the body after the model was inserted.
+fn insert_model(kind: &'static str, body: &str, model: &str) -> Option<String> {
     let request = Request::post("/v1/x").header(CONTENT_TYPE, kind);
     let request = request.body(Full::from(Bytes::copy_from_slice(body.as_bytes())));
     let (_, passed) = pass(&Fields::new([], ROUTED), request.unwrap());
-    let edit = passed?.found?.edit_to_insert(&ModelName::new(model))?;
+    let edit = passed?.extracted?.edit_to_insert(&ModelName::new(model))?;
     let mut body = body.to_owned();
-    body.replace_range(edit.place, str::from_utf8(&edit.text).unwrap());
+    body.replace_range(edit.range, str::from_utf8(&edit.text).unwrap());
     Some(body)
 }
 
 #[test]
-fn model_is_put_into_json_where_there_is_none() {
+fn model_is_inserted_into_json_without_one() {
     for (body, expected) in [
         (r#"{"n":1}"#, Some(r#"{"model":"a\"b","n":1}"#)),
         (
@@ -384,12 +384,16 @@ fn model_is_put_into_json_where_there_is_none() {
         ("", None),
         ("null", None),
     ] {
-        assert_eq!(put_in(JSON.1, body, "a\"b").as_deref(), expected, "{body}");
+        assert_eq!(
+            insert_model(JSON.1, body, "a\"b").as_deref(),
+            expected,
+            "{body}"
+        );
     }
 }
 
 #[test]
-fn model_is_put_into_forms_where_there_is_none() {
+fn model_is_inserted_into_forms_without_one() {
     let model = ("model", "m");
     for (before, after) in [
         (form(&[("n", "1")]), form(&[model, ("n", "1")])),
@@ -404,9 +408,9 @@ fn model_is_put_into_forms_where_there_is_none() {
             format!("pre\r\n{}", form(&[model])),
         ),
     ] {
-        assert_eq!(put_in(FORM.1, &before, "m"), Some(after), "{before}");
+        assert_eq!(insert_model(FORM.1, &before, "m"), Some(after), "{before}");
     }
-    assert_eq!(put_in(FORM.1, "no form", "m"), None);
+    assert_eq!(insert_model(FORM.1, "no form", "m"), None);
     let other_part = "m\r\n--xx\r\nContent-Disposition: form-data; name=n\r\n\r\n1";
-    assert_eq!(put_in(FORM.1, &form(&[]), other_part), None);
+    assert_eq!(insert_model(FORM.1, &form(&[]), other_part), None);
 }

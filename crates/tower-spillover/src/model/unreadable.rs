@@ -2,19 +2,20 @@ use http::{HeaderMap, header::CONTENT_ENCODING};
 
 use crate::coding::Coding;
 
-/// The reason why the model of a body cannot be read, which matters only where the model decides.
+/// The reason why the model of a body cannot be read. It is reported only if the model is decisive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unreadable {
-    /// The body is in a coding that is not read, or in several. Has the value of `content-encoding`, cut to 60 characters.
+    /// The coding of the body is not supported, or the body has several. The value is that of `content-encoding`, cut to
+    /// 60 characters.
     Coding(Box<str>),
-    /// The body is not in the coding that its head names, or is cut off.
+    /// The body does not have the coding that its head names, or is cut off.
     Corrupt(Coding),
-    /// The body has more bytes than are read when it is decoded, or far more than it has in its coding.
+    /// The decoded body exceeds the limit, or is far larger than the body in its coding.
     TooLarge(Coding),
-    /// A form without a boundary that all parsers read alike.
+    /// The form has no boundary that all parsers read alike.
     Boundary,
-    /// More than one field `content-type`.
+    /// The head has more than one field `content-type`.
     Types,
 }
 
@@ -30,5 +31,5 @@ impl Unreadable {
     }
 }
 
-/// Characters of the client's `content-encoding` that an error repeats.
+/// The number of characters of `content-encoding` that the reason repeats.
 const LONGEST: usize = 60;

@@ -15,13 +15,13 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         inner: F,
-        // `None` when the attempt has all of the time.
+        // `None` if the attempt is not limited.
         limit: Option<Pin<Box<Limit>>>,
     }
 }
 
 pin_project! {
-    // Boxed, because many requests do not say how long their clients wait.
+    // Boxed, because many requests do not state a patience.
     struct Limit {
         limit: AttemptLimit,
         #[pin]

@@ -51,7 +51,7 @@ impl AttemptLimit {
         let may_move_on = !self.attempts.is_body_held() && self.has_other(now);
         if may_move_on {
             let backend = self.selected.backend().label();
-            // A number also in JSON, where what `as_millis` returns would be text.
+            // A `u64` is a number in JSON logs. The `u128` of `as_millis` would be a string.
             let limit_ms = self.duration.as_millis() as u64;
             tracing::info!(backend, limit_ms, "no answer within the client's patience");
         }

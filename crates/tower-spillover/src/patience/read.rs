@@ -24,17 +24,17 @@ pub fn patience_of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 /// The patience that the fields of a request tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct StatedPatience {
     /// The patience from when the request was sent.
     total: Option<Duration>,
     until: Option<SystemTime>,
 }
 
 /// Reads the fields in one pass; `None` when there is none.
-pub(super) fn patience(headers: &HeaderMap) -> Option<Told> {
-    let mut told = Told::default();
+pub(super) fn patience(headers: &HeaderMap) -> Option<StatedPatience> {
+    let mut stated = StatedPatience::default();
     for (name, value) in headers {
-        // The length first: most fields are told apart by it alone.
+        // Matching compares the lengths of names first, which tells most fields apart.
         let value = value.as_bytes();
         let total = match name.as_str() {
             "grpc-timeout" => grpc(value),
@@ -42,17 +42,17 @@ pub(super) fn patience(headers: &HeaderMap) -> Option<Told> {
                 seconds(value)
             }
             "amz-sdk-request" => {
-                told.until = ttl(value).or(told.until);
+                stated.until = ttl(value).or(stated.until);
                 continue;
             }
             _ => continue,
         };
-        told.total = [told.total, total].into_iter().flatten().min();
+        stated.total = [stated.total, total].into_iter().flatten().min();
     }
-    (told != Told::default()).then_some(told)
+    (stated != StatedPatience::default()).then_some(stated)
 }
 
-impl Told {
+impl StatedPatience {
     /// Returns what is left after so much time; `None` when that is too little to be divided.
     pub(super) fn left(
         self,

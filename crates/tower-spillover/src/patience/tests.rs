@@ -1,4 +1,4 @@
-//! Reads the patience of clients, and bounds attempts by it, on the paused clock.
+//! Tests of reading the patience of clients and of limiting attempts by it, on paused time.
 
 use std::{
     convert::Infallible,
@@ -22,13 +22,13 @@ const SECOND: Duration = Duration::from_secs(1);
 fn patience(name: &'static str, value: &'static str) -> Option<Duration> {
     let mut headers = HeaderMap::new();
     headers.insert(name, HeaderValue::from_static(value));
-    // 2020-12-31T23:59:00Z.
+    // The time of day is 2020-12-31T23:59:00Z.
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_609_459_140);
     patience_of(&headers, now)
 }
 
 #[test]
-fn each_field_is_read_in_its_form() {
+fn patience_is_read_from_each_field() {
     let cases = [
         ("x-stainless-read-timeout", "600", 600 * SECOND),
         ("x-stainless-read-timeout", "1.5", 1500 * MS),
@@ -56,7 +56,7 @@ fn each_field_is_read_in_its_form() {
 }
 
 #[test]
-fn values_that_cannot_be_read_or_are_too_small_are_ignored() {
+fn invalid_or_too_small_patience_is_ignored() {
     let cases = [
         ("x-stainless-read-timeout", ""),
         ("x-stainless-read-timeout", "."),
@@ -91,7 +91,7 @@ fn values_that_cannot_be_read_or_are_too_small_are_ignored() {
 }
 
 #[test]
-fn least_of_several_fields_counts() {
+fn smallest_patience_of_several_fields_is_used() {
     let mut headers = HeaderMap::new();
     headers.insert("x-stainless-timeout", HeaderValue::from_static("600"));
     headers.insert("x-stainless-read-timeout", HeaderValue::from_static("x"));
@@ -104,7 +104,7 @@ fn least_of_several_fields_counts() {
 }
 
 #[test]
-fn days_are_counted_like_those_of_a_calendar() {
+fn ttl_is_read_across_leap_days() {
     let at = |value: &'static str, seconds: u64| {
         let mut headers = HeaderMap::new();
         headers.insert("amz-sdk-request", HeaderValue::from_static(value));
@@ -118,7 +118,7 @@ fn days_are_counted_like_those_of_a_calendar() {
 }
 
 #[test]
-fn attempt_has_half_of_the_time_or_what_it_usually_needs() {
+fn share_of_an_attempt_is_half_of_the_patience_or_twice_the_usual_latency() {
     let cases = [
         (None, 5000),
         (Some(100), 5000),
@@ -140,7 +140,7 @@ fn pool() -> Pool {
     Pool::new([("a", 1), ("b", 2)].map(build)).unwrap()
 }
 
-/// An attempt at the first backend, which answers after so long; its answer, and after how long.
+/// Makes an attempt at the first backend, which responds after `takes`. Returns the status and the time until the response.
 async fn attempt(
     pool: &Pool,
     patience: &'static str,
@@ -174,7 +174,7 @@ async fn attempt(
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempt_is_over_after_half_of_the_time() {
+async fn attempt_ends_after_half_of_the_patience() {
     let (pool, attempts) = (pool(), Attempts::new());
     assert_eq!(
         attempt(&pool, "2", &attempts, 999 * MS).await,
@@ -187,14 +187,14 @@ async fn attempt_is_over_after_half_of_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn last_backend_has_all_of_the_time() {
+async fn attempt_at_the_last_backend_is_not_limited() {
     let (pool, attempts) = (pool(), Attempts::new());
     attempts.mark(1);
     assert_eq!(
         attempt(&pool, "2", &attempts, 9 * SECOND).await,
         (200, 9 * SECOND)
     );
-    // One that fails is not worth to move on to.
+    // A failing backend does not count as another candidate.
     let attempts = Attempts::new();
     let now = Instant::now();
     let other = Query::new().attempts(&attempts);
@@ -208,7 +208,7 @@ async fn last_backend_has_all_of_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_cannot_be_sent_again_has_all_of_the_time() {
+async fn attempt_of_a_request_that_cannot_be_retried_is_not_limited() {
     let pool = pool();
     let attempts = Attempts::new();
     attempts.set_last();
@@ -225,7 +225,7 @@ async fn request_that_cannot_be_sent_again_has_all_of_the_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_counts_from_when_the_client_began_to_wait() {
+async fn patience_counts_from_the_beginning_of_the_request() {
     let (pool, attempts) = (pool(), Attempts::new());
     attempts.begun(Instant::now());
     sleep(SECOND).await;
@@ -234,7 +234,7 @@ async fn time_counts_from_when_the_client_began_to_wait() {
         (504, SECOND)
     );
     sleep(SECOND).await;
-    // The attempt is over: what comes now is as without the layer.
+    // The patience of 3 s is over: no limit applies to another attempt.
     let tried_again = attempts.clone();
     let pool = self::pool();
     let start = Instant::now();
@@ -250,7 +250,7 @@ async fn time_counts_from_when_the_client_began_to_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_the_layers_outside_nothing_is_bounded() {
+async fn attempt_without_selected_backend_or_attempts_is_not_limited() {
     let mut request = Request::get("/")
         .header("x-stainless-timeout", "3")
         .body(())

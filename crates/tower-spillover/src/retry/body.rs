@@ -85,7 +85,7 @@ impl<B> ReplayBody<B> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared<B>> {
-        // A panic of the source leaves nothing half-done: the chunks read before stay valid.
+        // A panic of the source does not leave a partial state: the chunks read before stay valid.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -106,7 +106,7 @@ where
         if this.is_done {
             return Poll::Ready(None);
         }
-        // The only handle left is the only reader, and cannot be cloned while it is borrowed.
+        // The last handle is the only reader, so that nothing is recorded. It cannot be cloned while it is borrowed.
         let is_wanted = Arc::strong_count(&this.shared) > 1;
         let mut shared = this.shared.lock().unwrap_or_else(PoisonError::into_inner);
 

@@ -26,7 +26,7 @@ pin_project! {
         S: Service<Request<ReplayBody<ReqBody>>>,
     {
         attempts: Attempts,
-        // `None` when the attempt under way is the last.
+        // `None` if the attempt in flight is the last.
         state: Option<RetryState<S, C, ReqBody>>,
         // Boxed, because most requests are never refused.
         refused: Option<Box<Refused<S, C, S::Response>>>,
@@ -84,7 +84,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        // Layers inside have to know that no attempt follows, such as one that would give up a slow backend.
+        // Inner layers have to know that no attempt follows. For example one that limits the time of slow backends.
         if this.state.as_ref().is_some_and(RetryState::is_late) {
             this.attempts.set_last();
         }

@@ -52,7 +52,7 @@ impl ReplayLimits {
     }
 
     pub(super) fn release(&self, bytes: usize) {
-        // All requests write to this counter. One that reserved nothing need not.
+        // All requests write to this counter. A request that reserved nothing skips the write.
         if bytes > 0 {
             self.used.fetch_sub(bytes, Relaxed);
         }

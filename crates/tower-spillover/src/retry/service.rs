@@ -147,7 +147,7 @@ where
         let body = ReplayBody::with_attempts(body, self.limits.clone(), Some(attempts.clone()));
         let mut request = Request::from_parts(head, body);
         let state = RetryState::begin(&self.template, &request, &attempts);
-        // Replaces one of an outer pool, which counts other backends.
+        // Replaces the `Attempts` of an outer pool, which has other backends.
         request.extensions_mut().insert(attempts.clone());
         // The ready service makes the first attempt.
         ResponseFuture::new(self.inner.call(request), attempts, Some(state))

@@ -65,9 +65,9 @@ impl<B> Shared<B> {
         if reader > self.latest_reader {
             self.latest_reader = reader;
             self.set_held(!self.is_empty);
-            // The new reader waits for nothing before it has asked.
+            // The new reader does not await data before its first poll.
             self.set_awaiting(false);
-            // The earlier reader may be waiting for data. It learns that none will come.
+            // The earlier reader may be waiting for data. It is woken to return the error that it was superseded.
             if let Some(waker) = self.waker.take() {
                 waker.wake();
             }
@@ -122,12 +122,12 @@ impl<B: Body> Shared<B> {
         let mut hint = match &self.source {
             Some(source) => source.size_hint(),
             None if self.is_sized => SizeHint::with_exact(0),
-            // Each attempt looks like the first: HTTP/1.1 would send a size that is known by now as the length, and a body
-            // that has a length without its trailers (RFC 9112 section 6.5).
+            // The hint of a retry stays that of the first attempt. From a size that is known by now, HTTP/1.1 would send
+            // `content-length`, and then no trailers (RFC 9112 section 6.5).
             None => SizeHint::new(),
         };
         let ahead = self.recording.ahead_of(position);
-        // Upper first: the lower bound may not exceed it.
+        // The upper bound is set first, since the lower bound must not exceed it.
         if let Some(upper) = hint.upper() {
             hint.set_upper(upper.saturating_add(ahead));
         }

@@ -206,11 +206,11 @@ impl Progress {
         let chosen = attempts.count();
         let is_chosen = chosen > std::mem::replace(&mut self.chosen, chosen);
         if attempts.resend_to().is_some() {
-            // The two count as one, in which the backend looked at the request.
+            // A resend and the unprocessed attempt before it count as one attempt.
             self.resends += 1;
             return true;
         }
-        // A layer inside that hedges makes more than one.
+        // An inner layer that hedges makes more than one attempt at a time.
         self.attempts = (self.attempts + 1).max(chosen.saturating_sub(self.resends));
         match bounds.max_attempts {
             Some(max) => self.attempts < max.get(),

@@ -1,4 +1,4 @@
-//! The layer over an inner service that gives back the request it got.
+//! Tests of the layer over an inner service that returns the request it gets.
 
 use std::{convert::Infallible, task::Poll};
 
@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use super::*;
 
-/// Fields with the keys of clients, and with the accounts of these keys.
+/// Header fields with keys of clients, and with the accounts of these keys.
 const CLIENT_CREDENTIALS: [&str; 9] = [
     "authorization",
     "api-key",
@@ -40,7 +40,7 @@ fn request(target: &str) -> Request<&'static str> {
     Request::post(target).body("question").unwrap()
 }
 
-/// The request as the service behind the layer gets it.
+/// Returns the request as the inner service gets it.
 async fn rewritten(
     backend: BackendBuilder,
     request: &Request<&'static str>,
@@ -66,7 +66,7 @@ fn all<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
 }
 
 #[tokio::test]
-async fn request_goes_to_the_selected_backend() {
+async fn request_is_rewritten_for_the_selected_backend() {
     let backend = backend("b")
         .url("http://b.example:8080/base/")
         .deployment("new");
@@ -79,7 +79,7 @@ async fn request_goes_to_the_selected_backend() {
 }
 
 #[tokio::test]
-async fn no_request_target_chooses_the_upstream() {
+async fn request_target_cannot_choose_the_upstream() {
     let targets = [
         ("/x", "/x"),
         ("https://evil.example/x?y", "/x?y"),
@@ -102,7 +102,7 @@ async fn no_request_target_chooses_the_upstream() {
 }
 
 #[tokio::test]
-async fn no_host_field_chooses_the_upstream() {
+async fn host_field_cannot_choose_the_upstream() {
     let mut request = request("/");
     request
         .headers_mut()
@@ -116,7 +116,7 @@ async fn no_host_field_chooses_the_upstream() {
 }
 
 #[tokio::test]
-async fn request_over_http_2_or_3_can_go_over_either_version() {
+async fn version_of_http_2_and_3_requests_becomes_http_1_1() {
     for (version, expected) in [
         (Version::HTTP_10, Version::HTTP_10),
         (Version::HTTP_11, Version::HTTP_11),
@@ -130,7 +130,7 @@ async fn request_over_http_2_or_3_can_go_over_either_version() {
     }
 }
 
-/// A request that has a client's credential, twice, in every field that one can be in.
+/// Creates a request with two credentials of the client in each field that can have one.
 fn with_credentials() -> Request<&'static str> {
     let mut request = request("/");
     for name in CLIENT_CREDENTIALS {
@@ -145,7 +145,7 @@ fn with_credentials() -> Request<&'static str> {
 }
 
 #[tokio::test]
-async fn clients_credentials_never_reach_a_backend_with_its_own() {
+async fn client_credentials_are_removed_for_a_backend_with_its_own() {
     let own = [
         (Credential::api_key("k"), "api-key", "k"),
         (Credential::bearer("t"), "authorization", "Bearer t"),
@@ -188,8 +188,8 @@ async fn client_credentials_are_removed_when_a_layer_adds_the_credential() {
     }
 }
 
-/// A request of a client that can set no fields.
-fn of_a_browser() -> Request<&'static str> {
+/// Creates a request of a browser, which cannot set header fields.
+fn browser_request() -> Request<&'static str> {
     let mut request = request("/openai/realtime?api-version=1&deployment=old&api-key=sk-client");
     let protocols = "realtime, openai-insecure-api-key.sk-client, openai-beta.realtime-v1";
     request
@@ -199,9 +199,9 @@ fn of_a_browser() -> Request<&'static str> {
 }
 
 #[tokio::test]
-async fn keys_in_the_query_and_among_the_subprotocols_are_credentials_too() {
+async fn keys_in_the_query_and_subprotocols_are_removed() {
     for credential in [Credential::api_key("k").unwrap(), Credential::by_layer()] {
-        let sent = rewritten(backend("b").credential(credential), &of_a_browser()).await;
+        let sent = rewritten(backend("b").credential(credential), &browser_request()).await;
         let target = sent.uri().path_and_query().unwrap();
         assert_eq!(target, "/openai/realtime?api-version=1&deployment=old");
         assert_eq!(
@@ -210,7 +210,7 @@ async fn keys_in_the_query_and_among_the_subprotocols_are_credentials_too() {
         );
     }
 
-    let sent = rewritten(backend("b").deployment("new"), &of_a_browser()).await;
+    let sent = rewritten(backend("b").deployment("new"), &browser_request()).await;
     let target = sent.uri().path_and_query().unwrap();
     assert_eq!(
         target,
@@ -218,12 +218,12 @@ async fn keys_in_the_query_and_among_the_subprotocols_are_credentials_too() {
     );
     assert_eq!(
         sent.headers()["sec-websocket-protocol"],
-        of_a_browser().headers()["sec-websocket-protocol"]
+        browser_request().headers()["sec-websocket-protocol"]
     );
 }
 
 #[tokio::test]
-async fn backends_credential_is_not_for_logs() {
+async fn credential_of_the_backend_is_hidden_in_debug_output() {
     let credential = Credential::bearer("hunter2").unwrap();
     let sent = rewritten(backend("b").credential(credential), &request("/")).await;
     assert!(sent.headers()["authorization"].is_sensitive());
@@ -231,14 +231,14 @@ async fn backends_credential_is_not_for_logs() {
 }
 
 #[tokio::test]
-async fn clients_credentials_pass_to_a_backend_without() {
+async fn client_credentials_pass_to_a_backend_without_its_own() {
     let request = with_credentials();
     let sent = rewritten(backend("b"), &request).await;
     assert_eq!(sent.headers(), request.headers());
 }
 
 #[tokio::test]
-async fn rest_of_the_request_is_left_alone() {
+async fn rest_of_the_request_is_unchanged() {
     let mut request = request("/x");
     *request.method_mut() = Method::PUT;
     *request.version_mut() = Version::HTTP_10;
@@ -284,7 +284,7 @@ async fn request_without_a_selected_backend_passes_unchanged() {
 }
 
 #[tokio::test]
-async fn nothing_of_one_attempt_is_left_in_the_next() {
+async fn rewrite_of_one_attempt_does_not_affect_the_next() {
     let original = request("/openai/deployments/old/chat");
     let first = backend("a")
         .url("https://a.example/first")
@@ -314,7 +314,7 @@ fn poll_ready<S: Service<Request<()>>>(service: &mut S) -> Poll<Result<(), S::Er
 }
 
 #[test]
-fn readiness_is_the_inner_services() {
+fn readiness_is_that_of_the_inner_service() {
     let inner: Probe<(), (), &str> = Probe::new(|_| std::future::pending());
     let handle = inner.handle();
     let mut service = RewriteRequestLayer::new().layer(inner);
@@ -340,7 +340,7 @@ fn inner_service_is_accessible() {
 }
 
 #[tokio::test]
-async fn model_of_a_path_that_names_none_any_more_is_told() {
+async fn model_removed_from_the_path_is_in_the_extensions() {
     let openai = |label| backend(label).kind(BackendKind::OpenAi);
     let target = "/openai/deployments/gpt%2D4o/chat/completions?api-version=2024-10-21&x=1";
     let sent = rewritten(openai("b"), &request(target)).await;
@@ -360,7 +360,7 @@ async fn model_of_a_path_that_names_none_any_more_is_told() {
 }
 
 #[tokio::test]
-async fn path_that_a_backend_does_not_have_is_told() {
+async fn unsupported_path_is_marked_in_the_extensions() {
     let target = "/openai/deployments/gpt-4o/extensions/chat/completions?api-version=1";
     for (kind, is_unsupported) in [
         (BackendKind::OpenAi, true),
@@ -369,7 +369,7 @@ async fn path_that_a_backend_does_not_have_is_told() {
     ] {
         let sent = rewritten(backend("b").kind(kind), &request(target)).await;
         assert_eq!(sent.uri().path_and_query().unwrap(), target);
-        let told = sent.extensions().get::<UnsupportedPath>();
-        assert_eq!(told.is_some(), is_unsupported, "{kind}");
+        let unsupported = sent.extensions().get::<UnsupportedPath>();
+        assert_eq!(unsupported.is_some(), is_unsupported, "{kind}");
     }
 }

@@ -20,7 +20,7 @@ type Answered = Result<Response<ScriptedBody>, &'static str>;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Two backends, the first of which is preferred.
+/// Creates a pool of two backends. The first one is preferred.
 fn pool() -> Pool {
     let backend = |label: &str, priority| {
         let backend = Backend::builder(label).url(format!("https://{label}.example"));
@@ -29,7 +29,7 @@ fn pool() -> Pool {
     Pool::new([backend("a", 1), backend("b", 2)]).unwrap()
 }
 
-/// The first backend answers so after a time; the second one with a stream.
+/// Creates a client whose first backend answers with `first` after a delay, and whose second one answers with a stream.
 fn client(delay: Duration, first: impl Fn() -> Answered + Send + Sync + 'static) -> Client {
     Probe::new(move |request: Request<ReplayBody<Body>>| {
         let is_first = request.uri().host() == Some("a.example");
@@ -60,7 +60,7 @@ fn request() -> Request<Body> {
     request.body(Full::from("question")).unwrap()
 }
 
-/// Status, backend and number of attempts.
+/// Returns the status, the backend and the number of attempts.
 fn summary<B>(response: &Response<B>) -> (u16, &str, u32) {
     let extensions = response.extensions();
     let backend = extensions.get::<Selected>().unwrap().backend().label();
@@ -69,7 +69,7 @@ fn summary<B>(response: &Response<B>) -> (u16, &str, u32) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_layer_does_its_part() {
+async fn stack_retries_refusals_and_counts_requests_in_flight() {
     const OVERLOADED: &str = concat!(
         "event: message_start\ndata: {\"type\":\"message_start\"}\n\n",
         "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n",
@@ -107,7 +107,7 @@ async fn every_layer_does_its_part() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn options_reach_the_layers() {
+async fn options_of_the_stack_are_set_on_its_layers() {
     let refused = || client(Duration::ZERO, || Ok(status(503)));
     let one = SpilloverLayer::new(pool()).retry(|retry| retry.max_attempts(1));
     let response = one.layer(refused()).oneshot(request()).await.unwrap();
@@ -142,8 +142,8 @@ async fn stack_hedges_only_with_a_hedge_layer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_classifier_serves_all() {
-    // An error is the client's here, and so is 503.
+async fn classifier_of_the_stack_is_used_by_all_layers() {
+    // This classifier takes errors and 503 for client errors.
     fn careful<E>(answer: &Answer<'_, E>) -> Class {
         match answer.status().map(|status| status.as_u16()) {
             None | Some(503) => Class::ClientError,
@@ -168,7 +168,7 @@ async fn one_classifier_serves_all() {
 }
 
 #[test]
-fn body_that_cannot_be_empty_will_do() {
+fn body_without_default_can_be_used() {
     struct NeverEmpty;
 
     impl http_body::Body for NeverEmpty {
@@ -179,7 +179,7 @@ fn body_that_cannot_be_empty_will_do() {
             self: std::pin::Pin<&mut Self>,
             _: &mut std::task::Context<'_>,
         ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-            unreachable!("no such body is made")
+            unreachable!("the test creates no such body")
         }
     }
 

@@ -1,4 +1,4 @@
-//! A probe for each backend, and requests with the `Selected` of either.
+//! Tests of the service over one probe per backend.
 
 use std::task::Poll;
 
@@ -24,7 +24,7 @@ fn pool() -> Pool {
     Pool::new([backend("a").unwrap(), backend("b").unwrap()]).unwrap()
 }
 
-/// A service for each backend that answers with its label, after it was asked twice.
+/// Creates a service per backend, which answers with the label of its backend at the second poll.
 fn steer(pool: &Pool) -> (BackendSteer<Inner>, [Handle; 2]) {
     let mut handles = Vec::new();
     let steer = BackendSteer::new(pool, |backend| {
@@ -43,7 +43,7 @@ fn service_of(backend: &Backend) -> Inner {
     })
 }
 
-/// A request for the backend with this index.
+/// Creates a request for the backend with this index.
 fn request(pool: &Pool, index: usize) -> Request<()> {
     let attempts = Attempts::new();
     attempts.mark(1 - index);
@@ -71,7 +71,7 @@ async fn request_goes_to_the_service_of_its_backend() {
 }
 
 #[tokio::test]
-async fn services_are_made_once_in_the_order_of_the_pool() {
+async fn services_are_created_once_in_the_order_of_the_pool() {
     let pool = pool();
     let mut labels = Vec::new();
     let steer = BackendSteer::new(&pool, |backend| {
@@ -84,19 +84,19 @@ async fn services_are_made_once_in_the_order_of_the_pool() {
 }
 
 #[test]
-fn first_service_that_cannot_be_made_is_the_error() {
+fn try_new_returns_the_error_of_the_first_service_that_fails() {
     let pool = pool();
-    let mut asked = 0;
+    let mut calls = 0;
     let steer = BackendSteer::<Inner>::try_new(&pool, |backend| {
-        asked += 1;
+        calls += 1;
         Err(format!("no certificate for {}", backend.label()))
     });
     assert_eq!(steer.unwrap_err(), "no certificate for a");
-    assert_eq!(asked, 1);
+    assert_eq!(calls, 1);
 }
 
 #[tokio::test]
-async fn services_that_can_fail_to_be_made_serve_their_backends() {
+async fn services_of_try_new_serve_their_backends() {
     let pool = pool();
     let make = |backend: &Backend| Ok::<_, &str>(service_of(backend));
     let steer = BackendSteer::try_new(&pool, make).unwrap();
@@ -107,10 +107,10 @@ async fn services_that_can_fail_to_be_made_serve_their_backends() {
 }
 
 #[tokio::test]
-async fn request_that_selected_nothing_here_is_an_error() {
+async fn request_without_a_selected_backend_of_the_pool_is_an_error() {
     let pool = pool();
     let (mut steer, handles) = steer(&pool);
-    // The same backends, but not the same pool.
+    // The other pool has the same backends, but is not the same pool.
     let other = self::pool();
     for request in [Request::new(()), request(&other, 0)] {
         assert_ready_ok!(poll_ready(&mut steer));
@@ -130,7 +130,7 @@ async fn request_that_selected_nothing_here_is_an_error() {
 }
 
 #[tokio::test]
-async fn service_is_always_ready() {
+async fn steer_is_always_ready() {
     let (mut steer, handles) = steer(&pool());
     for handle in &handles {
         handle.set_pending();
@@ -142,7 +142,7 @@ async fn service_is_always_ready() {
 }
 
 #[tokio::test]
-async fn only_the_chosen_service_is_made_ready() {
+async fn only_the_selected_service_is_made_ready() {
     let pool = pool();
     let (mut steer, [a, b]) = steer(&pool);
     a.set_pending_polls(3);
@@ -162,7 +162,7 @@ async fn only_the_chosen_service_is_made_ready() {
 }
 
 #[tokio::test]
-async fn service_that_waits_for_readiness_is_woken() {
+async fn request_that_waits_for_readiness_is_woken() {
     let pool = pool();
     let (mut steer, [a, _]) = steer(&pool);
     a.set_pending();
@@ -176,7 +176,7 @@ async fn service_that_waits_for_readiness_is_woken() {
 }
 
 #[tokio::test]
-async fn errors_of_the_chosen_service_pass() {
+async fn errors_of_the_selected_service_pass() {
     let pool = pool();
     let (mut steer, [a, _]) = steer(&pool);
     a.fail_ready("shut down");
@@ -192,9 +192,9 @@ async fn errors_of_the_chosen_service_pass() {
 }
 
 #[tokio::test]
-async fn dropped_future_lets_go_of_the_service() {
+async fn dropped_future_drops_the_selected_service() {
     let pool = pool();
-    // Before the first poll, while it waits for readiness, while it waits for the answer.
+    // Stages: before the first poll, while it waits for readiness, and while it waits for the answer.
     for (polls, is_waiting, cancelled) in [(0, false, 0), (1, true, 0), (1, false, 1)] {
         let (mut steer, [a, _]) = steer(&pool);
         if is_waiting {
@@ -209,7 +209,7 @@ async fn dropped_future_lets_go_of_the_service() {
 }
 
 #[test]
-fn debug_names_the_backends() {
+fn debug_output_names_the_backends() {
     let (mut steer, _) = steer(&pool());
     assert!(format!("{steer:?}").contains("upstream.example"));
     let future = steer.call(Request::new(()));

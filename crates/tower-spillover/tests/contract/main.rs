@@ -1,5 +1,5 @@
-//! The contract of `tower::Service`, checked on every layer and on both whole stacks, over a probe whose clones are not
-//! ready. Everything beyond it is in the tests of the layers.
+//! The contract of `tower::Service`, checked on every layer and on the whole stacks, over a probe whose clones are not
+//! ready. Other behaviour is tested in the modules of the layers.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -43,7 +43,7 @@ macro_rules! contract_of {
         contract! {$(
             $subject => $name {
                 only_ready_instances_are_called
-                readiness_is_passed
+                readiness_of_the_inner_service_is_passed
                 readiness_may_take_many_polls
                 readiness_errors_are_passed
                 ready_instance_is_called_and_its_clone_is_not_ready
@@ -51,8 +51,8 @@ macro_rules! contract_of {
                 responses_and_errors_are_passed
                 dropped_future_cancels_the_call
                 future_dropped_between_two_calls_leaves_nothing_reserved
-                nothing_is_left_when_all_is_done
-                limit_of_one_is_enough
+                finished_requests_leave_no_instance_or_reservation
+                concurrency_limit_of_one_does_not_deadlock
                 service_can_be_shared_between_threads
             }
         )*}
@@ -96,7 +96,7 @@ async fn only_ready_instances_are_called<T: Subject>() {
     assert_eq!(it.handle.calls() > 20, T::RETRIES);
 }
 
-async fn readiness_is_passed<T: Subject>() {
+async fn readiness_of_the_inner_service_is_passed<T: Subject>() {
     let mut it = setup::<T>(answering::<T>(|| Ok(200)));
     it.handle.set_pending();
     let mut ready = task::spawn(());
@@ -135,7 +135,7 @@ async fn readiness_errors_are_passed<T: Subject>() {
     let error: BoxError = if T::PASSES_READINESS {
         assert_ready_err!(poll_ready(&mut it.service)).into()
     } else {
-        // The same for the other backend.
+        // Without this, the other backend would be ready.
         it.handle.fail_ready("shut down");
         assert_ready_ok!(poll_ready(&mut it.service));
         it.service.call(request(&it.pool)).await.unwrap_err().into()
@@ -217,7 +217,7 @@ async fn future_dropped_between_two_calls_leaves_nothing_reserved<T: Subject>() 
     );
 }
 
-async fn nothing_is_left_when_all_is_done<T: Subject>() {
+async fn finished_requests_leave_no_instance_or_reservation<T: Subject>() {
     let it = setup::<T>(refusing_every_second::<T>());
     send_at_once(&it, 20).await;
     assert_eq!((it.handle.in_flight(), it.handle.cancelled()), (0, 0));
@@ -227,11 +227,11 @@ async fn nothing_is_left_when_all_is_done<T: Subject>() {
     );
 }
 
-async fn limit_of_one_is_enough<T: Subject>() {
+async fn concurrency_limit_of_one_does_not_deadlock<T: Subject>() {
     let it = setup_with_limit::<T>(refusing_every_second::<T>(), 1);
-    // The clock is paused: the time is over when nothing moves any more.
+    // On paused time, the timeout elapses when all tasks wait.
     let result = timeout(Duration::from_secs(1), send_at_once(&it, 20)).await;
-    result.expect("nobody keeps the place that another one waits for");
+    result.expect("no request holds a permit that another one waits for");
     assert_eq!(it.handle.violations(), 0);
 }
 

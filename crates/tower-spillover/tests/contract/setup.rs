@@ -1,4 +1,4 @@
-//! A subject over a probe that answers by a script.
+//! The subject of a check, over a probe that answers by a script.
 
 use std::task::Poll;
 
@@ -12,7 +12,7 @@ use tower_spillover::{Backend, Pool, Query};
 
 use crate::subject::{Body, HttpService, Subject};
 
-/// The subject over a probe, and how many instances of that it holds when nothing goes on.
+/// The subject over a probe. `instances` is the number of instances of the probe while no request is in flight.
 pub(crate) struct Setup<S> {
     pub(crate) pool: Pool,
     pub(crate) service: S,
@@ -20,14 +20,14 @@ pub(crate) struct Setup<S> {
     pub(crate) instances: usize,
 }
 
-/// The subject over this probe.
+/// Creates the subject over this probe.
 pub(crate) fn setup<T: Subject>(
     inner: Probe<T::InnerBody, (), &'static str>,
 ) -> Setup<impl HttpService<Body>> {
     setup_with_limit::<T>(inner, Semaphore::MAX_PERMITS)
 }
 
-/// The same over a service that has so many calls at once.
+/// Creates the subject over this probe, limited to `limit` concurrent calls.
 pub(crate) fn setup_with_limit<T: Subject>(
     inner: Probe<T::InnerBody, (), &'static str>,
     limit: usize,
@@ -47,7 +47,7 @@ pub(crate) fn setup_with_limit<T: Subject>(
     }
 }
 
-/// Answers with this status, or fails, after it has yielded once.
+/// Creates a probe that answers with this status or error after it has yielded once.
 pub(crate) fn answering<T: Subject>(
     mut answer: impl FnMut() -> Result<u16, &'static str> + Send + 'static,
 ) -> Probe<T::InnerBody, (), &'static str> {
@@ -60,7 +60,7 @@ pub(crate) fn answering<T: Subject>(
     })
 }
 
-/// Refuses every second request, beginning with the first.
+/// Creates a probe that refuses every second request, beginning with the first.
 pub(crate) fn refusing_every_second<T: Subject>() -> Probe<T::InnerBody, (), &'static str> {
     let mut is_refused = false;
     answering::<T>(move || {
@@ -69,7 +69,7 @@ pub(crate) fn refusing_every_second<T: Subject>() -> Probe<T::InnerBody, (), &'s
     })
 }
 
-/// A request that every subject can handle.
+/// Creates a request that every subject can handle.
 pub(crate) fn request(pool: &Pool) -> Request<Body> {
     let mut request = Request::new(Full::from("question"));
     let selected = pool
@@ -83,7 +83,7 @@ pub(crate) fn poll_ready<S: HttpService<Body>>(service: &mut S) -> Poll<Result<(
     task::spawn(()).enter(|cx, _| service.poll_ready(cx))
 }
 
-/// Sends so many requests, each through a clone of the service, and waits for the answers.
+/// Sends requests at once, each through a clone of the service, and waits for the answers.
 pub(crate) async fn send_at_once<S: HttpService<Body>>(it: &Setup<S>, requests: usize) {
     let send = |_| tokio::spawn(it.service.clone().oneshot(request(&it.pool)));
     let sent: Vec<_> = (0..requests).map(send).collect();

@@ -27,10 +27,10 @@ use tower_spillover::{
 
 pub(crate) type Body = Full<Bytes>;
 
-/// A probe, and a limit that is out of reach where it does not matter.
+/// A probe with a concurrency limit. Most checks set the limit too high to matter.
 pub(crate) type Inner<B> = ConcurrencyLimit<Probe<B, (), &'static str>>;
 
-/// The service that axum needs.
+/// A service with the bounds that axum requires.
 pub(crate) trait HttpService<B>:
     Service<
         Request<B>,
@@ -57,15 +57,15 @@ impl<S, B> HttpService<B> for S where
 {
 }
 
-/// A layer or a stack, and in what it may differ from the others.
+/// A layer or a stack, and the ways in which it may differ from the others.
 pub(crate) trait Subject {
     /// The body of the requests that the inner service gets.
     type InnerBody: Send + 'static;
 
-    /// True if `poll_ready` is the inner service's. Otherwise the inner service is made ready inside the future.
+    /// True if `poll_ready` polls the inner service. Otherwise the future makes the inner service ready.
     const PASSES_READINESS: bool = true;
 
-    /// True when the future calls the inner service. For example it reads the request body first.
+    /// True if the future calls the inner service, for example because it reads the request body first.
     const CALLS_LATER: bool = false;
 
     /// True if the subject sends a refused request to the other backend.
@@ -114,7 +114,7 @@ impl Subject for Model {
     const CALLS_LATER: bool = true;
 
     fn wrap(_: Pool, inner: Inner<ReadBody<Body>>) -> impl HttpService<Body> {
-        // Only a POST with a media type has its body read.
+        // The layer reads the body of a POST with a media type only.
         ServiceBuilder::new()
             .map_request(|mut request: Request<Body>| {
                 let json = HeaderValue::from_static("application/json");
@@ -127,7 +127,7 @@ impl Subject for Model {
     }
 }
 
-/// Needs a body whose id it can observe.
+/// The affinity layer, over a response body in which it can observe an id.
 pub(crate) struct Affinity;
 
 impl Subject for Affinity {
@@ -178,7 +178,7 @@ impl Subject for SelectByLatency {
     }
 }
 
-/// Needs a body that ends. One request at a time is enough for all checks.
+/// The concurrency limit, over a response body that ends. One request at a time suffices for all checks.
 pub(crate) struct Limit;
 
 impl Subject for Limit {
@@ -203,7 +203,7 @@ impl Subject for Rewrite {
     }
 }
 
-/// Needs a body that ends.
+/// The throttle tracker, over a response body that ends.
 pub(crate) struct Throttle;
 
 impl Subject for Throttle {
@@ -218,7 +218,7 @@ impl Subject for Throttle {
     }
 }
 
-/// Needs a body that it can read.
+/// The layer that reads refusals, over a response body that it can read.
 pub(crate) struct Refusal;
 
 impl Subject for Refusal {
@@ -233,7 +233,7 @@ impl Subject for Refusal {
     }
 }
 
-/// Needs a body that it can read: a stream, as it looks into nothing else.
+/// The layer that peeks at streams, over a response body that is a stream.
 pub(crate) struct Peek;
 
 impl Subject for Peek {
@@ -309,7 +309,7 @@ impl Subject for Hedging {
     }
 }
 
-/// Needs a body that it can read.
+/// Wraps a stack over a response body that it can read.
 fn stack<S: HttpService<ReplayBody<Body>>>(
     layer: SpilloverLayer,
     inner: S,
@@ -321,5 +321,5 @@ fn stack<S: HttpService<ReplayBody<Body>>>(
         .service(inner)
 }
 
-/// The contract's tests let no time pass: what becomes of a hedge is the matter of the layer's own tests.
+/// The delay of a hedge, which never elapses here: hedges are tested in the module of the layer.
 const DELAY: Duration = Duration::from_secs(1);

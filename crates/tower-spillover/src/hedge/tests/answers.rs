@@ -1,93 +1,93 @@
-//! Which answer is the one.
+//! The choice among the answers of both attempts.
 
 use spillover_core::{Answer, Class};
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn quick_answer_is_the_only_attempt() {
+async fn answer_before_the_delay_is_returned_without_a_hedge() {
     for answer in [Ok(200), Ok(404), Ok(429), Ok(503), Err("reset")] {
-        let expected = End {
+        let expected = SentResult {
             answer: answer.map(|status| (status, 0)),
             seconds: 1,
             hedged: None,
             attempts: 1,
             cancelled: 0,
         };
-        assert_eq!(end_of([(1, answer)]).await, expected);
+        assert_eq!(send_with([(1, answer)]).await, expected);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn first_good_answer_is_the_answer() {
+async fn first_answer_that_is_not_a_refusal_wins() {
     for status in [200, 204, 304, 400, 404] {
-        let by_hedge = End {
+        let by_hedge = SentResult {
             answer: Ok((status, 1)),
             seconds: 3,
             hedged: Some(true),
             attempts: 2,
             cancelled: 1,
         };
-        assert_eq!(end_of([(9, Ok(200)), (1, Ok(status))]).await, by_hedge);
-        let by_first = End {
+        assert_eq!(send_with([(9, Ok(200)), (1, Ok(status))]).await, by_hedge);
+        let by_first = SentResult {
             answer: Ok((status, 0)),
             hedged: Some(false),
             ..by_hedge
         };
-        assert_eq!(end_of([(3, Ok(status)), (9, Ok(200))]).await, by_first);
+        assert_eq!(send_with([(3, Ok(status)), (9, Ok(200))]).await, by_first);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn first_attempt_wins_a_tie() {
-    let end = end_of([(3, Ok(200)), (1, Ok(200))]).await;
-    assert_eq!((end.answer, end.hedged), (Ok((200, 0)), Some(false)));
-    assert_eq!((end.attempts, end.cancelled), (2, 1));
+    let result = send_with([(3, Ok(200)), (1, Ok(200))]).await;
+    assert_eq!((result.answer, result.hedged), (Ok((200, 0)), Some(false)));
+    assert_eq!((result.attempts, result.cancelled), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_is_waited_for_when_one_is_refused() {
+async fn other_attempt_is_awaited_when_one_is_refused() {
     for refusal in [Ok(429), Ok(503), Err("reset")] {
-        let hedge_refused = End {
+        let hedge_refused = SentResult {
             answer: Ok((200, 0)),
             seconds: 9,
             hedged: Some(false),
             attempts: 2,
             cancelled: 0,
         };
-        assert_eq!(end_of([(9, Ok(200)), (1, refusal)]).await, hedge_refused);
-        let first_refused = End {
+        assert_eq!(send_with([(9, Ok(200)), (1, refusal)]).await, hedge_refused);
+        let first_refused = SentResult {
             answer: Ok((200, 1)),
             seconds: 11,
             hedged: Some(true),
             ..hedge_refused
         };
-        assert_eq!(end_of([(3, refusal), (9, Ok(200))]).await, first_refused);
+        assert_eq!(send_with([(3, refusal), (9, Ok(200))]).await, first_refused);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn later_refusal_is_the_answer_when_both_are_refused() {
-    let end = end_of([(9, Ok(503)), (1, Ok(429))]).await;
-    assert_eq!((end.answer, end.seconds), (Ok((503, 0)), 9));
-    assert_eq!(end.hedged, Some(false));
+async fn later_refusal_is_returned_when_both_attempts_are_refused() {
+    let result = send_with([(9, Ok(503)), (1, Ok(429))]).await;
+    assert_eq!((result.answer, result.seconds), (Ok((503, 0)), 9));
+    assert_eq!(result.hedged, Some(false));
 
-    let end = end_of([(3, Ok(503)), (9, Ok(429))]).await;
-    assert_eq!((end.answer, end.seconds), (Ok((429, 1)), 11));
-    assert_eq!(end.hedged, Some(true));
+    let result = send_with([(3, Ok(503)), (9, Ok(429))]).await;
+    assert_eq!((result.answer, result.seconds), (Ok((429, 1)), 11));
+    assert_eq!(result.hedged, Some(true));
 
-    let end = end_of([(3, Ok(503)), (9, Err("reset"))]).await;
-    assert_eq!((end.answer, end.attempts), (Err("reset"), 2));
+    let result = send_with([(3, Ok(503)), (9, Err("reset"))]).await;
+    assert_eq!((result.answer, result.attempts), (Err("reset"), 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_is_one_hedge_and_no_more() {
-    let end = end_of([(60, Ok(200)), (50, Ok(429))]).await;
-    assert_eq!((end.answer, end.attempts), (Ok((200, 0)), 2));
+async fn request_is_hedged_once() {
+    let result = send_with([(60, Ok(200)), (50, Ok(429))]).await;
+    assert_eq!((result.answer, result.attempts), (Ok((200, 0)), 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn outcome_of_a_layer_below_decides() {
+async fn outcome_of_an_inner_layer_decides_the_winner() {
     let outcome = |mut response: Response<usize>| {
         let outcome = match response.status().as_u16() {
             429 => Outcome::client_error(),
@@ -100,12 +100,12 @@ async fn outcome_of_a_layer_below_decides() {
         let inner = replies([(9, Ok(200)), (1, Ok(status))]);
         let handle = inner.handle();
         let service = HedgeLayer::new(DELAY).layer(inner.map_response(outcome));
-        assert_eq!(end(service, &handle).await.answer.unwrap().1, winner);
+        assert_eq!(send(service, &handle).await.answer.unwrap().1, winner);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_that_forbids_another_attempt_does_not_end_the_one_under_way() {
+async fn refusal_that_forbids_a_retry_does_not_cancel_the_other_attempt() {
     let outcome = |mut response: Response<usize>| {
         let outcome = match response.status().as_u16() {
             200 => Outcome::success(),
@@ -118,7 +118,7 @@ async fn refusal_that_forbids_another_attempt_does_not_end_the_one_under_way() {
     let cases = [
         ([(9, Ok(200)), (1, Ok(503))], (200, 0), 9, false),
         ([(3, Ok(503)), (9, Ok(200))], (200, 1), 11, true),
-        // When both are refused it stands: `RetryThrottled` is not to go on.
+        // If both attempts are refused, the refusal that forbids a retry is returned, so that `RetryThrottled` stops.
         ([(9, Ok(429)), (1, Ok(503))], (503, 1), 9, true),
         ([(3, Ok(503)), (9, Ok(429))], (503, 0), 11, false),
         ([(3, Ok(503)), (9, Err("reset"))], (503, 0), 11, false),
@@ -127,19 +127,19 @@ async fn refusal_that_forbids_another_attempt_does_not_end_the_one_under_way() {
         let inner = self::replies(replies);
         let handle = inner.handle();
         let service = HedgeLayer::new(DELAY).layer(inner.map_response(outcome));
-        let expected = End {
+        let expected = SentResult {
             answer: Ok(answer),
             seconds,
             hedged: Some(by_hedge),
             attempts: 2,
             cancelled: 0,
         };
-        assert_eq!(end(service, &handle).await, expected);
+        assert_eq!(send(service, &handle).await, expected);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn classifier_decides_where_there_is_no_outcome() {
+async fn classifier_decides_the_winner_without_an_outcome() {
     let classify = |answer: &Answer<'_, &str>| match answer.status() {
         Some(status) if status == 403 => Class::Throttled,
         _ => Class::Success,
@@ -151,11 +151,11 @@ async fn classifier_decides_where_there_is_no_outcome() {
         let inner = replies([(9, Ok(200)), (1, answer)]);
         let handle = inner.handle();
         let layer = HedgeLayer::new(DELAY).with_classify(classify);
-        assert_eq!(end(layer.layer(inner), &handle).await.answer, winner);
+        assert_eq!(send(layer.layer(inner), &handle).await.answer, winner);
     }
 }
 
-/// Answers 200 locally in place of the attempt with this number, as `PrioritySelect` may when no backend is left.
+/// Creates a service that answers the attempt `local` with a local 200, as `PrioritySelect` may if no backend is left.
 fn exhausted_at(local: usize, mut seconds: [u64; 2], first: u16) -> Inner {
     let backend = Backend::builder("a").url("http://a.example").build();
     let pool = Pool::new([backend.unwrap()]).unwrap();
@@ -178,28 +178,28 @@ fn exhausted_at(local: usize, mut seconds: [u64; 2], first: u16) -> Inner {
 }
 
 #[tokio::test(start_paused = true)]
-async fn local_answer_never_wins() {
+async fn local_answer_of_the_hedge_does_not_win_over_the_first_attempt() {
     for first in [200, 503] {
         let inner = exhausted_at(1, [9, 0], first);
         let handle = inner.handle();
-        let end = end(HedgeLayer::new(DELAY).layer(inner), &handle).await;
-        // As if there had been no hedge.
-        assert_eq!((end.answer, end.seconds), (Ok((first, 0)), 9));
-        assert_eq!(end.hedged, None);
+        let result = send(HedgeLayer::new(DELAY).layer(inner), &handle).await;
+        // The result is the same as without a hedge.
+        assert_eq!((result.answer, result.seconds), (Ok((first, 0)), 9));
+        assert_eq!(result.hedged, None);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn local_answer_is_better_than_none() {
-    // A layer inside held it back until the first attempt was refused.
+async fn local_answer_is_returned_if_the_first_attempt_was_refused_before() {
+    // The local answer comes after the refusal of the first attempt.
     let inner = exhausted_at(1, [3, 9], 503);
     let handle = inner.handle();
-    let end = end(HedgeLayer::new(DELAY).layer(inner), &handle).await;
-    assert_eq!((end.answer, end.seconds), (Ok((200, 1)), 11));
+    let result = send(HedgeLayer::new(DELAY).layer(inner), &handle).await;
+    assert_eq!((result.answer, result.seconds), (Ok((200, 1)), 11));
 }
 
 #[tokio::test(start_paused = true)]
-async fn answer_of_the_last_backend_is_not_a_local_one() {
+async fn answer_of_a_last_resort_backend_is_not_a_local_answer() {
     let backend = Backend::builder("a").url("http://a.example").build();
     let pool = Pool::new([backend.unwrap()]).unwrap();
     let last = move |mut response: Response<usize>| {
@@ -212,5 +212,5 @@ async fn answer_of_the_last_backend_is_not_a_local_one() {
     let inner = replies([(9, Ok(200)), (1, Ok(400))]);
     let handle = inner.handle();
     let service = HedgeLayer::new(DELAY).layer(inner.map_response(last));
-    assert_eq!(end(service, &handle).await.answer, Ok((400, 1)));
+    assert_eq!(send(service, &handle).await.answer, Ok((400, 1)));
 }

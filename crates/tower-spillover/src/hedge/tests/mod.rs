@@ -1,4 +1,4 @@
-//! The layer over an inner service that answers by a script, on paused time.
+//! Tests of the layer over an inner service that responds by a script, on paused time.
 
 mod answers;
 mod sending;
@@ -21,16 +21,16 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The delay before a hedge.
+/// The delay before the hedge.
 const DELAY: Duration = Duration::from_secs(2);
 
 type Body = Full<Bytes>;
 type Inner = Probe<Body, usize, &'static str>;
 
-/// An answer, and how many seconds it takes.
+/// The seconds until the answer of an attempt, and the answer: a status or an error.
 type Reply = (u64, Result<u16, &'static str>);
 
-/// Answers in this order, each time with the number of the attempt.
+/// Creates a service that answers in this order. The body of a response is the number of the attempt.
 fn replies<const N: usize>(replies: [Reply; N]) -> Inner {
     let mut replies = replies.into_iter().enumerate();
     Probe::new(move |_: Request<Body>| {
@@ -50,33 +50,33 @@ fn request() -> Request<Body> {
     Request::new(Full::from("question"))
 }
 
-/// Returns true if a hedge won; `None` without a hedge.
+/// Returns true if the hedge won. `None` without a hedge.
 fn hedged<B>(response: &Response<B>) -> Option<bool> {
     let hedged = response.extensions().get::<Hedged>();
     hedged.map(|hedged| hedged.has_won())
 }
 
-/// The result of a request.
+/// The result of a request, with the number of attempts.
 #[derive(Debug, PartialEq, Eq)]
-struct End {
-    /// The status and the number of the attempt.
+struct SentResult {
+    /// The status, and the number of the attempt that was answered with it.
     answer: Result<(u16, usize), &'static str>,
-    /// After how many seconds.
+    /// The seconds until the answer.
     seconds: u64,
     hedged: Option<bool>,
     attempts: usize,
     cancelled: usize,
 }
 
-/// Sends a request, and sees to it that nothing is left under way.
-async fn end<S>(service: S, handle: &ProbeHandle<&'static str>) -> End
+/// Sends a request and returns its result. Asserts that no attempt is left in flight.
+async fn send<S>(service: S, handle: &ProbeHandle<&'static str>) -> SentResult
 where
     S: Service<Request<Body>, Response = Response<usize>, Error = &'static str>,
 {
     let begun = Instant::now();
     let result = service.oneshot(request()).await;
     assert_eq!((handle.in_flight(), handle.violations()), (0, 0));
-    End {
+    SentResult {
         hedged: result.as_ref().ok().and_then(hedged),
         answer: result.map(|response| (response.status().as_u16(), response.into_body())),
         seconds: (Instant::now() - begun).as_secs(),
@@ -85,9 +85,9 @@ where
     }
 }
 
-/// The same with these replies.
-async fn end_of<const N: usize>(replies: [Reply; N]) -> End {
+/// Sends a request to a service with these replies, and returns its result.
+async fn send_with<const N: usize>(replies: [Reply; N]) -> SentResult {
     let inner = self::replies(replies);
     let handle = inner.handle();
-    end(HedgeLayer::new(DELAY).layer(inner), &handle).await
+    send(HedgeLayer::new(DELAY).layer(inner), &handle).await
 }

@@ -1,4 +1,4 @@
-//! When a second attempt is made, and for which requests.
+//! The conditions for a second attempt.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,12 +6,12 @@ use spillover_core::layer::AttemptsProtocol;
 
 use super::*;
 
-/// A request that never gets an answer.
+/// Creates a service that never answers.
 fn stalling() -> Inner {
     Probe::new(|_| std::future::pending())
 }
 
-/// How many attempts are made for this request, whose first gets no answer.
+/// Returns the number of attempts for this request at a service that never answers.
 async fn attempts_for(layer: &HedgeLayer, request: Request<Body>) -> usize {
     let inner = stalling();
     let handle = inner.handle();
@@ -22,14 +22,14 @@ async fn attempts_for(layer: &HedgeLayer, request: Request<Body>) -> usize {
     handle.calls()
 }
 
-fn with(attempts: &Attempts) -> Request<Body> {
+fn request_with(attempts: &Attempts) -> Request<Body> {
     let mut request = request();
     request.extensions_mut().insert(attempts.clone());
     request
 }
 
 #[tokio::test(start_paused = true)]
-async fn second_request_is_sent_when_the_delay_is_over() {
+async fn hedge_is_sent_after_the_delay() {
     let inner = stalling();
     let handle = inner.handle();
     let mut sent = task::spawn(HedgeLayer::new(DELAY).layer(inner).oneshot(request()));
@@ -45,14 +45,14 @@ async fn second_request_is_sent_when_the_delay_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn both_attempts_are_the_same_request() {
+async fn hedge_is_a_copy_of_the_original_request() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let inner: Inner = {
         let seen = Arc::clone(&seen);
         Probe::new(move |mut request: Request<Body>| {
             assert_eq!(request.uri(), "/v1/chat/completions?x=1");
             assert!(request.extensions().get::<usize>().is_none());
-            // Changes of the first attempt by a layer below do not reach the second one.
+            // An inner layer changes the first attempt. The hedge does not have these changes.
             *request.uri_mut() = "https://backend.example/other".parse().unwrap();
             request.extensions_mut().insert(1_usize);
             seen.lock().unwrap().push(request);
@@ -70,7 +70,7 @@ async fn both_attempts_are_the_same_request() {
     let [first, second] = &seen[..] else {
         panic!("two attempts");
     };
-    // The chooser of the second attempt knows the backend of the first one.
+    // Both attempts share `Attempts`, so that the hedge is sent to another backend.
     let attempts =
         |request: &Request<Body>| request.extensions().get::<Attempts>().cloned().unwrap();
     attempts(first).mark(3);
@@ -78,49 +78,53 @@ async fn both_attempts_are_the_same_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tried_of_a_layer_above_stays() {
+async fn attempts_of_an_outer_layer_are_used() {
     let attempts = Attempts::new();
     let inner: Inner = Probe::new(|request: Request<Body>| {
         request.extensions().get::<Attempts>().unwrap().mark(3);
         async { Ok(response(200, 0)) }
     });
     let service = HedgeLayer::new(DELAY).layer(inner);
-    service.oneshot(with(&attempts)).await.unwrap();
+    service.oneshot(request_with(&attempts)).await.unwrap();
     assert!(attempts.contains(3));
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_is_still_being_sent_is_not_taken_away() {
+async fn request_whose_body_is_still_being_sent_is_not_hedged() {
     let layer = HedgeLayer::new(DELAY);
     let attempts = Attempts::new();
-    assert_eq!(attempts_for(&layer, with(&attempts)).await, 2);
+    assert_eq!(attempts_for(&layer, request_with(&attempts)).await, 2);
     attempts.set_body_held(true);
-    assert_eq!(attempts_for(&layer, with(&attempts)).await, 1);
+    assert_eq!(attempts_for(&layer, request_with(&attempts)).await, 1);
     attempts.set_body_held(false);
-    assert_eq!(attempts_for(&layer, with(&attempts)).await, 2);
+    assert_eq!(attempts_for(&layer, request_with(&attempts)).await, 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_no_backend_would_take_is_not_hedged() {
+async fn request_without_another_backend_is_not_hedged() {
     let attempts = Attempts::new();
     attempts.set_exhausted(true);
     assert_eq!(
-        attempts_for(&HedgeLayer::new(DELAY), with(&attempts)).await,
+        attempts_for(&HedgeLayer::new(DELAY), request_with(&attempts)).await,
         1
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn second_request_that_cannot_be_sent_is_given_up() {
+async fn hedge_that_cannot_be_sent_after_the_delay_is_dropped() {
     let attempts = Attempts::new();
     attempts.set_body_held(true);
     let inner = stalling();
     let handle = inner.handle();
-    let mut sent = task::spawn(HedgeLayer::new(DELAY).layer(inner).oneshot(with(&attempts)));
+    let mut sent = task::spawn(
+        HedgeLayer::new(DELAY)
+            .layer(inner)
+            .oneshot(request_with(&attempts)),
+    );
     assert_pending!(sent.poll());
     advance(DELAY).await;
     assert_pending!(sent.poll());
-    // Nothing of the second attempt is kept.
+    // The service and the request for the hedge are dropped.
     assert_eq!(handle.instances(), 0);
     attempts.set_body_held(false);
     advance(10 * DELAY).await;
@@ -130,11 +134,11 @@ async fn second_request_that_cannot_be_sent_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hedges_end_with_the_budget() {
+async fn number_of_hedges_is_limited_by_the_budget() {
     let none = HedgeLayer::new(DELAY).budget(TpsBudget::new(SECOND, 0, 0.0));
     assert_eq!(attempts_for(&none, request()).await, 1);
 
-    // Every second request brings in what a hedge takes. The clones of a layer have one budget.
+    // Every second request deposits the cost of one hedge. The clones of a layer share one budget.
     let half = HedgeLayer::new(DELAY).budget(TpsBudget::new(SECOND * 60, 0, 0.5));
     for attempts in [1, 2, 1, 2] {
         assert_eq!(attempts_for(&half.clone(), request()).await, attempts);
@@ -142,7 +146,7 @@ async fn hedges_end_with_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn default_budget_is_a_tenth_and_one_a_second() {
+async fn default_budget_is_one_hedge_per_second_and_a_tenth_of_the_requests() {
     let layer = HedgeLayer::new(Duration::ZERO);
     let mut hedges = 0;
     for _ in 0..100 {
@@ -152,14 +156,14 @@ async fn default_budget_is_a_tenth_and_one_a_second() {
         assert_pending!(sent.poll());
         hedges += handle.calls() - 1;
     }
-    // Ten at once for ten seconds, and ten for a hundred requests.
+    // The reserve of ten seconds pays for ten hedges, and a hundred requests pay for ten more.
     assert_eq!(hedges, 20);
     advance(SECOND * 11).await;
     assert_eq!(attempts_for(&layer, request()).await, 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_are_answered_soon_bring_in_what_slow_ones_take() {
+async fn requests_answered_before_the_delay_deposit_into_the_budget() {
     let layer = HedgeLayer::new(DELAY).budget(TpsBudget::new(SECOND * 60, 0, 0.25));
     let quick = layer.layer(replies([(0, Ok(200)), (1, Ok(200)), (1, Ok(200))]));
     for _ in 0..3 {
@@ -170,7 +174,7 @@ async fn requests_that_are_answered_soon_bring_in_what_slow_ones_take() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_the_filter_allows_is_hedged() {
+async fn request_is_hedged_only_if_the_filter_accepts_it() {
     fn is_get<B>(request: &Request<B>) -> bool {
         request.method() == http::Method::GET
     }
@@ -182,7 +186,7 @@ async fn only_what_the_filter_allows_is_hedged() {
         *request.method_mut() = method.parse().unwrap();
         let mut sent = task::spawn(layer.layer(inner).oneshot(request));
         assert_pending!(sent.poll());
-        // Nothing is kept for an attempt that will not be.
+        // The service is not cloned for a request without a hedge.
         assert_eq!(handle.instances(), attempts - 1);
         advance(DELAY).await;
         assert_pending!(sent.poll());

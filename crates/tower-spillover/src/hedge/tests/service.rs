@@ -5,7 +5,7 @@ use tower::limit::ConcurrencyLimit;
 
 use super::*;
 
-/// Both attempts under way, or as far as the inner service lets them.
+/// Makes the service ready and calls it. The returned future is not polled yet.
 fn begin(
     service: &mut Hedge<Inner>,
 ) -> task::Spawn<ResponseFuture<Inner, spillover_core::StatusClassifier, Body>> {
@@ -15,7 +15,7 @@ fn begin(
 }
 
 #[tokio::test(start_paused = true)]
-async fn hedge_is_made_ready_on_its_own() {
+async fn hedge_waits_for_the_readiness_of_its_own_clone() {
     let inner = replies([(60, Ok(200)), (1, Ok(200))]);
     let handle = inner.handle();
     let mut service = HedgeLayer::new(DELAY).layer(inner);
@@ -35,7 +35,7 @@ async fn hedge_is_made_ready_on_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hedge_that_is_not_sent_yet_is_not_waited_for() {
+async fn answer_of_the_first_attempt_is_returned_while_the_hedge_is_not_ready() {
     for answer in [Ok(200), Ok(429), Err("reset")] {
         let inner = replies([(3, answer)]);
         let handle = inner.handle();
@@ -56,7 +56,7 @@ async fn hedge_that_is_not_sent_yet_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hedge_that_cannot_be_made_ready_is_none() {
+async fn readiness_error_of_the_hedge_does_not_affect_the_first_attempt() {
     let inner = replies([(3, Ok(200))]);
     let handle = inner.handle();
     let mut service = HedgeLayer::new(DELAY).layer(inner);
@@ -73,7 +73,7 @@ async fn hedge_that_cannot_be_made_ready_is_none() {
 
 #[tokio::test(start_paused = true)]
 async fn dropped_future_drops_both_attempts() {
-    // Before the first poll, in the first attempt, before the hedge is ready, in both.
+    // Stages: before the first poll, during the first attempt, before the hedge is ready, and during both attempts.
     let stages = [(0, false, 1), (1, false, 1), (2, true, 1), (2, false, 2)];
     for (polls, is_waiting, cancelled) in stages {
         let inner = replies([(60, Ok(200)), (60, Ok(200))]);
@@ -95,7 +95,7 @@ async fn dropped_future_drops_both_attempts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn loser_is_dropped_before_the_answer_goes_up() {
+async fn losing_attempt_is_dropped_before_the_answer_is_returned() {
     for seconds in [[9, 1], [3, 9]] {
         let inner = replies(seconds.map(|seconds| (seconds, Ok(200))));
         let handle = inner.handle();
@@ -106,13 +106,13 @@ async fn loser_is_dropped_before_the_answer_goes_up() {
         assert_pending!(sent.poll());
         advance(SECOND).await;
         assert_ready_ok!(sent.poll());
-        // The future is still there.
+        // The future is not dropped yet.
         assert_eq!((handle.in_flight(), handle.cancelled()), (0, 1));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn limit_of_calls_at_once_inside_keeps_nobody_for_ever() {
+async fn concurrency_limit_of_the_inner_service_does_not_block_hedged_requests() {
     let inner: Inner = Probe::new(|_| async {
         sleep(3 * SECOND).await;
         Ok(response(200, 0))
@@ -125,12 +125,12 @@ async fn limit_of_calls_at_once_inside_keeps_nobody_for_ever() {
     for sent in sent {
         sent.await.unwrap().unwrap();
     }
-    // A hedge never had the place: its first attempt had it.
+    // No hedge got the permit, since its first attempt held it.
     assert_eq!((handle.calls(), handle.violations()), (5, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_hedge_is_dropped_while_the_other_request_goes_on() {
+async fn refused_attempt_is_dropped_while_the_other_attempt_continues() {
     let inner = replies([(3, Ok(503)), (60, Ok(200))]);
     let handle = inner.handle();
     let mut service = HedgeLayer::new(DELAY).layer(inner);
@@ -146,7 +146,7 @@ async fn refused_hedge_is_dropped_while_the_other_request_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn readiness_is_the_inner_services() {
+async fn readiness_is_that_of_the_inner_service() {
     let inner = replies([]);
     let handle = inner.handle();
     let mut service = HedgeLayer::new(DELAY).layer(inner);

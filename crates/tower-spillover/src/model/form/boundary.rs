@@ -7,14 +7,14 @@ use super::disposition::parameters;
 /// The delimiter between the parts of a form. Clones share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::model) struct Boundary {
-    /// With the two hyphens before it.
+    /// The boundary after two hyphens.
     delimiter: Arc<[u8]>,
 }
 
 impl Boundary {
-    /// Returns the boundary in the `content-type` of a form. `None` if there is none, more than one, or one that parsers read
-    /// differently (RFC 2046 section 5.1.1).
-    pub(in crate::model) fn of(content_type: &HeaderValue) -> Option<Self> {
+    /// Returns the boundary in the `content-type` of a form. `None` if the field has no boundary, more than one, or a boundary
+    /// that parsers read differently (RFC 2046 section 5.1.1).
+    pub(in crate::model) fn of_content_type(content_type: &HeaderValue) -> Option<Self> {
         let value = content_type.as_bytes();
         let parameters = parameters(value, true);
         let is_boundary = |name: &[u8]| {
@@ -34,20 +34,20 @@ impl Boundary {
         })
     }
 
-    /// Returns the delimiter as it stands at the beginning of a line.
+    /// Returns the delimiter, with which a line begins.
     pub(in crate::model) fn delimiter(&self) -> &[u8] {
         &self.delimiter
     }
 }
 
-/// Returns true for the characters of RFC 2046, and for those of RFC 9110's tokens, of which some clients make boundaries.
+/// Returns true for characters of RFC 2046, and for token characters of RFC 9110, which some clients use in boundaries.
 fn is_allowed(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || b"'()+_,-./:=? !#$%&*^`|~{}".contains(byte)
 }
 
 const BOUNDARY: &[u8] = b"boundary";
 
-/// RFC 2046 allows 70.
+/// RFC 2046 allows 70 characters.
 const LONGEST: usize = 70;
 
 #[cfg(test)]
@@ -56,7 +56,7 @@ mod tests {
 
     fn delimiter(content_type: &str) -> Option<String> {
         let value = HeaderValue::from_str(content_type).unwrap();
-        let boundary = Boundary::of(&value)?;
+        let boundary = Boundary::of_content_type(&value)?;
         Some(String::from_utf8(boundary.delimiter().to_vec()).unwrap())
     }
 

@@ -5,17 +5,17 @@
 pub(super) enum Name {
     Model,
     Other,
-    /// Parsers differ in how they read it, and to some of them it is the model.
+    /// Parsers read the head differently, and some of them read the name as `model`.
     Unclear,
 }
 
-/// Reads the head of a part: its lines, with their line breaks.
-pub(super) fn name(head: &[u8]) -> Name {
+/// Returns the name of a part. `head` has the lines of its head with their line breaks.
+pub(super) fn part_name(head: &[u8]) -> Name {
     let lines = head.split(|&byte| byte == b'\n');
     let lines: Vec<&[u8]> = lines
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
         .collect();
-    // A folded line belongs to the one before (RFC 5322 section 2.2.3), and a CR alone is a line break to some.
+    // A folded line continues the line before (RFC 5322 section 2.2.3). Some parsers read a CR alone as a line break.
     if lines.iter().any(|line| is_folded(line)) {
         return Name::Unclear;
     }
@@ -23,8 +23,8 @@ pub(super) fn name(head: &[u8]) -> Name {
     let mut is_encoded = false;
     for (field, value) in lines.into_iter().filter_map(field) {
         if field.eq_ignore_ascii_case(b"content-disposition") {
-            let this = name_in(value);
-            // Which of two fields counts, depends on the parser.
+            let this = name_of_disposition(value);
+            // Parsers differ in which of two fields they use.
             name = Some(name.map_or(
                 this,
                 |before| if before == this { this } else { Name::Unclear },
@@ -51,8 +51,11 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Returns the name in a `content-disposition`. A backslash in quotes is an escape to some parsers only: browsers
 /// write `%22` for a quote (<https://html.spec.whatwg.org/#multipart-form-data>).
-fn name_in(value: &[u8]) -> Name {
-    let (escaped, literal) = (name_by(value, true), name_by(value, false));
+fn name_of_disposition(value: &[u8]) -> Name {
+    let (escaped, literal) = (
+        name_with_escapes(value, true),
+        name_with_escapes(value, false),
+    );
     if escaped == literal {
         escaped
     } else {
@@ -60,7 +63,7 @@ fn name_in(value: &[u8]) -> Name {
     }
 }
 
-fn name_by(value: &[u8], has_escapes: bool) -> Name {
+fn name_with_escapes(value: &[u8], has_escapes: bool) -> Name {
     let (mut models, mut others) = (0, 0);
     for (parameter, value) in parameters(value, has_escapes) {
         // `name*` and `name*0` (RFC 2231, RFC 8187) must not be used in forms. Parsers of mail read them.
@@ -81,7 +84,7 @@ fn name_by(value: &[u8], has_escapes: bool) -> Name {
 }
 
 /// Returns the parameters of a field such as `content-type` or `content-disposition` (RFC 9110 section 5.6.6), without the
-/// quotes. Whatever else there is between two semicolons is left out.
+/// quotes. Other text between two semicolons is ignored.
 pub(super) fn parameters(value: &[u8], has_escapes: bool) -> Vec<(&[u8], Vec<u8>)> {
     let mut parameters = Vec::new();
     let mut rest = value;
@@ -121,7 +124,8 @@ fn unquoted(text: &[u8], has_escapes: bool) -> (Vec<u8>, &[u8]) {
 
 const NAME: &[u8] = b"name";
 
-/// Encodings of parts that change nothing (RFC 2045 section 6.1). Forms have no others (RFC 7578 section 4.7).
+/// Transfer encodings that do not change the content (RFC 2045 section 6.1). Forms must not use others (RFC 7578
+/// section 4.7).
 const PLAIN: [&[u8]; 3] = [b"7bit", b"8bit", b"binary"];
 
 #[cfg(test)]
@@ -129,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn name_of_a_part_is_read_as_parsers_read_it() {
+    fn part_name_is_unclear_if_parsers_read_it_differently() {
         for (line, expected) in [
             (
                 r#"Content-Disposition: form-data; name="model""#,
@@ -210,7 +214,7 @@ mod tests {
             ),
         ] {
             let head = format!("{line}\r\n\r\n");
-            assert_eq!(name(head.as_bytes()), expected, "{line}");
+            assert_eq!(part_name(head.as_bytes()), expected, "{line}");
         }
     }
 }

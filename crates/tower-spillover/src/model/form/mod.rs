@@ -1,7 +1,7 @@
-//! Finds the model in forms (multipart/form-data, RFC 7578) while they stream in.
+//! Extracts the model from forms (multipart/form-data, RFC 7578) while they stream in.
 //!
-//! Parsers of forms differ in what they take. This one takes what any of them takes, and says of a form that they read
-//! differently that it is ambiguous. Libraries such as `multer` parse forms, but do not say where a part stands.
+//! Parsers of forms differ in what they accept. This scan accepts all that any of them accepts, and reports a form that they
+//! read differently as ambiguous. Libraries such as `multer` parse forms, but do not report the position of a part.
 
 mod boundary;
 mod disposition;
@@ -12,22 +12,22 @@ pub(super) use self::boundary::Boundary;
 use self::disposition::Name;
 use super::extracted::FieldValue;
 
-/// Looks for the part `model` of a form, chunk by chunk.
+/// Extracts the part `model` of a form, chunk by chunk.
 #[derive(Debug)]
 pub(super) struct FormScan {
     boundary: Boundary,
     is_decisive: bool,
     state: State,
-    /// The head of the part, or the model, or the rest of a delimiter line: as far as it was read, and never much of it.
-    kept: Vec<u8>,
-    /// The beginning of the model, while it is read.
+    /// The head of a part, the model, or the rest of a delimiter line, as far as it was read. Its length is bounded.
+    buffer: Vec<u8>,
+    /// The beginning of the model while the model is read.
     value_at: Option<usize>,
-    /// Bytes of the chunks before.
+    /// The number of bytes in the chunks before.
     passed: usize,
-    /// The beginning of the first delimiter.
-    first_at: Option<usize>,
-    /// The model of the first part with that name; without a text where that is not UTF-8 of moderate length.
-    found: Option<FieldValue>,
+    /// The beginning of the first delimiter, at which a part can be inserted.
+    insert_at: Option<usize>,
+    /// The content of the first part `model`. The text is `None` if the content is too long or not UTF-8.
+    model: Option<FieldValue>,
     is_closed: bool,
     is_ambiguous: bool,
     is_done: bool,
@@ -35,20 +35,21 @@ pub(super) struct FormScan {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// In a line that began at `start` and has, so far, `matched` bytes of a delimiter and nothing else.
+    /// In a line that began at `start` and consists of the first `matched` bytes of a delimiter so far.
     Start {
         start: usize,
         matched: usize,
     },
-    /// In a line of content that is no delimiter.
+    /// In a line of content that is not a delimiter.
     Line,
-    /// After a delimiter, in its line.
+    /// After a delimiter, in the same line.
     Delimiter,
     Head,
 }
 
 impl FormScan {
-    /// Looks for the model. If it is decisive, the search goes on to the end of the form, for a second one.
+    /// Creates a scan for the model. If the model is decisive, the scan continues to the end of the form, to detect a
+    /// second model.
     pub(super) fn new(boundary: Boundary, is_decisive: bool) -> Self {
         Self {
             boundary,
@@ -57,18 +58,18 @@ impl FormScan {
                 start: 0,
                 matched: 0,
             },
-            kept: Vec::new(),
+            buffer: Vec::new(),
             value_at: None,
             passed: 0,
-            first_at: None,
-            found: None,
+            insert_at: None,
+            model: None,
             is_closed: false,
             is_ambiguous: false,
             is_done: false,
         }
     }
 
-    /// Returns true when the search is over with this chunk.
+    /// Scans a chunk. Returns true when the scan is complete.
     pub(super) fn scan(&mut self, chunk: &[u8]) -> bool {
         let mut at = 0;
         while !self.is_done && at < chunk.len() {
@@ -83,35 +84,36 @@ impl FormScan {
         self.is_done
     }
 
-    /// Ends the search at the end of the form.
+    /// Ends the scan at the end of the form.
     pub(super) fn finish(&mut self) {
-        // Some parsers take a part without a delimiter behind it.
+        // Some parsers accept a part without a delimiter at its end.
         if self.value_at.is_some() && !self.is_done {
             self.end_ambiguous();
         }
     }
 
-    /// Ends the search before the end of the form. Where the model decides, nothing was found then.
+    /// Ends the scan before the end of the form. If the model is decisive, the model so far is discarded, since the rest of
+    /// the form may have a second one.
     pub(super) fn give_up(&mut self) {
         if self.is_decisive {
-            self.found = None;
-            self.first_at = None;
+            self.model = None;
+            self.insert_at = None;
         }
     }
 
     pub(super) fn model(&self) -> Option<&str> {
-        self.found.as_ref()?.text.as_deref()
+        self.model.as_ref()?.text.as_deref()
     }
 
-    /// Returns true when the form has more than one model, or parsers differ in how they read it.
+    /// Returns true if the model is decisive, and the form has more than one or is read differently by some parsers.
     pub(super) fn is_ambiguous(&self) -> bool {
         self.is_ambiguous
     }
 
-    /// Returns the model with its place, and the place where a part can be inserted.
+    /// Returns the model, and the position at which a part can be inserted.
     pub(super) fn into_extracted(self) -> (Option<FieldValue>, Option<(usize, Boundary)>) {
-        let first = self.first_at.map(|at| (at, self.boundary));
-        (self.found, first)
+        let first = self.insert_at.map(|at| (at, self.boundary));
+        (self.model, first)
     }
 
     /// Compares the beginning of a line with the delimiter.
@@ -123,13 +125,13 @@ impl FormScan {
             self.end_content(start);
             self.state = State::Delimiter;
         } else if same == chunk.len() {
-            self.keep_value(&chunk[..same]);
+            self.buffer_value(&chunk[..same]);
             self.state = State::Start {
                 start,
                 matched: matched + same,
             };
         } else {
-            self.keep_value(&chunk[..same]);
+            self.buffer_value(&chunk[..same]);
             self.state = State::Line;
         }
         same
@@ -144,28 +146,28 @@ impl FormScan {
             };
         }
         let length = length.unwrap_or(chunk.len());
-        self.keep_value(&chunk[..length]);
+        self.buffer_value(&chunk[..length]);
         length
     }
 
-    fn keep_value(&mut self, data: &[u8]) {
+    fn buffer_value(&mut self, data: &[u8]) {
         if self.value_at.is_some() {
-            let room = (LONGEST + 1).saturating_sub(self.kept.len());
-            self.kept.extend_from_slice(&data[..data.len().min(room)]);
+            let room = (LONGEST + 1).saturating_sub(self.buffer.len());
+            self.buffer.extend_from_slice(&data[..data.len().min(room)]);
         }
     }
 
     /// Ends the part before the delimiter that begins at `end`.
     fn end_content(&mut self, end: usize) {
-        // Another delimiter behind the last one: some parsers may go on with it.
+        // There is another delimiter after the last one. Some parsers read the part that follows.
         if self.is_closed {
             self.end_ambiguous();
         }
-        self.first_at.get_or_insert(end);
+        self.insert_at.get_or_insert(end);
         if let Some(start) = self.value_at.take() {
-            let is_whole = self.kept.len() <= LONGEST;
-            let kept = self.kept.get(..end - start).filter(|_| is_whole);
-            let value = kept.map(without_line_break);
+            let is_whole = self.buffer.len() <= LONGEST;
+            let content = self.buffer.get(..end - start).filter(|_| is_whole);
+            let value = content.map(without_line_break);
             // The line break belongs to the delimiter (RFC 2046 section 5.1.1).
             let end = value.map_or(end, |value| start + value.len());
             let model = value.and_then(|value| str::from_utf8(value).ok());
@@ -174,31 +176,31 @@ impl FormScan {
             if text.is_none() {
                 self.end_ambiguous();
             }
-            self.found = Some(FieldValue {
+            self.model = Some(FieldValue {
                 field: 0,
                 text,
-                place: start..end,
+                range: start..end,
             });
         }
-        self.kept.clear();
+        self.buffer.clear();
     }
 
-    /// Reads on to the end of a delimiter's line.
+    /// Reads on to the end of the line of a delimiter.
     fn read_delimiter(&mut self, chunk: &[u8], at: usize) -> usize {
         let end = memchr(b'\n', chunk);
         let length = end.map_or(chunk.len(), |end| end + 1);
-        self.kept
+        self.buffer
             .extend_from_slice(&chunk[..length.min(LONGEST + 1)]);
-        self.is_closed |= self.kept.starts_with(b"--");
-        if self.kept.len() > LONGEST {
+        self.is_closed |= self.buffer.starts_with(b"--");
+        if self.buffer.len() > LONGEST {
             self.end_ambiguous();
         } else if end.is_some() {
-            let rest = self.kept.strip_prefix(b"--").unwrap_or(&self.kept);
-            // Only spaces may follow. To some parsers such a line is a delimiter all the same.
+            let rest = self.buffer.strip_prefix(b"--").unwrap_or(&self.buffer);
+            // Only spaces may follow a delimiter. Some parsers accept other text as well.
             if !rest.trim_ascii().is_empty() {
                 self.end_ambiguous();
             }
-            self.kept.clear();
+            self.buffer.clear();
             self.state = match self.is_closed {
                 true => State::Start {
                     start: at + length,
@@ -214,12 +216,12 @@ impl FormScan {
     fn read_head(&mut self, chunk: &[u8], at: usize) -> usize {
         let end = memchr(b'\n', chunk);
         let length = end.map_or(chunk.len(), |end| end + 1);
-        let line_at = memchr::memrchr(b'\n', &self.kept).map_or(0, |before| before + 1);
-        self.kept
+        let line_at = memchr::memrchr(b'\n', &self.buffer).map_or(0, |before| before + 1);
+        self.buffer
             .extend_from_slice(&chunk[..length.min(LONGEST + 1)]);
-        let line = &self.kept[line_at..];
-        // A part that ends within its head is none to some parsers.
-        if self.kept.len() > LONGEST || line.starts_with(self.boundary.delimiter()) {
+        let line = &self.buffer[line_at..];
+        // A part may end within its head. Some parsers ignore such a part.
+        if self.buffer.len() > LONGEST || line.starts_with(self.boundary.delimiter()) {
             self.end_ambiguous();
         } else if end.is_some() && without_line_break(line).is_empty() {
             self.end_head(at + length);
@@ -229,12 +231,12 @@ impl FormScan {
 
     /// Ends the head of a part whose content begins at `start`.
     fn end_head(&mut self, start: usize) {
-        match disposition::name(&self.kept) {
-            Name::Model if self.found.is_none() => self.value_at = Some(start),
+        match disposition::part_name(&self.buffer) {
+            Name::Model if self.model.is_none() => self.value_at = Some(start),
             Name::Model | Name::Unclear => self.end_ambiguous(),
             Name::Other => {}
         }
-        self.kept.clear();
+        self.buffer.clear();
         self.state = State::Start { start, matched: 0 };
     }
 
@@ -249,7 +251,7 @@ fn without_line_break(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Bytes of a model, or of the head of a part. Heads have a few hundred bytes.
+/// The largest number of bytes in a model or in the head of a part. Heads have a few hundred bytes.
 const LONGEST: usize = 8 << 10;
 
 #[cfg(test)]

@@ -5,10 +5,10 @@ use super::*;
 
 fn boundary() -> Boundary {
     let content_type = HeaderValue::from_static("multipart/form-data; boundary=xx");
-    Boundary::of(&content_type).unwrap()
+    Boundary::of_content_type(&content_type).unwrap()
 }
 
-/// The scan of a form that comes in these chunks.
+/// Scans a form that comes in these chunks.
 fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, is_decisive: bool) -> FormScan {
     let mut scan = FormScan::new(boundary(), is_decisive);
     for chunk in chunks {
@@ -20,16 +20,16 @@ fn scan<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, is_decisive: bool) -> Fo
     scan
 }
 
-/// The model and whether the form is ambiguous, the same wherever the chunks end.
-fn read(form: &str, is_decisive: bool) -> (Option<String>, bool) {
+/// Returns the model, and whether the form is ambiguous. Asserts that the result is the same for all chunk sizes.
+fn read_form(form: &str, is_decisive: bool) -> (Option<String>, bool) {
     let result = |scan: FormScan| {
         let is_ambiguous = scan.is_ambiguous();
-        let (found, _) = scan.into_extracted();
-        let found = found.and_then(|found| Some((found.text?, found.place)));
-        if let Some((model, place)) = &found {
-            assert_eq!(&form[place.clone()], model, "{form}");
+        let (model, _) = scan.into_extracted();
+        let model = model.and_then(|value| Some((value.text?, value.range)));
+        if let Some((model, range)) = &model {
+            assert_eq!(&form[range.clone()], model, "{form}");
         }
-        (found.map(|(model, _)| model), is_ambiguous)
+        (model.map(|(model, _)| model), is_ambiguous)
     };
     let whole = result(scan([form.as_bytes()], is_decisive));
     for cut in 0..=form.len() {
@@ -50,7 +50,7 @@ fn part(name: &str, value: &str) -> String {
 }
 
 #[test]
-fn model_is_found_before_and_after_a_file() {
+fn model_is_read_before_and_after_a_file() {
     let file = "--xx\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\
         Content-Type: audio/wav\r\n\r\nRIFF\r\n-\r\n--x\r\n\r\n--y \0\r\n";
     let model = part("model", "whisper-1");
@@ -61,33 +61,33 @@ fn model_is_found_before_and_after_a_file() {
         format!("\r\n{file}{model}--xx-- \t"),
     ] {
         let expected = (Some("whisper-1".to_owned()), false);
-        assert_eq!(read(&form, true), expected, "{form}");
-        assert_eq!(read(&form, false), expected, "{form}");
+        assert_eq!(read_form(&form, true), expected, "{form}");
+        assert_eq!(read_form(&form, false), expected, "{form}");
     }
 }
 
 #[test]
-fn lines_may_end_with_lf_alone() {
+fn form_with_lf_line_breaks_is_read() {
     let form = part("model", "a") + &part("n", "1") + "--xx--\r\n";
     assert_eq!(
-        read(&form.replace('\r', ""), true),
+        read_form(&form.replace('\r', ""), true),
         (Some("a".to_owned()), false)
     );
 }
 
 #[test]
-fn model_may_be_empty_or_have_line_breaks() {
+fn empty_model_and_model_with_line_breaks_are_read() {
     for (value, expected) in [("", ""), ("a\r\nb", "a\r\nb"), ("\r\n", "\r\n"), ("-", "-")] {
         let form = part("model", value) + "--xx--";
-        assert_eq!(read(&form, true), (Some(expected.to_owned()), false));
+        assert_eq!(read_form(&form, true), (Some(expected.to_owned()), false));
     }
     // A part without content may end with the line break of its head.
     let form = "--xx\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n--xx--\r\n";
-    assert_eq!(read(form, true), (Some(String::new()), false));
+    assert_eq!(read_form(form, true), (Some(String::new()), false));
 }
 
 #[test]
-fn form_without_a_model_has_none() {
+fn form_without_a_model_part_has_no_model() {
     for form in [
         "",
         "--xx--\r\n",
@@ -96,12 +96,12 @@ fn form_without_a_model_has_none() {
         &(part("models", "a") + &part("file", "name=\"model\"") + "--xx--\r\n"),
         &part("model", "a").replace("--xx", "--yy"),
     ] {
-        assert_eq!(read(form, true), (None, false), "{form}");
+        assert_eq!(read_form(form, true), (None, false), "{form}");
     }
 }
 
 #[test]
-fn form_that_parsers_read_differently_is_ambiguous_where_the_model_decides() {
+fn form_that_parsers_read_differently_is_ambiguous_if_the_model_is_decisive() {
     let end = "--xx--\r\n";
     let model = part("model", "cheap");
     let dear = part("model", "dear");
@@ -109,22 +109,22 @@ fn form_that_parsers_read_differently_is_ambiguous_where_the_model_decides() {
         format!("{model}{dear}{end}"),
         format!("{model}{}{end}", part("MODEL", "dear")),
         format!("{model}{}{end}", part("mo\\del", "dear")),
-        // Other readers see a line of the part before.
+        // Some parsers read the delimiter line as content of the part before.
         format!("{model}--xxy\r\n\r\n{end}"),
         format!("{model}{end}{dear}{end}"),
         format!("{model}--xx--y\r\n"),
         format!("{model}--xx\r\nContent-Disposition: form-data; name=\"n\"\r\n{dear}{end}"),
         dear,
     ] {
-        assert!(read(&form, true).1, "{form}");
-        assert!(!read(&form, false).1, "{form}");
+        assert!(read_form(&form, true).1, "{form}");
+        assert!(!read_form(&form, false).1, "{form}");
     }
     let binary = b"--xx\r\nContent-Disposition: form-data; name=model\r\n\r\n\xff\r\n--xx--";
     assert!(scan([&binary[..]], true).is_ambiguous());
 }
 
 #[test]
-fn little_of_a_form_is_kept() {
+fn buffer_of_a_form_scan_is_bounded() {
     let long = "x".repeat(1 << 20);
     for form in [
         format!("--xx\r\n{long}"),
@@ -134,17 +134,17 @@ fn little_of_a_form_is_kept() {
         for size in [1 << 20, 1000] {
             let scan = scan(form.as_bytes().chunks(size), true);
             assert!(scan.is_ambiguous(), "{form:.20}");
-            assert!(scan.kept.capacity() <= 4 * LONGEST);
+            assert!(scan.buffer.capacity() <= 4 * LONGEST);
         }
     }
     let file = part("file", &long) + &part("model", "a") + "--xx--";
     let scan = scan(file.as_bytes().chunks(1000), true);
     assert_eq!(scan.model(), Some("a"));
-    assert!(scan.kept.capacity() <= 4 * LONGEST);
+    assert!(scan.buffer.capacity() <= 4 * LONGEST);
 }
 
 #[test]
-fn place_before_the_first_part_is_told() {
+fn position_for_a_new_part_is_that_of_the_first_delimiter() {
     for (form, expected) in [
         (part("n", "1") + "--xx--", Some(0)),
         (format!("preamble\r\n{}--xx--", part("n", "1")), Some(10)),
@@ -158,7 +158,7 @@ fn place_before_the_first_part_is_told() {
 
 proptest! {
     #[test]
-    fn every_model_is_found_in_every_form(
+    fn model_is_read_from_any_form(
         parts in prop::collection::vec(("[a-z]{1,4}", "[-xa\r\n]{0,12}"), 0..4),
         model in "[-a-z\r\n]{0,8}",
         at in 0_usize..4,

@@ -2,8 +2,8 @@ use spillover_testing::body::BodyHandle;
 
 use super::{super::body::Prefix, *};
 
-/// So many frames are read ahead.
-async fn read_ahead(mut body: ScriptedBody, frames: usize) -> PeekedBody<ScriptedBody> {
+/// Reads this number of frames into a prefix, and returns the body that yields them again.
+async fn with_prefix(mut body: ScriptedBody, frames: usize) -> PeekedBody<ScriptedBody> {
     let mut read = Prefix::new();
     for _ in 0..frames {
         if !read.push(body.frame().await) {
@@ -23,10 +23,10 @@ fn script() -> (ScriptedBody, BodyHandle) {
 }
 
 #[tokio::test]
-async fn bytes_that_were_read_come_before_the_rest() {
+async fn prefix_comes_before_the_rest_of_the_body() {
     for ahead in 0..6 {
         let (body, handle) = script();
-        let body = read_ahead(body, ahead).await;
+        let body = with_prefix(body, ahead).await;
         assert_eq!(handle.polls(), ahead.min(5));
         assert_eq!(body.size_hint().exact(), Some(13));
         assert!(!body.is_end_stream());
@@ -38,9 +38,9 @@ async fn bytes_that_were_read_come_before_the_rest() {
 }
 
 #[tokio::test]
-async fn size_hint_shrinks_as_the_body_is_read() {
+async fn size_hint_of_a_peeked_body_shrinks_with_each_frame() {
     let (body, _) = script();
-    let mut body = read_ahead(body, 2).await;
+    let mut body = with_prefix(body, 2).await;
     for left in [9, 5, 0] {
         body.frame().await.expect("a frame").expect("data");
         assert_eq!(body.size_hint().exact(), Some(left));
@@ -48,9 +48,9 @@ async fn size_hint_shrinks_as_the_body_is_read() {
 }
 
 #[tokio::test]
-async fn error_that_was_read_comes_in_its_place() {
+async fn error_in_the_prefix_is_returned_after_its_data() {
     let body = ScriptedBody::new().data("one").error("reset by peer");
-    let mut body = read_ahead(body, 9).await;
+    let mut body = with_prefix(body, 9).await;
     assert!(body.frame().await.expect("a frame").is_ok());
     assert!(!body.is_end_stream());
     let error = body.frame().await.expect("a frame").expect_err("an error");
@@ -59,7 +59,7 @@ async fn error_that_was_read_comes_in_its_place() {
 }
 
 #[tokio::test]
-async fn replaced_body_has_its_own_length() {
+async fn replacement_body_has_its_own_length() {
     let body = PeekedBody::<ScriptedBody>::from(Bytes::from("other"));
     assert_eq!(body.size_hint().exact(), Some(5));
     assert!(!body.is_end_stream());

@@ -1,4 +1,4 @@
-//! Streams in a content coding: they are looked into, and passed on as they came.
+//! Streams in a content coding: they are decoded for reading, and passed on unchanged.
 
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 
@@ -8,7 +8,7 @@ use crate::coding::{
     tests::{ALL, encode},
 };
 
-/// The name of a coding in a field.
+/// Returns the name of a coding in header fields.
 fn name(coding: Coding) -> &'static str {
     match coding {
         Coding::Gzip => "gzip",
@@ -36,7 +36,7 @@ async fn peek_in(coding: Coding, body: ScriptedBody) -> Response<PeekedBody<Scri
 }
 
 #[tokio::test(start_paused = true)]
-async fn error_before_the_content_becomes_a_plain_response() {
+async fn error_before_the_content_of_a_coded_stream_is_a_response_without_coding() {
     for coding in ALL {
         let body = chunks(coded(coding, &[START, PING, OVERLOADED]));
         let response = peek_in(coding, body).await;
@@ -49,7 +49,7 @@ async fn error_before_the_content_becomes_a_plain_response() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_with_content_is_passed_on_in_its_coding() {
+async fn coded_stream_with_content_is_passed_on_unchanged() {
     for coding in ALL {
         let stream = coded(coding, &[START, PING, CONTENT, "data: [DONE]\n\n"]);
         let body = chunks(stream.clone());
@@ -57,13 +57,17 @@ async fn stream_with_content_is_passed_on_in_its_coding() {
         let response = peek_in(coding, body).await;
         assert_eq!(refusal(&response), None);
         assert_eq!(response.headers()[CONTENT_ENCODING], name(coding));
-        assert_eq!(handle.data_frames(), 3, "it is let go at the content");
+        assert_eq!(
+            handle.data_frames(),
+            3,
+            "the stream is released at its content"
+        );
         assert_eq!(bytes(response).await, stream.concat(), "{coding:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn error_is_found_wherever_the_stream_is_split() {
+async fn error_in_a_coded_stream_is_found_in_chunks_of_any_size() {
     for coding in ALL {
         let stream = coded(coding, &[START, OVERLOADED]).concat();
         for at in 0..=stream.len() {
@@ -75,7 +79,7 @@ async fn error_is_found_wherever_the_stream_is_split() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn error_after_the_content_is_counted() {
+async fn error_after_the_content_of_a_coded_stream_is_counted() {
     for coding in ALL {
         for (last, expected) in [(OVERLOADED, 1), (CONTENT, 0)] {
             let pool = pool();
@@ -92,7 +96,7 @@ async fn error_after_the_content_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_that_cannot_be_decoded_is_passed_on_at_once() {
+async fn undecodable_stream_is_passed_on_at_once() {
     for coding in ALL {
         let pool = pool();
         let mut request = Request::new(());
@@ -104,7 +108,7 @@ async fn stream_that_cannot_be_decoded_is_passed_on_at_once() {
         assert_eq!(bytes(response).await, stream.concat());
     }
 
-    // In one that is not read, or in two.
+    // An unsupported coding, and two codings.
     for encoding in ["dcb", "gzip, br"] {
         let body = chunks(coded(Coding::Gzip, &[OVERLOADED]));
         let handle = body.handle();
@@ -118,7 +122,7 @@ async fn stream_that_cannot_be_decoded_is_passed_on_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bomb_is_passed_on_and_looked_into_no_further() {
+async fn decompression_bomb_is_passed_on_and_not_decoded_further() {
     for coding in ALL {
         let comments = ": x\n".repeat(2 << 20);
         let stream = coded(coding, &[&comments, OVERLOADED]);
@@ -129,7 +133,7 @@ async fn bomb_is_passed_on_and_looked_into_no_further() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_of_aws_are_read_in_a_coding() {
+async fn coded_aws_event_stream_is_read() {
     for coding in ALL {
         let start = event("messageStart", "{}");
         let throttled = exception("throttlingException", r#"{"message":"Too many"}"#);
@@ -143,7 +147,7 @@ async fn events_of_aws_are_read_in_a_coding() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn backend_is_offered_only_codings_that_are_read() {
+async fn accept_encoding_is_limited_to_supported_codings() {
     for (given, expected) in [
         (
             Some("gzip, deflate, br, zstd"),

@@ -1,4 +1,4 @@
-//! The reader of AWS's event streams.
+//! The parser of AWS event streams.
 
 use std::ops::ControlFlow;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{event, exception, framed, message};
 use crate::peek::event_stream::{Message, Parser};
 
-/// Kind, name, what an error says, and the payload; `None` for one that could not be read.
+/// The kind, name, error message and payload of a message. `None` for a message that cannot be read.
 type Owned = Option<[Vec<u8>; 4]>;
 
 fn feed<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Owned> {
@@ -25,7 +25,7 @@ fn feed<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Owned> {
     messages
 }
 
-/// In one chunk, and in chunks of any size.
+/// Parses the stream in one chunk. Asserts that chunks of any size have the same result.
 fn read(bytes: &[u8]) -> Vec<Owned> {
     let whole = feed([bytes]);
     for size in (1..40).chain([bytes.len().max(2) - 1]) {
@@ -34,12 +34,12 @@ fn read(bytes: &[u8]) -> Vec<Owned> {
     whole
 }
 
-fn found(kind: &str, name: &str, error: &str, payload: &str) -> Owned {
+fn expected_message(kind: &str, name: &str, error: &str, payload: &str) -> Owned {
     Some([kind, name, error, payload].map(|text| text.as_bytes().to_vec()))
 }
 
 #[test]
-fn messages() {
+fn events_exceptions_and_errors_are_parsed() {
     let error = message(
         &[
             (":message-type", "error"),
@@ -56,25 +56,28 @@ fn messages() {
         framed(b"", b"bare"),
     ];
     let expected = [
-        found("event", "messageStart", "", "{}"),
-        found("event", "contentBlockDelta", "", ""),
-        found("exception", "throttlingException", "", r#"{"message":"x"}"#),
-        found("error", "InternalError", "Sorry.", ""),
-        found("", "", "", "bare"),
+        expected_message("event", "messageStart", "", "{}"),
+        expected_message("event", "contentBlockDelta", "", ""),
+        expected_message("exception", "throttlingException", "", r#"{"message":"x"}"#),
+        expected_message("error", "InternalError", "Sorry.", ""),
+        expected_message("", "", "", "bare"),
     ];
     assert_eq!(read(&stream.concat()), expected);
 }
 
-/// The example of the documentation: a message with one header and a payload of JSON.
+/// Parses the example of the AWS documentation: a message with one header and a JSON payload.
 #[test]
-fn format_is_that_of_aws() {
+fn documented_example_is_parsed() {
     let message = b"\x00\x00\x00\x3d\x00\x00\x00\x20\x07\xfd\x83\x96\x0ccontent-type\x07\x00\x10application/json\
         {'foo':'bar'}\x8d\x9c\x08\xb1";
-    assert_eq!(read(message), [found("", "", "", "{'foo':'bar'}")]);
+    assert_eq!(
+        read(message),
+        [expected_message("", "", "", "{'foo':'bar'}")]
+    );
 }
 
 #[test]
-fn headers_of_all_types() {
+fn headers_of_all_types_are_parsed() {
     let mut headers = Vec::new();
     let lens = [
         (0, 0),
@@ -90,15 +93,18 @@ fn headers_of_all_types() {
         headers.extend([1, b'x', kind]);
         headers.extend(vec![7; len]);
     }
-    // Bytes are no text, whatever the name.
+    // A header of bytes is not a text, even with a known name.
     headers.extend(
         b"\x01b\x06\x00\x02ab\x0b:event-type\x06\x00\x01x\x0d:message-type\x07\x00\x05event",
     );
-    assert_eq!(read(&framed(&headers, b"p")), [found("event", "", "", "p")]);
+    assert_eq!(
+        read(&framed(&headers, b"p")),
+        [expected_message("event", "", "", "p")]
+    );
 }
 
 #[test]
-fn header_that_is_broken_spoils_its_message_only() {
+fn broken_header_affects_its_message_only() {
     for headers in [
         &b"\x05ab"[..],
         b"\x01a",
@@ -109,13 +115,13 @@ fn header_that_is_broken_spoils_its_message_only() {
         b"\x01a\x09abc",
     ] {
         let stream = [framed(headers, b"p"), event("x", "y")].concat();
-        let expected = [None, found("event", "x", "", "y")];
+        let expected = [None, expected_message("event", "x", "", "y")];
         assert_eq!(read(&stream), expected, "{}", headers.escape_ascii());
     }
 }
 
 #[test]
-fn after_a_prelude_that_is_broken_nothing_is_read() {
+fn nothing_is_parsed_after_a_broken_prelude() {
     let good = event("x", "y");
     let mut flipped = good.clone();
     flipped[1] ^= 1;
@@ -128,7 +134,7 @@ fn after_a_prelude_that_is_broken_nothing_is_read() {
     let cases = [
         flipped,
         unchecked,
-        // Shorter than the least, and headers that do not fit.
+        // A length below the minimum, and headers longer than the message.
         prelude([15, 0]),
         prelude([0, 0]),
         prelude([20, 5]),
@@ -137,19 +143,22 @@ fn after_a_prelude_that_is_broken_nothing_is_read() {
     ];
     for bad in cases {
         let stream = [&good[..], &bad, &good].concat();
-        assert_eq!(read(&stream), [found("event", "x", "", "y"), None]);
+        assert_eq!(
+            read(&stream),
+            [expected_message("event", "x", "", "y"), None]
+        );
     }
     assert_eq!(read(&good[..good.len() - 1]), []);
 }
 
 #[test]
-fn long_message_is_skipped() {
+fn message_above_the_limit_is_skipped() {
     let long = event("chunk", &"x".repeat(100_000));
     let stream = [event("a", ""), long, event("b", "")].concat();
     let expected = [
-        found("event", "a", "", ""),
+        expected_message("event", "a", "", ""),
         None,
-        found("event", "b", "", ""),
+        expected_message("event", "b", "", ""),
     ];
     assert_eq!(feed([&stream[..]]), expected);
     for size in [1, 11, 12, 13, 4096] {
@@ -175,7 +184,7 @@ fn parser_stops_when_the_caller_breaks() {
 
 proptest! {
     #[test]
-    fn any_chunks_make_the_same_messages(
+    fn messages_are_the_same_for_chunks_of_any_size(
         mut stream in prop::collection::vec(prop_oneof![
             8 => ("[a-z]{0,9}", ".{0,40}").prop_map(|(name, payload)| event(&name, &payload)),
             1 => prop::collection::vec(any::<u8>(), 0..30),

@@ -1,4 +1,4 @@
-//! A deadline for the first content.
+//! The deadline for the first content of a stream.
 
 use spillover_core::{Affinity, layer::AttemptsProtocol};
 
@@ -10,7 +10,7 @@ fn layer() -> StreamPeekLayer {
     StreamPeekLayer::new().first_token(LIMIT)
 }
 
-/// A request that was sent to the first of two backends.
+/// Creates a request that was sent to the first of two backends.
 fn request(attempts: &Attempts) -> Request<()> {
     let backends = ["a", "b"].map(|label| {
         let backend = Backend::builder(label).url("http://a.example");
@@ -31,7 +31,7 @@ fn stalled(chunks: &[&'static str]) -> ScriptedBody {
     body.pause()
 }
 
-/// The status and the report that come of a stream that stalls, and after how long.
+/// Returns the status and the refusal of the response, and the time until it.
 async fn outcome(
     layer: StreamPeekLayer,
     request: Request<()>,
@@ -44,7 +44,7 @@ async fn outcome(
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_without_content_by_then_is_given_up() {
+async fn stream_without_content_at_the_deadline_is_refused() {
     let streams: [&[&str]; 10] = [
         &[],
         &[": OPENROUTER PROCESSING\n\n", ": keep-alive\n\n"],
@@ -62,7 +62,7 @@ async fn stream_without_content_by_then_is_given_up() {
             "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
         ],
         &["data: {\"choices\":[],\"prompt_filter_results\":[{\"prompt_index\":0}]}\n\n"],
-        // The content has begun and stalls in the middle.
+        // The stream stalls in the middle of its first content.
         &["data: {\"choices\":[{\"delta\":{\"content\":\"H"],
     ];
     for chunks in streams {
@@ -73,7 +73,7 @@ async fn stream_without_content_by_then_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_of_any_form_is_given_up() {
+async fn stream_of_any_format_is_refused_at_the_deadline() {
     for (content_type, begin, status) in [
         (SSE, START.as_bytes().to_vec(), 504),
         (EVENT_STREAM, event("messageStart", "{}"), 504),
@@ -102,7 +102,7 @@ async fn stream_of_any_form_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn content_in_time_is_passed_on() {
+async fn stream_with_content_before_the_deadline_is_passed_on() {
     let body = stalled(&[START]);
     let handle = body.handle();
     let response = respond(SSE, body);
@@ -114,7 +114,7 @@ async fn content_in_time_is_passed_on() {
         (response.status(), refusal(&response)),
         (StatusCode::OK, None)
     );
-    // With content, a stream may take its time.
+    // After the first content no deadline applies.
     let mut body = response.into_body();
     for expected in [START, CONTENT] {
         let frame = body.frame().await.expect("a frame").expect("data");
@@ -127,9 +127,9 @@ async fn content_in_time_is_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_begins_with_the_request() {
+async fn deadline_counts_from_the_request() {
     for (head_after, content_after, status, took) in [
-        // Content that comes with a late head counts. Content after a late head does not.
+        // Content that comes together with a late head is in time. Content after a late head is not.
         (4, None, 504, 4),
         (4, Some(0), 200, 4),
         (2, None, 504, 3),
@@ -155,7 +155,7 @@ async fn time_begins_with_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_goes_on_where_no_other_backend_would_be_asked() {
+async fn stream_is_passed_on_at_the_deadline_if_no_other_backend_can_be_tried() {
     let cases: [fn(&Attempts); 4] = [
         |attempts| attempts.mark(1),
         Attempts::set_last,
@@ -179,7 +179,7 @@ async fn stream_goes_on_where_no_other_backend_would_be_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pinned_request_stays_where_it_is() {
+async fn stream_of_a_pinned_request_is_not_refused() {
     let pool = pool();
     let affinity = Affinity::to_backend("a").pinned();
     let query = spillover_core::Query::new().affinity(affinity);
@@ -197,7 +197,7 @@ async fn pinned_request_stays_where_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_another_backend_a_stream_is_held_until_then_and_not_for_the_usual_time() {
+async fn stream_is_held_until_the_deadline_instead_of_max_wait() {
     for (limit, max_wait, expected) in [
         (20, 5, (504, 20)),
         (1, 5, (504, 1)),
@@ -211,7 +211,7 @@ async fn with_another_backend_a_stream_is_held_until_then_and_not_for_the_usual_
         let (status, _, took) = outcome(layer, request, respond(SSE, stalled(&[START]))).await;
         assert_eq!((status, took.as_secs() as u32), expected);
     }
-    // The other backend closes while the stream is held: the stream goes on, too.
+    // No other backend is left at the deadline: the stream is passed on.
     let attempts = Attempts::new();
     let layer = StreamPeekLayer::new().first_token(20 * SECOND);
     let response = respond(SSE, stalled(&[START]));
@@ -222,11 +222,11 @@ async fn with_another_backend_a_stream_is_held_until_then_and_not_for_the_usual_
 }
 
 #[tokio::test(start_paused = true)]
-async fn deadline_counts_when_no_backend_was_selected() {
+async fn deadline_applies_without_a_selected_backend() {
     let outcome = outcome(layer(), Request::new(()), respond(SSE, stalled(&[START]))).await;
     assert_eq!(outcome, (504, Some(Refusal::Failing), LIMIT));
 
-    // A backend was chosen, and no layer tries another: the stream is never given up.
+    // A backend was selected, but no retry layer tries another one: the stream is not refused.
     let mut request = request(&Attempts::new());
     request.extensions_mut().remove::<Attempts>();
     let outcome = self::outcome(layer(), request, respond(SSE, stalled(&[START]))).await;
@@ -234,7 +234,7 @@ async fn deadline_counts_when_no_backend_was_selected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn held_data_stays_bounded_and_errors_come_first() {
+async fn max_held_and_errors_apply_before_the_deadline() {
     let comments: &'static str = Box::leak(": keep-alive\n\n".repeat(6000).into_boxed_str());
     let request_one = request(&Attempts::new());
     let outcome_one = outcome(layer(), request_one, respond(SSE, stalled(&[comments]))).await;
@@ -247,16 +247,16 @@ async fn held_data_stays_bounded_and_errors_come_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_streams_are_given_up() {
+async fn response_that_is_not_a_stream_has_no_deadline() {
     let body = ScriptedBody::new().pause();
     let response = respond("application/json", body);
     let outcome = outcome(layer(), request(&Attempts::new()), response).await;
-    // The time that a response is held for an error at its beginning.
+    // A JSON response is held for 5 s, since it may be an error.
     assert_eq!(outcome, (200, None, 5 * SECOND));
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_that_goes_away_drops_the_stream() {
+async fn stream_is_dropped_when_the_client_leaves() {
     let body = stalled(&[START]);
     let handle = body.handle();
     let peeking = tokio::spawn(peek_at(

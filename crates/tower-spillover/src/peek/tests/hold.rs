@@ -1,4 +1,4 @@
-//! How long a stream is held, and what is passed on.
+//! The time for which a stream is held, and the bytes that are passed on.
 
 use http::header::CONTENT_ENCODING;
 use spillover_core::layer::AttemptsProtocol;
@@ -7,7 +7,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn content_releases_all_that_was_held() {
+async fn content_releases_all_held_bytes() {
     for content_type in [SSE, "text/event-stream; charset=utf-8"] {
         let body = chunks([START, PING, CONTENT, "data: [DONE]\n\n"]);
         let handle = body.handle();
@@ -24,7 +24,7 @@ async fn content_releases_all_that_was_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn head_comes_with_the_first_content() {
+async fn head_is_returned_at_the_first_content() {
     let body = ScriptedBody::new().data(START).pause();
     let handle = body.handle();
     let mut response = task::spawn(peek(SSE, body));
@@ -32,7 +32,7 @@ async fn head_comes_with_the_first_content() {
     handle.push_data(PING);
     assert!(response.is_woken());
     assert_pending!(response.poll());
-    // Half of the content is none yet.
+    // Half of an event is not content yet.
     handle.push_data(&CONTENT[..20]);
     assert_pending!(response.poll());
     handle.push_data(&CONTENT[20..]);
@@ -43,7 +43,7 @@ async fn head_comes_with_the_first_content() {
         let frame = body.frame().await.expect("a frame").expect("data");
         assert_eq!(frame.into_data().expect("data"), expected);
     }
-    // And from here on it comes as it comes.
+    // After the release, chunks pass without delay.
     let mut next = task::spawn(body.frame());
     assert_pending!(next.poll());
     handle.push_data("data: x\n\n");
@@ -53,7 +53,7 @@ async fn head_comes_with_the_first_content() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_is_not_held_for_longer_than_the_limit() {
+async fn stream_is_released_after_max_wait() {
     for (layer, wait) in [
         (StreamPeekLayer::new(), 5 * SECOND),
         (StreamPeekLayer::new().max_wait(SECOND), SECOND),
@@ -69,7 +69,7 @@ async fn stream_is_not_held_for_longer_than_the_limit() {
         assert_eq!(Instant::now() - begun, wait);
         assert_eq!(response.status(), 200);
 
-        // Now it is too late.
+        // An error after the release is passed on.
         handle.push_data(OVERLOADED);
         handle.resume();
         assert_eq!(bytes(response).await, [START, OVERLOADED].concat());
@@ -77,7 +77,7 @@ async fn stream_is_not_held_for_longer_than_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_counts_from_the_head() {
+async fn max_wait_counts_from_the_head() {
     let begun = Instant::now();
     let body = ScriptedBody::new().pause();
     let handle = body.handle();
@@ -93,7 +93,7 @@ async fn time_counts_from_the_head() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_is_not_held_while_the_rest_of_the_request_is_to_come() {
+async fn stream_is_released_while_the_request_body_is_awaited() {
     for content_type in [SSE, EVENT_STREAM, GRPC] {
         let attempts = Attempts::new();
         let mut request = Request::new(());
@@ -104,7 +104,7 @@ async fn stream_is_not_held_while_the_rest_of_the_request_is_to_come() {
         let mut response = task::spawn(peek_at(StreamPeekLayer::new(), request, response));
         assert_pending!(response.poll());
 
-        // The client may wait for the head before it sends more.
+        // The client may wait for the head before it sends the rest of its request.
         attempts.set_awaiting_body(true);
         handle.push_data("");
         let response = assert_ready!(response.poll());
@@ -116,7 +116,7 @@ async fn stream_is_not_held_while_the_rest_of_the_request_is_to_come() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_time_is_no_limit_either() {
+async fn longest_max_wait_does_not_overflow() {
     let layer = StreamPeekLayer::new().max_wait(Duration::MAX);
     let body = ScriptedBody::new().data(START).pause();
     let handle = body.handle();
@@ -130,13 +130,13 @@ async fn no_time_is_no_limit_either() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_is_held_than_the_limit() {
+async fn stream_is_released_at_max_held() {
     let chunk = Bytes::from(": comment\n".repeat(100));
     let body = (0..1000).fold(ScriptedBody::new(), |body, _| body.data(chunk.clone()));
     let handle = body.handle();
     let response = peek(SSE, body.data(OVERLOADED)).await;
     assert_eq!(response.status(), 200);
-    assert_eq!(handle.data_frames(), 66, "64 KiB and no chunk more");
+    assert_eq!(handle.data_frames(), 66, "the chunks up to 64 KiB");
     assert_eq!(
         bytes(response).await.len(),
         1000 * chunk.len() + OVERLOADED.len()
@@ -153,7 +153,7 @@ async fn no_more_is_held_than_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn line_without_an_end_is_passed_on() {
+async fn stream_with_an_endless_line_is_released() {
     let body = (0..100).fold(ScriptedBody::new().data("data: "), |body, _| {
         body.data(vec![b'x'; 1000])
     });
@@ -178,7 +178,7 @@ async fn stream_that_ends_without_content_is_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trailers_and_sizes_are_passed_on() {
+async fn trailers_and_size_hints_are_passed_on() {
     let trailers = headers(&[("x-end", "1")]);
     let body = ScriptedBody::new().data(START).trailers(trailers.clone());
     let response = peek(SSE, body.with_exact_size()).await;
@@ -191,7 +191,7 @@ async fn trailers_and_sizes_are_passed_on() {
     assert_eq!(collected.trailers(), Some(&trailers));
     assert_eq!(collected.to_bytes(), START);
 
-    // Only those of gRPC are an error.
+    // Trailers with an error status are an error in gRPC only.
     let body = ScriptedBody::new().trailers(headers(&[("grpc-status", "8")]));
     let response = peek(SSE, body).await;
     assert_eq!(refusal(&response), None);
@@ -207,7 +207,7 @@ async fn trailers_and_sizes_are_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_responses_than_streams_pass_unchanged() {
+async fn response_that_is_not_a_successful_stream_passes_unchanged() {
     let json = |status: u16, content_type| {
         let response = Response::builder().status(status);
         response.header("content-type", content_type)
@@ -230,7 +230,7 @@ async fn other_responses_than_streams_pass_unchanged() {
         assert_eq!(handle.polls(), 0);
         assert_eq!(bytes(response).await, OVERLOADED);
     }
-    // One that is over, as the answer to HEAD.
+    // A body that has ended already, such as that of a response to HEAD.
     let body = ScriptedBody::new();
     let handle = body.handle();
     let response = peek(SSE, body).await;
@@ -239,7 +239,7 @@ async fn other_responses_than_streams_pass_unchanged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_that_goes_away_drops_the_stream() {
+async fn held_stream_is_dropped_when_the_client_leaves() {
     let body = ScriptedBody::new().data(START).pause();
     let handle = body.handle();
     let mut response = task::spawn(peek(SSE, body));
@@ -268,7 +268,7 @@ async fn grpc_stream_is_held_until_its_first_message() {
     let collected = response.into_body().collect().await.expect("a body");
     assert_eq!(collected.trailers(), Some(&ok));
 
-    // No message at all is an answer, too.
+    // A successful stream without messages is passed on.
     let response = peek(GRPC, ScriptedBody::new().trailers(ok.clone())).await;
     assert_eq!(refusal(&response), None);
     assert!(!response.headers().contains_key("grpc-status"));
@@ -277,7 +277,7 @@ async fn grpc_stream_is_held_until_its_first_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn json_that_is_an_error_is_a_refusal() {
+async fn json_error_with_success_status_is_a_refusal() {
     for (content_type, body, status, kind) in [
         (
             "application/json",
@@ -311,7 +311,7 @@ async fn json_that_is_an_error_is_a_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_json_passes_unchanged() {
+async fn json_without_an_error_passes_unchanged() {
     for body in [
         r#"{"id":"chatcmpl-1","choices":[],"error":{"code":429}}"#,
         r#"{"error":null,"id":"resp_1"}"#,

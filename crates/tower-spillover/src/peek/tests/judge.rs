@@ -1,4 +1,4 @@
-//! Events that are held, in the form that vendors really send.
+//! Verdicts on events in the formats that vendors send.
 
 use super::{event, exception, message};
 use crate::peek::{
@@ -7,7 +7,7 @@ use crate::peek::{
     judge::Verdict,
 };
 
-/// `-` for the lifecycle, `content`, or the kind of the refusal and its status.
+/// Returns `-` for a lifecycle event, `content`, or the kind of the refusal and its status.
 fn verdict(event: &Event<'_>) -> String {
     match Verdict::of(event) {
         Verdict::Lifecycle => "-".to_owned(),
@@ -26,7 +26,7 @@ fn check_sse(name: &str, data: &str, expected: &str) {
 }
 
 #[test]
-fn anthropic() {
+fn anthropic_events_are_judged() {
     let table = [
         (
             "message_start",
@@ -101,7 +101,7 @@ fn anthropic() {
             r#"{"type":"error","error":{"type":"invalid_request_error","message":"x"}}"#,
             "client 400",
         ),
-        // Without names, as some proxies pass them on.
+        // Events without names, which some proxies drop.
         ("", r#"{"type":"message_start","message":{}}"#, "-"),
         ("", r#"{"type":"ping"}"#, "-"),
         (
@@ -126,7 +126,7 @@ fn anthropic() {
 }
 
 #[test]
-fn openai_responses() {
+fn openai_response_events_are_judged() {
     let table = [
         (
             "response.created",
@@ -201,7 +201,7 @@ fn openai_responses() {
 }
 
 #[test]
-fn openai_assistants() {
+fn openai_assistant_events_are_judged() {
     let table = [
         ("thread.created", "-"),
         ("thread.run.created", "-"),
@@ -223,9 +223,9 @@ fn openai_assistants() {
 }
 
 #[test]
-fn chat_chunks() {
+fn chat_completion_chunks_are_judged() {
     let table = [
-        // Azure's first one.
+        // The first chunk of Azure OpenAI.
         (
             r#"{"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{"prompt_index":0,"content_filter_results":{"hate":{"filtered":false,"severity":"safe"}}}]}"#,
             "-",
@@ -284,12 +284,12 @@ fn chat_chunks() {
         ("[]", "content"),
         ("{}", "content"),
         ("null", "content"),
-        // Gemini's.
+        // Chunks of Gemini.
         (
             r#"{"candidates":[{"content":{"parts":[{"text":"Hi"}]}}]}"#,
             "content",
         ),
-        // An error that is quoted.
+        // A quoted error is content.
         (
             r#"{"choices":[{"delta":{"content":"{\"error\":{\"code\":\"rate_limit_exceeded\"}}"}}]}"#,
             "content",
@@ -299,7 +299,7 @@ fn chat_chunks() {
             "content",
         ),
         (r#"{"error":null,"choices":[{"delta":{}}]}"#, "-"),
-        // Azure's, Gemini's, OpenRouter's.
+        // Errors of Azure OpenAI, Gemini and OpenRouter.
         (
             r#"{"error":{"code":"429","message":"Please retry after 26 seconds."}}"#,
             "throttled 429",
@@ -328,7 +328,7 @@ fn chat_chunks() {
 }
 
 #[test]
-fn cohere_and_names_that_are_not_known() {
+fn cohere_and_unknown_events_are_judged() {
     let table = [
         (
             "message-start",
@@ -353,7 +353,7 @@ fn cohere_and_names_that_are_not_known() {
         ("pings", "{}", "content"),
         ("error", "Sorry, please retry in 5s", "failing 500"),
         ("error", "{", "failing 500"),
-        // MCP's.
+        // An error of MCP.
         (
             "message",
             r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}"#,
@@ -371,7 +371,7 @@ fn cohere_and_names_that_are_not_known() {
 }
 
 #[test]
-fn comments_are_no_events() {
+fn comments_are_not_content() {
     let text = b": OPENROUTER PROCESSING\n\n:\n\nid: 1\n\nretry: 3000\n\nevent: error\n\n";
     let found = Reader::new(Form::Sse, None)
         .read(text, |event| Some(verdict(&event)))
@@ -380,7 +380,7 @@ fn comments_are_no_events() {
 }
 
 #[test]
-fn bedrock() {
+fn bedrock_messages_are_judged() {
     let error = message(
         &[
             (":message-type", "error"),
@@ -389,7 +389,7 @@ fn bedrock() {
         ],
         b"",
     );
-    // `{"type":"message_start","message":..` and `{"type":"content_block_delta","index":..`
+    // The payloads begin with `{"type":"message_start","message":` and `{"type":"content_block_delta","index":`.
     let start = r#"{"bytes":"eyJ0eXBlIjoibWVzc2FnZV9zdGFydCIsIm1lc3NhZ2UiOnt9fQ==","p":"abcd"}"#;
     let delta =
         r#"{"bytes":"eyJ0eXBlIjoiY29udGVudF9ibG9ja19kZWx0YSIsImluZGV4IjowfQ==","p":"abcd"}"#;

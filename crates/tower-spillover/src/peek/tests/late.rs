@@ -1,9 +1,9 @@
-//! Errors after the content: they are counted.
+//! Errors after the content, which are counted as broken responses.
 
 use super::*;
 
-/// How often the backend's answers broke, after a stream of such chunks was read to its end.
-async fn broken(content_type: &'static str, body: ScriptedBody) -> u64 {
+/// Reads a stream to its end, and returns the number of broken responses of the backend.
+async fn count_broken(content_type: &'static str, body: ScriptedBody) -> u64 {
     let pool = pool();
     let mut request = Request::new(());
     request.extensions_mut().insert(select(&pool));
@@ -45,43 +45,43 @@ async fn error_after_the_content_is_counted_once() {
         (&[&both], 1),
         (&[CONTENT, failed], 1),
         (&[CONTENT, "data: {\"error\":{\"message\":\"x\"}}\n\n"], 1),
-        // Cut off by the end.
+        // The end of the body cuts off the event.
         (&[CONTENT, OVERLOADED.trim_ascii_end()], 1),
-        // The request is at fault.
+        // The error is caused by the request.
         (&[CONTENT, invalid], 0),
-        // Only quoted, or none.
+        // A quoted error, a null error, and an error in a comment.
         (&[CONTENT, "data: {\"text\":\"{\\\"error\\\":{}}\"}\n\n"], 0),
         (&[CONTENT, "data: {\"error\":null}\n\n"], 0),
         (&[CONTENT, ": error\n\ndata: event: error\n\n"], 0),
     ];
     for (parts, expected) in table {
-        let found = broken(
+        let count = count_broken(
             SSE,
             chunks(parts.iter().map(|part| Bytes::from((*part).to_owned()))),
         )
         .await;
-        assert_eq!(found, expected, "{parts:?}");
+        assert_eq!(count, expected, "{parts:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_the_other_forms_as_well() {
+async fn error_after_the_content_of_event_streams_and_grpc_is_counted() {
     let content = event("contentBlockDelta", "{}");
     let throttled = exception("throttlingException", "{}");
     let invalid = exception("validationException", "{}");
     for (last, expected) in [(&throttled, 1), (&invalid, 0), (&content, 0)] {
         let body = chunks([content.clone(), last.clone()]);
-        assert_eq!(broken(EVENT_STREAM, body).await, expected);
+        assert_eq!(count_broken(EVENT_STREAM, body).await, expected);
     }
-    // Behind a message that is too long to be looked at.
+    // An error after a message that is too long to be read.
     let long = event("chunk", &"x".repeat(200_000));
     assert_eq!(
-        broken(EVENT_STREAM, chunks([long, throttled.clone()])).await,
+        count_broken(EVENT_STREAM, chunks([long, throttled.clone()])).await,
         1
     );
-    // Behind what is no message.
+    // An error after bytes that are not a message.
     assert_eq!(
-        broken(
+        count_broken(
             EVENT_STREAM,
             chunks([b"no event stream".to_vec(), throttled])
         )
@@ -101,16 +101,16 @@ async fn in_the_other_forms_as_well() {
     ] {
         let body = ScriptedBody::new().data("\0\0\0\0\0");
         let body = body.trailers(headers(&[("grpc-status", status)]));
-        assert_eq!(broken(GRPC, body).await, expected, "{status}");
+        assert_eq!(count_broken(GRPC, body).await, expected, "{status}");
     }
-    // Only gRPC has such trailers.
+    // The trailers of other formats are not read.
     let body = chunks([CONTENT]).trailers(headers(&[("grpc-status", "8")]));
-    assert_eq!(broken(SSE, body).await, 0);
+    assert_eq!(count_broken(SSE, body).await, 0);
 }
 
-/// As a server that knows by the length that nothing will come.
+/// Stops reading when the body reports its end, as a server does that knows the length of the body.
 #[tokio::test(start_paused = true)]
-async fn end_that_is_not_waited_for_is_one() {
+async fn error_cut_off_by_the_end_is_counted_if_the_end_is_not_polled() {
     let pool = pool();
     let mut request = Request::new(());
     request.extensions_mut().insert(select(&pool));
@@ -127,10 +127,10 @@ async fn end_that_is_not_waited_for_is_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn also_where_the_stream_was_let_go_for_its_length() {
+async fn error_after_a_release_at_max_held_is_counted() {
     let comments = ": comment\n".repeat(10_000);
     let body = chunks([comments, OVERLOADED.to_owned()]);
-    assert_eq!(broken(SSE, body).await, 1);
+    assert_eq!(count_broken(SSE, body).await, 1);
 }
 
 #[cfg(feature = "throttle")]
@@ -155,7 +155,7 @@ async fn error_before_the_body_breaks_off_is_counted_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn error_that_is_refused_is_not_counted() {
+async fn error_before_the_content_is_not_counted_as_count_broken() {
     let pool = pool();
     let mut request = Request::new(());
     request.extensions_mut().insert(select(&pool));
@@ -167,9 +167,9 @@ async fn error_that_is_refused_is_not_counted() {
     assert_eq!(snapshot[0].counts().broken, 0);
 }
 
-/// Most chunks are not parsed: those that are whole events and have no word of an error.
+/// Chunks of whole events are not parsed unless they have the word `error` or `exception`.
 #[tokio::test(start_paused = true)]
-async fn error_is_found_among_chunks_that_are_not_parsed() {
+async fn error_between_chunks_that_are_not_parsed_is_counted() {
     let data = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n";
     for (error, expected) in [
         ("data: {\"error\":{\"code\":\"server_error\"}}\n\n", 1),
@@ -189,10 +189,10 @@ async fn error_is_found_among_chunks_that_are_not_parsed() {
         ("data: {\"content\":\"\\\"error\\\"\"}\n\n", 0),
     ] {
         let body = chunks([START, CONTENT, data, data, error, data]);
-        assert_eq!(broken(SSE, body).await, expected, "{error}");
-        // The error may be split anywhere.
+        assert_eq!(count_broken(SSE, body).await, expected, "{error}");
+        // The error is split between two chunks.
         let (start, end) = error.split_at(error.len() / 2);
         let body = chunks([START, CONTENT, data, start, end, data]);
-        assert_eq!(broken(SSE, body).await, expected, "{error}");
+        assert_eq!(count_broken(SSE, body).await, expected, "{error}");
     }
 }

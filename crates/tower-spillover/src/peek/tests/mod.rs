@@ -1,4 +1,4 @@
-//! The layer over an inner service that answers with a script.
+//! Tests of the layer over an inner service that answers with a script.
 
 mod body;
 mod coded;
@@ -55,7 +55,7 @@ fn respond(content_type: &'static str, body: ScriptedBody) -> Response<ScriptedB
     response.body(body).expect("a head")
 }
 
-/// Returns the layer's response for this response to the request.
+/// Returns the response of the layer when the inner service answers the request with `response`.
 async fn peek_at(
     layer: StreamPeekLayer,
     request: Request<()>,
@@ -103,7 +103,7 @@ fn select(pool: &Pool) -> Selected {
         .expect("it is open")
 }
 
-/// A message of an AWS event stream, with text headers.
+/// Encodes a message of an AWS event stream with text headers.
 fn message(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
     let mut fields = Vec::new();
     for (name, value) in headers {

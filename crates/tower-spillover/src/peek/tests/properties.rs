@@ -1,4 +1,4 @@
-//! Any bytes in any chunks: what is no error is passed on as it is, and nothing panics.
+//! Properties of streams of any bytes in any chunks: nothing panics, and a stream without an error passes unchanged.
 
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(test)
 }
 
-/// Bytes that are like a stream of one of the forms, more or less.
+/// Creates bytes that resemble a stream of one of the formats.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {
     let text = prop::sample::select(vec![
         START,
@@ -57,7 +57,7 @@ fn in_chunks(stream: &[u8], sizes: &[usize]) -> ScriptedBody {
 
 proptest! {
     #[test]
-    fn responses_without_an_error_pass_unchanged(
+    fn response_without_an_error_passes_unchanged(
         content_type in prop::sample::select(vec![SSE, EVENT_STREAM, GRPC]),
         stream in streams(),
         sizes in prop::collection::vec(0..100_usize, 0..20),
@@ -71,16 +71,16 @@ proptest! {
             let response = respond(content_type, in_chunks(&stream, &sizes));
             let response = peek_at(StreamPeekLayer::new(), request, response).await;
             let status = response.status();
-            let found = bytes(response).await;
-            // The pieces can happen to make an error.
+            let body = bytes(response).await;
+            // The pieces can form an error by chance.
             if status == StatusCode::OK {
-                assert!(found == stream);
+                assert!(body == stream);
             }
         });
     }
 
     #[test]
-    fn error_is_found_in_any_chunks(
+    fn error_is_found_in_chunks_of_any_size(
         sizes in prop::collection::vec(0..100_usize, 0..20),
         lifecycle in prop::collection::vec(prop::sample::select(vec![START, PING, "\n", ":\r\n"]), 0..5),
     ) {

@@ -1,10 +1,10 @@
-//! Streams that begin with an error.
+//! Streams with an error before their content, which become refusals.
 
 use serde_json::{Value, json};
 
 use super::*;
 
-/// The response to a stream of server-sent events of which this is the last one.
+/// Returns the response to a stream of server-sent events that ends with this event.
 async fn refused(name: &str, data: &str) -> Response<PeekedBody<ScriptedBody>> {
     let last = format!("event: {name}\ndata: {data}\n\n");
     peek(SSE, chunks([Bytes::from(PING), last.into()])).await
@@ -16,7 +16,7 @@ async fn json(response: Response<PeekedBody<ScriptedBody>>) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn error_before_the_content_is_the_response() {
+async fn error_before_the_content_becomes_the_response() {
     for parts in [
         &[OVERLOADED][..],
         &[START, PING, OVERLOADED],
@@ -26,7 +26,7 @@ async fn error_before_the_content_is_the_response() {
             &OVERLOADED[9..50],
             &OVERLOADED[50..],
         ],
-        // All that comes after it is lost.
+        // The events after the error are dropped.
         &[START, OVERLOADED, CONTENT],
     ] {
         let body = chunks(parts.iter().copied()).pause();
@@ -44,7 +44,7 @@ async fn error_before_the_content_is_the_response() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_one_chunk_with_content_what_comes_first_counts() {
+async fn first_of_content_and_error_in_one_chunk_decides() {
     let both = |parts: [&str; 3]| Bytes::from(parts.concat());
     let response = peek(SSE, chunks([both([START, OVERLOADED, CONTENT])])).await;
     assert_eq!(response.status(), 529);
@@ -54,19 +54,19 @@ async fn in_one_chunk_with_content_what_comes_first_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn error_that_the_end_cuts_off_counts() {
+async fn error_cut_off_by_the_end_is_a_refusal() {
     let cut = OVERLOADED.trim_end();
     let response = peek(SSE, chunks([START, cut])).await;
     assert_eq!(response.status(), 529);
 
-    // The message is cut off, but the event was an error.
+    // The data of the event is cut off, but its name says that it is an error.
     let response = peek(SSE, chunks([START, &cut[..40]])).await;
     assert_eq!(response.status(), 500);
     assert_eq!(refusal(&response), Some(Refusal::Failing));
 }
 
 #[tokio::test(start_paused = true)]
-async fn head_is_kept_but_for_what_is_about_the_stream() {
+async fn head_of_a_refusal_keeps_fields_that_do_not_describe_the_stream() {
     let response = Response::builder()
         .header("content-type", SSE)
         .header("cache-control", "no-cache")
@@ -94,16 +94,16 @@ async fn head_is_kept_but_for_what_is_about_the_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_are_in_the_form_that_they_have_without_a_stream() {
+async fn body_of_a_refusal_has_the_format_of_an_error_without_a_stream() {
     let table = [
-        // As it is.
+        // The data is the body.
         (
             "",
             r#"{"error":{"code":"429","message":"x"}}"#,
             json!({"error": {"code": "429", "message": "x"}}),
         ),
         ("error", r#"{"error":"boom"}"#, json!({"error": "boom"})),
-        // OpenAI's.
+        // Errors of OpenAI.
         (
             "error",
             r#"{"type":"error","code":"rate_limit_exceeded","message":"x","param":null,"sequence_number":2}"#,
@@ -124,13 +124,13 @@ async fn errors_are_in_the_form_that_they_have_without_a_stream() {
             r#"{"type":"response.failed","error":{"message":"x"}}"#,
             json!({"type": "response.failed", "error": {"message": "x"}}),
         ),
-        // Google's.
+        // Errors of Google.
         (
             "",
             r#"[{"error":{"code":503,"message":"x"}}]"#,
             json!({"error": {"code": 503, "message": "x"}}),
         ),
-        // Anything.
+        // Data in an unknown format.
         (
             "error",
             "Too busy",
@@ -156,7 +156,7 @@ async fn errors_are_in_the_form_that_they_have_without_a_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bedrock_names_it_in_the_head() {
+async fn head_of_a_bedrock_refusal_names_the_exception() {
     let payload = r#"{"message":"Too many tokens, please wait before trying again."}"#;
     let stream = [
         event("messageStart", "{}"),
@@ -186,7 +186,7 @@ async fn bedrock_names_it_in_the_head() {
     assert_eq!(response.headers()["x-amzn-errortype"], "InternalError");
     assert_eq!(json(response).await, json!({"message": "Sorry."}));
 
-    // A name that no header can have.
+    // The name is not a valid header value.
     let response = peek(EVENT_STREAM, chunks([exception("a\nb", "{}")])).await;
     assert_eq!(response.status(), 500);
     assert!(!response.headers().contains_key("x-amzn-errortype"));
@@ -221,7 +221,7 @@ async fn grpc_trailers_without_a_message_become_the_head() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn grpc_head_that_says_it_all_is_read() {
+async fn grpc_status_in_the_head_is_read() {
     for (status, expected) in [("0", None), ("14", Some(Refusal::Capacity))] {
         let response = Response::builder()
             .header("content-type", GRPC)
@@ -234,7 +234,7 @@ async fn grpc_head_that_says_it_all_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_that_breaks_off_before_its_content_has_failed() {
+async fn stream_that_breaks_off_before_its_content_is_a_failure() {
     for body in [
         ScriptedBody::new(),
         ScriptedBody::new().data(START),
@@ -261,7 +261,7 @@ async fn stream_that_breaks_off_before_its_content_has_failed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_content_an_error_is_passed_on() {
+async fn body_error_after_the_content_is_passed_on() {
     let body = ScriptedBody::new().data(CONTENT).error("reset by peer");
     let mut body = peek(SSE, body).await.into_body();
     assert!(body.frame().await.expect("a frame").is_ok());

@@ -1,4 +1,5 @@
-//! The parser, by the specification: <https://html.spec.whatwg.org/multipage/server-sent-events.html>.
+//! The parser of server-sent events, by the specification:
+//! <https://html.spec.whatwg.org/multipage/server-sent-events.html>.
 
 use std::ops::ControlFlow;
 
@@ -8,24 +9,24 @@ use crate::peek::sse::{Event, Parser};
 
 type Owned = (Vec<u8>, Vec<u8>);
 
-/// A text, and the names and data of its events.
+/// A text, and the expected names and data of its events.
 type Case = (&'static [u8], &'static [(&'static str, &'static str)]);
 
 fn feed<'a>(parser: &mut Parser, chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<Owned> {
     let mut events = Vec::new();
     for chunk in chunks {
-        let flow = parser.feed(chunk, |event| keep(event, &mut events));
+        let flow = parser.feed(chunk, |event| push_event(event, &mut events));
         assert!(flow.is_continue());
     }
     events
 }
 
-fn keep(event: Event<'_>, events: &mut Vec<Owned>) -> ControlFlow<()> {
+fn push_event(event: Event<'_>, events: &mut Vec<Owned>) -> ControlFlow<()> {
     events.push((event.name.to_vec(), event.data.to_vec()));
     ControlFlow::Continue(())
 }
 
-/// The whole text at once, and byte by byte.
+/// Parses the text in one chunk. Asserts that single bytes have the same result.
 fn events(text: &[u8]) -> Vec<(String, String)> {
     let whole = feed(&mut Parser::default(), [text]);
     let bytes = feed(&mut Parser::default(), text.chunks(1));
@@ -38,7 +39,7 @@ fn events(text: &[u8]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn corner_cases() {
+fn corner_cases_of_the_specification_are_parsed() {
     let table: &[Case] = &[
         (b"", &[]),
         (b"\n\n\n", &[]),
@@ -48,42 +49,42 @@ fn corner_cases() {
         (b"data: a\r\n\n", &[("", "a")]),
         (b"data: a\n\r", &[("", "a")]),
         (b"data: a\r\rdata: b\n\ndata: c\r\n\r\n", &[("", "a"), ("", "b"), ("", "c")]),
-        // One space is dropped, and no other.
+        // Only the first space is removed.
         (b"data:a\n\n", &[("", "a")]),
         (b"data:  a \n\n", &[("", " a ")]),
         (b"data:\ta\n\n", &[("", "\ta")]),
         // A colon in the value.
         (b"data: a: b\n\n", &[("", "a: b")]),
-        // Several lines.
+        // Data of several lines.
         (b"data: a\ndata: b\ndata\ndata:\n\n", &[("", "a\nb\n\n")]),
         (b"data: a\nevent: x\ndata: b\n\n", &[("x", "a\nb")]),
-        // Empty data is data; none is no event, and takes the name with it.
+        // Empty data makes an event. A text without data makes none, and its name is discarded.
         (b"data\n\n", &[("", "")]),
         (b"data:\n\n", &[("", "")]),
         (b"data\ndata\n\n", &[("", "\n")]),
         (b"event: x\n\ndata: a\n\n", &[("", "a")]),
         (b"event: x\ndata: a\n\ndata: b\n\n", &[("x", "a"), ("", "b")]),
-        // The last name counts, and may be empty.
+        // The last name is used, and may be empty.
         (b"event: x\nevent: y\ndata: a\n\n", &[("y", "a")]),
         (b"event: x\nevent\ndata: a\n\n", &[("", "a")]),
         (b"event:x\ndata: a\n\n", &[("x", "a")]),
-        // Comments, and fields that do not matter.
+        // Comments and other fields are ignored.
         (b": x\n\n:\n\ndata: a\n\n", &[("", "a")]),
         (b"data: a\n: x\ndata: b\n\n", &[("", "a\nb")]),
         (b"id: 1\nretry: 3000\nfoo: x\nfoo\n\n", &[]),
         (b"id: 1\ndata: a\nretry: 3000\n\n", &[("", "a")]),
         (b" data: a\nDATA: b\ndatas: c\ndata : d\n\n", &[]),
-        // A byte order mark, once, and only at the beginning.
+        // A byte order mark is removed once, and only at the beginning.
         (b"\xef\xbb\xbfdata: a\n\n", &[("", "a")]),
         (b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\n", &[]),
         (b"\n\xef\xbb\xbfdata: a\n\n", &[]),
         (b"\xef\xbbdata: a\n\ndata: b\n\n", &[("", "b")]),
         (b"\xef\ndata: b\n\n", &[("", "b")]),
-        // An event that is not ended is none yet.
+        // An event ends with an empty line.
         (b"data: a", &[]),
         (b"data: a\n", &[]),
         (b"data: a\n\ndata: b\r\n", &[("", "a")]),
-        // Bytes that are no text.
+        // Bytes that are not UTF-8.
         (b"data: a\0b\n\n", &[("", "a\0b")]),
         (b"event: \xff\ndata: \xc3\x28\n\n", &[("\u{fffd}", "\u{fffd}(")]),
         (b"data: \xe2\x80\xa8 \x0b\x0c\n\n", &[("", "\u{2028} \x0b\x0c")]),
@@ -104,7 +105,7 @@ fn corner_cases() {
 }
 
 #[test]
-fn event_that_the_end_cuts_off_counts() {
+fn event_cut_off_by_the_end_is_returned_by_finish() {
     let table: &[Case] = &[
         (b"data: a\n\n", &[]),
         (b"data: a\n", &[("", "a")]),
@@ -121,7 +122,7 @@ fn event_that_the_end_cuts_off_counts() {
             let mut events = Vec::new();
             assert!(
                 parser
-                    .finish(|event| keep(event, &mut events))
+                    .finish(|event| push_event(event, &mut events))
                     .is_continue()
             );
             let expected: Vec<Owned> = expected
@@ -147,9 +148,9 @@ fn parser_stops_when_the_caller_breaks() {
     assert_eq!((flow, seen), (ControlFlow::Break("b"), 2));
 }
 
-/// The kept part of a long event is bounded, and the next one is read all the same.
+/// The buffered part of a long event is bounded, and the event after it is parsed.
 #[test]
-fn giant_lines() {
+fn giant_line_is_cut_and_the_next_event_is_parsed() {
     let giant = vec![b'x'; 200 * 1024];
     for field in ["data: ", "event: ", ": ", "data: a\ndata: "] {
         let text = [field.as_bytes(), &giant, b"\ndata: c\n\ndata: b\n\n"].concat();
@@ -158,14 +159,14 @@ fn giant_lines() {
             assert_eq!(events.last().expect("an event").1, b"b", "{field}");
             for (name, data) in events {
                 assert!(name.len() <= 128);
-                // In one chunk it is not kept.
+                // An event in one chunk is not buffered.
                 assert!(data.len() <= 64 * 1024 || size == text.len());
             }
         }
     }
 }
 
-/// The specification, on a text that is all there.
+/// Parses a complete text as the specification describes.
 fn reference(text: &[u8]) -> Vec<Owned> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let mut lines = vec![Vec::new()];
@@ -207,7 +208,7 @@ fn reference(text: &[u8]) -> Vec<Owned> {
     events
 }
 
-/// Texts that are like a stream, more or less.
+/// Creates texts that resemble a stream.
 fn texts() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         prop::sample::select(vec![
@@ -236,7 +237,7 @@ fn texts() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn any_chunks_make_the_same_events(text in texts(), cuts in prop::collection::vec(0..8_usize, 0..60)) {
+    fn events_are_the_same_for_chunks_of_any_size(text in texts(), cuts in prop::collection::vec(0..8_usize, 0..60)) {
         let mut rest = &text[..];
         let mut chunks = Vec::new();
         for cut in cuts {

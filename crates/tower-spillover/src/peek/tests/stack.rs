@@ -1,4 +1,4 @@
-//! With the layers around it.
+//! The layer in the stack, with the layers around it.
 #![cfg(all(feature = "retry", feature = "select", feature = "throttle"))]
 
 use http_body_util::Full;
@@ -15,7 +15,7 @@ use crate::{
 
 type Answered = GuardedBody<PeekedBody<ScriptedBody>, Attempt>;
 
-fn two() -> Pool {
+fn two_backends() -> Pool {
     let backends = [("a", 1), ("b", 2)].map(|(label, priority)| {
         let builder = Backend::builder(label).url(format!("http://{label}.example"));
         builder.priority(priority).build().expect("a backend")
@@ -23,7 +23,7 @@ fn two() -> Pool {
     Pool::new(backends).expect("a pool")
 }
 
-/// Sends a request through the stack, over backends that answer with these streams.
+/// Sends a request through the stack. Each backend answers with the stream for its label.
 async fn send(
     pool: &Pool,
     content_type: &'static str,
@@ -64,8 +64,8 @@ fn conditions(pool: &Pool) -> Vec<Condition> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_sees_only_the_stream_of_the_backend_that_serves() {
-    let pool = two();
+async fn client_gets_only_the_stream_of_the_backend_that_serves() {
+    let pool = two_backends();
     let response = send(&pool, SSE, |label| match label {
         "a" => chunks([START, PING, OVERLOADED]),
         _ => chunks([START, CONTENT]),
@@ -85,8 +85,8 @@ async fn client_sees_only_the_stream_of_the_backend_that_serves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn last_error_is_the_clients() {
-    let pool = two();
+async fn last_error_is_returned_to_the_client() {
+    let pool = two_backends();
     let response = send(&pool, SSE, |_| chunks([START, OVERLOADED])).await;
     assert_eq!(response.status(), 529);
     let outcome = response.extensions().get::<Outcome>().expect("an outcome");
@@ -96,9 +96,9 @@ async fn last_error_is_the_clients() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_that_breaks_off_goes_to_the_next() {
+async fn request_is_retried_after_a_stream_that_breaks_off() {
     for content_type in [SSE, EVENT_STREAM, GRPC] {
-        let pool = two();
+        let pool = two_backends();
         let content = match content_type {
             SSE => CONTENT.as_bytes().to_vec(),
             EVENT_STREAM => event("contentBlockDelta", "{}"),
@@ -116,8 +116,8 @@ async fn stream_that_breaks_off_goes_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn grpc_error_before_any_message_goes_to_the_next() {
-    let pool = two();
+async fn request_is_retried_after_a_grpc_error_before_any_message() {
+    let pool = two_backends();
     let response = send(&pool, GRPC, |label| match label {
         "a" => ScriptedBody::new().trailers(headers(&[
             ("grpc-status", "8"),
@@ -136,8 +136,8 @@ async fn grpc_error_before_any_message_goes_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn error_of_the_request_closes_nothing() {
-    let pool = two();
+async fn error_caused_by_the_request_does_not_close_the_backend() {
+    let pool = two_backends();
     let invalid = "data: {\"error\":{\"type\":\"invalid_request_error\",\"message\":\"x\"}}\n\n";
     let response = send(&pool, SSE, move |_| chunks([invalid])).await;
     assert_eq!(response.status(), 400);
@@ -149,8 +149,8 @@ fn stalled() -> ScriptedBody {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_that_stalls_before_its_content_goes_to_the_next() {
-    let pool = two();
+async fn request_is_retried_after_a_stream_that_stalls_before_its_content() {
+    let pool = two_backends();
     let begun = Instant::now();
     let peek = StreamPeekLayer::new().first_token(3 * SECOND);
     let retry = RetryThrottledLayer::new();
@@ -164,23 +164,23 @@ async fn stream_that_stalls_before_its_content_goes_to_the_next() {
     let failing = Condition::Failing(10 * SECOND);
     assert_eq!(conditions(&pool), [failing, Condition::Open]);
     let snapshots = pool.snapshot(Scope::BACKEND, Instant::now());
-    let cause = snapshots[0].cause().expect("it is closed");
+    let cause = snapshots[0].cause().expect("the backend is closed");
     let message = "the upstream's response had no content within 3s";
     assert_eq!(cause.message(), Some(message));
 }
 
 #[tokio::test(start_paused = true)]
-async fn stream_of_the_last_attempt_may_stall() {
+async fn stalled_stream_of_the_last_attempt_is_passed_on() {
     let layer = RetryThrottledLayer::new;
     for (retry, stalls, served_by, closed) in [
-        // Each backend stalls: the last one is waited for.
+        // Each backend stalls: the stream of the last one is passed on.
         (layer(), &["a", "b"][..], "b", 1),
-        // The first attempt is the only one, by number and by time.
+        // The first attempt is the only one, by `max_attempts` or by the deadline.
         (layer().max_attempts(1), &["a"], "a", 0),
         (layer().deadline(2 * SECOND), &["a"], "a", 0),
         (layer().deadline(4 * SECOND), &["a"], "b", 1),
     ] {
-        let pool = two();
+        let pool = two_backends();
         let peek = StreamPeekLayer::new().first_token(3 * SECOND);
         let response = send_through(retry, peek, &pool, SSE, |label| {
             if stalls.contains(&label) {

@@ -1,4 +1,4 @@
-//! Refusals whose body does not come with the head, while another backend is left.
+//! Refusals whose body comes after the head while another backend is left.
 
 use std::sync::Mutex;
 
@@ -21,7 +21,7 @@ type Answered = GuardedBody<PeekedBody<ScriptedBody>, Attempt>;
 const PATIENCE: Duration = Duration::from_millis(20);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Backends that are asked in this order.
+/// Creates a pool of backends that are selected in this order.
 fn pool(labels: &[&str]) -> Pool {
     let backends = labels.iter().zip(1..).map(|(label, priority)| {
         let builder = Backend::builder(*label).url(format!("http://{label}.example"));
@@ -34,7 +34,7 @@ fn condition(pool: &Pool) -> Condition {
     pool.snapshot(Scope::BACKEND, Instant::now())[0].condition()
 }
 
-/// A refusal with this status and `retry-after`, of which the body may come late.
+/// Creates a refusal with this status and `retry-after`.
 fn refused(status: u16, retry_after: &str, body: ScriptedBody) -> Response<ScriptedBody> {
     let mut response = Response::builder().status(status);
     if !retry_after.is_empty() {
@@ -43,7 +43,7 @@ fn refused(status: u16, retry_after: &str, body: ScriptedBody) -> Response<Scrip
     response.body(body).expect("a head")
 }
 
-/// Sends a request through the layers. The first backend refuses; the next ones serve after `serves_after`.
+/// Sends a request through the layers. The first backend refuses. The next ones serve after `serves_after`.
 async fn send(
     pool: &Pool,
     refusal: Response<ScriptedBody>,
@@ -91,7 +91,7 @@ fn stalled() -> (ScriptedBody, BodyHandle) {
     (body, handle)
 }
 
-/// Lets the rest of the body come after a time.
+/// Sends the rest of the body after a delay.
 fn resume_after(handle: BodyHandle, delay: Duration, rest: &'static str) {
     tokio::spawn(async move {
         tokio::time::sleep(delay).await;
@@ -102,7 +102,7 @@ fn resume_after(handle: BodyHandle, delay: Duration, rest: &'static str) {
 
 const QUOTA_REST: &str = r#" {"message": "No credit.", "code": "insufficient_quota"}}"#;
 
-/// Returns for how long the first backend is closed, at this time after a request was sent whose next attempt takes longer.
+/// Sends a request whose second attempt takes 10 s. Returns the condition of the first backend after `time`.
 async fn closed_after(
     time: Duration,
     pool: Pool,
@@ -119,7 +119,7 @@ async fn closed_after(
 }
 
 #[tokio::test(start_paused = true)]
-async fn stalled_body_does_not_hold_up_the_next_attempt() {
+async fn stalled_body_does_not_delay_the_next_attempt() {
     for (status, retry_after, closed) in [
         (429, "", Condition::Throttled(10 * SECOND)),
         (429, "7", Condition::Throttled(7 * SECOND)),
@@ -133,19 +133,19 @@ async fn stalled_body_does_not_hold_up_the_next_attempt() {
         assert_eq!(Instant::now() - begun, PATIENCE, "{status}");
         assert_eq!(condition(&pool), closed);
         assert_eq!(text(response).await, "served");
-        assert!(handle.is_dropped(), "the reading ends with the request");
+        assert!(handle.is_dropped(), "reading ends with the request");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_is_read_beside_the_next_attempt_closes_for_longer() {
+async fn body_read_during_the_next_attempt_extends_the_cooldown() {
     let long_wait = r#" {"message": "Please try again in 45s.", "code": "rate_limit_exceeded"}}"#;
     for (status, retry_after, rest, expected) in [
         (429, "", QUOTA_REST, 300),
         (429, "2", QUOTA_REST, 2),
         (429, "", long_wait, 45),
         (503, "", QUOTA_REST, 300),
-        // No news, or a shorter wait.
+        // The body does not state a wait, or a shorter one.
         (429, "", " {}}", 10),
         (429, "", "no JSON", 10),
         (429, "50", long_wait, 50),
@@ -155,21 +155,25 @@ async fn body_that_is_read_beside_the_next_attempt_closes_for_longer() {
         let refusal = refused(status, retry_after, body);
         let (condition, pool) = closed_after(SECOND * 51 / 100, pool(&["a", "b"]), refusal).await;
         let (Condition::Throttled(wait) | Condition::Failing(wait)) = condition else {
-            panic!("it is open");
+            panic!("the backend is open");
         };
-        // Part of the time has passed by now.
+        // Part of the wait has passed by now.
         assert_eq!(
             wait.as_secs_f64().ceil() as u64,
             expected,
             "{status} {rest}"
         );
         let counts = pool.snapshot(Scope::BACKEND, Instant::now())[0].counts();
-        assert_eq!(counts.refused + counts.failed, 1, "it is counted once");
+        assert_eq!(
+            counts.refused + counts.failed,
+            1,
+            "the refusal is counted once"
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn cause_of_a_late_body_is_known_and_its_coding_is_decoded() {
+async fn cause_is_read_from_a_late_coded_body() {
     for coding in [Coding::Gzip, Coding::Zstd] {
         let encoded = encode(coding, &[QUOTA.as_bytes()]).concat();
         let (start, end) = encoded.split_at(encoded.len() / 2);
@@ -197,7 +201,7 @@ async fn cause_of_a_late_body_is_known_and_its_coding_is_decoded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_of_several_refusals_is_read() {
+async fn late_bodies_of_several_refusals_are_read() {
     let pool = pool(&["a", "b", "c"]);
     let refusals = [1, 2].map(|halves| {
         let (body, handle) = stalled();
@@ -214,8 +218,8 @@ async fn each_of_several_refusals_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_is_read_beside_an_attempt_than_before_one() {
-    // For a second.
+async fn late_body_is_read_for_a_second_and_up_to_64_kib() {
+    // The body is read for a second.
     let (body, handle) = stalled();
     resume_after(
         handle.clone(),
@@ -229,7 +233,7 @@ async fn no_more_is_read_beside_an_attempt_than_before_one() {
     let (condition, _) = sending.await.expect("no panic");
     assert!(matches!(condition, Condition::Throttled(wait) if wait < 10 * SECOND));
 
-    // And 64 KiB.
+    // The body is read up to 64 KiB.
     let body = ScriptedBody::new().pause();
     let handle = body.handle();
     for _ in 0..640 {
@@ -241,7 +245,7 @@ async fn no_more_is_read_beside_an_attempt_than_before_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn last_refusal_is_read_before_it_is_the_answer() {
+async fn last_refusal_is_read_before_it_is_returned() {
     let (body, handle) = stalled();
     resume_after(handle, SECOND / 2, QUOTA_REST);
     let pool_one = pool(&["a"]);
@@ -254,7 +258,7 @@ async fn last_refusal_is_read_before_it_is_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_may_be_no_refusal_is_read_before_the_request_moves_on() {
+async fn body_that_decides_whether_to_retry_is_read_before_the_next_attempt() {
     let limit = r#" {"message": "Too long.", "code": "context_length_exceeded"}}"#;
     for (rest, expected) in [(limit, 200), (" {}}", 400)] {
         let (body, handle) = stalled();
@@ -268,8 +272,8 @@ async fn body_that_may_be_no_refusal_is_read_before_the_request_moves_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_was_not_read_in_time_is_passed_on_where_nothing_moves_on() {
-    // Another backend is left, but no layer asks it.
+async fn late_body_is_passed_on_without_a_retry_layer() {
+    // Another backend is left, but no layer tries it.
     let pool = pool(&["a", "b"]);
     let attempts = Attempts::new();
     let selected = pool.select(&Query::new().attempts(&attempts), Instant::now(), 0);
@@ -282,7 +286,7 @@ async fn body_that_was_not_read_in_time_is_passed_on_where_nothing_moves_on() {
     let mut request = Request::new(());
     request
         .extensions_mut()
-        .insert(selected.expect("it is open"));
+        .insert(selected.expect("the backend is open"));
     request.extensions_mut().insert(attempts);
     let Ok(response) = service.oneshot(request).await;
     assert_eq!(super::refusal(&response), Some(Refusal::Throttled));
@@ -293,13 +297,13 @@ async fn body_that_was_not_read_in_time_is_passed_on_where_nothing_moves_on() {
     resume_after(handle, SECOND / 2, QUOTA_REST);
     let whole = text(response).await;
     assert_eq!(whole, ["{\"error\":", QUOTA_REST].concat());
-    // The frames are gone; reading on breaks nothing.
+    // The frames were passed on. Reading the late report does not panic.
     let late = late.expect("the body was late");
     std::future::poll_fn(|cx| late.poll_read(cx)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn classifier_of_its_own_has_the_last_word() {
+async fn custom_classifier_decides_before_a_late_body() {
     let classifier =
         StatusClassifier::new().with_status(http::StatusCode::TOO_MANY_REQUESTS, Class::Failing);
     let tracker = ThrottleTrackerLayer::new().with_classify(classifier);
@@ -312,7 +316,7 @@ async fn classifier_of_its_own_has_the_last_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_that_goes_away_ends_the_reading() {
+async fn late_body_is_dropped_when_the_client_leaves() {
     let (body, handle) = stalled();
     let pool = pool(&["a", "b"]);
     let sending = tokio::spawn(async move { send(&pool, refused(429, "", body), SECOND).await });

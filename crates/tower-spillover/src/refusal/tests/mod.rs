@@ -21,7 +21,7 @@ use crate::{
 
 const QUOTA: &str = r#"{"error": {"message": "No credit.", "code": "insufficient_quota"}}"#;
 
-/// The layer's answer to one of this status, encoding and body.
+/// Returns the response of the layer to a response with this status, coding and body.
 async fn answer(
     status: u16,
     encoding: Option<&'static str>,
@@ -54,7 +54,7 @@ async fn text<B: Body<Data = Bytes, Error: std::fmt::Debug>>(response: Response<
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_in_doubt_is_read_and_passed_on_unchanged() {
+async fn ambiguous_refusal_is_read_and_passed_on_unchanged() {
     let (start, end) = QUOTA.split_at(20);
     let body = ScriptedBody::new().data(start).pending().data(end);
     let response = answer(429, None, body).await;
@@ -64,7 +64,7 @@ async fn refusal_in_doubt_is_read_and_passed_on_unchanged() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trailers_and_errors_come_where_they_came() {
+async fn trailers_and_errors_of_a_read_body_keep_their_position() {
     let mut trailers = HeaderMap::new();
     trailers.insert("x-end", "1".parse().expect("a value"));
     let body = ScriptedBody::new().data("{}").trailers(trailers.clone());
@@ -83,7 +83,7 @@ async fn trailers_and_errors_come_where_they_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn encoded_body_is_decoded_for_reading_and_passed_on_encoded() {
+async fn coded_body_is_decoded_for_reading_and_passed_on_unchanged() {
     for (name, coding) in [
         ("GZip", Coding::Gzip),
         ("deflate", Coding::Deflate),
@@ -97,7 +97,7 @@ async fn encoded_body_is_decoded_for_reading_and_passed_on_encoded() {
         assert_eq!(text(response).await, encoded);
     }
 
-    // Not known, two, and not what it says it is.
+    // An unknown coding, two codings, and bodies that do not have their coding.
     for encoding in ["dcb", "gzip, br", "br", "gzip", "deflate", "zstd"] {
         let body = ScriptedBody::new().data(QUOTA);
         let response = answer(429, Some(encoding), body).await;
@@ -107,7 +107,7 @@ async fn encoded_body_is_decoded_for_reading_and_passed_on_encoded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bomb_is_not_unpacked_whole() {
+async fn decompression_bomb_is_not_decoded_to_its_end() {
     let bomb = encode(Coding::Gzip, &[&vec![b' '; 80 << 20]]).concat();
     assert!(bomb.len() > 64 << 10);
     let body = ScriptedBody::new().data(bomb.clone());
@@ -117,12 +117,12 @@ async fn bomb_is_not_unpacked_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_than_is_useful_is_read_ahead() {
+async fn at_most_64_kib_of_a_refusal_are_read() {
     let chunk = Bytes::from(vec![b' '; 16 << 10]);
     let body = (0..640).fold(ScriptedBody::new(), |body, _| body.data(chunk.clone()));
     let handle = body.handle();
     let response = answer(500, None, body).await;
-    assert_eq!(handle.polls(), 0, "a 500 is settled");
+    assert_eq!(handle.polls(), 0, "a 500 needs no body");
     drop(response);
 
     let body = (0..640).fold(ScriptedBody::new(), |body, _| body.data(chunk.clone()));
@@ -133,7 +133,7 @@ async fn no_more_than_is_useful_is_read_ahead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_does_not_come_is_not_waited_for() {
+async fn stalled_body_is_passed_on_after_a_second() {
     let begun = Instant::now();
     let body = ScriptedBody::new().data("{\"error\":").pause();
     let handle = body.handle();
@@ -147,7 +147,7 @@ async fn body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_responses_than_refusals_pass_unchanged() {
+async fn response_that_is_not_a_refusal_passes_unchanged() {
     for status in [200, 204, 304] {
         let body = ScriptedBody::new().data(QUOTA);
         let handle = body.handle();
@@ -175,7 +175,7 @@ async fn report_of_an_inner_layer_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_that_goes_away_drops_the_body() {
+async fn body_is_dropped_when_the_client_leaves() {
     let body = ScriptedBody::new().pause();
     let handle = body.handle();
     let reading = tokio::spawn(answer(429, None, body));

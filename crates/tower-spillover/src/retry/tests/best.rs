@@ -1,4 +1,4 @@
-//! The refusal that is the answer when every backend refused.
+//! The refusal that is returned when every backend refused.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use tower_layer::Layer;
 use super::{inner::*, *};
 
 #[tokio::test(start_paused = true)]
-async fn refusal_that_helps_most_is_the_answer() {
+async fn most_helpful_refusal_is_returned() {
     let cases = [
-        // One that is over by itself comes first, the later of two.
+        // Throttling ends by itself, so that it is preferred. Of two such refusals the later is returned.
         ([Ok(429), Ok(429), Ok(500)], (429, 1)),
         ([Ok(429), Ok(503), Ok(500)], (429, 0)),
         ([Ok(503), Ok(500), Ok(429)], (429, 2)),
         ([Ok(500), Ok(529), Ok(413)], (529, 1)),
-        // An error in place of a response helps no more than a failure.
+        // An error without a response ranks like a failure.
         ([Ok(429), Ok(500), Err("reset")], (429, 0)),
         ([Ok(413), Ok(500), Ok(402)], (500, 1)),
         ([Ok(402), Ok(413), Ok(402)], (413, 1)),
@@ -33,7 +33,7 @@ async fn refusal_that_helps_most_is_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn last_of_equal_refusals_is_the_answer() {
+async fn last_of_equally_helpful_refusals_is_returned() {
     let service = RetryThrottledLayer::new().layer(backends([Ok(500), Ok(502), Ok(500)]));
     assert_eq!(send(service).await, Ok((500, 2)));
     let service = RetryThrottledLayer::new().layer(backends([Ok(500), Err("reset")]));
@@ -41,7 +41,7 @@ async fn last_of_equal_refusals_is_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answer_that_is_no_refusal_comes_before_any() {
+async fn success_or_client_error_is_returned_instead_of_an_earlier_refusal() {
     for status in [200, 400, 404] {
         let service = RetryThrottledLayer::new().layer(backends([Ok(429), Ok(status)]));
         assert_eq!(send(service).await, Ok((status, 1)));
@@ -49,10 +49,10 @@ async fn answer_that_is_no_refusal_comes_before_any() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bounds_of_attempts_make_the_last_word_as_well() {
+async fn most_helpful_refusal_is_returned_after_max_attempts() {
     let inner = backends([Ok(429), Ok(401), Ok(200)]);
     let service = RetryThrottledLayer::new().max_attempts(2).layer(inner);
-    // Without a `Selected` a 401 is the client's own.
+    // Without a `Selected`, a 401 concerns the credential of the client.
     assert_eq!(send(service).await, Ok((401, 1)));
     let inner = backends([Ok(429), Ok(500), Ok(200)]);
     let service = RetryThrottledLayer::new().max_attempts(2).layer(inner);
@@ -60,7 +60,7 @@ async fn bounds_of_attempts_make_the_last_word_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn kept_refusal_has_the_wait_of_the_pool_at_the_end() {
+async fn saved_refusal_is_returned_with_the_current_wait_of_the_pool() {
     let backend = |label: &str| Backend::builder(label).url("http://upstream.example");
     let pool = Pool::new([backend("a").build().unwrap(), backend("b").build().unwrap()]).unwrap();
     let inner: Inner = Probe::new(move |request: Request<ReplayBody<_>>| {
@@ -100,7 +100,7 @@ async fn kept_refusal_has_the_wait_of_the_pool_at_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_that_forbids_to_retry_is_the_last_word() {
+async fn refusal_that_forbids_a_retry_is_returned() {
     let inner: Inner = Probe::new(move |request: Request<ReplayBody<_>>| async move {
         let attempt = mark_next(&request);
         let mut response = response(200, attempt);

@@ -13,7 +13,7 @@ fn exact<B: Body>(body: &B) -> Option<u64> {
 }
 
 #[test]
-fn first_attempt_streams_through() {
+fn first_attempt_streams_the_body_without_delay() {
     let source = ScriptedBody::new().data("one").pause();
     let handle = source.handle();
     let mut first = replay(source);
@@ -54,7 +54,7 @@ fn every_clone_reads_the_same_frames_and_trailers() {
 }
 
 #[test]
-fn clone_of_a_half_read_body_starts_at_the_beginning() {
+fn clone_of_a_partly_read_body_starts_at_the_beginning() {
     let mut first = replay(ScriptedBody::new().data("one").data("two"));
     let kept = first.clone();
     read(&mut first);
@@ -63,7 +63,7 @@ fn clone_of_a_half_read_body_starts_at_the_beginning() {
 }
 
 #[test]
-fn data_in_any_buffer_is_sent_whole() {
+fn data_in_a_buffer_of_several_parts_is_sent_whole() {
     let in_two_parts = |chunk: Bytes| VecDeque::from(chunk.to_vec()).chain(&b"!"[..]);
     let source = Full::new(Bytes::from("one")).map_frame(move |frame| frame.map_data(in_two_parts));
     let mut first = ReplayBody::new(source, ReplayLimits::default());
@@ -73,7 +73,7 @@ fn data_in_any_buffer_is_sent_whole() {
 }
 
 #[test]
-fn exact_size_is_exact_at_every_point() {
+fn exact_size_hint_is_that_of_the_rest_at_every_point() {
     let source = ScriptedBody::new()
         .data("one")
         .data("fourth")
@@ -94,7 +94,7 @@ fn exact_size_is_exact_at_every_point() {
 }
 
 #[test]
-fn bounds_of_a_size_are_those_of_what_is_left_to_read() {
+fn size_hint_bounds_are_those_of_the_rest() {
     let mut hint = SizeHint::new();
     hint.set_lower(2);
     hint.set_upper(8);
@@ -108,7 +108,7 @@ fn bounds_of_a_size_are_those_of_what_is_left_to_read() {
 }
 
 #[test]
-fn size_without_bounds_has_none() {
+fn size_hint_without_upper_bound_stays_without_one() {
     let mut first = replay(ScriptedBody::new().data("one").data("two"));
     let second = first.clone();
     read(&mut first);
@@ -145,13 +145,13 @@ fn body_is_at_its_end_after_the_last_frame() {
         read(body);
         assert!(!body.is_end_stream());
         read(body);
-        // As `Content-Length` needs it: the end shows before it is polled for.
+        // A body with `content-length` has to report its end before the end is polled.
         assert!(body.is_end_stream());
     }
 }
 
 #[test]
-fn body_with_trailers_is_at_its_end_after_them() {
+fn body_with_trailers_is_at_its_end_after_the_trailers() {
     let mut first = replay(ScriptedBody::new().data("one").trailers(trailers()));
     let mut second = first.clone();
     for body in [&mut first, &mut second] {
@@ -204,7 +204,7 @@ fn error_of_the_source_ends_every_attempt() {
 }
 
 #[test]
-fn source_that_panics_does_not_take_the_recording_with_it() {
+fn panic_of_the_source_does_not_poison_the_recording() {
     let mut is_first = true;
     let source = Full::new(Bytes::from("one")).map_frame(move |frame| {
         assert!(!std::mem::take(&mut is_first), "the source panics once");
@@ -219,19 +219,19 @@ fn source_that_panics_does_not_take_the_recording_with_it() {
 }
 
 #[test]
-fn is_what_clients_need() {
+fn replay_body_satisfies_the_bounds_of_http_clients() {
     fn check<T: Body<Error: std::error::Error + Send + Sync> + Send + Sync + Unpin + 'static>(
         _: &T,
     ) {
     }
     check(&replay(ScriptedBody::new()));
-    // A body that is not `Sync`, as axum's.
+    // The body of axum is not `Sync`.
     let not_sync = ScriptedBody::new().boxed_unsync();
     check(&ReplayBody::new(not_sync, ReplayLimits::default()));
 }
 
 #[test]
-fn size_that_was_not_known_at_first_is_not_known_later() {
+fn unknown_size_stays_unknown_after_the_body_was_read() {
     let mut first = replay(ScriptedBody::new().data("one").trailers(HeaderMap::new()));
     let second = first.clone();
     read_all(&mut first);

@@ -1,4 +1,4 @@
-//! Bounds that end the attempts before the backends do: a deadline, and a budget for what clients send again.
+//! Limits that end the attempts while backends are left: the deadline, and the budget for retries of clients.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{inner::*, *};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Each attempt is refused after a second; the last one is served.
+/// Creates a service that refuses each attempt after a second, and serves the last one.
 fn slow_backends(attempts: usize) -> Inner {
     let mut attempt = 0;
     spillover_testing::Probe::new(move |request: Request<ReplayBody<ScriptedBody>>| {
@@ -25,8 +25,8 @@ fn slow_backends(attempts: usize) -> Inner {
     })
 }
 
-/// A first try, or the nth time that the client sends the request again.
-fn sent_again(count: &'static str) -> Request<ScriptedBody> {
+/// Creates a request that a client sends for the nth time after the first. The first request has count 0.
+fn client_retry(count: &'static str) -> Request<ScriptedBody> {
     let mut request = request(ScriptedBody::new());
     let count = count.parse().unwrap();
     request
@@ -45,7 +45,7 @@ async fn no_attempt_begins_after_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deadline_of_each_request_counts_from_its_own_beginning() {
+async fn deadline_counts_from_the_beginning_of_each_request() {
     let layer = RetryThrottledLayer::new().deadline(SECOND * 2);
     let mut service = layer.layer(slow_backends(2));
     for expected in [200, 503] {
@@ -57,8 +57,8 @@ async fn deadline_of_each_request_counts_from_its_own_beginning() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retries_of_a_client_take_attempts_from_the_budget() {
-    // One attempt in ten seconds would be none in one: ten in ten are ten at once.
+async fn retries_of_clients_are_limited_by_the_budget() {
+    // One attempt per second over ten seconds: ten attempts may be made at once.
     let budget = TpsBudget::new(SECOND * 10, 1, 0.0);
     let layer = RetryThrottledLayer::new().sdk_retry_budget(budget);
     let status = async |request| {
@@ -66,24 +66,24 @@ async fn retries_of_a_client_take_attempts_from_the_budget() {
         service.oneshot(request).await.unwrap().status().as_u16()
     };
     for _ in 0..10 {
-        assert_eq!(status(sent_again("1")).await, 200);
+        assert_eq!(status(client_retry("1")).await, 200);
     }
-    assert_eq!(status(sent_again("2")).await, 503);
+    assert_eq!(status(client_retry("2")).await, 503);
     let mut of_aws = request(ScriptedBody::new());
     let again = "attempt=2; max=3".parse().unwrap();
     of_aws.headers_mut().insert("amz-sdk-request", again);
     assert_eq!(status(of_aws).await, 503);
-    // A first try moves on all the same.
-    assert_eq!(status(sent_again("0")).await, 200);
+    // First requests of clients are not limited by the budget.
+    assert_eq!(status(client_retry("0")).await, 200);
     assert_eq!(status(request(ScriptedBody::new())).await, 200);
-    // With time there is room again.
+    // After the window the budget is full again.
     sleep(SECOND * 11).await;
-    assert_eq!(status(sent_again("1")).await, 200);
+    assert_eq!(status(client_retry("1")).await, 200);
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_budget_what_is_sent_again_is_like_a_first_try() {
+async fn retry_of_a_client_without_a_budget_is_not_limited() {
     let service = RetryThrottledLayer::new().layer(backends([Ok(503), Ok(200)]));
-    let response = service.oneshot(sent_again("2")).await.unwrap();
+    let response = service.oneshot(client_retry("2")).await.unwrap();
     assert_eq!(response.status(), 200);
 }

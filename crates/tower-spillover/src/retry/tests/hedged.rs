@@ -1,4 +1,4 @@
-//! The body of a request that a layer inside sends a second time while the first attempt is under way.
+//! The body of a request that an inner layer hedges: a second attempt is sent while the first is in flight.
 
 use http_body_util::{Empty, Full};
 use spillover_core::{Attempts, layer::AttemptsProtocol};
@@ -6,14 +6,14 @@ use tokio_test::assert_pending;
 
 use super::*;
 
-fn noting<B: Body>(body: B, limits: ReplayLimits) -> (ReplayBody<B>, Attempts) {
+fn with_attempts<B: Body>(body: B, limits: ReplayLimits) -> (ReplayBody<B>, Attempts) {
     let attempts = Attempts::new();
     let body = ReplayBody::with_attempts(body, limits, Some(attempts.clone()));
     (body, attempts)
 }
 
 #[test]
-fn clone_that_was_kept_takes_over_from_a_hedge_that_was_made_later() {
+fn saved_clone_takes_over_from_a_later_hedge() {
     let script = ScriptedBody::new().data("one").data("two");
     let mut first = replay(script.trailers(trailers()));
     let mut kept = first.clone();
@@ -22,7 +22,7 @@ fn clone_that_was_kept_takes_over_from_a_hedge_that_was_made_later() {
     assert_eq!(read(&mut hedge), "one");
     assert!(!kept.is_replayable());
 
-    // Both are refused, and the connection of the hedge goes on polling.
+    // Both attempts are refused, and the connection of the hedge continues to poll its body.
     assert!(kept.take_over());
     assert!(kept.is_replayable() && !hedge.is_replayable());
     assert!(read_error(&mut hedge).is_superseded());
@@ -37,7 +37,7 @@ fn clone_that_was_kept_takes_over_from_a_hedge_that_was_made_later() {
 }
 
 #[test]
-fn hedge_that_was_kept_back_cannot_read_after_the_retry_has_begun() {
+fn hedge_that_was_not_sent_cannot_read_after_the_retry_has_begun() {
     let source = ScriptedBody::new().data("one").pause();
     let handle = source.handle();
     let mut first = replay(source);
@@ -54,7 +54,7 @@ fn hedge_that_was_kept_back_cannot_read_after_the_retry_has_begun() {
 }
 
 #[test]
-fn one_that_is_waited_for_is_woken_when_another_takes_over() {
+fn waiting_reader_is_woken_when_another_clone_takes_over() {
     let mut first = task::spawn(replay(ScriptedBody::new().pause()));
     let mut kept = ReplayBody::clone(&first);
     let _hedge = ReplayBody::clone(&first);
@@ -64,13 +64,13 @@ fn one_that_is_waited_for_is_woken_when_another_takes_over() {
 }
 
 #[test]
-fn second_request_does_not_inherit_the_wait_of_the_first() {
-    let (mut first, attempts) = noting(ScriptedBody::new().pause(), ReplayLimits::default());
+fn clone_that_takes_over_is_not_awaiting_the_body_before_its_first_poll() {
+    let (mut first, attempts) = with_attempts(ScriptedBody::new().pause(), ReplayLimits::default());
     let mut kept = first.clone();
     assert_pending!(poll(&mut first));
     assert!(attempts.is_awaiting_body());
 
-    // The backend may not even be connected: that is no fault of the client.
+    // The next backend may not be connected yet: the client does not delay the request.
     assert!(kept.take_over());
     assert!(!attempts.is_awaiting_body());
     assert!(read_error(&mut first).is_superseded());
@@ -79,17 +79,17 @@ fn second_request_does_not_inherit_the_wait_of_the_first() {
 }
 
 #[test]
-fn attempt_that_has_sent_the_body_is_not_disturbed() {
-    // Says whether the body tells at its last frame that it is the last, or not before it is asked for another.
-    for is_told in [true, false] {
+fn attempt_that_has_sent_the_body_is_not_superseded() {
+    // The body reports its end with the last frame, or only when it is polled for another frame.
+    for is_end_known in [true, false] {
         let source = ScriptedBody::new().data("one").data("two");
-        let source = if is_told { source } else { source.pause() };
+        let source = if is_end_known { source } else { source.pause() };
         let handle = source.handle();
         let mut first = replay(source);
         let mut hedge = first.clone();
         assert_eq!([read(&mut first), read(&mut first)], ["one", "two"]);
-        assert_eq!(first.is_end_stream(), is_told);
-        if !is_told {
+        assert_eq!(first.is_end_stream(), is_end_known);
+        if !is_end_known {
             handle.resume();
             assert!(assert_ready!(poll(&mut first)).is_none());
         }
@@ -99,10 +99,10 @@ fn attempt_that_has_sent_the_body_is_not_disturbed() {
 }
 
 #[test]
-fn body_is_held_until_it_was_read_to_its_end() {
+fn body_is_held_until_it_is_read_to_its_end() {
     let source = ScriptedBody::new().data("one").pause();
     let handle = source.handle();
-    let (mut first, attempts) = noting(source, ReplayLimits::default());
+    let (mut first, attempts) = with_attempts(source, ReplayLimits::default());
     let _kept = first.clone();
     assert!(attempts.is_body_held());
     read(&mut first);
@@ -118,17 +118,18 @@ fn body_is_held_until_it_was_read_to_its_end() {
 }
 
 #[test]
-fn last_frame_ends_the_hold() {
+fn body_is_released_with_its_last_frame() {
     let with_trailers = ScriptedBody::new().data("one").trailers(trailers());
-    let (mut first, attempts) = noting(with_trailers, ReplayLimits::default());
+    let (mut first, attempts) = with_attempts(with_trailers, ReplayLimits::default());
     let _kept = first.clone();
     read(&mut first);
     assert!(attempts.is_body_held());
     read_all(&mut first);
     assert!(!attempts.is_body_held());
 
-    // The frame is not followed by a poll, because the body itself says that it is the last.
-    let (mut first, attempts) = noting(Full::new(Bytes::from("one")), ReplayLimits::default());
+    // The body reports its end with the last frame, so that no poll follows.
+    let (mut first, attempts) =
+        with_attempts(Full::new(Bytes::from("one")), ReplayLimits::default());
     let _kept = first.clone();
     read(&mut first);
     assert!(!attempts.is_body_held());
@@ -136,22 +137,23 @@ fn last_frame_ends_the_hold() {
 
 #[test]
 fn empty_body_is_never_held() {
-    let (mut body, attempts) = noting(Empty::<Bytes>::new(), ReplayLimits::default());
+    let (mut body, attempts) = with_attempts(Empty::<Bytes>::new(), ReplayLimits::default());
     assert!(!attempts.is_body_held());
     assert!(body.take_over());
     assert!(!attempts.is_body_held());
 }
 
 #[test]
-fn each_attempt_holds_the_body_anew() {
-    let (mut first, attempts) = noting(ScriptedBody::new().data("one"), ReplayLimits::default());
+fn body_is_held_again_by_each_attempt() {
+    let (mut first, attempts) =
+        with_attempts(ScriptedBody::new().data("one"), ReplayLimits::default());
     let mut kept = first.clone();
     read_all(&mut first);
     assert!(!attempts.is_body_held());
 
     assert!(kept.take_over());
     assert!(attempts.is_body_held());
-    // A late connection changes nothing.
+    // A poll of the earlier attempt does not release the body.
     assert!(assert_ready!(poll(&mut first)).is_none());
     assert!(attempts.is_body_held());
     read_all(&mut kept);
@@ -159,7 +161,7 @@ fn each_attempt_holds_the_body_anew() {
 }
 
 #[test]
-fn body_that_was_not_kept_is_held_for_good() {
+fn body_that_is_not_recorded_stays_held() {
     let limits = ReplayLimits::default().per_request(1);
     for exact in [false, true] {
         let script = ScriptedBody::new().data("one");
@@ -168,7 +170,7 @@ fn body_that_was_not_kept_is_held_for_good() {
         } else {
             script
         };
-        let (mut first, attempts) = noting(script, limits.clone());
+        let (mut first, attempts) = with_attempts(script, limits.clone());
         let _kept = first.clone();
         read_all(&mut first);
         assert!(attempts.is_body_held());
@@ -176,9 +178,9 @@ fn body_that_was_not_kept_is_held_for_good() {
 }
 
 #[test]
-fn body_that_broke_is_held() {
+fn body_that_failed_stays_held() {
     let script = ScriptedBody::new().data("one").error("client went away");
-    let (mut first, attempts) = noting(script, ReplayLimits::default());
+    let (mut first, attempts) = with_attempts(script, ReplayLimits::default());
     let _kept = first.clone();
     read(&mut first);
     read_error(&mut first);

@@ -1,4 +1,4 @@
-//! Inner services that answer by a script, and how the tests call what is around them.
+//! Inner services that answer by a script, and functions that send requests.
 
 use http::{Extensions, Request, Response};
 use http_body_util::BodyExt;
@@ -11,7 +11,7 @@ use super::*;
 
 pub(super) type Inner = Probe<ReplayBody<ScriptedBody>, usize, &'static str>;
 
-/// Answers in this order, each time with the number of the attempt, and chooses no backend.
+/// Creates a service that answers in this order and selects no backend. The body of a response is the number of the attempt.
 pub(super) fn answers<const N: usize>(answers: [Result<u16, &'static str>; N]) -> Inner {
     let mut answers = answers.into_iter().enumerate();
     Probe::new(move |request: Request<ReplayBody<_>>| {
@@ -23,7 +23,8 @@ pub(super) fn answers<const N: usize>(answers: [Result<u16, &'static str>; N]) -
     })
 }
 
-/// Answers in this order, and marks each attempt as one at a backend of its own; the last is the last one left.
+/// Creates a service that answers in this order and marks another backend for each attempt. After the last answer no backend
+/// is left.
 pub(super) fn backends<const N: usize>(
     answers: [Result<u16, &'static str>; N],
 ) -> impl Service<
@@ -42,15 +43,15 @@ pub(super) fn backends<const N: usize>(
 }
 
 pub(super) fn attempts(extensions: &Extensions) -> &Attempts {
-    extensions.get().expect("a Attempts")
+    extensions.get().expect("the request has `Attempts`")
 }
 
-/// Marks the backend with this index.
+/// Marks the backend with this index as tried.
 pub(super) fn mark<B>(request: &Request<B>, index: usize) {
     attempts(request.extensions()).mark(index);
 }
 
-/// Marks a backend that was not tried, and tells how many were.
+/// Marks a backend that was not tried. Returns the number of backends tried before.
 pub(super) fn mark_next<B>(request: &Request<B>) -> usize {
     let attempt = attempts(request.extensions()).count() as usize;
     mark(request, attempt);
@@ -68,7 +69,7 @@ pub(super) fn request(body: ScriptedBody) -> Request<ScriptedBody> {
         .unwrap()
 }
 
-/// The status and the number of the attempt that was answered with it.
+/// Sends a request. Returns the status, and the number of the attempt that was answered with it.
 pub(super) async fn send<S, E>(service: S) -> Result<(u16, usize), E>
 where
     S: Service<Request<ScriptedBody>, Response = Response<usize>, Error = E>,

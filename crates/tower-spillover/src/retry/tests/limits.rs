@@ -1,10 +1,10 @@
-//! The kept parts of bodies, seen by the rest of the total budget.
+//! The recorded bytes of bodies, measured by the rest of the total budget.
 
 use tokio_test::assert_pending;
 
 use super::*;
 
-/// The charge of a chunk beside its bytes.
+/// The bytes charged for a chunk in addition to its data.
 const OVERHEAD: usize = size_of::<Bytes>();
 
 const TOTAL: usize = 10_000;
@@ -18,7 +18,7 @@ fn chunks(count: usize, chunk: &'static str) -> ScriptedBody {
 }
 
 #[test]
-fn recording_is_charged_and_given_back_with_the_last_clone() {
+fn recording_is_charged_until_the_last_clone_is_dropped() {
     let limits = limits();
     let mut first = ReplayBody::new(chunks(2, "12345"), limits.clone());
     let second = first.clone();
@@ -34,7 +34,7 @@ fn recording_is_charged_and_given_back_with_the_last_clone() {
 }
 
 #[test]
-fn nothing_is_kept_when_no_clone_is_left() {
+fn body_without_another_clone_is_not_recorded() {
     let limits = limits();
     let mut only = ReplayBody::new(chunks(2, "12345"), limits.clone());
     read(&mut only);
@@ -51,7 +51,7 @@ fn nothing_is_kept_when_no_clone_is_left() {
 }
 
 #[test]
-fn last_clone_finishes_what_it_reads_from_the_recording() {
+fn last_clone_reads_the_recording_to_its_end() {
     let mut first = ReplayBody::new(chunks(4, "12345"), limits());
     let mut second = first.clone();
     read(&mut first);
@@ -61,7 +61,7 @@ fn last_clone_finishes_what_it_reads_from_the_recording() {
 }
 
 #[test]
-fn body_that_outgrows_its_limit_is_sent_once() {
+fn body_above_the_limit_is_not_replayable() {
     let limits = limits().per_request(2 * (5 + OVERHEAD));
     let mut first = ReplayBody::new(chunks(3, "12345"), limits.clone());
     let mut second = first.clone();
@@ -80,7 +80,7 @@ fn body_that_outgrows_its_limit_is_sent_once() {
 }
 
 #[test]
-fn outgrown_body_streams_on() {
+fn body_above_the_limit_streams_to_its_end() {
     let limits = limits().per_request(0);
     let source = chunks(2, "12345").pause().trailers(trailers());
     let handle = source.handle();
@@ -93,7 +93,7 @@ fn outgrown_body_streams_on() {
 }
 
 #[test]
-fn body_that_announces_too_much_is_not_recorded() {
+fn body_with_an_exact_size_above_the_limit_is_not_recorded() {
     let limits = limits().per_request(2999);
     let chunk = || vec![7; 1000];
     let body = ScriptedBody::new()
@@ -102,7 +102,7 @@ fn body_that_announces_too_much_is_not_recorded() {
         .data(chunk());
     let mut first = ReplayBody::new(body.with_exact_size(), limits.clone());
     let mut second = first.clone();
-    // Until it is read, nothing is lost.
+    // The body stays replayable until it is read.
     assert!(second.is_replayable());
 
     read(&mut first);
@@ -113,7 +113,7 @@ fn body_that_announces_too_much_is_not_recorded() {
 }
 
 #[test]
-fn body_that_is_too_large_can_be_sent_by_an_attempt_that_is_the_first_to_read_it() {
+fn body_above_the_limit_can_be_sent_by_the_first_clone_that_reads_it() {
     let limits = limits().per_request(0);
     let mut first = ReplayBody::new(chunks(3, "12345").with_exact_size(), limits);
     let mut second = first.clone();
@@ -123,7 +123,7 @@ fn body_that_is_too_large_can_be_sent_by_an_attempt_that_is_the_first_to_read_it
 }
 
 #[test]
-fn clone_that_cannot_be_read_does_not_disturb_the_one_that_is() {
+fn clone_that_cannot_be_read_does_not_supersede_the_reader() {
     let mut first = ReplayBody::new(chunks(3, "12345"), limits().per_request(0));
     let mut second = first.clone();
     read(&mut first);
@@ -133,7 +133,7 @@ fn clone_that_cannot_be_read_does_not_disturb_the_one_that_is() {
 }
 
 #[test]
-fn all_requests_together_are_bounded() {
+fn recordings_of_all_requests_together_are_limited() {
     let charge = 5 + OVERHEAD;
     let limits = ReplayLimits::default().total(charge);
     let body = || ReplayBody::new(chunks(1, "12345"), limits.clone());
@@ -160,7 +160,7 @@ fn clones_of_the_limits_share_the_total() {
 }
 
 #[test]
-fn many_tiny_chunks_count_more_than_their_bytes() {
+fn tiny_chunks_are_charged_with_their_overhead() {
     for limits in [limits(), ReplayLimits::default().per_request(TOTAL)] {
         let mut first = ReplayBody::new(chunks(TOTAL, "1"), limits);
         let second = first.clone();
@@ -174,7 +174,7 @@ fn many_tiny_chunks_count_more_than_their_bytes() {
 }
 
 #[test]
-fn empty_chunks_count_too() {
+fn empty_chunks_are_charged_with_their_overhead() {
     let limits = limits();
     let recorded = TOTAL / OVERHEAD;
     let mut first = ReplayBody::new(chunks(recorded + 1, ""), limits.clone());

@@ -1,4 +1,5 @@
-//! `ReplayBody` polled by hand, and the service over an inner one that marks `Attempts` as `PrioritySelect` does.
+//! Tests of `ReplayBody` polled by hand, and of the service over an inner service that marks `Attempts` as
+//! `PrioritySelect` does.
 
 mod best;
 mod body;
@@ -40,7 +41,7 @@ where
     task::spawn(()).enter(|cx, _| Pin::new(body).poll_frame(cx))
 }
 
-/// The data frame that is there now.
+/// Returns the next frame, which has to be ready data.
 fn read<B>(body: &mut ReplayBody<B>) -> Bytes
 where
     B: Body<Error: Into<BoxError>> + Unpin,
@@ -49,7 +50,7 @@ where
     frame.unwrap().into_data().expect("data")
 }
 
-/// The error that is there now.
+/// Returns the next error, which has to be ready.
 fn read_error<B>(body: &mut ReplayBody<B>) -> ReplayError
 where
     B: Body<Error: Into<BoxError>> + Unpin,
@@ -57,7 +58,7 @@ where
     assert_ready!(poll(body)).expect("a frame").unwrap_err()
 }
 
-/// The data frames and the trailers up to the end, all of which must be there now.
+/// Returns all data frames and the trailers up to the end, which have to be ready.
 fn read_all<B>(body: &mut ReplayBody<B>) -> (Vec<Bytes>, Option<HeaderMap>)
 where
     B: Body<Error: Into<BoxError>> + Unpin,

@@ -1,4 +1,4 @@
-//! Answers that are retried, and how often.
+//! The answers that are retried, and the number of attempts.
 
 use http::{HeaderValue, Method, Request, Response, Version};
 use http_body_util::BodyExt;
@@ -11,7 +11,7 @@ use tower_layer::Layer;
 use super::{inner::*, *};
 
 #[tokio::test(start_paused = true)]
-async fn client_errors_are_not_retried() {
+async fn success_and_client_error_are_not_retried() {
     for status in [200, 204, 304, 400, 401, 403, 404, 422] {
         let service = RetryThrottledLayer::new().layer(backends([Ok(status), Ok(200)]));
         assert_eq!(send(service).await, Ok((status, 0)));
@@ -19,7 +19,7 @@ async fn client_errors_are_not_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_are_retried_without_a_pause() {
+async fn refusal_is_retried_without_a_delay() {
     let answers = [
         Ok(429),
         Ok(500),
@@ -30,7 +30,7 @@ async fn refusals_are_retried_without_a_pause() {
     let service = RetryThrottledLayer::new().layer(backends(answers));
     let start = Instant::now();
 
-    // One poll does it all: there is nothing to wait for in between.
+    // One poll makes all attempts.
     let mut sent = task::spawn(send(service));
     assert_eq!(assert_ready!(sent.poll()), Ok((200, 4)));
     assert_eq!(Instant::now(), start);
@@ -54,7 +54,7 @@ async fn last_answer_is_returned_when_no_backend_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn max_attempts_bounds_them() {
+async fn attempts_are_limited_by_max_attempts() {
     for (max, attempts) in [(0, 1), (1, 1), (2, 2), (3, 3), (9, 4)] {
         let inner = backends([Ok(429), Ok(429), Ok(429), Ok(429)]);
         let service = RetryThrottledLayer::new().max_attempts(max).layer(inner);
@@ -67,8 +67,8 @@ async fn max_attempts_bounds_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn hedges_are_among_them() {
-    // The first attempt is two.
+async fn hedges_count_towards_max_attempts() {
+    // The first attempt marks two backends, as a hedge does.
     let hedged = |request: Request<_>| {
         if mark_next(&request) == 0 {
             mark_next(&request);
@@ -83,7 +83,7 @@ async fn hedges_are_among_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_selector_only_max_attempts_makes_retries() {
+async fn request_without_a_selector_is_retried_only_up_to_max_attempts() {
     let service = RetryThrottledLayer::new().layer(answers([Ok(429), Ok(200)]));
     assert_eq!(send(service).await, Ok((429, 0)));
 
@@ -94,7 +94,7 @@ async fn without_a_selector_only_max_attempts_makes_retries() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attempt_that_nobody_chose_a_backend_for_is_the_last() {
+async fn attempt_without_a_selected_backend_is_the_last() {
     let mark_first = |request: Request<_>| {
         if attempts(request.extensions()).count() == 0 {
             mark(&request, 0);
@@ -107,25 +107,25 @@ async fn attempt_that_nobody_chose_a_backend_for_is_the_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn response_tells_how_many_attempts_were_made() {
+async fn response_has_the_number_of_attempts() {
     let service = RetryThrottledLayer::new().layer(backends([Ok(429), Ok(502), Ok(200)]));
     let response = service.oneshot(request(ScriptedBody::new())).await.unwrap();
     assert_eq!(attempts(response.extensions()).count(), 3);
     assert!((0..3).all(|index| attempts(response.extensions()).contains(index)));
 
-    // Where it says nothing it was one.
+    // A response without `Attempts` took one attempt.
     let service = RetryThrottledLayer::new().layer(backends([Ok(200), Ok(200)]));
     let response = service.oneshot(request(ScriptedBody::new())).await.unwrap();
     assert!(response.extensions().get::<Attempts>().is_none());
 
-    // And none, where a layer inside answered by itself.
+    // No attempt was made if an inner layer answered locally.
     let service = RetryThrottledLayer::new().layer(answers([Ok(503)]));
     let response = service.oneshot(request(ScriptedBody::new())).await.unwrap();
     assert_eq!(attempts(response.extensions()).count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn exhausted_attempts_are_not_followed_by_another() {
+async fn no_attempt_follows_when_the_backends_are_exhausted() {
     for (last, answered) in [(4, Ok((200, 2))), (2, Ok((429, 0)))] {
         let inner =
             self::answers([Ok(429), Ok(503), Ok(200)]).map_request(move |request: Request<_>| {
@@ -139,7 +139,7 @@ async fn exhausted_attempts_are_not_followed_by_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_attempt_starts_from_the_original() {
+async fn every_attempt_is_a_copy_of_the_original_request() {
     let inner: Inner = Probe::new(|mut request: Request<ReplayBody<_>>| async move {
         let attempt = mark_next(&request);
         assert_eq!(request.uri(), "/v1/chat/completions?x=1");
@@ -152,7 +152,7 @@ async fn every_attempt_starts_from_the_original() {
         assert_eq!(request.extensions().get::<&str>(), Some(&"the client's"));
         assert!(request.extensions().get::<usize>().is_none());
 
-        // Changes of this attempt by a layer below do not reach the next one.
+        // An inner layer changes this attempt. The next attempt does not have these changes.
         *request.uri_mut() = "https://backend.example/other".parse().unwrap();
         request
             .headers_mut()
@@ -187,7 +187,7 @@ async fn every_attempt_starts_from_the_original() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn outcome_of_a_layer_below_decides() {
+async fn outcome_of_an_inner_layer_decides_whether_to_retry() {
     let classified = |status, outcome: Outcome| {
         let answer = move |mut response: Response<_>| {
             if response.status() == status {
@@ -208,7 +208,7 @@ async fn outcome_of_a_layer_below_decides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn classifier_decides_where_there_is_no_outcome() {
+async fn classifier_decides_without_an_outcome() {
     let classify = |answer: &Answer<'_, &str>| match (answer.status(), answer.as_error()) {
         (Some(status), _) if status == 403 => Class::Throttled,
         (None, Some(&"bad request")) => Class::ClientError,
@@ -235,7 +235,7 @@ async fn classifier_decides_where_there_is_no_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_cannot_be_replayed_is_sent_once() {
+async fn request_whose_body_exceeds_the_replay_limit_is_sent_once() {
     let limits = ReplayLimits::default().per_request(3);
     let layer = RetryThrottledLayer::new().replay_limits(limits);
     assert_eq!(
@@ -245,7 +245,7 @@ async fn body_that_cannot_be_replayed_is_sent_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_cannot_be_read_is_not_retried() {
+async fn request_whose_body_fails_is_not_retried() {
     let service = RetryThrottledLayer::new().layer(backends([Err("broken pipe"), Ok(200)]));
     let body = ScriptedBody::new().data("one").error("client went away");
     assert_eq!(
@@ -255,7 +255,7 @@ async fn body_that_cannot_be_read_is_not_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn broken_body_is_the_requests_fault_whatever_the_answer() {
+async fn failed_request_body_marks_the_request_as_failed() {
     let service = RetryThrottledLayer::new().layer(backends([Ok(500), Ok(200)]));
     let body = ScriptedBody::new().error("client went away");
     let response = service.oneshot(request(body)).await.unwrap();
@@ -264,7 +264,7 @@ async fn broken_body_is_the_requests_fault_whatever_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_broke_in_a_layer_below_is_not_retried() {
+async fn request_marked_as_failed_by_an_inner_layer_is_not_retried() {
     let inner = backends([Ok(500), Ok(200)]).map_request(|request: Request<_>| {
         attempts(request.extensions()).set_request_failed();
         request
@@ -274,9 +274,10 @@ async fn request_that_broke_in_a_layer_below_is_not_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connection_that_is_still_sending_takes_nothing_from_the_next_attempt() {
-    for kept in [usize::MAX, 0] {
-        // Answers 429 and keeps the body, as a connection does that is still sending; then reads the whole body.
+async fn earlier_attempt_that_is_still_sending_reads_nothing_from_the_body_of_the_next() {
+    for limit in [usize::MAX, 0] {
+        // The first attempt answers 429 and keeps the body, like a connection that is still sending. The second attempt
+        // reads the whole body.
         let mut sending = None;
         let inner: Inner = Probe::new(move |request: Request<ReplayBody<_>>| {
             mark(&request, 0);
@@ -298,16 +299,16 @@ async fn connection_that_is_still_sending_takes_nothing_from_the_next_attempt() 
                 Ok(response(200, 1))
             }
         });
-        let limits = ReplayLimits::default().per_request(kept);
+        let limits = ReplayLimits::default().per_request(limit);
         let service = RetryThrottledLayer::new()
             .replay_limits(limits)
             .layer(inner);
-        assert_eq!(send(service).await, Ok((200, 1)), "{kept} bytes are kept");
+        assert_eq!(send(service).await, Ok((200, 1)), "limit of {limit} bytes");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn layers_within_each_other_count_apart() {
+async fn nested_layers_count_their_attempts_separately() {
     fn choose<B>(request: Request<B>, index: usize) -> Request<B> {
         mark(&request, index);
         request
@@ -338,7 +339,7 @@ async fn layers_within_each_other_count_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_of_grpc_may_forbid_it() {
+async fn negative_grpc_pushback_forbids_a_retry() {
     for (pushback, attempts) in [("0", 2), ("-1", 1)] {
         let refuse = move |request: Request<_>| {
             mark_next(&request);

@@ -1,4 +1,4 @@
-//! Any script, read by any number of clones in any order: what is read to its end is the original.
+//! Properties of a body with any script, read by any number of clones in any order.
 
 use std::iter;
 
@@ -23,13 +23,13 @@ enum End {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Act {
+enum Action {
     Poll,
     Clone,
     Drop,
 }
 
-/// One clone and what it has read.
+/// A clone, and the frames that it has read.
 struct Reader {
     body: ReplayBody<ScriptedBody>,
     data: Vec<u8>,
@@ -92,7 +92,7 @@ impl Original {
     }
 }
 
-/// Plays the script; each data step has other bytes than the ones before it.
+/// Creates a body that plays the script. The bytes of each data step differ from those of the steps before.
 fn play(steps: &[Step], end: End) -> (ScriptedBody, Original) {
     let mut body = ScriptedBody::new().with_exact_size();
     let mut data = Vec::new();
@@ -123,12 +123,13 @@ fn end() -> impl Strategy<Value = End> {
     prop_oneof![2 => Just(End::Data), 1 => Just(End::Trailers), 1 => Just(End::Error)]
 }
 
-fn acts() -> impl Strategy<Value = Vec<(Act, usize)>> {
-    let act = prop_oneof![8 => Just(Act::Poll), 1 => Just(Act::Clone), 1 => Just(Act::Drop)];
-    prop::collection::vec((act, 0..CLONES), 0..64)
+fn actions() -> impl Strategy<Value = Vec<(Action, usize)>> {
+    let action =
+        prop_oneof![8 => Just(Action::Poll), 1 => Just(Action::Clone), 1 => Just(Action::Drop)];
+    prop::collection::vec((action, 0..CLONES), 0..64)
 }
 
-/// Within what a request may keep: nothing, a part, everything.
+/// Creates limits of the bytes recorded per request: none, some, or all.
 fn limit() -> impl Strategy<Value = usize> {
     prop_oneof![Just(0), 0..400_usize, Just(usize::MAX)]
 }
@@ -138,22 +139,22 @@ proptest! {
 
     #[test]
     fn body_read_to_its_end_is_the_original(
-        steps in script(), end in end(), limit in limit(), acts in acts(),
+        steps in script(), end in end(), limit in limit(), actions in actions(),
     ) {
         let limits = ReplayLimits::default().per_request(limit).total(1000);
         let (source, original) = play(&steps, end);
         let mut readers = vec![Reader::new(ReplayBody::new(source, limits.clone()))];
 
-        for (act, index) in acts {
+        for (action, index) in actions {
             let index = index % readers.len();
-            match act {
-                Act::Poll => readers[index].poll(),
-                Act::Clone if readers.len() < CLONES => {
+            match action {
+                Action::Poll => readers[index].poll(),
+                Action::Clone if readers.len() < CLONES => {
                     let clone = readers[index].body.clone();
                     readers.push(Reader::new(clone));
                 }
-                Act::Drop if readers.len() > 1 => drop(readers.swap_remove(index)),
-                Act::Clone | Act::Drop => {}
+                Action::Drop if readers.len() > 1 => drop(readers.swap_remove(index)),
+                Action::Clone | Action::Drop => {}
             }
             for reader in &readers {
                 reader.check(&original);
@@ -164,7 +165,7 @@ proptest! {
     }
 
     #[test]
-    fn latest_attempt_sends_everything(
+    fn latest_attempt_sends_the_whole_body(
         steps in script(), end in end(), polls in prop::collection::vec(0..SCRIPT, 1..CLONES),
     ) {
         let (source, original) = play(&steps, end);
@@ -187,7 +188,7 @@ proptest! {
             let is_whole = matches!(latest.end, Some(Ok(())));
             prop_assert_eq!(is_whole, !matches!(end, End::Error));
         } else {
-            prop_assert!(matches!(end, End::Error), "lost without a reason");
+            prop_assert!(matches!(end, End::Error), "not replayable without an error");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Requests that are sent to the same backend once more.
+//! Requests that a backend did not process, which are sent to the same backend once more.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use tower_layer::Layer;
 
 use super::{inner::*, *};
 
-/// Answers in this order: an attempt is at the backend with this index, whether it is processed or not.
-fn lossy<const N: usize>(script: [(usize, bool, u16); N]) -> Inner {
+/// Creates a service that answers in this order. An entry has the index of the backend, whether the backend processes the
+/// attempt, and the status.
+fn scripted<const N: usize>(script: [(usize, bool, u16); N]) -> Inner {
     let mut script = script.into_iter().enumerate();
     Probe::new(move |request: Request<ReplayBody<_>>| {
         let (attempt, (backend, is_processed, status)) =
@@ -30,8 +31,8 @@ fn lossy<const N: usize>(script: [(usize, bool, u16); N]) -> Inner {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_request_is_sent_again_whole() {
-    let service = RetryThrottledLayer::new().layer(lossy([(0, false, 502), (0, true, 200)]));
+async fn unprocessed_request_is_sent_again_with_its_whole_body() {
+    let service = RetryThrottledLayer::new().layer(scripted([(0, false, 502), (0, true, 200)]));
     let sent = request(ScriptedBody::new().data("ques").data("tion"));
     let response = service.oneshot(sent).await.unwrap();
     assert_eq!((response.status().as_u16(), response.body()), (200, &1));
@@ -39,9 +40,9 @@ async fn lost_request_is_sent_again_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn most_attempts_are_of_those_that_were_processed() {
+async fn max_attempts_counts_processed_attempts_only() {
     for (max, expected) in [(1, (503, 1)), (2, (429, 3)), (3, (200, 4))] {
-        let inner = lossy([
+        let inner = scripted([
             (0, false, 502),
             (0, true, 503),
             (1, false, 502),
@@ -54,7 +55,7 @@ async fn most_attempts_are_of_those_that_were_processed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn budget_of_the_clients_retries_is_not_charged() {
+async fn resend_is_not_charged_to_the_budget_for_client_retries() {
     let budget = || TpsBudget::new(Duration::from_secs(10), 0, 0.0);
     let sent = || {
         let mut request = request(ScriptedBody::new().data("question"));
@@ -65,18 +66,18 @@ async fn budget_of_the_clients_retries_is_not_charged() {
         request
     };
     let layer = RetryThrottledLayer::new().sdk_retry_budget(budget());
-    let service = layer.layer(lossy([(0, false, 502), (0, true, 200)]));
+    let service = layer.layer(scripted([(0, false, 502), (0, true, 200)]));
     assert_eq!(service.oneshot(sent()).await.unwrap().status(), 200);
-    // Another backend is.
+    // An attempt at another backend is charged.
     let layer = RetryThrottledLayer::new().sdk_retry_budget(budget());
-    let service = layer.layer(lossy([(0, true, 502), (1, true, 200)]));
+    let service = layer.layer(scripted([(0, true, 502), (1, true, 200)]));
     assert_eq!(service.oneshot(sent()).await.unwrap().status(), 502);
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_was_not_kept_is_not_sent_again() {
+async fn unprocessed_request_whose_body_is_not_recorded_is_not_sent_again() {
     let limits = ReplayLimits::default().per_request(4);
     let layer = RetryThrottledLayer::new().replay_limits(limits);
-    let service = layer.layer(lossy([(0, false, 502)]));
+    let service = layer.layer(scripted([(0, false, 502)]));
     assert_eq!(send(service).await, Ok((502, 0)));
 }

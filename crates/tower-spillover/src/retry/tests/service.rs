@@ -19,7 +19,7 @@ fn poll_ready<S: Service<Request<ScriptedBody>>>(service: &mut S) -> Poll<Result
 }
 
 #[tokio::test(start_paused = true)]
-async fn readiness_is_the_inner_services() {
+async fn readiness_is_that_of_the_inner_service() {
     let inner = answers([Ok(200)]);
     let handle = inner.handle();
     let mut service = RetryThrottledLayer::new().layer(inner);
@@ -44,7 +44,7 @@ async fn clone_of_a_ready_service_is_not_ready() {
     assert_eq!((handle.calls(), handle.violations()), (1, 0));
 }
 
-/// The service with an inner one that waits for ever in its second call, and the first call's answer still to come.
+/// Creates a service whose inner service refuses the first attempt after a yield, and never answers the second.
 fn stalling(limits: ReplayLimits) -> (RetryThrottled<Inner>, ProbeHandle<&'static str>) {
     let inner: Inner = Probe::new(|request: Request<ReplayBody<_>>| async move {
         let attempt = mark_next(&request);
@@ -82,7 +82,7 @@ async fn retry_waits_for_the_readiness_of_the_service_it_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_attempt_takes_a_place_of_its_own() {
+async fn each_attempt_reserves_its_own_readiness() {
     let layer = RetryThrottledLayer::new().max_attempts(2);
     let (mut service, mut handle) = mock::spawn_layer(layer);
     let request: Request<ScriptedBody> = request(ScriptedBody::new().data("one"));
@@ -123,8 +123,9 @@ async fn readiness_error_ends_the_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_future_lets_go_of_everything() {
-    // Before the first poll, in the first attempt, while the retry waits for readiness, in the second attempt.
+async fn dropped_future_drops_the_attempt_and_releases_the_recording() {
+    // Stages: before the first poll, during the first attempt, while the retry waits for readiness, and during the second
+    // attempt.
     let stages = [(0, false, 1), (1, false, 1), (2, true, 0), (2, false, 1)];
     for (polls, is_waiting, cancelled) in stages {
         let limits = ReplayLimits::default().total(1000);
@@ -143,7 +144,7 @@ async fn dropped_future_lets_go_of_everything() {
 
         drop(sent);
         assert_eq!((handle.in_flight(), handle.cancelled()), (0, cancelled));
-        // The service, and the spare one that retries are made with.
+        // Two instances are left: the service, and the template service for retries.
         assert_eq!((handle.instances(), handle.reserved()), (2, 0));
         assert!(source.is_dropped());
         assert!(is_free(&limits, 1000));
@@ -166,7 +167,7 @@ async fn service_is_cloned_for_retries_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_is_made_with_the_service_as_it_was_changed() {
+async fn retry_uses_the_inner_service_set_by_get_mut() {
     let layer = RetryThrottledLayer::new().max_attempts(2);
     let mut service = layer.layer(answers([]));
     *service.get_mut() = answers([Ok(429), Ok(200)]);
@@ -186,7 +187,7 @@ fn inner_service_is_accessible() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_inside_can_tell_that_the_client_is_late() {
+async fn inner_layer_sees_that_the_request_body_is_awaited() {
     let seen = std::sync::Arc::new(std::sync::Mutex::new(None));
     let inner = {
         let seen = std::sync::Arc::clone(&seen);
@@ -204,7 +205,11 @@ async fn whoever_is_inside_can_tell_that_the_client_is_late() {
     let service = RetryThrottledLayer::new().layer(inner);
     let mut call = task::spawn(service.oneshot(request(body)));
     assert_pending!(call.poll());
-    let attempts = seen.lock().unwrap().clone().expect("a Attempts");
+    let attempts = seen
+        .lock()
+        .unwrap()
+        .clone()
+        .expect("the request has `Attempts`");
     assert!(attempts.is_awaiting_body());
 
     handle.push_data("and the rest");

@@ -1,18 +1,18 @@
-//! Attempts that overlap, by hand: what the earlier ones get, and that the latest one sends all.
+//! Attempts that overlap: an earlier attempt gets an error, and the latest one sends the whole body.
 
 use tokio_test::assert_pending;
 
 use super::*;
 
 #[test]
-fn server_that_answers_before_the_body_is_sent() {
+fn retry_sends_the_body_after_an_answer_before_its_end() {
     let source = ScriptedBody::new().pause();
     let handle = source.handle();
     let mut first = replay(source);
     let mut second = first.clone();
     assert_pending!(poll(&mut first));
 
-    // The answer is a refusal. The connection still holds the first, and goes on polling it.
+    // The server refuses early. The connection still holds the body of the first attempt, and continues to poll it.
     assert!(second.is_replayable());
     handle.push_data("one");
     handle.push_data("two");
@@ -23,7 +23,7 @@ fn server_that_answers_before_the_body_is_sent() {
 }
 
 #[test]
-fn half_sent_body() {
+fn retry_sends_a_partly_sent_body_whole() {
     let source = ScriptedBody::new()
         .data("one")
         .data("two")
@@ -47,7 +47,7 @@ fn half_sent_body() {
 }
 
 #[test]
-fn two_live_clones() {
+fn reading_a_clone_supersedes_the_earlier_reader() {
     let source = ScriptedBody::new().data("one").pause();
     let handle = source.handle();
     let mut first = replay(source);
@@ -70,7 +70,7 @@ fn two_live_clones() {
 }
 
 #[test]
-fn one_that_takes_over_is_woken_for_what_comes() {
+fn clone_that_takes_over_is_woken_for_new_data() {
     let source = ScriptedBody::new().pause();
     let handle = source.handle();
     let mut first = task::spawn(replay(source));
@@ -85,7 +85,7 @@ fn one_that_takes_over_is_woken_for_what_comes() {
 }
 
 #[test]
-fn retry_before_the_first_poll() {
+fn retry_sends_the_body_if_the_first_attempt_read_nothing() {
     let source = ScriptedBody::new()
         .data("one")
         .data("two")
@@ -102,7 +102,7 @@ fn retry_before_the_first_poll() {
 }
 
 #[test]
-fn retry_takes_over_wherever_the_earlier_attempt_stands() {
+fn retry_sends_the_body_whole_after_any_number_of_frames() {
     let frames = ["a", "bc", "", "def"];
     for sent in 0..=frames.len() {
         let script = frames

@@ -1,21 +1,21 @@
-//! Requests that belong to a backend, by a value in their extensions.
+//! Requests with an `Affinity` in their extensions.
 
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready_ok, task};
 
 use super::*;
 
-/// Requests like any other, but for this value.
-fn belonging(affinity: Affinity, attempts: &Attempts) -> Request<()> {
+/// Creates a request with this affinity.
+fn request_with(affinity: Affinity, attempts: &Attempts) -> Request<()> {
     let mut request = request(attempts);
     request.extensions_mut().insert(affinity);
     request
 }
 
-/// The label of the backend that answers, or how long it says to wait.
+/// Returns the label of the backend that answers, or the wait of the refusal.
 async fn answer(pool: &Pool, when_exhausted: WhenExhausted, affinity: Affinity) -> String {
     let layer = PrioritySelectLayer::new(pool.clone()).when_exhausted(when_exhausted);
-    let request = belonging(affinity, &Attempts::new());
+    let request = request_with(affinity, &Attempts::new());
     let response = layer.layer(labels()).oneshot(request).await.unwrap();
     match response.headers().get("retry-after-ms") {
         Some(ms) => ms.to_str().unwrap().to_owned(),
@@ -26,7 +26,7 @@ async fn answer(pool: &Pool, when_exhausted: WhenExhausted, affinity: Affinity) 
 const REJECT: WhenExhausted = WhenExhausted::Reject;
 
 #[tokio::test(start_paused = true)]
-async fn session_stays_at_its_backend_and_comes_back_to_it() {
+async fn session_returns_to_its_backend_after_a_throttle() {
     let pool = pool([("a", 1), ("b", 1), ("c", 1), ("d", 2)]);
     let session = Affinity::by_key("session 7");
     let home = answer(&pool, REJECT, session).await;
@@ -44,7 +44,7 @@ async fn session_stays_at_its_backend_and_comes_back_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sessions_are_shared_among_the_backends_of_the_tier() {
+async fn sessions_are_distributed_over_the_backends_of_the_first_tier() {
     let pool = pool([("a", 1), ("b", 1), ("c", 2)]);
     let mut seen = std::collections::HashSet::new();
     for session in 0..50_u8 {
@@ -54,7 +54,7 @@ async fn sessions_are_shared_among_the_backends_of_the_tier() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn file_is_asked_for_where_it_is() {
+async fn request_with_a_label_is_sent_to_that_backend() {
     let pool = pool([("a", 1), ("b", 2)]);
     assert_eq!(answer(&pool, REJECT, Affinity::to_backend("b")).await, "b");
     assert_eq!(
@@ -70,7 +70,7 @@ async fn file_is_asked_for_where_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pinned_request_is_told_when_its_backend_opens_or_forwarded_there() {
+async fn pinned_request_is_rejected_or_forwarded_while_its_backend_is_closed() {
     let pool = pool([("a", 1), ("b", 2), ("c", 3)]);
     throttle(&pool, 1, 5 * SECOND);
     throttle(&pool, 2, SECOND);
@@ -82,13 +82,13 @@ async fn pinned_request_is_told_when_its_backend_opens_or_forwarded_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pinned_request_waits_for_its_backend() {
+async fn pinned_request_waits_until_its_backend_opens() {
     let pool = pool([("a", 1), ("b", 2)]);
     throttle(&pool, 1, 5 * SECOND);
     let layer = PrioritySelectLayer::new(pool.clone());
     let layer = layer.when_exhausted(WhenExhausted::Wait(9 * SECOND));
     let attempts = Attempts::new();
-    let request = belonging(Affinity::to_backend("b").pinned(), &attempts);
+    let request = request_with(Affinity::to_backend("b").pinned(), &attempts);
     let mut sent = task::spawn(layer.layer(labels()).oneshot(request));
     assert_pending!(sent.poll());
     advance(5 * SECOND - Duration::from_millis(1)).await;
@@ -100,7 +100,7 @@ async fn pinned_request_waits_for_its_backend() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pinned_request_waits_for_a_place_at_its_backend() {
+async fn pinned_request_waits_for_a_permit_of_its_backend() {
     let backend = |label: &str, priority| {
         let builder = Backend::builder(label).url("http://upstream.example");
         let builder = builder.priority(priority).max_concurrency(1);
@@ -114,7 +114,7 @@ async fn pinned_request_waits_for_a_place_at_its_backend() {
 
     let layer = PrioritySelectLayer::new(pool.clone());
     let layer = layer.when_exhausted(WhenExhausted::Wait(9 * SECOND));
-    let request = belonging(pinned, &Attempts::new());
+    let request = request_with(pinned, &Attempts::new());
     let mut sent = task::spawn(layer.layer(labels()).oneshot(request));
     assert_pending!(sent.poll());
     held.release();
@@ -123,7 +123,7 @@ async fn pinned_request_waits_for_a_place_at_its_backend() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pinned_request_that_was_refused_is_not_moved_on() {
+async fn refused_pinned_request_is_not_sent_to_another_backend() {
     let pool = pool([("a", 1), ("b", 2)]);
     let refusing = Probe::new(|request: Request<()>| async move {
         let outcome = Outcome::throttled(7 * SECOND);
@@ -134,27 +134,27 @@ async fn pinned_request_that_was_refused_is_not_moved_on() {
     let handle = refusing.handle();
     let service = PrioritySelectLayer::new(pool).layer(refusing);
     let attempts = Attempts::new();
-    let request = || belonging(Affinity::to_backend("b").pinned(), &attempts);
+    let request = || request_with(Affinity::to_backend("b").pinned(), &attempts);
     let response = service.clone().oneshot(request()).await.unwrap();
     assert_eq!(
         (response.status().as_u16(), &**response.body()),
         (429, "refused")
     );
     assert!(selected(response.extensions()).is_pinned());
-    // When it opens is when this backend does, though the other one is open.
+    // The wait is that of the pinned backend, although the other one is open.
     assert_eq!(response.headers()["retry-after-ms"], "7000");
     let exhausted: &Exhausted = response.extensions().get().unwrap();
     assert_eq!(exhausted.reopens_in(), 7 * SECOND);
     assert!(attempts.is_exhausted());
 
-    // A layer that sends it once more all the same gets no further.
+    // Another attempt of the request is rejected.
     let response = service.oneshot(request()).await.unwrap();
     assert_eq!(response.status(), 429);
     assert_eq!((handle.calls(), attempts.count()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_outside_can_tell_that_a_pinned_request_has_no_second_backend() {
+async fn pinned_request_is_marked_as_exhausted_while_it_is_in_flight() {
     let pool = pool([("a", 1), ("b", 2)]);
     let slow = Probe::new(|_: Request<()>| async move {
         tokio::time::sleep(SECOND).await;
@@ -169,7 +169,7 @@ async fn whoever_is_outside_can_tell_that_a_pinned_request_has_no_second_backend
         (Affinity::to_backend("gone").pinned(), false),
     ] {
         let attempts = Attempts::new();
-        let request = belonging(affinity, &attempts);
+        let request = request_with(affinity, &attempts);
         let mut sent = task::spawn(service.clone().oneshot(request));
         assert_pending!(sent.poll());
         assert_eq!(attempts.is_exhausted(), has_no_other, "{affinity:?}");

@@ -1,10 +1,11 @@
-//! Values that the layer adds to the answer of a backend.
+//! Fields and extensions that the layer adds to the answer of a backend.
 
 use super::*;
 
 type Inner = Probe<(), (), &'static str>;
 
-/// Answers with this status and hints of its own. A 429 throttles the backend as `ThrottleTracker` does.
+/// Creates a service that answers with this status and its own hints. A 429 throttles the backend, as by
+/// `ThrottleTracker`.
 fn answers(status: u16) -> Inner {
     Probe::new(move |request: Request<()>| async move {
         if status == 429 {
@@ -29,7 +30,7 @@ fn hints<B>(response: &Response<B>) -> [&str; 2] {
 
 const UNTOUCHED: [&str; 2] = ["77", "77000"];
 
-/// The answer to a request that has been nowhere, or at the second backend.
+/// Returns the answer of the first backend to a request. With `is_last`, the second backend was tried before.
 async fn answer(pool: &Pool, inner: Inner, is_last: bool) -> (Response<()>, Attempts) {
     let attempts = Attempts::new();
     if is_last {
@@ -42,7 +43,7 @@ async fn answer(pool: &Pool, inner: Inner, is_last: bool) -> (Response<()>, Atte
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_says_when_the_pool_opens() {
+async fn refusal_429_states_when_the_pool_opens() {
     let pool = pool([("a", 1), ("b", 2)]);
     throttle(&pool, 1, SECOND * 5 / 2);
     let (response, attempts) = answer(&pool, answers(429), false).await;
@@ -54,7 +55,7 @@ async fn a_429_says_when_the_pool_opens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_while_another_backend_is_left_is_not_the_last_word() {
+async fn refusal_429_is_not_exhausted_while_another_backend_is_open() {
     let pool = pool([("a", 1), ("b", 2)]);
     let (response, attempts) = answer(&pool, answers(429), false).await;
     assert_eq!(hints(&response), ["1", "1"]);
@@ -63,10 +64,10 @@ async fn a_429_while_another_backend_is_left_is_not_the_last_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn backend_that_was_tried_is_not_left() {
+async fn refusal_429_is_exhausted_when_all_backends_were_tried() {
     let pool = pool([("a", 1), ("b", 2)]);
     let (response, attempts) = answer(&pool, answers(429), true).await;
-    // The backend is open all the same, for a request that comes back.
+    // The other backend is open for a new request.
     assert_eq!(hints(&response), ["1", "1"]);
     let exhausted = response.extensions().get::<Exhausted>().unwrap();
     assert_eq!(exhausted.reopens_in(), Duration::ZERO);
@@ -74,7 +75,7 @@ async fn backend_that_was_tried_is_not_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wait_in_other_refusals_becomes_that_of_the_pool() {
+async fn wait_of_a_failure_becomes_that_of_the_pool() {
     for status in [500, 503] {
         let pool = pool([("a", 1), ("b", 2)]);
         let (response, attempts) = answer(&pool, answers(status), false).await;
@@ -95,7 +96,7 @@ async fn wait_in_other_refusals_becomes_that_of_the_pool() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_refusals_without_a_wait_get_none() {
+async fn failure_without_a_wait_gets_no_wait() {
     for status in [500, 503] {
         let inner: Inner = Probe::new(move |_| async move {
             let response = Response::builder().status(status);
@@ -107,7 +108,7 @@ async fn other_refusals_without_a_wait_get_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusal_that_no_time_cures_names_no_wait() {
+async fn refusal_that_does_not_end_with_time_has_no_wait() {
     for class in [Class::TooLarge, Class::Declined] {
         let inner: Inner = Probe::new(move |_| async move {
             let mut response = hinting(429);
@@ -125,7 +126,7 @@ async fn refusal_that_no_time_cures_names_no_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answer_that_is_no_refusal_is_left_alone() {
+async fn answer_that_is_not_a_refusal_is_unchanged() {
     let pool = pool([("a", 1), ("b", 2)]);
     for status in [200, 304, 400, 401, 404] {
         let (response, attempts) = answer(&pool, answers(status), true).await;
@@ -136,7 +137,7 @@ async fn answer_that_is_no_refusal_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn outcome_of_a_layer_below_decides_what_is_a_refusal() {
+async fn outcome_of_an_inner_layer_decides_whether_an_answer_is_a_refusal() {
     let classified = |status, outcome: Outcome| {
         Probe::new(move |_: Request<()>| {
             let mut response = hinting(status);
@@ -146,8 +147,8 @@ async fn outcome_of_a_layer_below_decides_what_is_a_refusal() {
     };
     let pool = pool([("a", 1), ("b", 2)]);
 
-    let not_meant_so = classified(429, Outcome::client_error());
-    let (response, attempts) = answer(&pool, not_meant_so, true).await;
+    let client_error = classified(429, Outcome::client_error());
+    let (response, attempts) = answer(&pool, client_error, true).await;
     assert_eq!(hints(&response), UNTOUCHED);
     assert!(!attempts.is_exhausted());
 
@@ -159,7 +160,7 @@ async fn outcome_of_a_layer_below_decides_what_is_a_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn error_passes_and_tells_whether_another_backend_is_left() {
+async fn error_passes_and_marks_attempts_as_exhausted_after_the_last_backend() {
     for is_last in [false, true] {
         let inner: Inner = Probe::new(|_| async { Err("connection refused") });
         let service = PrioritySelectLayer::new(pool([("a", 1), ("b", 2)])).layer(inner);
@@ -174,7 +175,7 @@ async fn error_passes_and_tells_whether_another_backend_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn forwarded_request_whose_answer_is_a_429_is_not_tried_elsewhere() {
+async fn forwarded_request_is_exhausted_after_a_429() {
     let pool = pool([("a", 1), ("b", 2)]);
     throttle(&pool, 0, 9 * SECOND);
     throttle(&pool, 1, SECOND);
@@ -184,7 +185,7 @@ async fn forwarded_request_whose_answer_is_a_429_is_not_tried_elsewhere() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_that_forbids_to_retry_is_not_contradicted() {
+async fn negative_grpc_pushback_is_unchanged() {
     let inner: Inner = Probe::new(|_| async {
         let response = Response::builder().header("grpc-status", "8");
         let response = response.header("grpc-retry-pushback-ms", "-1");
@@ -199,7 +200,7 @@ async fn server_that_forbids_to_retry_is_not_contradicted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn outcome_of_an_earlier_attempt_is_not_reported_again() {
+async fn answer_after_a_wait_does_not_mark_attempts_as_exhausted() {
     for status in [200, 404] {
         let pool = pool([("a", 1), ("b", 2)]);
         throttle(&pool, 0, SECOND);
@@ -209,7 +210,7 @@ async fn outcome_of_an_earlier_attempt_is_not_reported_again() {
             .layer(answers(status));
         let attempts = Attempts::new();
         service.oneshot(request(&attempts)).await.unwrap();
-        // A layer outside may take it for a refusal: then the other backend is left.
+        // An outer layer may classify the answer as a refusal, and try the other backend.
         assert!(!attempts.is_exhausted());
     }
 }

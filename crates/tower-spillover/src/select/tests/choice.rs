@@ -1,4 +1,4 @@
-//! Which backend a request goes to.
+//! The choice of a backend.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn best_open_tier_serves() {
+async fn best_open_tier_is_selected() {
     let pool = pool([("c", 3), ("a", 1), ("b", 2)]);
     let service = PrioritySelectLayer::new(pool.clone()).layer(labels());
     let send = async || send(service.clone(), &Attempts::new()).await;
@@ -25,7 +25,7 @@ async fn best_open_tier_serves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn choice_is_in_the_request_and_in_the_response() {
+async fn selected_backend_is_in_the_extensions_of_request_and_response() {
     let pool = pool([("a", 1)]);
     let service = PrioritySelectLayer::new(pool.clone()).layer(labels());
     let response = service.oneshot(Request::new(())).await.unwrap();
@@ -36,7 +36,7 @@ async fn choice_is_in_the_request_and_in_the_response() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tried_backends_are_left_out_and_the_chosen_one_is_marked() {
+async fn tried_backends_are_excluded_and_the_selected_one_is_marked() {
     let pool = pool([("a", 1), ("b", 1), ("c", 2)]);
     let service = PrioritySelectLayer::new(pool)
         .with_draw(|| 0)
@@ -50,7 +50,7 @@ async fn tried_backends_are_left_out_and_the_chosen_one_is_marked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_tried_nothing_is_left_out() {
+async fn request_without_attempts_excludes_no_backend() {
     let service = PrioritySelectLayer::new(pool([("a", 1), ("b", 2)])).layer(labels());
     for _ in 0..3 {
         let response = service.clone().oneshot(Request::new(())).await.unwrap();
@@ -59,7 +59,7 @@ async fn without_a_tried_nothing_is_left_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failing_backend_is_the_last_resort_and_a_throttled_one_is_not() {
+async fn failing_backend_is_a_last_resort_but_throttled_backend_is_not() {
     let pool = pool([("a", 1), ("b", 2)]);
     throttle(&pool, 0, SECOND);
     record(&pool, 1, Outcome::failing(10 * SECOND));
@@ -89,7 +89,7 @@ async fn draw_decides_within_a_tier() {
     }
 }
 
-/// How many of `requests` go to the first of two backends, when each has a clone of the service to itself.
+/// Sends each request through its own clone of the service. Returns the number that reach the first of two backends.
 async fn drawn<D: Draw + Clone>(draw: D, requests: u32) -> u32 {
     let layer = PrioritySelectLayer::new(pool([("a", 1), ("b", 1)])).with_draw(draw);
     let service = layer.layer(labels());
@@ -101,15 +101,12 @@ async fn drawn<D: Draw + Clone>(draw: D, requests: u32) -> u32 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clones_of_the_service_do_not_repeat_each_others_draws() {
+async fn clones_of_the_service_draw_independently() {
     // 200 of 400 fair draws are expected and the standard deviation is 10.
     let rng = Arc::new(Mutex::new(SmallRng::seed_from_u64(7)));
     let seeded = move || rng.lock().unwrap().random();
     assert!((150..=250).contains(&drawn(seeded, 400).await));
 
-    let by_the_thread = drawn(ThreadDraw::default(), 400).await;
-    assert!(
-        (130..=270).contains(&by_the_thread),
-        "{by_the_thread} of 400"
-    );
+    let by_thread = drawn(ThreadDraw::default(), 400).await;
+    assert!((130..=270).contains(&by_thread), "{by_thread} of 400");
 }

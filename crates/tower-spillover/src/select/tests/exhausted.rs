@@ -4,7 +4,7 @@ use http::request::Parts;
 
 use super::*;
 
-/// Two backends that are throttled for 9 s and for 1.5 s.
+/// Creates a pool of two backends that are throttled for 9 s and for 1.5 s.
 fn throttled() -> Pool {
     let pool = pool([("a", 1), ("b", 2)]);
     throttle(&pool, 0, 9 * SECOND);
@@ -17,7 +17,7 @@ fn reopens_in<B>(response: &Response<B>) -> Option<Duration> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn by_default_it_is_forwarded_to_the_first_of_the_list() {
+async fn request_is_forwarded_to_the_first_backend_by_default() {
     let inner = labels();
     let handle = inner.handle();
     let service = PrioritySelectLayer::new(throttled()).layer(inner);
@@ -31,7 +31,7 @@ async fn by_default_it_is_forwarded_to_the_first_of_the_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rejected_request_is_told_when_the_pool_opens() {
+async fn rejection_states_when_the_pool_opens() {
     let inner = labels();
     let handle = inner.handle();
     let layer = PrioritySelectLayer::new(throttled()).when_exhausted(WhenExhausted::Reject);
@@ -52,7 +52,7 @@ async fn rejected_request_is_told_when_the_pool_opens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_has_been_at_all_backends_does_not_start_over() {
+async fn request_that_was_tried_before_is_not_forwarded() {
     for when_exhausted in [WhenExhausted::Forward, WhenExhausted::Reject] {
         let inner = labels();
         let handle = inner.handle();
@@ -71,12 +71,12 @@ async fn request_that_has_been_at_all_backends_does_not_start_over() {
     }
 }
 
-/// A body without `Default`, as hyper's `Incoming`.
+/// A body without `Default`, such as `Incoming` of hyper.
 #[derive(Debug, PartialEq)]
 struct Page(String);
 
 #[tokio::test(start_paused = true)]
-async fn answer_can_be_replaced() {
+async fn exhausted_response_can_be_replaced() {
     let respond = |exhausted: &Exhausted, request: &Parts| {
         let page = format!(
             "{} {}: {:?}",
@@ -100,13 +100,13 @@ async fn answer_can_be_replaced() {
         .unwrap();
     assert_eq!(response.status(), 503);
     assert_eq!(*response.body(), Page("GET /v1/models: 1.5s".into()));
-    // When to come back is the layer's to say.
+    // The layer sets `retry-after`.
     assert_eq!(response.headers()["retry-after"], "2");
     assert_eq!(reopens_in(&response), Some(SECOND * 3 / 2));
 }
 
 #[tokio::test(start_paused = true)]
-async fn inner_service_that_was_ready_in_vain_stays_ready() {
+async fn inner_service_stays_ready_after_a_rejection() {
     let inner = labels();
     let handle = inner.handle();
     let pool = throttled();
@@ -130,7 +130,7 @@ async fn inner_service_that_was_ready_in_vain_stays_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn last_refusal_of_grpc_is_pushed_back_until_the_pool_opens() {
+async fn last_grpc_refusal_has_the_wait_of_the_pool_as_pushback() {
     let pool = pool([("a", 1)]);
     let inner = Probe::new(|_: Request<()>| {
         let response = Response::builder().header("grpc-status", "8");
@@ -152,7 +152,7 @@ async fn last_refusal_of_grpc_is_pushed_back_until_the_pool_opens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rejected_call_of_grpc_is_told_so_in_its_own_terms() {
+async fn rejection_of_a_grpc_call_has_grpc_status_and_pushback() {
     let layer = PrioritySelectLayer::new(throttled()).when_exhausted(WhenExhausted::Reject);
     let mut request = request(&Attempts::new());
     let kind = "application/grpc+proto".parse().unwrap();

@@ -1,10 +1,10 @@
-//! The layer over an inner service that tells which backend it was called for.
+//! Tests of the layer over an inner service that answers with the label of the selected backend.
 
 mod affinity;
 mod answers;
 mod choice;
 mod exhausted;
-mod places;
+mod permits;
 mod scope;
 mod service;
 mod wait;
@@ -25,7 +25,7 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Open backends `(label, priority)`.
+/// Creates a pool of backends, given as `(label, priority)`.
 fn pool<const N: usize>(backends: [(&str, u32); N]) -> Pool {
     let build = |(label, priority): (&str, u32)| {
         let builder = Backend::builder(label).url("http://upstream.example");
@@ -34,7 +34,7 @@ fn pool<const N: usize>(backends: [(&str, u32); N]) -> Pool {
     Pool::new(backends.map(build)).unwrap()
 }
 
-/// Records an outcome of the backend with this index, which must not be throttled.
+/// Records an outcome of the backend with this index. The backend must not be throttled.
 fn record(pool: &Pool, index: usize, outcome: Outcome) {
     let others = Attempts::new();
     (0..pool.backends().len())
@@ -43,7 +43,7 @@ fn record(pool: &Pool, index: usize, outcome: Outcome) {
     let now = Instant::now();
     let selected = pool
         .select(&Query::new().attempts(&others), now, 0)
-        .expect("it is not throttled");
+        .expect("the backend is not throttled");
     selected.record(&outcome, now);
 }
 
@@ -51,7 +51,7 @@ fn throttle(pool: &Pool, index: usize, wait: Duration) {
     record(pool, index, Outcome::throttled(wait));
 }
 
-/// Answers with the label of the selected backend.
+/// Creates a service that answers with the label of the selected backend.
 fn labels() -> Probe<(), String, Infallible> {
     Probe::new(|request: Request<()>| async move {
         let selected = selected(request.extensions());
@@ -63,14 +63,14 @@ fn selected(extensions: &http::Extensions) -> &Selected {
     extensions.get().expect("a Selected")
 }
 
-/// A request as `RetryThrottled` sends it.
+/// Creates a request as `RetryThrottled` does.
 fn request(attempts: &Attempts) -> Request<()> {
     let mut request = Request::get("/v1/models").body(()).unwrap();
     request.extensions_mut().insert(attempts.clone());
     request
 }
 
-/// The body of the answer: a label.
+/// Sends a request, and returns the body of the response: a label.
 async fn send<S, E>(service: S, attempts: &Attempts) -> String
 where
     S: Service<Request<()>, Response = Response<String>, Error = E>,

@@ -1,4 +1,4 @@
-//! Which limits apply to a request.
+//! The scope of a request.
 
 use super::*;
 
@@ -31,14 +31,14 @@ async fn deployment_in_the_path_is_the_scope() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn report_of_an_outer_layer_comes_first() {
+async fn scope_in_the_extensions_takes_precedence_over_the_path() {
     let path = "/openai/deployments/large/chat/completions";
     assert!(is_served(Scope::named("large"), request(path, Some("small"))).await);
     assert!(!is_served(Scope::named("small"), request(path, Some("small"))).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn limit_of_the_whole_backend_applies_to_all() {
+async fn throttle_of_the_whole_backend_applies_to_all_scopes() {
     let path = "/openai/deployments/large/chat/completions";
     assert!(!is_served(Scope::BACKEND, request(path, None)).await);
     assert!(!is_served(Scope::BACKEND, request("/v1/models", Some("any"))).await);

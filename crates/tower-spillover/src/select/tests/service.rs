@@ -12,7 +12,7 @@ fn poll_ready<S: Service<Request<()>>>(service: &mut S) -> Poll<Result<(), S::Er
 }
 
 #[tokio::test(start_paused = true)]
-async fn readiness_is_the_inner_services() {
+async fn readiness_is_that_of_the_inner_service() {
     let inner: Probe<(), (), &str> = Probe::new(|_| std::future::pending());
     let handle = inner.handle();
     let mut service = PrioritySelectLayer::new(pool([("a", 1)])).layer(inner);
@@ -43,7 +43,7 @@ async fn clone_of_a_ready_service_is_not_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_future_cancels_the_attempt_and_closes_nothing() {
+async fn dropped_future_cancels_the_attempt_and_does_not_close_the_backend() {
     let pool = pool([("a", 1)]);
     let inner: Probe<(), (), Infallible> = Probe::new(|_| std::future::pending());
     let handle = inner.handle();

@@ -1,4 +1,4 @@
-//! `WhenExhausted::Wait` on the paused clock.
+//! `WhenExhausted::Wait`, on paused time.
 
 use tokio::time::advance;
 use tokio_test::{assert_pending, assert_ready_ok, task};
@@ -27,7 +27,7 @@ fn sent(
     task::spawn(service.oneshot(request(&Attempts::new())))
 }
 
-/// The first backend refuses another request, which extends its cooldown.
+/// Records another refusal of the first backend, which extends its cooldown.
 fn extend(pool: &Pool, wait: Duration) {
     let now = Instant::now();
     pool.first(&Query::new(), now)
@@ -48,7 +48,7 @@ async fn request_is_served_when_the_first_backend_opens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_is_rejected_at_once_when_the_opening_is_too_late() {
+async fn request_is_rejected_at_once_if_the_opening_is_after_its_limit() {
     let pool = throttled_for(2 * SECOND);
     for bound in [Duration::ZERO, SECOND, 2 * SECOND - Duration::from_nanos(1)] {
         let response = assert_ready_ok!(sent(waiting(&pool, bound)).poll());
@@ -60,7 +60,7 @@ async fn request_is_rejected_at_once_when_the_opening_is_too_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_waits_on_when_the_opening_moves_within_the_limit() {
+async fn request_waits_on_if_the_opening_is_postponed_within_its_limit() {
     let pool = throttled_for(2 * SECOND);
     let mut sent = sent(waiting(&pool, 3 * SECOND));
     assert_pending!(sent.poll());
@@ -75,7 +75,7 @@ async fn request_waits_on_when_the_opening_moves_within_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_is_rejected_when_the_opening_moves_beyond_the_limit() {
+async fn request_is_rejected_if_the_opening_is_postponed_beyond_its_limit() {
     let pool = throttled_for(2 * SECOND);
     let service = waiting(&pool, 3 * SECOND);
     let handle = service.get_ref().handle();
@@ -98,7 +98,7 @@ async fn request_is_rejected_when_the_opening_moves_beyond_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_wait_are_served() {
+async fn all_waiting_requests_are_served_at_the_opening() {
     let pool = throttled_for(2 * SECOND);
     let service = waiting(&pool, 2 * SECOND);
     let start = Instant::now();
@@ -112,7 +112,7 @@ async fn all_that_wait_are_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_waits_leaves_no_attempt_when_it_is_dropped() {
+async fn dropped_waiting_request_makes_no_attempt() {
     let pool = throttled_for(2 * SECOND);
     let mut service = waiting(&pool, 10 * SECOND);
     let handle = service.get_ref().handle();
@@ -120,7 +120,7 @@ async fn request_that_waits_leaves_no_attempt_when_it_is_dropped() {
     let attempts = Attempts::new();
     let mut sent = task::spawn(service.call(request(&attempts)));
     assert_pending!(sent.poll());
-    // The service that is ready waits with the request.
+    // The ready instance moved into the future of the request.
     assert!(!service.get_ref().is_ready());
     assert_eq!((handle.reserved(), handle.instances()), (1, 2));
 
@@ -130,7 +130,7 @@ async fn request_that_waits_leaves_no_attempt_when_it_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_is_outside_can_tell_that_none_would_take_it_now() {
+async fn waiting_request_is_marked_as_exhausted() {
     let attempts = Attempts::new();
     let service = waiting(&throttled_for(2 * SECOND), 10 * SECOND);
     let mut sent = task::spawn(service.oneshot(request(&attempts)));
@@ -154,7 +154,7 @@ async fn later_attempt_of_a_request_waits_for_another_backend() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_was_tried_elsewhere_waits_for_what_is_left() {
+async fn retried_request_waits_for_a_backend_that_was_not_tried() {
     let pool = throttled_for(2 * SECOND);
     let attempts = Attempts::new();
     attempts.mark(0);
@@ -165,7 +165,7 @@ async fn request_that_was_tried_elsewhere_waits_for_what_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_failed_at_all_backends_has_nothing_to_wait_for() {
+async fn request_that_failed_at_all_backends_is_rejected_at_once() {
     let pool = throttled_for(2 * SECOND);
     let attempts = Attempts::new();
     (0..2).for_each(|index| attempts.mark(index));
@@ -174,7 +174,7 @@ async fn request_that_failed_at_all_backends_has_nothing_to_wait_for() {
     assert!(attempts.is_exhausted());
 }
 
-/// Refuses every request for so long; what the tracker does, on a bare service.
+/// Creates a service that refuses every request, and throttles the backend for `wait` as the tracker does.
 fn refusing(pool: &Pool, bound: Duration, wait: Duration) -> PrioritySelect<Inner> {
     let refuse = Probe::new(move |request: Request<()>| async move {
         let selected = selected(request.extensions());
@@ -191,7 +191,7 @@ fn refusing(pool: &Pool, bound: Duration, wait: Duration) -> PrioritySelect<Inne
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_request_waits_on_within_its_limit() {
+async fn refused_request_waits_again_within_its_limit() {
     let pool = pool([("a", 1)]);
     throttle(&pool, 0, SECOND);
     let service = refusing(&pool, 5 * SECOND / 2, SECOND);
@@ -208,12 +208,12 @@ async fn refused_request_waits_on_within_its_limit() {
             break;
         }
     }
-    // The opening after the last is beyond the bound.
+    // The opening after the second refusal is beyond the limit.
     assert_eq!(refused_at, [1000, 2000]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_request_keeps_its_turn() {
+async fn refused_request_keeps_its_position_in_the_queue() {
     let pool = pool([("a", 1)]);
     throttle(&pool, 0, SECOND);
     let attempts = Attempts::new();
@@ -236,13 +236,13 @@ async fn refused_request_keeps_its_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_comes_later_waits_behind_those_of_its_scope_only() {
+async fn later_request_waits_behind_requests_of_its_scope_only() {
     let pool = throttled_for(2 * SECOND);
     let service = waiting(&pool, 10 * SECOND);
     let mut first = sent(service.clone());
     assert_pending!(first.poll());
     advance(2 * SECOND).await;
-    // A backend is open, and the first was not polled yet.
+    // A backend is open, and the first request was not polled yet.
     let mut second = sent(service.clone());
     assert_pending!(second.poll());
     let mut other = request(&Attempts::new());

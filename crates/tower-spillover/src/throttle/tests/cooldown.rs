@@ -1,10 +1,10 @@
-//! For how long a refusal closes the backend.
+//! The time for which a refusal closes the backend.
 
 use spillover_hint::Source;
 
 use super::*;
 
-/// How long a 429 with these fields throttles, by the outcome and by the pool, which must agree.
+/// Returns the cooldown after a 429 with these fields. Asserts that the outcome and the pool agree.
 async fn throttled_by(
     layer: ThrottleTrackerLayer,
     headers: &[(&'static str, &'static str)],
@@ -19,7 +19,7 @@ async fn throttled_by(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_closes_for_as_long_as_it_says() {
+async fn refusal_429_closes_for_the_stated_wait() {
     let ms = Duration::from_millis;
     let cases = [
         (("retry-after", "2"), 2 * SECOND, Source::RetryAfter),
@@ -43,7 +43,7 @@ async fn a_429_closes_for_as_long_as_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_429_that_does_not_say_closes_for_ten_seconds() {
+async fn refusal_429_without_a_wait_closes_for_ten_seconds() {
     for headers in [
         &[][..],
         &[("retry-after", "soon")],
@@ -55,7 +55,7 @@ async fn a_429_that_does_not_say_closes_for_ten_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_hint_closes_for_more_than_a_minute() {
+async fn stated_wait_is_capped_at_a_minute() {
     let endless = [
         "61",
         "86400",
@@ -69,7 +69,7 @@ async fn no_hint_closes_for_more_than_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_hint_closes_for_less_than_a_tenth_of_a_second() {
+async fn stated_wait_is_at_least_the_floor() {
     let none = [
         ("retry-after", "0"),
         ("retry-after", "Thu, 01 Jan 1970 00:00:00 GMT"),
@@ -83,7 +83,7 @@ async fn no_hint_closes_for_less_than_a_tenth_of_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn default_and_cap_can_be_set() {
+async fn default_cooldown_and_cap_can_be_set() {
     let cooldowns = Cooldowns::default()
         .default_cooldown(3 * SECOND)
         .cap(5 * SECOND);
@@ -101,7 +101,7 @@ async fn default_and_cap_can_be_set() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failure_heeds_a_hint_too() {
+async fn failure_closes_for_the_stated_wait() {
     let pool = pool();
     let service = ThrottleTrackerLayer::new().layer(answering(503, &[("retry-after", "4")]));
     service.oneshot(request(&pool)).await.unwrap();
@@ -109,7 +109,7 @@ async fn failure_heeds_a_hint_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_counts_from_the_answer() {
+async fn cooldown_counts_from_the_response() {
     let pool = pool();
     let slow: Inner = Probe::new(|_| async {
         tokio::time::sleep(7 * SECOND).await;
@@ -127,7 +127,7 @@ async fn time_counts_from_the_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn longest_of_several_cooldowns_counts() {
+async fn longest_of_several_cooldowns_applies() {
     for order in [["2", "5"], ["5", "2"]] {
         let pool = pool();
         let requests = order.map(|_| request(&pool));

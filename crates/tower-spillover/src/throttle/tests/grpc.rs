@@ -5,7 +5,7 @@ use spillover_hint::Source;
 
 use super::*;
 
-/// The outcome of an answer that has these fields and no messages.
+/// Returns the outcome of a trailers-only response with these fields.
 async fn outcome(pool: &Pool, headers: &[(&'static str, &'static str)]) -> Outcome {
     let layer = ThrottleTrackerLayer::new().with_classify(GrpcClassifier::new());
     let service = layer.layer(answering(200, headers));
@@ -15,7 +15,7 @@ async fn outcome(pool: &Pool, headers: &[(&'static str, &'static str)]) -> Outco
 }
 
 #[tokio::test(start_paused = true)]
-async fn exhausted_resource_closes_the_backend_for_its_pushback() {
+async fn resource_exhausted_closes_the_backend_for_the_pushback() {
     let pool = pool();
     let fields = [("grpc-status", "8"), ("grpc-retry-pushback-ms", "2500")];
     let outcome = outcome(&pool, &fields).await;
@@ -27,7 +27,7 @@ async fn exhausted_resource_closes_the_backend_for_its_pushback() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn server_that_forbids_to_retry_is_closed_all_the_same() {
+async fn backend_is_closed_if_its_pushback_forbids_a_retry() {
     let pool = pool();
     let fields = [("grpc-status", "8"), ("grpc-retry-pushback-ms", "-1")];
     let outcome = outcome(&pool, &fields).await;
@@ -37,7 +37,7 @@ async fn server_that_forbids_to_retry_is_closed_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn code_decides_and_not_the_http_status() {
+async fn grpc_status_decides_instead_of_the_http_status() {
     let cases = [
         ("0", Condition::Open),
         ("3", Condition::Open),
@@ -54,7 +54,7 @@ async fn code_decides_and_not_the_http_status() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_the_classifier_an_error_in_the_head_is_seen_as_well() {
+async fn default_classifier_reads_a_grpc_status_in_the_head() {
     let pool = pool();
     let service = ThrottleTrackerLayer::new().layer(answering(200, &[("grpc-status", "13")]));
     let response = service.oneshot(request(&pool)).await.unwrap();

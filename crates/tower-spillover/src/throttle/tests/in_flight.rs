@@ -35,7 +35,7 @@ fn in_flight(pool: &Pool) -> u32 {
     snapshot(pool).in_flight()
 }
 
-/// A request for the backend, as `PrioritySelect` makes it.
+/// Creates a request for the backend as `PrioritySelect` does.
 fn request(pool: &Pool) -> Request<()> {
     let mut request = Request::new(());
     let selected = pool
@@ -45,7 +45,7 @@ fn request(pool: &Pool) -> Request<()> {
     request
 }
 
-/// The layer's answer to one with this body, in whose extensions the `Selected` is kept, as `PrioritySelect` does.
+/// Returns the response of the layer to a response with this body and the extensions of the request.
 async fn answer(pool: &Pool, body: ScriptedBody) -> Answer {
     let request = request(pool);
     let mut response = Response::new(body);
@@ -69,7 +69,7 @@ fn trailers() -> HeaderMap {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_is_in_flight_until_its_body_ends() {
+async fn request_is_in_flight_until_the_response_body_ends() {
     let pool = pool();
     let body = ScriptedBody::new().data("one").pause().data("two");
     let handle = body.handle();
@@ -85,7 +85,7 @@ async fn request_is_in_flight_until_its_body_ends() {
         body.frame().await.unwrap().unwrap().into_data().unwrap(),
         "two"
     );
-    // The body says that it is at its end, so it need not be polled again.
+    // The body reports its end, so that it is not polled again.
     assert!(body.is_end_stream());
     assert_eq!(in_flight(&pool), 0);
     assert!(body.frame().await.is_none());
@@ -95,9 +95,9 @@ async fn request_is_in_flight_until_its_body_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trailers_end_it_and_are_passed() {
+async fn trailers_end_the_request_in_flight_and_pass() {
     let pool = pool();
-    // Nothing comes after trailers, whatever the body says.
+    // Trailers are the last frame, even if the body does not report its end.
     let body = ScriptedBody::new().data("one").trailers(trailers()).pause();
     let (head, mut body) = answer(&pool, body).await.into_parts();
     body.frame().await.unwrap().unwrap();
@@ -109,7 +109,7 @@ async fn trailers_end_it_and_are_passed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_breaks_off_is_counted_and_ends_it() {
+async fn failed_body_is_counted_as_broken_and_ends_the_request_in_flight() {
     let pool = pool();
     let body = ScriptedBody::new().data("one").error("reset by peer");
     let (head, mut body) = answer(&pool, body).await.into_parts();
@@ -123,7 +123,7 @@ async fn body_that_breaks_off_is_counted_and_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_is_dropped_ends_it_and_is_not_broken() {
+async fn dropped_body_ends_the_request_in_flight_and_is_not_broken() {
     let pool = pool();
     let body = ScriptedBody::new().data("one").pause();
     let (head, mut body) = answer(&pool, body).await.into_parts();
@@ -134,7 +134,7 @@ async fn body_that_is_dropped_ends_it_and_is_not_broken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_has_ended_holds_nothing() {
+async fn empty_body_ends_the_request_in_flight_at_once() {
     let pool = pool();
     let answer = answer(&pool, ScriptedBody::new()).await;
     assert_eq!(in_flight(&pool), 0);
@@ -142,7 +142,7 @@ async fn body_that_has_ended_holds_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_selected_requests_and_answers_pass() {
+async fn request_without_a_selected_backend_passes() {
     let probe = Probe::new(|_: Request<()>| async {
         Ok::<_, Infallible>(Response::new(
             ScriptedBody::new().data("one").error("reset"),
@@ -159,7 +159,7 @@ async fn without_a_selected_requests_and_answers_pass() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_fails_or_is_dropped_is_no_longer_in_flight() {
+async fn failed_or_dropped_request_is_not_in_flight() {
     let pool = pool();
     let probe: Probe<(), ScriptedBody, _> = Probe::new(|_| async { Err("connection refused") });
     let request = request(&pool);
@@ -183,7 +183,7 @@ async fn request_that_fails_or_is_dropped_is_no_longer_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn size_is_passed() {
+async fn size_hint_of_the_body_passes() {
     let pool = pool();
     let body = ScriptedBody::new().data("four").with_exact_size();
     let answer = answer(&pool, body).await;
@@ -191,7 +191,7 @@ async fn size_is_passed() {
 }
 
 #[tokio::test]
-async fn body_by_default_is_empty_and_holds_nothing() {
+async fn default_body_is_empty() {
     let mut body = GuardedBody::<ScriptedBody, Attempt>::default();
     assert!(body.is_end_stream());
     assert_eq!(body.size_hint().exact(), Some(0));
@@ -221,7 +221,7 @@ impl Body for Pinned {
 }
 
 #[tokio::test(start_paused = true)]
-async fn body_that_must_not_be_moved_will_do() {
+async fn body_that_is_not_unpin_can_be_used() {
     let pool = pool();
     let probe = Probe::new(|_: Request<()>| async {
         Ok::<_, Infallible>(Response::new(Pinned::default()))

@@ -1,4 +1,4 @@
-//! The layer over an inner service whose answers close a pool of one backend.
+//! Tests of the layer with a pool of one backend.
 
 mod cooldown;
 mod grpc;
@@ -46,7 +46,7 @@ fn select(pool: &Pool) -> Selected {
         .expect("it is not throttled")
 }
 
-/// A request for the backend, as `PrioritySelect` makes it; without a `Attempts`.
+/// Creates a request for the backend as `PrioritySelect` does, but without `Attempts`.
 fn request(pool: &Pool) -> Request<()> {
     let mut request = Request::new(());
     request.extensions_mut().insert(select(pool));
@@ -57,7 +57,7 @@ fn condition(pool: &Pool) -> Condition {
     pool.snapshot(Scope::BACKEND, Instant::now())[0].condition()
 }
 
-/// Lets the backend fail, and time go by until it wants a probe.
+/// Records a failure of the backend, and advances the time until a probe is due.
 async fn fail_until_probe_is_due(pool: &Pool) {
     select(pool).record(&Outcome::failing(SECOND), Instant::now());
     advance(SECOND).await;
@@ -76,7 +76,7 @@ fn refusing() -> Inner {
     Probe::new(|_| std::future::ready(Err("connection refused")))
 }
 
-/// The class that the layer leaves in the response.
+/// Returns the class that the layer put into the response.
 fn class<B>(response: &Response<B>) -> Option<Class> {
     response.extensions().get().map(Outcome::class)
 }

@@ -1,11 +1,11 @@
-//! The meaning of an answer for the backend.
+//! The outcome of an answer, and the condition of the backend after it.
 
 use spillover_core::{Answer, layer::AttemptsProtocol};
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn the_status_decides() {
+async fn status_decides_the_class_and_the_condition() {
     let throttled = Condition::Throttled(10 * SECOND);
     let failing = Condition::Failing(10 * SECOND);
     let cases = [
@@ -29,7 +29,7 @@ async fn the_status_decides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unauthorized_closes_a_backend_with_a_credential_of_its_own() {
+async fn status_401_closes_a_backend_with_its_own_credential() {
     let pool = pool_with_credential();
     let service = ThrottleTrackerLayer::new().layer(answering(401, &[]));
     let response = service.oneshot(request(&pool)).await.unwrap();
@@ -38,7 +38,7 @@ async fn unauthorized_closes_a_backend_with_a_credential_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn error_closes_and_passes() {
+async fn error_closes_the_backend_and_passes() {
     let pool = pool();
     let service = ThrottleTrackerLayer::new().layer(refusing());
     let error = service.oneshot(request(&pool)).await.unwrap_err();
@@ -47,7 +47,7 @@ async fn error_closes_and_passes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn success_after_a_failure_opens() {
+async fn success_of_a_probe_opens_the_backend() {
     for status in [200, 400] {
         let pool = pool();
         fail_until_probe_is_due(&pool).await;
@@ -60,7 +60,7 @@ async fn success_after_a_failure_opens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn success_after_a_throttle_does_not_open() {
+async fn success_of_an_earlier_request_does_not_end_a_throttle() {
     let pool = pool();
     let under_way = request(&pool);
     select(&pool).record(&Outcome::throttled(SECOND), Instant::now());
@@ -70,7 +70,7 @@ async fn success_after_a_throttle_does_not_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_broke_by_itself_says_nothing_about_the_backend() {
+async fn failed_request_body_does_not_change_the_backend() {
     for inner in [
         refusing(),
         answering(429, &[]),
@@ -90,14 +90,14 @@ async fn request_that_broke_by_itself_says_nothing_about_the_backend() {
         {
             assert_eq!(class(&response), Some(Class::ClientError));
         }
-        // The request was a probe: the next one is one, too.
+        // The request was a probe without a result: the next request is a probe again.
         assert_eq!(condition(&pool), Condition::Failing(Duration::ZERO));
         assert!(select(&pool).is_probe());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_is_served_is_a_success_even_if_it_broke() {
+async fn served_request_is_a_success_even_if_its_body_failed() {
     let pool = pool();
     fail_until_probe_is_due(&pool).await;
     let attempts = Attempts::new();
@@ -111,13 +111,13 @@ async fn request_that_is_served_is_a_success_even_if_it_broke() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn classifier_decides_once() {
+async fn classifier_is_called_once_per_answer() {
     let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let classify = {
         let calls = calls.clone();
         move |answer: &Answer<'_, &str>| {
             calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            assert_eq!(answer.backend().expect("it is known").label(), "a");
+            assert_eq!(answer.backend().expect("the backend is known").label(), "a");
             match (answer.status(), answer.as_error()) {
                 (Some(status), None) if status == 403 => Class::Throttled,
                 (None, Some(_)) => Class::ClientError,
@@ -139,7 +139,7 @@ async fn classifier_decides_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn cooldowns_stay_when_the_classifier_is_replaced() {
+async fn replacing_the_classifier_keeps_the_cooldowns() {
     let cooldowns = Cooldowns::default().default_cooldown(3 * SECOND);
     let layer = ThrottleTrackerLayer::new().cooldowns(cooldowns);
     let layer = layer.with_classify(|_: &Answer<'_, &str>| Class::Failing);
@@ -153,7 +153,7 @@ async fn cooldowns_stay_when_the_classifier_is_replaced() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_selected_backend_answers_pass() {
+async fn answer_without_a_selected_backend_passes() {
     for inner in [answering(200, &[]), answering(429, &[("retry-after", "3")])] {
         let service = ThrottleTrackerLayer::new().layer(inner);
         let response = service.oneshot(Request::new(())).await.unwrap();

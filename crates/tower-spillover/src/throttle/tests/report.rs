@@ -1,4 +1,4 @@
-//! The report of an answer, beyond its status.
+//! Outcomes that depend on the report of an answer.
 
 use http::HeaderMap;
 use spillover_core::Cooldown;
@@ -6,7 +6,7 @@ use spillover_hint::{Report, Source};
 
 use super::*;
 
-/// Answers with what a layer inside has read.
+/// Creates a service that answers with the report that an inner layer has read from this body.
 fn reporting(status: u16, body: &'static str) -> Inner {
     Probe::new(move |_: Request<()>| async move {
         let mut response = Response::builder()
@@ -29,7 +29,7 @@ async fn outcome(pool: &Pool, inner: Inner) -> Outcome {
 }
 
 #[tokio::test(start_paused = true)]
-async fn report_decides_class_wait_and_message() {
+async fn report_decides_the_class_the_wait_and_the_message() {
     let pool = pool();
     let body = r#"{"error":{"code":"429","message":"Please retry after 26 seconds."}}"#;
     let outcome = outcome(&pool, reporting(429, body)).await;
@@ -43,7 +43,7 @@ async fn report_decides_class_wait_and_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn quota_closes_for_long_and_a_size_not_at_all() {
+async fn quota_closes_for_five_minutes_and_too_large_request_closes_nothing() {
     let pool = pool();
     let body = r#"{"error":{"code":"insufficient_quota","message":"No credit."}}"#;
     let quota = outcome(&pool, reporting(429, body)).await;
@@ -58,7 +58,7 @@ async fn quota_closes_for_long_and_a_size_not_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wait_that_was_too_short_is_not_believed_again() {
+async fn reset_is_used_after_a_stated_wait_that_was_too_short() {
     let pool = pool();
     let azure = || {
         answering(
@@ -73,7 +73,7 @@ async fn wait_that_was_too_short_is_not_believed_again() {
     outcome(&pool, azure()).await;
     assert_eq!(condition(&pool), Condition::Throttled(5 * SECOND));
 
-    // The wait was obeyed, and the request refused again: now the counter is believed.
+    // A request after the stated wait is refused again: the reset of the counter is used.
     advance(5 * SECOND).await;
     let again = outcome(&pool, azure()).await;
     assert_eq!(condition(&pool), Condition::Throttled(40 * SECOND));
@@ -82,7 +82,7 @@ async fn wait_that_was_too_short_is_not_believed_again() {
         Some(Source::Reset)
     );
 
-    // Served in between, its word counts again.
+    // A request was served in between: the stated wait is used again.
     advance(40 * SECOND).await;
     outcome(&pool, answering(200, &[])).await;
     outcome(&pool, azure()).await;
@@ -90,7 +90,7 @@ async fn wait_that_was_too_short_is_not_believed_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn success_that_was_the_last_one_closes_until_the_next_is_possible() {
+async fn success_without_remaining_requests_closes_until_the_next_is_admitted() {
     let counters = |remaining, limit, reset| {
         answering(
             200,
@@ -125,7 +125,7 @@ async fn success_that_was_the_last_one_closes_until_the_next_is_possible() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_that_goes_away_is_counted_and_costs_nothing() {
+async fn dropped_request_is_counted_as_cancelled_and_closes_nothing() {
     let pool = pool();
     let inner: Inner = Probe::new(|_: Request<()>| std::future::pending());
     let mut service = ThrottleTrackerLayer::new().layer(inner);

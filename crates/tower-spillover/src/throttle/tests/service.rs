@@ -15,7 +15,7 @@ fn poll_ready<S: Service<Request<()>>>(service: &mut S) -> Poll<Result<(), S::Er
 }
 
 #[tokio::test(start_paused = true)]
-async fn readiness_is_the_inner_services() {
+async fn readiness_is_that_of_the_inner_service() {
     let inner = stalling();
     let handle = inner.handle();
     let mut service = ThrottleTrackerLayer::new().layer(inner);
@@ -33,7 +33,7 @@ async fn readiness_is_the_inner_services() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_future_closes_nothing() {
+async fn dropped_future_does_not_close_the_backend() {
     let pool = pool();
     let mut service = ThrottleTrackerLayer::new().layer(stalling());
     for polls in 0..2 {
@@ -47,7 +47,7 @@ async fn dropped_future_closes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropped_probe_is_given_to_the_next_request() {
+async fn dropped_probe_passes_to_the_next_request() {
     let pool = pool();
     fail_until_probe_is_due(&pool).await;
     let mut service = ThrottleTrackerLayer::new().layer(stalling());
@@ -63,7 +63,7 @@ async fn dropped_probe_is_given_to_the_next_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn panic_of_the_inner_service_gives_the_probe_back() {
+async fn panic_of_the_inner_service_releases_the_probe() {
     let pool = pool();
     fail_until_probe_is_due(&pool).await;
     let panicking: Inner = Probe::new(|_| async { panic!("the client panics") });

@@ -1,4 +1,4 @@
-//! Answers that say that the request was not processed.
+//! Answers to requests that the backend did not process.
 
 use std::{convert::Infallible, error::Error, io};
 
@@ -9,7 +9,7 @@ use crate::connection::{StaleConnection, Unprocessed};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A request that the retry layer sends again, and what is known of its attempts.
+/// Creates a request with `Attempts`, as the retry layer does, and returns both.
 fn tried_request(pool: &Pool) -> (Request<()>, Attempts) {
     let attempts = Attempts::new();
     let selected = pool.select(&Query::new().attempts(&attempts), Instant::now(), 0);
@@ -31,7 +31,7 @@ fn counts(pool: &Pool) -> (u64, u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_is_to_be_sent_to_the_same_backend_once_more() {
+async fn unprocessed_request_is_marked_for_one_resend() {
     let pool = pool();
     let service = ThrottleTrackerLayer::new().layer(stale());
     let (request, attempts) = tried_request(&pool);
@@ -40,7 +40,7 @@ async fn request_is_to_be_sent_to_the_same_backend_once_more() {
     assert_eq!(attempts.resend_to(), Some(0));
     assert_eq!(counts(&pool), (1, 0));
 
-    // The second time it is a failure.
+    // The second unprocessed attempt is a failure.
     let mut request = Request::new(());
     let selected = pool.select(&Query::new().attempts(&attempts), Instant::now(), 0);
     request.extensions_mut().insert(selected.unwrap());
@@ -53,7 +53,7 @@ async fn request_is_to_be_sent_to_the_same_backend_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unprocessed_request_that_nothing_sends_again_is_a_failure() {
+async fn unprocessed_request_without_a_retry_layer_is_a_failure() {
     let pool = pool();
     let service = ThrottleTrackerLayer::new().layer(stale());
     service.oneshot(request(&pool)).await.unwrap_err();
@@ -61,12 +61,12 @@ async fn unprocessed_request_that_nothing_sends_again_is_a_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn response_in_place_of_the_error_can_say_so() {
+async fn response_with_the_unprocessed_extension_is_unprocessed() {
     for status in [502, 200] {
         let pool = pool();
         let inner: Probe<(), Full<Bytes>, Infallible> = Probe::new(move |_| {
             let response = Response::builder().status(status);
-            // A call of gRPC has its error in header fields.
+            // A gRPC call has its error in header fields.
             let mut response = response
                 .header("grpc-status", "14")
                 .body(Full::default())
@@ -84,7 +84,7 @@ async fn response_in_place_of_the_error_can_say_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn classifier_has_the_last_word() {
+async fn classifier_decides_whether_a_request_was_unprocessed() {
     let pool = pool();
     let classify = |answer: &Answer<'_, BoxError>| {
         assert!(answer.is_unprocessed());
@@ -98,7 +98,7 @@ async fn classifier_has_the_last_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn request_that_broke_is_not_sent_again() {
+async fn request_whose_body_failed_is_not_sent_again() {
     let pool = pool();
     let (request, attempts) = tried_request(&pool);
     attempts.set_request_failed();
@@ -109,7 +109,7 @@ async fn request_that_broke_is_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn error_that_says_something_else_is_a_failure() {
+async fn other_error_is_a_failure_without_resend() {
     let pool = pool();
     let inner: Probe<(), Full<Bytes>, BoxError> =
         Probe::new(|_| std::future::ready(Err(io::Error::from(io::ErrorKind::TimedOut).into())));

@@ -1,4 +1,4 @@
-//! Backends that take only so many requests at a time.
+//! Backends with a limit of requests in flight.
 
 use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower::util::Oneshot;
@@ -7,7 +7,7 @@ use super::*;
 
 type Held = Probe<(), Selected, Infallible>;
 
-/// Backends `(label, priority)`, each of which takes one request at a time.
+/// Creates a pool of backends, given as `(label, priority)`. Each allows one request at a time.
 fn pool<const N: usize>(backends: [(&str, u32); N]) -> Pool {
     let build = |(label, priority): (&str, u32)| {
         let builder = Backend::builder(label).url("http://upstream.example");
@@ -20,7 +20,7 @@ fn pool<const N: usize>(backends: [(&str, u32); N]) -> Pool {
     Pool::new(backends.map(build)).unwrap()
 }
 
-/// Answers with what keeps the request in flight: the test ends it.
+/// Creates a service that answers with the `Selected`, which keeps the request in flight.
 fn held() -> Held {
     Probe::new(|request: Request<()>| async move {
         Ok(Response::new(selected(request.extensions()).clone()))
@@ -35,12 +35,14 @@ fn layer(pool: &Pool, when_exhausted: WhenExhausted) -> PrioritySelectLayer<Thre
 
 type Reject = fn(&Exhausted, &http::request::Parts) -> Response<Selected>;
 
-/// There is no empty answer of this type: the status tells it is none.
+/// Returns a rejection. Its body is a `Selected` of another pool, since the type has no empty value.
 fn reject(_: &Exhausted, _: &http::request::Parts) -> Response<Selected> {
     let elsewhere = super::pool([("none", 1)]);
     let selected = elsewhere.first(&Query::new(), Instant::now());
     let response = Response::builder().status(429);
-    response.body(selected.expect("it is not full")).unwrap()
+    response
+        .body(selected.expect("the backend is not full"))
+        .unwrap()
 }
 
 type Sent = task::Spawn<Oneshot<PrioritySelect<Held, ThreadDraw, Reject>, Request<()>>>;
@@ -50,7 +52,7 @@ fn waiting(pool: &Pool, bound: Duration) -> Sent {
     task::spawn(service.oneshot(request(&Attempts::new())))
 }
 
-/// One request at the first backend that is open.
+/// Sends a request to the first open backend, and keeps it in flight.
 async fn occupy(pool: &Pool) -> Selected {
     let service = layer(pool, WhenExhausted::Reject).layer(held());
     let response = service.oneshot(request(&Attempts::new())).await.unwrap();
@@ -68,7 +70,7 @@ async fn full_backend_is_passed_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_are_full_a_request_is_rejected_also_where_it_would_be_forwarded() {
+async fn request_is_rejected_instead_of_forwarded_when_all_backends_are_full() {
     let pool = pool([("a", 1), ("b", 2)]);
     let [_one, _two] = [occupy(&pool).await, occupy(&pool).await];
     for when_exhausted in [WhenExhausted::Forward, WhenExhausted::Reject] {
@@ -101,7 +103,7 @@ async fn request_is_forwarded_to_the_first_backend_that_is_not_full() {
 async fn waiting_request_is_served_when_a_permit_is_free() {
     let pool = pool([("a", 1)]);
     let one = occupy(&pool).await;
-    // Shorter than what is guessed: a place may get free at any time.
+    // The limit is below the estimated wait, but a permit may become free at any time.
     let mut sent = waiting(&pool, SECOND / 2);
     assert_pending!(sent.poll());
     tokio::time::advance(SECOND / 4).await;
@@ -123,7 +125,7 @@ async fn request_is_rejected_when_its_wait_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn place_wakes_one_and_one_that_goes_away_leaves_it_to_the_next() {
+async fn free_permit_wakes_one_request_and_a_dropped_request_hands_it_off() {
     let pool = pool([("a", 1)]);
     let one = occupy(&pool).await;
     let mut waiting: Vec<_> = (0..4).map(|_| waiting(&pool, 9 * SECOND)).collect();
@@ -138,18 +140,18 @@ async fn place_wakes_one_and_one_that_goes_away_leaves_it_to_the_next() {
     drop(waiting.remove(0));
     assert_eq!(woken(&waiting), 1);
 
-    // Another request was quicker: it waits on, and wakes no other.
-    let quicker = occupy(&pool).await;
+    // Another request acquires the permit first: the woken request waits on, and wakes no other.
+    let other = occupy(&pool).await;
     assert_pending!(waiting[0].poll());
     assert_eq!(woken(&waiting), 0);
-    quicker.release();
+    other.release();
     assert!(waiting[0].is_woken() && !waiting[1].is_woken());
     let response = assert_ready_ok!(waiting[0].poll());
     assert_eq!(response.body().index(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn place_that_is_closed_for_the_one_it_wakes_is_left_to_the_next() {
+async fn free_permit_of_a_throttled_scope_is_handed_off_to_another_scope() {
     let pool = pool([("a", 1)]);
     let one = occupy(&pool).await;
     let throttled = Scope::named("throttled");
@@ -166,20 +168,20 @@ async fn place_that_is_closed_for_the_one_it_wakes_is_left_to_the_next() {
         .collect();
     one.release();
     let refused = pool.select(&Query::new().scope(throttled), Instant::now(), 0);
-    let refused = refused.expect("it is not full");
+    let refused = refused.expect("the backend is not full");
     refused.record(&Outcome::throttled(5 * SECOND), Instant::now());
     refused.release();
 
     assert!(sent[0].is_woken());
     assert_pending!(sent[0].poll());
-    // The second of the scope has nothing to look for.
+    // The second request of the throttled scope is not woken.
     assert!(!sent[1].is_woken());
     assert!(sent[2].is_woken());
     assert_eq!(assert_ready_ok!(sent[2].poll()).status(), 200);
 }
 
 #[tokio::test(start_paused = true)]
-async fn full_backend_is_waited_for_before_one_that_fails_is_asked() {
+async fn request_waits_for_a_full_backend_before_it_uses_a_failing_one() {
     let pool = pool([("fails", 1), ("full", 2)]);
     record(&pool, 0, Outcome::failing(9 * SECOND));
     let one = occupy(&pool).await;
@@ -194,7 +196,7 @@ async fn full_backend_is_waited_for_before_one_that_fails_is_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_end_of_the_wait_one_that_fails_is_the_last_resort() {
+async fn failing_backend_is_used_when_the_wait_for_a_full_one_ends() {
     let pool = pool([("fails", 1), ("full", 2)]);
     record(&pool, 0, Outcome::failing(9 * SECOND));
     let _one = occupy(&pool).await;
@@ -209,7 +211,7 @@ async fn at_the_end_of_the_wait_one_that_fails_is_the_last_resort() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_full_one_the_last_resort_is_not_waited_for() {
+async fn failing_backend_is_used_at_once_if_no_backend_is_full() {
     let pool = pool([("fails", 1), ("throttled", 2)]);
     record(&pool, 0, Outcome::failing(9 * SECOND));
     record(&pool, 1, Outcome::throttled(SECOND));
@@ -218,7 +220,7 @@ async fn without_a_full_one_the_last_resort_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn place_that_gets_free_before_the_first_poll_is_not_missed() {
+async fn permit_released_before_the_first_poll_is_acquired() {
     let pool = pool([("a", 1)]);
     let one = occupy(&pool).await;
     let mut service = layer(&pool, WhenExhausted::Wait(9 * SECOND)).layer(held());
@@ -229,7 +231,7 @@ async fn place_that_gets_free_before_the_first_poll_is_not_missed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_places_that_get_free_before_the_first_polls_are_not_missed() {
+async fn two_permits_released_before_the_first_polls_are_acquired() {
     let pool = pool([("a", 1), ("b", 1)]);
     let held = [occupy(&pool).await, occupy(&pool).await];
     let mut sent = Vec::new();
@@ -245,7 +247,7 @@ async fn two_places_that_get_free_before_the_first_polls_are_not_missed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_wait_are_served_one_after_the_other() {
+async fn all_waiting_requests_are_served_one_after_the_other() {
     let pool = pool([("a", 1), ("b", 1)]);
     let start = Instant::now();
     let requests: Vec<_> = (0..100)
@@ -262,7 +264,7 @@ async fn all_that_wait_are_served_one_after_the_other() {
     for request in requests {
         assert_ne!(request.await.unwrap(), "none");
     }
-    // Two at a time, and no time between.
+    // Two requests at a time, without a gap.
     let took = Instant::now() - start;
     assert_eq!(took, SECOND * 5);
 }
