@@ -13,7 +13,7 @@ use super::{
     state::State,
 };
 
-/// Makes a port throttle for [`THROTTLE`] from now.
+/// Lets a port throttle for [`THROTTLE`].
 pub(crate) async fn throttle(port: u16) -> io::Result<()> {
     ask(port, THROTTLE_PATH).await.map(drop)
 }
@@ -21,14 +21,14 @@ pub(crate) async fn throttle(port: u16) -> io::Result<()> {
 /// Returns the number of requests that a port has refused.
 pub(crate) async fn refusals(port: u16) -> io::Result<f64> {
     if Transport::of(port) != Transport::Clear {
-        // Ports with TLS refuse nothing.
+        // Ports with TLS do not refuse requests.
         return Ok(0.0);
     }
     let refusals = ask(port, REFUSALS_PATH).await?;
     refusals.parse().map_err(io::Error::other)
 }
 
-/// Returns the milliseconds from the end of a port's throttling to its next use; `None` if it was not used.
+/// Returns the milliseconds from the end of the throttling of a port to its next use. `None` if the port was not used.
 pub(crate) async fn reopened_after(port: u16) -> io::Result<Option<f64>> {
     Ok(ask(port, REOPENED_PATH).await?.parse().ok())
 }

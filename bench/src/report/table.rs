@@ -18,7 +18,7 @@ pub(crate) struct Table {
 
 struct Row {
     contender: Contender,
-    /// One per repetition.
+    /// One sample per repetition.
     samples: Vec<Sample>,
 }
 
@@ -105,7 +105,7 @@ impl Row {
         Spread::of(values.copied().collect())
     }
 
-    /// Returns the ratio to the floor of each repetition, which saw the same disturbances.
+    /// Returns the ratio to the floor, repetition by repetition, since both were measured under the same disturbances.
     fn ratio(&self, floor: &Self, metric: Metric) -> Option<Spread> {
         let pairs = self.samples.iter().zip(&floor.samples);
         let ratio = |(mine, floors): (&Sample, &Sample)| {
