@@ -44,7 +44,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args) -> io::Result<()> {
     let files = tls::Files::in_directory(&args.directory);
     for (port, mode) in ports::all() {
-        let tls = match Transport::of(port) {
+        let tls = match Transport::of_port(port) {
             Transport::Clear => None,
             Transport::Tls => Some(files.acceptor(&["http/1.1"])?),
             Transport::TlsHttp2 => Some(files.acceptor(&["h2", "http/1.1"])?),

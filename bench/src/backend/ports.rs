@@ -27,7 +27,7 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    pub(crate) fn of(port: u16) -> Self {
+    pub(crate) fn of_port(port: u16) -> Self {
         match port {
             TLS => Self::Tls,
             TLS_HTTP2 => Self::TlsHttp2,

@@ -10,7 +10,7 @@ pub(crate) struct Spread {
 
 impl Spread {
     /// Returns the spread of the values. `None` if there are none.
-    pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
+    pub(crate) fn of_values(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let (&min, &max) = (values.first()?, values.last()?);
         let middle = values.len() / 2;
@@ -66,12 +66,12 @@ mod tests {
 
     #[test]
     fn spread_has_median_lowest_and_highest_value() {
-        assert_eq!(Spread::of(vec![]), None);
-        let odd = Spread::of(vec![3.0, 1.0, 20.0]).unwrap();
+        assert_eq!(Spread::of_values(vec![]), None);
+        let odd = Spread::of_values(vec![3.0, 1.0, 20.0]).unwrap();
         assert_eq!(odd.to_string(), "3 (1 to 20)");
-        let even = Spread::of(vec![4.0, 1.0, 2.0, 3.0]).unwrap();
+        let even = Spread::of_values(vec![4.0, 1.0, 2.0, 3.0]).unwrap();
         assert_eq!(even.median(), 2.5);
-        assert_eq!(Spread::of(vec![0.0, 0.0]).unwrap().to_string(), "0");
+        assert_eq!(Spread::of_values(vec![0.0, 0.0]).unwrap().to_string(), "0");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(super) fn command(setup: &Setup, temp: &Path) -> io::Result<Command> {
     if setup.is_tls {
         command.arg("--tls-in").arg(temp);
     }
-    if Transport::of(upstream.port) != Transport::Clear {
+    if Transport::of_port(upstream.port) != Transport::Clear {
         command.arg("--tls-out").arg(temp);
     }
     Ok(command)

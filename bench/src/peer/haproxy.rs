@@ -65,7 +65,7 @@ fn servers(setup: &Setup) -> String {
             1 => String::new(),
             weight => format!(" weight {weight}"),
         };
-        let tls = match Transport::of(upstream.port) {
+        let tls = match Transport::of_port(upstream.port) {
             Transport::Clear => "",
             Transport::Tls => " ssl verify none",
             Transport::TlsHttp2 => " ssl verify none alpn h2",

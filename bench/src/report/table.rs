@@ -102,7 +102,7 @@ impl Display for Table {
 impl Row {
     fn spread(&self, metric: Metric) -> Option<Spread> {
         let values = self.samples.iter().filter_map(|sample| sample.get(&metric));
-        Spread::of(values.copied().collect())
+        Spread::of_values(values.copied().collect())
     }
 
     /// Returns the ratio to the floor, repetition by repetition, since both were measured under the same disturbances.
@@ -112,7 +112,7 @@ impl Row {
             let floors = floors.get(&metric).filter(|&&floors| floors != 0.0)?;
             Some(mine.get(&metric)? / floors)
         };
-        Spread::of(pairs.filter_map(ratio).collect())
+        Spread::of_values(pairs.filter_map(ratio).collect())
     }
 }
 
