@@ -1,4 +1,4 @@
-//! An axum application whose handler calls an LLM API through the stack, which it holds in its state.
+//! An axum application whose handler calls an LLM API through the stack, which is part of the application state.
 //!
 //! ```sh
 //! cargo run -p spillover-examples --bin axum
@@ -21,21 +21,21 @@ use tower::{
 };
 use tower_spillover::{Backend, Pool, Selected, ServiceBuilderExt};
 
-/// The state of the application. Boxed, the stack has a type that can be written down; each request gets a clone.
+/// The state of the application: the stack, boxed so that its type can be named. Each request uses a clone.
 type Llm = BoxCloneSyncService<Request<Body>, Response<Body>, BoxError>;
 
 fn llm(pool: Pool) -> Llm {
     let stack = ServiceBuilder::new()
         .map_response(|response: Response<_>| response.map(Body::new))
         .spillover(pool)
-        // For each attempt: a backend that hangs is one that fails.
+        // Limits each attempt: a backend that hangs counts as failing.
         .layer(TimeoutLayer::new(Duration::from_secs(20)))
         .service(Client::builder(TokioExecutor::new()).build_http());
     BoxCloneSyncService::new(stack)
 }
 
 fn app(llm: Llm) -> Router {
-    // For the whole request, with all its attempts.
+    // Limits the whole request with all its attempts.
     let too_late = async |_: BoxError| StatusCode::GATEWAY_TIMEOUT;
     let middleware = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(too_late))
@@ -55,9 +55,9 @@ async fn ask(State(llm): State<Llm>, question: String) -> Result<Response<Body>,
     let response = llm.oneshot(request).await?;
     match response.status() {
         status if status.is_success() => {}
-        // `retry-after` says when the first backend opens.
+        // The field `retry-after` states when the first backend opens.
         StatusCode::TOO_MANY_REQUESTS => return Ok(response),
-        // Others are about this program's requests, and may quote its key.
+        // Other errors concern the requests of this program, and may quote its key.
         status => return Err(format!("the backend says {status}").into()),
     }
     let backend = response.extensions().get::<Selected>();
@@ -68,7 +68,7 @@ async fn ask(State(llm): State<Llm>, question: String) -> Result<Response<Body>,
     Ok(Json(json!({"answer": text, "backend": backend})).into_response())
 }
 
-/// No backend could be reached, or none understood.
+/// The error when no backend could be reached, or its answer could not be read.
 struct Unavailable(BoxError);
 
 impl<E: Into<BoxError>> From<E> for Unavailable {
@@ -86,7 +86,7 @@ impl IntoResponse for Unavailable {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // Two servers on this machine play the backends; the first takes one request a second.
+    // Two mock servers on loopback are the backends. The first one admits one request per second.
     let second = Duration::from_secs(1);
     let one_a_second = Payg::new(1_000_000).rpm(60).request_window(second);
     let ptu = MockUpstream::builder().limit(one_a_second).start().await?;

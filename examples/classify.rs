@@ -1,13 +1,16 @@
-//! A custom classifier, for GitHub's REST API behind several tokens.
+//! A custom classifier for the REST API of GitHub, used with several tokens.
 //!
 //! ```sh
 //! cargo run -p spillover-examples --bin classify
 //! ```
 //!
-//! GitHub's limits need no custom classifier: they are responses with status 403 or 429 and `x-ratelimit-remaining: 0` and `x-ratelimit-reset`, with `retry-after`,
-//! or a message only, and the default reads all of these (<https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>).
-//! GitHub also answers 403 where a token may not see one resource. By default that counts as a bad key and closes the
-//! backend. Here the request goes to the next token, and the first backend stays open. A 404 goes to the client.
+//! The default classifier reads the limits of GitHub: a 403 or 429 with `x-ratelimit-remaining: 0` and `x-ratelimit-reset`,
+//! with `retry-after`, or with a message only
+//! (<https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>).
+//!
+//! GitHub also answers 403 if a token may not see a resource. The default takes that for a bad key, and closes the backend.
+//! This classifier sends the request to the next token instead, and the first backend stays open. A 404 is returned to the
+//! client.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -27,7 +30,7 @@ use tower_spillover::{
     StatusClassifier, stack::SpilloverLayer,
 };
 
-/// Classifies as by default, except for resources that this token may not see.
+/// Classifies like the default, except for resources that a token may not see.
 fn github<E>(answer: &Answer<'_, E>) -> Class {
     match StatusClassifier::new().classify(answer) {
         Class::Credential if answer.status() == Some(StatusCode::FORBIDDEN) => Class::Declined,
@@ -36,19 +39,19 @@ fn github<E>(answer: &Answer<'_, E>) -> Class {
 }
 
 async fn run(url: &str, classify: impl Classify<ClientError> + Clone) -> Result<(), BoxError> {
-    // One host and several tokens: each token has a limit of its own, so each is a backend.
+    // Each token has its own limit, so that each is a backend, with the same host.
     let backend = |label, token| {
         let backend = Backend::builder(label).url(url);
         backend.credential(Credential::bearer(token)?).build()
     };
     let pool = Pool::new([backend("alice", "token-a")?, backend("bob", "token-b")?])?;
-    // GitHub asks for waits of up to an hour, and for a minute where it names none.
+    // GitHub states waits of up to an hour, and expects a minute if it states none.
     let cooldowns = Cooldowns::default().cap(Duration::from_secs(60 * 60));
     let cooldowns = cooldowns.default_cooldown(Duration::from_secs(60));
     let stack = SpilloverLayer::new(pool.clone())
         .with_classify(classify)
         .tracker(|tracker| tracker.cooldowns(cooldowns))
-        // Alice before bob, so that the output is always the same. By default they would share.
+        // Alice is always preferred, so that the output is the same. By default both would share the requests.
         .select(|select| select.with_draw(|| 0));
     let client = ServiceBuilder::new()
         .layer(stack)

@@ -1,5 +1,5 @@
-//! Credentials that expire: each attempt carries a token of the backend that it goes to, never one of the client's. A token
-//! is gotten when it is needed, and kept until it is about to expire.
+//! Credentials that expire: each attempt carries a token for its backend, and no credential of the client. A token is requested
+//! when it is needed, and used until it is about to expire.
 //!
 //! ```sh
 //! cargo run -p spillover-examples --bin credential
@@ -38,21 +38,21 @@ impl Signer {
     async fn sign<B>(self, mut request: Request<B>) -> Result<Request<B>, BoxError> {
         let selected = request.extensions().get::<Selected>().cloned();
         let selected = selected.ok_or("no backend was selected")?;
-        // While one request gets a token, the others for the same backend wait for it.
-        let mut kept = self.tokens[selected.index()].lock().await;
+        // While a request gets a token, other requests to the same backend wait for it.
+        let mut cached = self.tokens[selected.index()].lock().await;
         let is_fresh = |token: &Token| token.expires > Instant::now() + MARGIN;
-        let token = match kept.take().filter(is_fresh) {
+        let token = match cached.take().filter(is_fresh) {
             Some(token) => token,
             None => get_token(selected.backend()).await?,
         };
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, token.value.clone());
-        *kept = Some(token);
+        *cached = Some(token);
         Ok(request)
     }
 }
 
-/// Stands in for a request to an identity provider.
+/// Returns a token, in place of a request to an identity provider.
 async fn get_token(backend: &Backend) -> Result<Token, BoxError> {
     println!("  getting a token for {}", backend.label());
     let mut value = HeaderValue::try_from(format!("Bearer token-of-{}", backend.label()))?;
@@ -61,12 +61,12 @@ async fn get_token(backend: &Backend) -> Result<Token, BoxError> {
     Ok(Token { value, expires })
 }
 
-/// A token shall not expire on its way.
+/// A token must not expire before the request arrives.
 const MARGIN: Duration = Duration::from_secs(1);
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // Two servers on this machine play the backends. Each takes its own token and no other.
+    // Two mock servers on loopback are the backends. Each accepts only its own token.
     let ptu = MockUpstream::builder().api_key("token-of-ptu");
     let ptu = ptu.start().await?;
     let payg = MockUpstream::builder().api_key("token-of-payg");
@@ -74,7 +74,7 @@ async fn main() -> Result<(), BoxError> {
 
     let backend = |label, upstream: &MockUpstream, priority| {
         let backend = Backend::builder(label).url(upstream.url());
-        // One with a credential of its own gets none of the client's.
+        // The layers remove credentials of the client for a backend whose credential is added by a layer.
         let backend = backend.credential(Credential::by_layer());
         backend.priority(priority).build()
     };
@@ -82,7 +82,7 @@ async fn main() -> Result<(), BoxError> {
     let signer = Signer::new(&pool);
     let mut client = ServiceBuilder::new()
         .spillover(pool)
-        // Inside the stack: a backend for which no token is to be had is one that fails, and the request moves on.
+        // Inside the stack: without a token the attempt fails, and the request is sent to the next backend.
         .filter_async(move |request| signer.clone().sign(request))
         .service(Client::builder(TokioExecutor::new()).build_http());
 

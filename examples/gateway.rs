@@ -1,4 +1,4 @@
-//! A gateway of axum, tower-http and the layers of tower-spillover, one by one: copy it, and change what you need.
+//! A gateway of axum, tower-http and the single layers of tower-spillover, as a template for your own.
 //!
 //! ```sh
 //! export BACKEND_PTU_URL=https://my-ptu.openai.azure.com BACKEND_PTU_PRIORITY=1 BACKEND_PTU_APIKEY=...
@@ -37,24 +37,24 @@ fn app(pool: Pool, timeout: Duration) -> io::Result<Router> {
         .layer(HandleErrorLayer::new(answer_error))
         .map_request(|mut request: Request<Body>| {
             remove_hop_by_hop(request.headers_mut());
-            // The connection to the backend has a version of its own.
+            // The connection to the backend does not have the HTTP version of the request.
             *request.version_mut() = Version::HTTP_11;
             request
         })
         .map_response(name_backend)
         // Sends a request that a backend refuses (429, 5xx, no answer) to the next one, at once.
         .retry_throttled()
-        // Chooses the open backend of the best priority.
+        // Selects the open backend with the best priority.
         .priority_select(pool)
-        // Puts in the URL, the credential and the deployment of that backend.
+        // Sets the URL, the credential and the deployment of that backend.
         .rewrite_request()
         // Closes a backend that refuses, e.g. for as long as its `retry-after` says. Counts requests in flight.
         .throttle_tracker()
-        // Reads the body of a refusal: a used-up quota closes a backend for longer than a limit.
+        // Reads the body of a refusal: an exhausted quota closes a backend for longer than a rate limit.
         .read_refusal()
         // Holds a stream until its first content: an error before that counts as a refusal.
         .stream_peek()
-        // Bounds one attempt, with the client's upload in it.
+        // Limits each attempt, including the upload of the client.
         .layer(timeout)
         .map_response(|response: Response<_>| response.map(Body::new))
         .service(client);
@@ -68,12 +68,12 @@ fn app(pool: Pool, timeout: Duration) -> io::Result<Router> {
     let secrets = SetSensitiveRequestHeadersLayer::new(Credential::CLIENT_FIELDS);
     let layers = ServiceBuilder::new()
         .layer(secrets)
-        // Keeps the client's id or makes one. Backends get it, too.
+        // Uses the request id of the client, or creates one. Backends get it too.
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(trace.on_request(()).on_response(log_request).on_failure(()))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(CatchPanicLayer::new())
-        // Answers every `OPTIONS` request itself, so it is there only where an origin is set.
+        // Answers every `OPTIONS` request itself, so that it is added only if an origin is configured.
         .layer(option_layer(cors))
         .layer(RequestBodyLimitLayer::new(64 << 20));
     let router = Router::new().route("/healthz", routing::any(async || "ok"));
@@ -90,7 +90,7 @@ fn name_backend<B>(mut response: Response<B>) -> Response<B> {
     response
 }
 
-/// Removes the fields of one connection, and those that `connection` names (RFC 9110 section 7.6.1).
+/// Removes the fields of a single connection, and those that `connection` names (RFC 9110 section 7.6.1).
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let mut names = String::from("connection,expect,keep-alive,te,transfer-encoding,upgrade");
     names += ",proxy-authenticate,proxy-authorization,proxy-connection";
@@ -102,7 +102,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Answers when no backend did. The error may name hosts: it is for the log.
+/// Returns the response when every backend failed without one. The error can name hosts, so it is only logged.
 async fn answer_error(error: legacy::Error) -> (StatusCode, &'static str) {
     tracing::warn!(?error, "no backend answered");
     match iter::successors(error.source(), |&cause| cause.source()).last() {
@@ -111,7 +111,7 @@ async fn answer_error(error: legacy::Error) -> (StatusCode, &'static str) {
     }
 }
 
-/// Returns the context of each line in the log. The query is left out: it can hold a key.
+/// Returns the context of each line in the log, without the query, which can have a key.
 fn request_span<B>(request: &Request<B>) -> tracing::Span {
     let (method, path) = (request.method().as_str(), request.uri().path());
     let id = request.headers().get("x-request-id");
@@ -122,13 +122,13 @@ fn request_span<B>(request: &Request<B>) -> tracing::Span {
 fn log_request<B>(response: &Response<B>, latency: Duration, _: &tracing::Span) {
     let selected = response.extensions().get::<Selected>();
     let backend = selected.map(|selected| selected.backend().label());
-    // The response of the first attempt has no `Attempts`.
+    // The response of a first attempt has no `Attempts`.
     let attempts = backend.map(|_| response.extensions().get().map_or(1, Attempts::count));
     let (status, duration_ms) = (response.status().as_u16(), latency.as_millis() as u64);
     tracing::info!(status, backend, attempts, duration_ms, "request");
 }
 
-/// Builds the backends. An error names a variable and what is expected of it.
+/// Builds the backends. An error names a variable and its expected value.
 fn read_pool(mut vars: BTreeMap<String, String>) -> Result<Pool, String> {
     let label = |n: &String| Some(n.strip_prefix("BACKEND_")?.strip_suffix("_URL")?.to_owned());
     let mut backends = Vec::new();

@@ -21,10 +21,10 @@ use tower_spillover::{
 use self::proto::{CompletionsClient, Prompt, Server};
 
 fn app(pool: Pool) -> Router {
-    // gRPC is HTTP/2, also where there is no TLS to agree on it.
+    // gRPC needs HTTP/2, which cannot be negotiated without TLS.
     let mut client = Client::builder(TokioExecutor::new());
     let client = client.http2_only(true).build_http();
-    // When all are closed, a call of gRPC is answered in its own terms: RESOURCE_EXHAUSTED, and when to come back.
+    // When all backends are closed, a gRPC call is answered with RESOURCE_EXHAUSTED and a pushback.
     let stack = SpilloverLayer::new(pool)
         .with_classify(GrpcClassifier::new())
         .select(|select| select.when_exhausted(WhenExhausted::Reject));
@@ -44,7 +44,7 @@ async fn unavailable(error: BoxError) -> Response<Body> {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    // Three servers on this machine play the backends.
+    // Three mock servers on loopback are the backends.
     let ptu = Server::start("ptu").await?;
     let sweden = Server::start("sweden").await?;
     let france = Server::start("france").await?;
@@ -61,7 +61,7 @@ async fn main() -> Result<(), BoxError> {
     let url = format!("http://{}", listener.local_addr()?);
     tokio::spawn(axum::serve(listener, app(pool)).into_future());
 
-    // The client knows nothing of backends.
+    // The client connects to the proxy only.
     let mut client = CompletionsClient::connect(url).await?;
     let prompt = || Prompt {
         text: "Hello".into(),

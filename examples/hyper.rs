@@ -1,4 +1,4 @@
-//! The smallest stack: a hyper client for two backends, of which the first throttles.
+//! The smallest stack: a hyper client for two backends. The first one throttles.
 //!
 //! ```sh
 //! cargo run -p spillover-examples --bin hyper
@@ -50,7 +50,7 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Prints what the layers have left in the extensions of a response: backend, tier and attempts.
+/// Prints the extensions that the layers put into a response: backend, tier and attempts.
 fn report<B>(response: &Response<B>) {
     let backend = response.extensions().get::<Selected>();
     let backend = backend.map_or("no backend", |selected| selected.backend().label());

@@ -1,4 +1,4 @@
-//! The stack over a `reqwest::Client`: requests and responses are reqwest's at both ends.
+//! The stack over a `reqwest::Client`. The application uses requests and responses of reqwest.
 //!
 //! ```sh
 //! cargo run -p spillover-examples --bin reqwest
@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use tower::{BoxError, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
 use tower_spillover::{Backend, Pool, Selected, ServiceBuilderExt};
 
-/// Returns a service that can replace a `reqwest::Client`.
+/// A service that can replace a `reqwest::Client`.
 type Stack = BoxCloneSyncService<Request, Response, BoxError>;
 
 fn stack(pool: Pool, client: Client) -> Stack {
@@ -66,7 +66,7 @@ async fn main() -> Result<(), BoxError> {
 async fn ask(client: &Client, stack: &Stack) -> Result<(), BoxError> {
     let body =
         json!({"model": "gpt-4o", "messages": [{"role": "user", "content": "Who are you?"}]});
-    // reqwest needs a whole URL, but only its path counts here.
+    // reqwest requires a whole URL. The layers use only its path.
     let request = client
         .post("http://any.invalid/v1/chat/completions")
         .json(&body)

@@ -27,7 +27,7 @@ fn app(pool: Pool) -> Router {
         .layer(HandleErrorLayer::new(bad_gateway))
         .map_request(|mut request: Request<Body>| {
             remove_hop_by_hop(request.headers_mut());
-            // The connection to the backend has a version of its own.
+            // The connection to the backend does not have the HTTP version of the request.
             *request.version_mut() = Version::HTTP_11;
             request
         })

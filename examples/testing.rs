@@ -21,7 +21,7 @@ use tower_spillover::{
     stack::{ResponseBody, SpilloverLayer},
 };
 
-/// The stack under test. Takes the client as an argument, so that a test can replace it.
+/// Creates the stack under test. The client is an argument, so that a test can replace it.
 fn stack<S>(
     pool: Pool,
     client: S,
@@ -42,7 +42,7 @@ fn pool(urls: [&str; 2]) -> Pool {
     Pool::new([ptu.build().unwrap(), payg.build().unwrap()]).unwrap()
 }
 
-/// Returns the label of the backend that answers a small chat request.
+/// Sends a small chat request, and returns the label of the backend that answers.
 async fn ask<S, B>(stack: &S) -> String
 where
     S: Service<Request<Body>, Response = Response<B>, Error = BoxError> + Clone,
@@ -57,9 +57,9 @@ where
     selected.backend().label().to_owned()
 }
 
-/// Runs on a paused clock, which moves only when the test advances it.
+/// Runs on paused time, which moves only when the test advances it.
 #[tokio::test(start_paused = true)]
-async fn throttled_backend_is_used_again_when_it_said() {
+async fn throttled_backend_is_used_again_after_the_stated_wait() {
     let begun = Instant::now();
     let client = Probe::new(move |request: Request<ReplayBody<Body>>| async move {
         let is_early = Instant::now() < begun + Duration::from_secs(7);
@@ -86,9 +86,9 @@ async fn throttled_backend_is_used_again_when_it_said() {
     assert_eq!(probe.violations(), 0);
 }
 
-/// Runs on a paused clock, which jumps to the next timer when all tasks wait.
+/// Runs on paused time, which jumps to the next timer when all tasks wait.
 #[tokio::test(start_paused = true)]
-async fn backend_that_hangs_has_its_timeout() {
+async fn request_spills_after_the_timeout_of_a_backend_that_hangs() {
     let begun = Instant::now();
     let client = Probe::new(|request: Request<ReplayBody<Body>>| async move {
         if request.uri().host() == Some("ptu.test") {
@@ -104,9 +104,9 @@ async fn backend_that_hangs_has_its_timeout() {
     assert_eq!((probe.cancelled(), probe.in_flight()), (1, 0));
 }
 
-/// Runs on the real clock, which connections need.
+/// Runs in real time, since connections need it.
 #[tokio::test]
-async fn request_that_exceeds_the_tokens_spills() {
+async fn request_above_the_token_limit_spills() {
     let ptu = MockUpstream::builder()
         .limit(Payg::new(1_000))
         .start()
@@ -117,7 +117,7 @@ async fn request_that_exceeds_the_tokens_spills() {
     let client = client.map_response(|response| response.map(Body::new));
     let stack = stack(pool([&ptu.url(), &payg.url()]), client);
 
-    // Uses 600 tokens of 1,000, then another 600.
+    // The first request uses 600 of 1,000 tokens. The second one needs another 600.
     assert_eq!(ask(&stack).await, "ptu");
     assert_eq!(ask(&stack).await, "payg");
     let stats = ptu.handle().stats();

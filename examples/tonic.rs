@@ -1,4 +1,4 @@
-//! A tonic client over three channels: each call goes to the best backend that will take it now.
+//! A tonic client over three channels: each call is sent to the open backend with the best priority.
 //!
 //! ```sh
 //! cargo run -p spillover-examples --bin tonic
@@ -67,7 +67,7 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Prints what the layers have left in the extensions of a response: backend, tier and attempts.
+/// Prints the extensions that the layers put into a response: backend, tier and attempts.
 fn report<T>(response: &Response<T>) {
     let backend = response.extensions().get::<Selected>();
     let backend = backend.map_or("no backend", |selected| selected.backend().label());

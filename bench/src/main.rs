@@ -20,13 +20,13 @@ use tokio::runtime;
 /// Benchmarks the gateway and its peers, side by side.
 #[derive(Parser)]
 enum Cli {
-    /// Plays the backends.
+    /// Runs the mock backends.
     Backend(backend::Args),
-    /// Proxies, and does nothing else.
+    /// Runs the floor: a proxy without the logic of the gateway.
     Floor(floor::Args),
-    /// Runs scenarios: all, or those that are named.
+    /// Runs all scenarios, or those given by name.
     Run(suite::Args),
-    /// Lets a gateway count what it does under the load of some scenarios; `bench/pgo` runs this.
+    /// Runs an instrumented gateway under the load of some scenarios, for `bench/pgo`.
     Train,
 }
 

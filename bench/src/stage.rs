@@ -35,7 +35,7 @@ impl Stage {
             .await
     }
 
-    /// Puts a started contender under the load of a scenario.
+    /// Runs the load of a scenario on a contender that has started.
     pub(crate) async fn load(
         &self,
         scenario: &Scenario,
@@ -82,5 +82,5 @@ impl Drop for Temp {
     }
 }
 
-/// The core that `bench/run` uses for this process, too.
+/// The core of the load generator, which `bench/run` uses for this process too.
 const LOAD_CORE: &str = "1";

@@ -15,16 +15,16 @@ use crate::{
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Scenarios; all when none is named
+    /// Scenarios to run; all by default
     #[arg(value_parser = PossibleValuesParser::new(scenario::all().iter().map(|scenario| scenario.name)))]
     scenarios: Vec<String>,
-    /// Measures 2 s each, which shows that it works, and no more
+    /// Measure 2 s each, only to show that the scenarios work
     #[arg(long)]
     quick: bool,
-    /// How often each contender is measured
+    /// Number of repetitions per contender
     #[arg(long, default_value_t = 3)]
     repetitions: usize,
-    /// Writes the report to this file as well
+    /// Write the report to this file as well
     #[arg(long)]
     output: Option<PathBuf>,
 }

@@ -25,7 +25,7 @@ impl<'a> Files<'a> {
         Self { directory }
     }
 
-    /// Writes a certificate for this host: ECDSA, on P-256.
+    /// Writes a certificate for this host: ECDSA on P-256.
     pub(crate) fn issue(&self) -> io::Result<()> {
         let hosts = ["127.0.0.1".to_owned()];
         let CertifiedKey { cert, signing_key } =
@@ -54,7 +54,7 @@ impl<'a> Files<'a> {
             .with_single_cert(vec![certificate], key)
             .map_err(io::Error::other)?;
         config.alpn_protocols = protocols.iter().map(|&name| name.into()).collect();
-        // The other proxies resume sessions by default, too.
+        // The other proxies resume sessions by default too.
         config.ticketer = ring::Ticketer::new().map_err(io::Error::other)?;
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
@@ -104,7 +104,7 @@ mod tests {
         let client = client.unwrap();
         let (_, session) = client.get_ref();
         assert_eq!(session.alpn_protocol(), Some(&b"http/1.1"[..]));
-        // OpenSSL uses the same suite.
+        // OpenSSL selects the same cipher suite.
         let suite = session.negotiated_cipher_suite().unwrap().suite();
         assert_eq!(suite, CipherSuite::TLS13_AES_256_GCM_SHA384);
     }

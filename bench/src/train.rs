@@ -13,7 +13,7 @@ use crate::{
     stage::Stage,
 };
 
-/// Puts the instrumented gateway under the load of each scenario.
+/// Runs the instrumented gateway under the load of each scenario.
 pub(crate) async fn run() -> io::Result<()> {
     let stage = Stage::new().await?;
     for scenario in scenario::all() {
@@ -39,7 +39,7 @@ async fn train(scenario: &Scenario, stage: &Stage) -> io::Result<()> {
     Ok(())
 }
 
-/// One scenario per kind of traffic. Frequent code is made fast at the cost of the rest.
+/// One scenario per kind of traffic. Code that is frequent in them is optimized at the cost of other code.
 const SCENARIOS: [&str; 7] = [
     "pass-through",
     "body-1mib",

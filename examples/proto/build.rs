@@ -1,4 +1,4 @@
-//! Generates the gRPC client and server of the examples; protox is a protobuf compiler in Rust, so `protoc` is not needed.
+//! Generates the gRPC client and server of the examples. protox is a protobuf compiler in Rust, so that `protoc` is not needed.
 
 use std::error::Error;
 

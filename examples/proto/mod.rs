@@ -1,4 +1,4 @@
-//! The gRPC service of the examples, and a server that plays one of its backends.
+//! The gRPC service of the examples, and a mock server for one of its backends.
 
 mod server;
 

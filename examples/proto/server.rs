@@ -19,7 +19,7 @@ use super::generated::{
     completions_server::{Completions, CompletionsServer},
 };
 
-/// A gRPC server on this machine, which is at its limit when told so.
+/// A gRPC mock server on loopback. It refuses a call after [`throttle`](Self::throttle).
 pub(crate) struct Server {
     url: String,
     pushback_ms: Arc<AtomicU32>,
@@ -43,7 +43,7 @@ impl Server {
         &self.url
     }
 
-    /// Refuses the next call.
+    /// Lets the server refuse the next call with this pushback.
     pub(crate) fn throttle(&self, pushback_ms: u32) {
         self.pushback_ms.store(pushback_ms, Relaxed);
     }
@@ -61,7 +61,7 @@ impl Backend {
             ms => {
                 let mut status = Status::resource_exhausted("too many calls");
                 let pushback = MetadataValue::from(ms);
-                // When to come back, as gRFC A6 has it.
+                // The wait until the next attempt, as in gRFC A6.
                 status
                     .metadata_mut()
                     .insert("grpc-retry-pushback-ms", pushback);

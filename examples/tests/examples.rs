@@ -1,4 +1,4 @@
-//! Runs each example as a reader would, and checks its output. Examples that are servers get requests.
+//! Runs each example as a reader would, and checks its output. Sends requests to examples that are servers.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -18,10 +18,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Time limit, so that a hanging test fails.
+/// The time limit of a test, so that a hanging test fails.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs a program to its end with exit code 0, and returns the lines that it has printed.
+/// Runs a program to its end, and returns the lines that it has printed. Asserts that the exit code is 0.
 async fn run(program: &str) -> Vec<String> {
     let output = Command::new(program).kill_on_drop(true).output();
     let output = timeout(LIMIT, output).await.expect("it ends").unwrap();
@@ -70,7 +70,7 @@ impl Server {
 }
 
 /// Returns the labels of the backends that answer, in order, until the first backend is open again.
-async fn until_it_is_back(mut ask: impl AsyncFnMut() -> String) -> Vec<String> {
+async fn until_first_backend_is_open(mut ask: impl AsyncFnMut() -> String) -> Vec<String> {
     let mut labels = Vec::new();
     let asking = async {
         while !labels.ends_with(&["payg".to_owned(), "ptu".to_owned()]) {
@@ -78,12 +78,14 @@ async fn until_it_is_back(mut ask: impl AsyncFnMut() -> String) -> Vec<String> {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(LIMIT, asking).await.expect("it comes back");
+    timeout(LIMIT, asking)
+        .await
+        .expect("the first backend opens again");
     labels
 }
 
 #[tokio::test]
-async fn hyper() {
+async fn hyper_example_runs() {
     assert_eq!(
         run(env!("CARGO_BIN_EXE_hyper")).await,
         [
@@ -98,7 +100,7 @@ async fn hyper() {
 }
 
 #[tokio::test]
-async fn reqwest() {
+async fn reqwest_example_runs() {
     assert_eq!(
         run(env!("CARGO_BIN_EXE_reqwest")).await,
         [
@@ -112,7 +114,7 @@ async fn reqwest() {
 }
 
 #[tokio::test]
-async fn tonic() {
+async fn tonic_example_runs() {
     assert_eq!(
         run(env!("CARGO_BIN_EXE_tonic")).await,
         [
@@ -129,7 +131,7 @@ async fn tonic() {
 }
 
 #[tokio::test]
-async fn grpc_proxy() {
+async fn grpc_proxy_example_runs() {
     let lines = run(env!("CARGO_BIN_EXE_grpc_proxy")).await;
     let (lines, last) = lines.split_at(4);
     assert_eq!(
@@ -141,7 +143,7 @@ async fn grpc_proxy() {
             "france throttles for a minute",
         ]
     );
-    // The refusal of the backend and the one of the layers: both have the time until a backend opens.
+    // The refusal of the backend and that of the layers both have the wait until a backend opens.
     for (line, message) in last
         .iter()
         .zip(["too many calls", "all backends are closed"])
@@ -157,7 +159,7 @@ async fn grpc_proxy() {
 }
 
 #[tokio::test]
-async fn classify() {
+async fn classify_example_runs() {
     let lines = run(env!("CARGO_BIN_EXE_classify")).await;
     let expected = [
         "with the classifier of GitHub",
@@ -165,7 +167,7 @@ async fn classify() {
         "/repos/private: 200 OK by bob, alice: Open",
         "/user: 200 OK by bob, alice: Throttled",
         "  ",
-        // Alice was asked again.
+        // The request was sent to alice first.
         "/search: 200 OK by bob, alice: Throttled(5",
         "with the default",
         "/missing: 404 Not Found by alice, alice: Open",
@@ -180,7 +182,7 @@ async fn classify() {
 }
 
 #[tokio::test]
-async fn credential() {
+async fn credential_example_runs() {
     assert_eq!(
         run(env!("CARGO_BIN_EXE_credential")).await,
         [
@@ -205,9 +207,9 @@ async fn credential() {
 }
 
 #[tokio::test]
-async fn axum() {
+async fn axum_example_serves() {
     let server = Server::start(env!("CARGO_BIN_EXE_axum")).await;
-    let backends = until_it_is_back(async || {
+    let backends = until_first_backend_is_open(async || {
         let response = server.post("", "Hello!").await;
         assert_eq!(response.status(), StatusCode::OK);
         let answer: Value = response.json().await.unwrap();
@@ -217,7 +219,7 @@ async fn axum() {
     assert_eq!(backends.await[0], "ptu");
 }
 
-/// The example gateway and its log, which has its address.
+/// The running example gateway, and its log, in which it prints its address.
 struct Gateway {
     url: String,
     client: Client,
@@ -246,14 +248,14 @@ impl Gateway {
         }
     }
 
-    /// Returns a request with secrets where clients have them.
+    /// Returns a request with secrets in all places where clients may put them.
     fn post(&self, body: impl Into<Body>) -> RequestBuilder {
         let url = format!("{}/v1/chat/completions?key=s3cret", self.url);
         let request = self.client.post(url).body(body);
         request.header("api-key", "s3cret").bearer_auth("s3cret")
     }
 
-    /// Returns the backend, the id and the status of a response.
+    /// Sends a request. Returns the backend, the id and the status of the response.
     async fn ask(&self, request: RequestBuilder) -> (String, String, StatusCode) {
         let response = request.send().await.unwrap();
         let field = |name| {
@@ -276,7 +278,7 @@ impl Gateway {
 }
 
 #[tokio::test]
-async fn gateway() {
+async fn gateway_example_serves() {
     let ptu = MockUpstream::builder().api_key("s3cret-of-ptu").start();
     let payg = MockUpstream::builder().api_key("s3cret-of-payg").start();
     let (ptu, payg) = (ptu.await.unwrap(), payg.await.unwrap());
@@ -292,7 +294,7 @@ async fn gateway() {
     .await;
     const CHAT: &str = r#"{"model": "gpt-4o", "messages": []}"#;
 
-    // The id is the client's or a new one, and goes to the backend.
+    // The id of the client or a new id is sent to the backend.
     let with_id = gateway.post(CHAT).header("x-request-id", "42");
     let (backend, id, status) = gateway.ask(with_id).await;
     assert_eq!((&*backend, &*id, status), ("ptu", "42", StatusCode::OK));
@@ -306,7 +308,7 @@ async fn gateway() {
         id
     );
 
-    // A body above the limit is refused, by its length or when it passes the limit. No backend is closed for it.
+    // A body above the limit is refused, by its `content-length` or while it is read. That closes no backend.
     const LIMIT: usize = 64 << 20;
     let mut wire = TcpStream::connect(gateway.url.replace("http://", ""))
         .await
@@ -329,7 +331,8 @@ async fn gateway() {
     let busy = http::Response::builder().status(429);
     ptu.handle()
         .push(busy.header("retry-after", "1").body("").unwrap());
-    let backends = until_it_is_back(async || gateway.ask(gateway.post(CHAT)).await.0).await;
+    let backends =
+        until_first_backend_is_open(async || gateway.ask(gateway.post(CHAT)).await.0).await;
     assert_eq!(backends[0], "payg");
 
     let preflight = gateway.client.request(Method::OPTIONS, &gateway.url);
@@ -340,7 +343,7 @@ async fn gateway() {
         "https://app.example"
     );
 
-    // One line per request: three served, two refused, those until the backend was open again, and the preflight.
+    // The log has a line per request: three were served, two refused, some sent until the backend was open, one preflight.
     let log = gateway.end().await;
     let requests = log.matches(r#""message":"request""#).count();
     assert_eq!(requests, 3 + 2 + backends.len() + 1, "{log}");
@@ -349,12 +352,12 @@ async fn gateway() {
 }
 
 #[tokio::test]
-async fn reverse_proxy() {
+async fn reverse_proxy_example_serves() {
     let server = Server::start(env!("CARGO_BIN_EXE_reverse_proxy")).await;
     let health = server.get("/healthz").await;
     assert_eq!(health.text().await.unwrap(), "ok\n");
 
-    let backends = until_it_is_back(async || {
+    let backends = until_first_backend_is_open(async || {
         let chat = r#"{"model": "gpt-4o", "messages": []}"#;
         let response = server.post("/v1/chat/completions", chat).await;
         assert_eq!(response.status(), StatusCode::OK);
@@ -362,7 +365,7 @@ async fn reverse_proxy() {
     });
     assert_eq!(backends.await[0], "ptu");
 
-    // Other methods pass.
+    // Requests with other methods pass.
     assert_eq!(server.get("/nothing").await.status(), StatusCode::NOT_FOUND);
 
     // TRACE would return the key of the backend.

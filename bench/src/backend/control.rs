@@ -13,24 +13,24 @@ use super::{
     state::State,
 };
 
-/// Makes a port throttle for [`THROTTLE`] from now.
+/// Lets a port throttle for [`THROTTLE`].
 pub(crate) async fn throttle(port: u16) -> io::Result<()> {
-    ask(port, THROTTLE_PATH).await.map(drop)
+    send_control(port, THROTTLE_PATH).await.map(drop)
 }
 
 /// Returns the number of requests that a port has refused.
 pub(crate) async fn refusals(port: u16) -> io::Result<f64> {
-    if Transport::of(port) != Transport::Clear {
-        // Ports with TLS refuse nothing.
+    if Transport::of_port(port) != Transport::Clear {
+        // Ports with TLS do not refuse requests.
         return Ok(0.0);
     }
-    let refusals = ask(port, REFUSALS_PATH).await?;
+    let refusals = send_control(port, REFUSALS_PATH).await?;
     refusals.parse().map_err(io::Error::other)
 }
 
-/// Returns the milliseconds from the end of a port's throttling to its next use; `None` if it was not used.
+/// Returns the milliseconds from the end of the throttling of a port to its next use. `None` if the port was not used.
 pub(crate) async fn reopened_after(port: u16) -> io::Result<Option<f64>> {
-    Ok(ask(port, REOPENED_PATH).await?.parse().ok())
+    Ok(send_control(port, REOPENED_PATH).await?.parse().ok())
 }
 
 pub(super) fn answer(state: &State, path: &str) -> Option<Bytes> {
@@ -49,7 +49,7 @@ pub(super) fn answer(state: &State, path: &str) -> Option<Bytes> {
     Some(answer.into())
 }
 
-async fn ask(port: u16, path: &str) -> io::Result<String> {
+async fn send_control(port: u16, path: &str) -> io::Result<String> {
     let request = Request::get(format!("http://{}{path}", address(port)))
         .body(Empty::<Bytes>::new())
         .map_err(io::Error::other)?;

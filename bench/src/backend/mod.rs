@@ -36,7 +36,7 @@ type Body = Either<Full<Bytes>, Stream>;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Where the certificate is
+    /// Directory of the certificate
     directory: PathBuf,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: &Args) -> io::Result<()> {
     let files = tls::Files::in_directory(&args.directory);
     for (port, mode) in ports::all() {
-        let tls = match Transport::of(port) {
+        let tls = match Transport::of_port(port) {
             Transport::Clear => None,
             Transport::Tls => Some(files.acceptor(&["http/1.1"])?),
             Transport::TlsHttp2 => Some(files.acceptor(&["h2", "http/1.1"])?),
@@ -64,7 +64,7 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, mode: Mode) {
             let _ = connection.set_nodelay(true);
             let Some(tls) = tls else {
                 let connection = TokioIo::new(connection);
-                // A proxy that goes away is no error of the backend.
+                // A connection that the proxy closes is not an error of the backend.
                 let _ = http1::Builder::new()
                     .serve_connection(connection, service)
                     .await;
@@ -139,7 +139,7 @@ fn stream() -> Response<Body> {
     let headers = response.headers_mut();
     let kind = http::HeaderValue::from_static("text/event-stream");
     headers.insert("content-type", kind);
-    // nginx would hold the chunks back until a buffer is full.
+    // By default nginx buffers the chunks of a stream.
     let unbuffered = http::HeaderValue::from_static("no");
     headers.insert("x-accel-buffering", unbuffered);
     response

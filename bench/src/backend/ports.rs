@@ -7,7 +7,7 @@ pub(super) enum Mode {
     Fine,
     /// Answers 429 with a wait of a minute.
     Throttled,
-    /// Answers 413, which does not count as a failure: the backend is called again next time.
+    /// Answers 413, which does not count as a failure: the backend stays open for the next request.
     TooLarge,
     /// Answers 503.
     Unavailable,
@@ -27,7 +27,7 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    pub(crate) fn of(port: u16) -> Self {
+    pub(crate) fn of_port(port: u16) -> Self {
         match port {
             TLS => Self::Tls,
             TLS_HTTP2 => Self::TlsHttp2,
@@ -49,7 +49,7 @@ pub(crate) const THROTTLED: u16 = 21_100;
 pub(crate) const TOO_LARGE: u16 = 21_101;
 pub(crate) const UNAVAILABLE: u16 = 21_102;
 pub(crate) const STREAM: u16 = 21_103;
-/// Succeeds, except for some seconds after it is told to throttle.
+/// The port that succeeds, except for some seconds after a control request.
 pub(crate) const BRIEFLY_THROTTLED: u16 = 21_104;
 pub(crate) const TLS: u16 = 21_105;
 pub(crate) const TLS_HTTP2: u16 = 21_106;

@@ -30,7 +30,7 @@ impl State {
         inner.reopened = None;
     }
 
-    /// Returns the wait for a request that comes now. The first request without a wait found the port open again.
+    /// Returns the wait of a request at `now`. Records the first request without a wait after the throttling.
     pub(super) fn throttled_for(&self, now: Instant) -> Option<Duration> {
         let mut inner = self.lock();
         let end = inner.throttled_until?;

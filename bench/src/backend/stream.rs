@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use tokio::time::{Duration, Interval, MissedTickBehavior, interval};
 
-/// A chat completion as server-sent events: the first at once, then one every [`PERIOD`].
+/// A chat completion as server-sent events. The first event comes at once, then one every [`PERIOD`].
 pub(super) struct Stream {
     interval: Interval,
     left: u64,
@@ -42,10 +42,10 @@ impl Body for Stream {
     }
 }
 
-/// Chunks per stream.
+/// The number of chunks per stream.
 pub(crate) const CHUNKS: u64 = 100;
 
-/// Bytes per chunk.
+/// The number of bytes per chunk.
 pub(crate) const CHUNK: usize = 200;
 
 const PERIOD: Duration = Duration::from_millis(20);

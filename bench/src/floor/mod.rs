@@ -32,10 +32,10 @@ use crate::tls;
 pub(crate) struct Args {
     listen: SocketAddr,
     upstream: SocketAddr,
-    /// Clients speak TLS; where the certificate is
+    /// Use TLS with clients; directory of the certificate
     #[arg(long, value_name = "DIRECTORY")]
     tls_in: Option<PathBuf>,
-    /// The upstream speaks TLS; where its certificate is
+    /// Use TLS with the upstream; directory of its certificate
     #[arg(long, value_name = "DIRECTORY")]
     tls_out: Option<PathBuf>,
 }
@@ -110,7 +110,7 @@ where
         };
         let handshake = tls.accept(connection);
         tokio::spawn(async move {
-            // A client that goes away is no error of the floor.
+            // A connection that the client closes is not an error of the floor.
             if let Ok(connection) = handshake.await {
                 converse(connection, proxy).await;
             }

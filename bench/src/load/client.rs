@@ -1,4 +1,4 @@
-//! The load generator's own clients.
+//! The HTTP clients of the load generator.
 
 use std::io;
 
@@ -20,7 +20,7 @@ use crate::peer::LISTEN;
 
 pub(super) type Body = Full<Bytes>;
 
-/// Returns a client that keeps as many connections as it has needed at once.
+/// Returns a client with a pool of connections, one per concurrent request.
 pub(super) fn pooled() -> Client<HttpConnector, Body> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);

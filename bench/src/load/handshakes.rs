@@ -49,7 +49,7 @@ async fn drive(
         tasks.spawn(async move {
             let mut count = Count::default();
             while Instant::now() < end {
-                match ask(&connector, path, body.clone()).await {
+                match send_on_new_connection(&connector, path, body.clone()).await {
                     Ok(true) => count.answered += 1.0,
                     Ok(false) | Err(_) => count.lost += 1.0,
                 }
@@ -61,7 +61,11 @@ async fn drive(
 }
 
 /// Sends a request on its own connection. Returns true if it was answered.
-async fn ask(connector: &TlsConnector, path: &str, body: Bytes) -> io::Result<bool> {
+async fn send_on_new_connection(
+    connector: &TlsConnector,
+    path: &str,
+    body: Bytes,
+) -> io::Result<bool> {
     let mut connection = connect_tls(connector).await?;
     let mut request = post_to_origin(path, body)?;
     let close = http::HeaderValue::from_static("close");

@@ -14,7 +14,7 @@ use super::{
 use crate::measure::{Metric, Sample};
 
 pub(super) async fn run(target: &Target<'_>, connections: usize) -> io::Result<Sample> {
-    // The allocations of the first requests do not belong to a connection.
+    // The allocations of the first requests are not part of the memory per connection.
     for _ in 0..10 {
         drop(open(target.path, AT_ONCE).await?);
     }
@@ -59,6 +59,6 @@ async fn used_once(path: &str) -> io::Result<SendRequest<Body>> {
     Ok(connection)
 }
 
-/// A low number, so that connections to the backend do not count.
+/// The number of concurrent requests. It is low, so that connections to the backend do not matter.
 const AT_ONCE: usize = 50;
 const SETTLE: Duration = Duration::from_secs(1);

@@ -28,13 +28,13 @@ use crate::{
 pub(crate) enum Load {
     /// Each connection sends a request when the previous one was answered.
     Closed { connections: usize, body: usize },
-    /// The same over HTTP/2, with several streams per connection.
+    /// Each HTTP/2 stream sends a request when the previous one was answered. A connection has several streams.
     Http2 { connections: usize, streams: usize },
-    /// Each request has a TLS connection of its own.
+    /// Each request opens a new TLS connection.
     Handshakes { at_once: usize },
     /// Requests come at a fixed rate, independent of the answers.
     Rate { per_second: u32 },
-    /// The same, while the proxy is reconfigured every second.
+    /// Requests come at a fixed rate while the proxy is reconfigured every second.
     Reload { per_second: u32 },
     /// Streams of server-sent events.
     Streams { at_once: usize },
@@ -57,7 +57,7 @@ pub(crate) struct Target<'a> {
     pub(crate) peer: Peer,
     pub(crate) setup: &'a Setup,
     pub(crate) path: &'static str,
-    /// The backend that must be used first.
+    /// The backend that has to be used first.
     pub(crate) first_backend: u16,
     pub(crate) temp: &'a Path,
 }

@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn request_has_its_length() {
+    fn chat_request_has_the_given_length() {
         assert_eq!(chat(1024).len(), 1024);
     }
 }

@@ -11,18 +11,18 @@ pub(super) async fn run(target: &Target<'_>, times: Times, per_second: u32) -> i
         sample = rate::run(target, times, per_second) => sample?,
         Err(error) = reload(target, &mut peak) => return Err(error),
     };
-    // A replaced process took its own peak with it.
+    // The peak of a replaced process is not readable any more, so that the sampled one is reported.
     sample.insert(Metric::PeakMemory, peak as f64 / 1024.0);
     Ok(sample)
 }
 
-/// Reloads once a second, and in between samples the memory of all processes of the proxy.
+/// Reloads once a second, and samples the memory of all processes of the proxy in between.
 async fn reload(target: &Target<'_>, peak: &mut u64) -> io::Result<Infallible> {
-    let mut look = interval(Duration::from_secs(1) / LOOKS);
+    let mut ticks = interval(Duration::from_secs(1) / SAMPLES);
     let mut generation = 0;
     loop {
-        for _ in 0..LOOKS {
-            look.tick().await;
+        for _ in 0..SAMPLES {
+            ticks.tick().await;
             *peak = target.process.memory()?.max(*peak);
         }
         generation += 1;
@@ -31,5 +31,5 @@ async fn reload(target: &Target<'_>, peak: &mut u64) -> io::Result<Infallible> {
     }
 }
 
-/// Samples between two reloads: an old process may be gone in less than a second.
-const LOOKS: u32 = 20;
+/// The number of samples between two reloads: an old process may end in less than a second.
+const SAMPLES: u32 = 20;

@@ -44,9 +44,9 @@ pub(super) async fn run(target: &Target<'_>, times: Times, at_once: usize) -> io
     sleep(SPREAD.max(times.warm_up)).await;
 
     let window = Window::open(target.process)?;
-    counts.take();
+    counts.take_counts();
     sleep(times.measured).await;
-    let count = counts.take();
+    let count = counts.take_counts();
     let mut sample = window.close(Metric::CpuPerChunk, (count.bytes / CHUNK) as f64)?;
 
     let mut waits = count.first_chunks;
@@ -99,7 +99,7 @@ struct Count {
 }
 
 impl Counts {
-    fn take(&self) -> Count {
+    fn take_counts(&self) -> Count {
         mem::take(&mut self.lock())
     }
 

@@ -33,5 +33,5 @@ pub(super) async fn run(target: &Target<'_>, connections: usize) -> io::Result<S
 
 const BEFORE: Duration = Duration::from_secs(1);
 
-/// By default nginx does not use a failed server for 10 s.
+/// The duration of the load. It exceeds the 10 s for which nginx does not use a failed server by default.
 const TIME: Duration = Duration::from_secs(14);

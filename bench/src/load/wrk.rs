@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn line_of_the_script_is_read() {
+    fn counts_are_read_from_the_output_of_the_script() {
         let output = "Running 2s test\n  Latency 2ms\nRequests/sec: 4\nbench 9000 2000000 3 4\n";
         let count = Count {
             requests: 9000.0,

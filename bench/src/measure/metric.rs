@@ -24,7 +24,7 @@ pub(crate) enum Metric {
 }
 
 impl Metric {
-    /// Returns name and unit.
+    /// Returns the name and the unit.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::RequestsPerSecond => "requests/s",
@@ -45,7 +45,7 @@ impl Metric {
         }
     }
 
-    /// Returns true if the metric makes sense as a multiple of the floor's.
+    /// Returns true if a ratio of the metric to that of the floor is meaningful.
     pub(crate) fn is_relative(self) -> bool {
         !matches!(
             self,

@@ -87,7 +87,7 @@ impl Process {
         loop {
             let times = self.pids()?.into_iter().map(procfs::cpu);
             match times.sum() {
-                // The child has ended since, so the parent's figure includes its time.
+                // The child has ended, so that the figure of its parent includes its time.
                 Err(error) if procfs::has_ended(&error) => {}
                 sum => return sum,
             }
@@ -114,7 +114,7 @@ impl Process {
         unless_ended(self.pids()?.into_iter().map(of)).sum()
     }
 
-    /// Returns the process and its children: nginx works in a child.
+    /// Returns the process and its children, since nginx serves in a child process.
     fn pids(&self) -> io::Result<Vec<i32>> {
         let pid = self.child.id().cast_signed();
         let mut pids = vec![pid];
@@ -135,7 +135,7 @@ impl Drop for Process {
     }
 }
 
-/// Skips processes that have ended meanwhile.
+/// Skips results for processes that have ended.
 fn unless_ended<T>(
     results: impl Iterator<Item = io::Result<T>>,
 ) -> impl Iterator<Item = io::Result<T>> {
@@ -145,7 +145,7 @@ fn unless_ended<T>(
     })
 }
 
-/// A killed process may need a moment to disappear.
+/// Waits until the address is free: a killed process may need a moment to end.
 async fn wait_until_free(address: SocketAddr) -> io::Result<()> {
     for _ in 0..TRIES {
         if TcpStream::connect(address).await.is_err() {

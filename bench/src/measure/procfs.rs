@@ -1,4 +1,4 @@
-//! Reads the kernel's figures for a process: proc(5).
+//! Reads the figures of the kernel for a process: proc(5).
 
 use std::{fs, io, time::Duration};
 
@@ -15,7 +15,7 @@ pub(super) fn cpu(pid: i32) -> io::Result<Duration> {
 pub(super) fn memory(pid: i32, field: &str) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     match kibibytes(&status, field) {
-        // An ending process has no memory any more, but still a name.
+        // A process that is ending has a name, but no memory any more.
         None if !status.contains("\nVm") => Ok(0),
         memory => memory.ok_or_else(|| unreadable("status")),
     }
@@ -39,8 +39,8 @@ pub(super) fn has_ended(error: &io::Error) -> bool {
 }
 
 fn ticks(stat: &str) -> Option<u64> {
-    // The name may hold spaces and parentheses; `state` comes after it, `utime`, `stime`, `cutime` and
-    // `cstime` are the 12th to the 15th from there.
+    // The name may have spaces and parentheses. `state` follows it, and `utime`, `stime`, `cutime` and `cstime` are the
+    // 12th to the 15th field from there.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ').skip(11);
     let mut next = || fields.next()?.parse::<u64>().ok();
@@ -67,20 +67,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_found_behind_any_name() {
+    fn times_are_read_after_a_name_with_parentheses() {
         let stat = "17 (a) b (c) S 1 17 17 0 -1 4194304 1 0 0 0 250 50 7 3 20 0 3 0 100 1 1";
         assert_eq!(ticks(stat), Some(310));
         assert_eq!(ticks("17 (a) S 1"), None);
     }
 
     #[test]
-    fn ended_process_differs_from_an_unreadable_one() {
+    fn ended_process_is_distinguished_from_an_unreadable_file() {
         assert!(has_ended(&cpu(i32::MAX).unwrap_err()));
         assert!(!has_ended(&unreadable("stat")));
     }
 
     #[test]
-    fn memory_is_found_by_its_name() {
+    fn memory_is_read_by_the_name_of_its_field() {
         let status = "Name:\tx\nVmHWM:\t   5120 kB\nVmRSS:\t    404 kB\n";
         assert_eq!(kibibytes(status, "VmRSS"), Some(404));
         assert_eq!(kibibytes(status, "VmHWM"), Some(5120));

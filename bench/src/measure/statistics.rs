@@ -9,8 +9,8 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Returns `None` for no values.
-    pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
+    /// Returns the spread of the values. `None` if there are none.
+    pub(crate) fn of_values(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let (&min, &max) = (values.first()?, values.last()?);
         let middle = values.len() / 2;
@@ -38,7 +38,7 @@ impl Display for Spread {
     }
 }
 
-/// Returns the value that `share` of the sorted values do not exceed (nearest rank); `None` for no values.
+/// Returns the value that `share` of the sorted values do not exceed (nearest rank). `None` if there are no values.
 pub(crate) fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
     let rank = (share * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).copied()
@@ -65,17 +65,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spread_has_the_median_and_the_ends() {
-        assert_eq!(Spread::of(vec![]), None);
-        let odd = Spread::of(vec![3.0, 1.0, 20.0]).unwrap();
+    fn spread_has_median_lowest_and_highest_value() {
+        assert_eq!(Spread::of_values(vec![]), None);
+        let odd = Spread::of_values(vec![3.0, 1.0, 20.0]).unwrap();
         assert_eq!(odd.to_string(), "3 (1 to 20)");
-        let even = Spread::of(vec![4.0, 1.0, 2.0, 3.0]).unwrap();
+        let even = Spread::of_values(vec![4.0, 1.0, 2.0, 3.0]).unwrap();
         assert_eq!(even.median(), 2.5);
-        assert_eq!(Spread::of(vec![0.0, 0.0]).unwrap().to_string(), "0");
+        assert_eq!(Spread::of_values(vec![0.0, 0.0]).unwrap().to_string(), "0");
     }
 
     #[test]
-    fn percentiles_are_values_that_were_measured() {
+    fn percentile_is_one_of_the_values() {
         let values: Vec<f64> = (1..=1000).map(f64::from).collect();
         assert_eq!(percentile(&values, 0.5), Some(500.0));
         assert_eq!(percentile(&values, 0.999), Some(999.0));
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_as_exact_as_they_are_large() {
+    fn number_is_printed_with_three_significant_digits() {
         let text = |value| Number(value).to_string();
         assert_eq!(text(31_415.9), "31416");
         assert_eq!(text(31.41), "31.4");

@@ -4,7 +4,7 @@ use super::{LISTEN, Setup};
 use crate::backend::{self, Transport};
 
 pub(super) fn command(setup: &Setup, temp: &Path) -> io::Result<Command> {
-    // The floor does not choose: among equal backends it uses the first.
+    // The floor does not select: it uses the first of several equal backends.
     let upstream = setup.backends.first();
     let upstream = upstream.ok_or_else(|| io::Error::other("it has no backend"))?;
     let mut command = Command::new(std::env::current_exe()?);
@@ -15,7 +15,7 @@ pub(super) fn command(setup: &Setup, temp: &Path) -> io::Result<Command> {
     if setup.is_tls {
         command.arg("--tls-in").arg(temp);
     }
-    if Transport::of(upstream.port) != Transport::Clear {
+    if Transport::of_port(upstream.port) != Transport::Clear {
         command.arg("--tls-out").arg(temp);
     }
     Ok(command)

@@ -48,7 +48,7 @@ fn listen(setup: &Setup, temp: &Path) -> String {
 fn servers(setup: &Setup) -> String {
     let mut servers = String::new();
     if setup.backends.len() > 1 {
-        // Retrying copies every request that fits into a buffer, so enable it only with another server.
+        // Retries copy every request that fits into a buffer, so that they are enabled only with a second server.
         servers.push_str("    retry-on 503\n    option redispatch 1\n");
     }
     if setup
@@ -56,7 +56,7 @@ fn servers(setup: &Setup) -> String {
         .iter()
         .any(|upstream| upstream.port == backend::STREAM)
     {
-        // By default haproxy would hold each chunk back for 200 ms.
+        // By default haproxy delays each chunk by 200 ms.
         servers.push_str("    option http-no-delay\n");
     }
     for (index, upstream) in setup.backends.iter().enumerate() {
@@ -65,7 +65,7 @@ fn servers(setup: &Setup) -> String {
             1 => String::new(),
             weight => format!(" weight {weight}"),
         };
-        let tls = match Transport::of(upstream.port) {
+        let tls = match Transport::of_port(upstream.port) {
             Transport::Clear => "",
             Transport::Tls => " ssl verify none",
             Transport::TlsHttp2 => " ssl verify none alpn h2",

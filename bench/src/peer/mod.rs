@@ -78,17 +78,17 @@ impl Peer {
 /// The setup of a proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
-    /// The name of the gateway's program, beside this one.
+    /// The name of the gateway program, in the directory of this program.
     pub(crate) gateway: &'static str,
     /// Backends in order of preference.
     pub(crate) backends: Vec<Upstream>,
-    /// Clients speak HTTP/2.
+    /// True if clients use HTTP/2.
     pub(crate) is_http2: bool,
-    /// Clients speak TLS.
+    /// True if clients use TLS.
     pub(crate) is_tls: bool,
-    /// The setup will change at run time.
+    /// True if the setup changes at run time.
     pub(crate) is_reloaded: bool,
-    /// The number of Tokio threads; with more than one, the proxy runs on both cores.
+    /// The number of Tokio threads. With more than one, the proxy runs on both cores.
     pub(crate) workers: Option<usize>,
 }
 
@@ -111,14 +111,14 @@ pub(crate) struct Upstream {
     pub(crate) weight: u32,
 }
 
-/// The gateway as built by `cargo build --release`.
+/// The gateway built by `cargo build --release`.
 pub(crate) const GATEWAY: &str = "spillover";
-/// The gateway as built by `bench/pgo`.
+/// The gateway built by `bench/pgo`.
 pub(crate) const PROFILED_GATEWAY: &str = "spillover-pgo";
 /// The example gateway of axum and tower-http, `examples/gateway.rs`, with the same variables.
 pub(crate) const EXAMPLE_GATEWAY: &str = "gateway";
 
-/// The proxy's address.
+/// The address of the proxy.
 pub(crate) const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 20_999);
 
 /// Returns the path of a program that was built with this one.
@@ -135,7 +135,7 @@ fn fill_in(template: &str, values: &[(&str, &str)], file: &Path) -> io::Result<(
     fs::write(file, text)
 }
 
-/// The load generator and the backends use the other core.
+/// The core of the proxy. The load generator and the backends use the other one.
 const PROXY_CORE: &str = "0";
 const BOTH_CORES: &str = "0,1";
 
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weights_are_swapped_in_turn() {
+    fn weights_alternate_with_each_generation() {
         let upstream = |port| Upstream {
             port,
             priority: 1,

@@ -20,7 +20,7 @@ pub(super) fn command(setup: &Setup, temp: &Path) -> io::Result<Command> {
 
 pub(super) fn configuration(setup: &Setup, temp: &Path) -> io::Result<PathBuf> {
     let first = setup.backends.first();
-    let transport = Transport::of(first.map_or(FINE, |upstream| upstream.port));
+    let transport = Transport::of_port(first.map_or(FINE, |upstream| upstream.port));
     let values = [
         ("TEMP", &*temp.to_string_lossy()),
         ("LISTEN", &listen(setup, temp)),

@@ -73,6 +73,6 @@ fn variables(command: &mut Command, setup: &Setup) {
 }
 
 fn url(upstream: &Upstream) -> String {
-    let scheme = Transport::of(upstream.port).scheme();
+    let scheme = Transport::of_port(upstream.port).scheme();
     format!("{scheme}://{}", backend::address(upstream.port))
 }

@@ -18,7 +18,7 @@ pub(crate) struct Table {
 
 struct Row {
     contender: Contender,
-    /// One per repetition.
+    /// One sample per repetition.
     samples: Vec<Sample>,
 }
 
@@ -102,17 +102,17 @@ impl Display for Table {
 impl Row {
     fn spread(&self, metric: Metric) -> Option<Spread> {
         let values = self.samples.iter().filter_map(|sample| sample.get(&metric));
-        Spread::of(values.copied().collect())
+        Spread::of_values(values.copied().collect())
     }
 
-    /// Returns the ratio to the floor of each repetition, which saw the same disturbances.
+    /// Returns the ratio to the floor, repetition by repetition, since both were measured under the same disturbances.
     fn ratio(&self, floor: &Self, metric: Metric) -> Option<Spread> {
         let pairs = self.samples.iter().zip(&floor.samples);
         let ratio = |(mine, floors): (&Sample, &Sample)| {
             let floors = floors.get(&metric).filter(|&&floors| floors != 0.0)?;
             Some(mine.get(&metric)? / floors)
         };
-        Spread::of(pairs.filter_map(ratio).collect())
+        Spread::of_values(pairs.filter_map(ratio).collect())
     }
 }
 

@@ -102,10 +102,10 @@ impl Contender {
         self
     }
 
-    /// Skips the contender; the note gives the reason.
-    pub(super) fn unable(mut self, why: &'static str) -> Self {
+    /// Skips the contender. The note states the reason.
+    pub(super) fn unable(mut self, reason: &'static str) -> Self {
         self.is_able = false;
-        self.note(why)
+        self.note(reason)
     }
 }
 
@@ -117,9 +117,9 @@ fn upstream(port: u16, priority: u32) -> Upstream {
     }
 }
 
-/// The gateway reads the body to find the model.
+/// A path for which the gateway reads the model from the body.
 const MODEL_IN_BODY: &str = "/v1/chat/completions";
 
-/// The gateway streams the body.
+/// A path with a deployment, for which the gateway streams the body.
 const DEPLOYMENT_IN_PATH: &str =
     "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21";

@@ -1,4 +1,4 @@
-//! Many connections at once.
+//! Scenarios with many connections.
 
 use super::{Contender, Scenario};
 use crate::{backend::STREAM, load::Load, peer::Peer};

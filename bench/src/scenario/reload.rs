@@ -1,4 +1,4 @@
-//! The configuration changes.
+//! Scenarios in which the configuration changes.
 
 use super::{Contender, Scenario};
 use crate::{load::Load, peer::Peer};

@@ -1,4 +1,4 @@
-//! Every backend succeeds.
+//! Scenarios in which every backend succeeds.
 
 use super::{Contender, Scenario};
 use crate::{

@@ -1,4 +1,4 @@
-//! TLS with clients, and with backends.
+//! Scenarios with TLS to clients, and to backends.
 
 use super::{Contender, Scenario};
 use crate::{

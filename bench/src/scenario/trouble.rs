@@ -1,4 +1,4 @@
-//! One backend refuses, another does not.
+//! Scenarios in which one backend refuses and another one serves.
 
 use super::{Contender, Scenario};
 use crate::{

@@ -176,7 +176,7 @@ fn unknown_counter_is_ignored() {
          x-ratelimit-remaining-tokens: 12",
         &[("tokens", "unknown", Some(10), Some(12), None)],
     );
-    // Of several values, the lowest is reported.
+    // The lowest of several values is reported.
     check(
         "x-ratelimit-remaining-tokens: 12
          x-ratelimit-remaining-tokens: 9

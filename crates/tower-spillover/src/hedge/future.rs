@@ -87,7 +87,7 @@ where
                 if let Some(forbids) = by_hedge {
                     result = *forbids;
                 }
-                return Poll::Ready(note(result, was_hedged.then_some(has_won)));
+                return Poll::Ready(insert_hedged(result, was_hedged.then_some(has_won)));
             }
             *this.forbids = Some(result).filter(forbids).map(Box::new);
         }
@@ -105,10 +105,10 @@ where
         this.first.set(None);
         this.second.end();
         if let Some(by_first) = this.forbids.take().filter(|_| is_refusal(&result)) {
-            return Poll::Ready(note(*by_first, Some(false)));
+            return Poll::Ready(insert_hedged(*by_first, Some(false)));
         }
         tracing::debug!("answered by the hedge");
-        Poll::Ready(note(result, Some(true)))
+        Poll::Ready(insert_hedged(result, Some(true)))
     }
 }
 
@@ -121,7 +121,7 @@ fn is_local<ResBody, E>(result: &Result<Response<ResBody>, E>) -> bool {
 }
 
 /// Adds to an answer which of the attempts gave it, if there were two.
-fn note<ResBody, E>(
+fn insert_hedged<ResBody, E>(
     mut result: Result<Response<ResBody>, E>,
     has_won: Option<bool>,
 ) -> Result<Response<ResBody>, E> {

@@ -184,7 +184,7 @@ fn failure_is_not_inherited_by_another_key() {
         same.snapshot(Scope::BACKEND, later)[0].counts()
     );
 
-    // A later refusal of the old key says nothing about the new one, and the other way round.
+    // A later failure of the old key does not affect the new key. A success of the new key does not affect the old key.
     fail(&old, 0, SECOND * 20, later);
     assert_eq!(condition(&other, later), Condition::Open);
     select(&other, later).record(&Outcome::success(), later);

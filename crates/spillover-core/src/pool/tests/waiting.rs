@@ -338,7 +338,7 @@ fn dropped_request_hands_off_its_wake_up_after_another_line_missed() {
     assert!(poll(&mut two));
 }
 
-/// Lets each thread wait for a permit, keep it for a moment, and release it. Some threads give up while they wait. When
+/// Lets each thread wait for a permit, keep it for a moment, and release it. Some threads give up while they wait. If
 /// a wake-up is lost, the waiting threads wait for ever.
 #[test]
 fn no_request_waits_for_ever() {

@@ -16,7 +16,7 @@ use super::{inner::*, *};
 #[tokio::test(start_paused = true)]
 async fn most_helpful_refusal_is_returned() {
     let cases = [
-        // Throttling ends by itself, so that it is preferred. Of two such refusals the later is returned.
+        // Throttling ends by itself, so that it is preferred. The later of two such refusals is returned.
         ([Ok(429), Ok(429), Ok(500)], (429, 1)),
         ([Ok(429), Ok(503), Ok(500)], (429, 0)),
         ([Ok(503), Ok(500), Ok(429)], (429, 2)),
