@@ -62,7 +62,7 @@ where
             .take()
             .zip(selected)
             .and_then(|(ids, selected)| {
-                ids.record_urls(response.headers(), selected.backend());
+                ids.record_urls(&response, selected.backend());
                 let is_observed = *this.creates_object && is_readable(&response);
                 is_observed.then(|| IdObserver::new(ids, selected.clone()))
             });

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderName, Method, Response, Uri, header::LOCATION};
 use quick_cache::sync::Cache;
 use spillover_core::{Affinity, Backend};
 
@@ -23,32 +23,49 @@ impl KnownIds {
         }
         let fields = ID_FIELDS.iter();
         let fields = fields.filter_map(|field| extracted?.field(field));
-        let segments = uri.path().split('/').map(without_method);
+        let segments = uri.path().split('/');
         let upload = uri.query().and_then(upload_id);
         let mut ids = segments.chain(upload).chain(fields.map(last_segment));
-        ids.find_map(|id| self.backends.get(id))
+        // An id may have a colon itself.
+        ids.find_map(|id| self.get(id).or_else(|| self.get(without_method(id)?)))
     }
 
     /// Records the backend whose response names a URL to go on with: a resumable upload of Google
     /// (<https://ai.google.dev/api/files>) or an operation of Azure
     /// (<https://learn.microsoft.com/azure/architecture/patterns/async-request-reply>).
-    pub(super) fn record_urls(&self, headers: &HeaderMap, backend: &Backend) {
-        for name in URL_FIELDS {
-            let Some(Ok(url)) = headers.get(name).map(|url| Uri::try_from(url.as_bytes())) else {
+    ///
+    /// The last segment of a path counts only with a digit: ids have one, and names that other paths share, such as `completions`,
+    /// have none. A redirect names no object of its own.
+    pub(super) fn record_urls<B>(&self, response: &Response<B>, backend: &Backend) {
+        if !response.status().is_success() {
+            return;
+        }
+        for name in &URL_FIELDS {
+            let url = response.headers().get(name);
+            let Some(Ok(url)) = url.map(|url| Uri::try_from(url.as_bytes())) else {
                 continue;
             };
-            let upload = url.query().and_then(upload_id);
-            let id = upload.unwrap_or_else(|| without_method(last_segment(url.path())));
-            if !id.is_empty() {
+            if let Some(upload) = url.query().and_then(upload_id) {
+                self.record(upload, backend);
+                continue;
+            }
+            let id = last_segment(url.path());
+            let id = without_method(id).unwrap_or(id);
+            if id.len() >= MIN_URL_ID_LENGTH && id.bytes().any(|byte| byte.is_ascii_digit()) {
                 self.record(id, backend);
             }
         }
     }
 
+    fn get(&self, id: &str) -> Option<Affinity> {
+        self.backends.get(id)
+    }
+
     /// Records the backend that created the object with this id or resource name, such as `files/abc`.
     pub(super) fn record(&self, id: &str, backend: &Backend) {
         let id = last_segment(id);
-        if id.len() <= MAX_ID_LENGTH {
+        // Every path has an empty segment.
+        if !id.is_empty() && id.len() <= MAX_ID_LENGTH {
             let affinity = Affinity::to_backend(backend.label());
             self.backends.insert(id.into(), affinity);
         }
@@ -82,12 +99,12 @@ fn last_segment(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-/// Returns a path segment without the method of its resource: `abc` of `abc:download`.
-fn without_method(segment: &str) -> &str {
-    match segment.rsplit_once(':') {
-        Some((id, method)) if method.starts_with(|c: char| c.is_ascii_lowercase()) => id,
-        _ => segment,
-    }
+/// Returns a path segment without the method of its resource: `abc` of `abc:download`. `None` for a segment without a method.
+fn without_method(segment: &str) -> Option<&str> {
+    let (id, method) = segment.rsplit_once(':')?;
+    method
+        .starts_with(|c: char| c.is_ascii_lowercase())
+        .then_some(id)
 }
 
 /// Returns true if a request with this method and path can create an object that has an id.
@@ -133,7 +150,14 @@ const COLLECTIONS: [&str; 16] = [
 ];
 
 /// Response fields with a URL to go on with.
-const URL_FIELDS: [&str; 3] = ["x-goog-upload-url", "operation-location", "location"];
+static URL_FIELDS: [HeaderName; 3] = [
+    HeaderName::from_static("x-goog-upload-url"),
+    HeaderName::from_static("operation-location"),
+    LOCATION,
+];
+
+/// A shorter segment is a version such as `v1`.
+const MIN_URL_ID_LENGTH: usize = 4;
 
 const CAPACITY: usize = 100_000;
 

@@ -66,8 +66,8 @@
 //! `uploads`, `batches`, `assistants`, `threads`, `vector_stores`, `containers`, `videos`, `jobs`, `evals`, `runs`, `skills`, `calls` or
 //! `cachedContents`, while the body passes. Of Google's objects the layer reads the `name`, such as `files/abc`. Such a request gets `accept-encoding: identity`, since the id is not read from a compressed body. [`KnownIds`] holds the ids.
 //!
-//! A URL in `x-goog-upload-url`, `operation-location` or `location` of a response binds as well: by its `upload_id`, or else by the
-//! last segment of its path.
+//! A URL in `x-goog-upload-url`, `operation-location` or `location` of a successful response binds as well: by its `upload_id`, or
+//! else by the last segment of its path, if that has a digit.
 //!
 //! # Cookies
 //!

@@ -351,3 +351,36 @@ async fn error_of_the_inner_service_passes() {
     let error = service.oneshot(Request::new(())).await.unwrap_err();
     assert_eq!(error, "broken");
 }
+
+#[tokio::test]
+async fn url_without_an_id_binds_nothing() {
+    for (status, url, asked_at) in [
+        (200, "/v1/chat/completions", "/v1/chat/completions"),
+        (200, "https://b.example/v1", "/v1/models"),
+        (200, "/v1/files/", "/v1/files/"),
+        (307, "/v1/operations/op-1", "/v1/operations/op-1"),
+    ] {
+        let layer = layer([AffinityKey::Id], false);
+        let mut response = Response::new("");
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        let url = HeaderValue::from_static(url);
+        response.headers_mut().insert("location", url);
+        pass(&layer, request(Method::POST, "/v1/start", "{}"), response).await;
+        let passed = pass(&layer, request(Method::GET, asked_at, ""), ok()).await;
+        assert_eq!(passed.affinity, None, "{status} {asked_at}");
+    }
+}
+
+#[tokio::test]
+async fn id_with_a_colon_is_found_and_an_empty_name_binds_nothing() {
+    let layer = layer([AffinityKey::Id], false);
+    let create = |answer| pass(&layer, request(Method::POST, "/v1/files", "{}"), answer);
+    create(Response::new(r#"{"id":"urn:file:abc"}"#)).await;
+    create(Response::new(r#"{"name":"files/"}"#)).await;
+    let find = async |path| {
+        let passed = pass(&layer, request(Method::GET, path, ""), ok()).await;
+        passed.affinity.is_some()
+    };
+    assert!(find("/v1/files/urn:file:abc").await);
+    assert!(!find("/v1/files/other").await);
+}

@@ -41,6 +41,7 @@ pin_project! {
             future: F,
             // `None` if streams pass through.
             limits: Option<Limits>,
+            reads_json: bool,
             reads_refusals: bool,
             attempt: Attempt,
         },
@@ -59,6 +60,7 @@ impl<F, ResBody: Body> ResponseFuture<F, ResBody> {
     pub(super) fn new(
         future: F,
         limits: Option<Limits>,
+        reads_json: bool,
         reads_refusals: bool,
         attempt: Attempt,
     ) -> Self {
@@ -66,6 +68,7 @@ impl<F, ResBody: Body> ResponseFuture<F, ResBody> {
             kind: Kind::Call {
                 future,
                 limits,
+                reads_json,
                 reads_refusals,
                 attempt,
             },
@@ -87,13 +90,14 @@ where
                 KindProj::Call {
                     future,
                     limits,
+                    reads_json,
                     reads_refusals,
                     attempt,
                 } => {
                     let mut response = ready!(future.poll(cx))?;
                     let limits = limits.filter(|_| response.status().is_success());
                     if let Some(limits) = limits
-                        && let Some((form, coding)) = stream_in_doubt(&mut response)
+                        && let Some((form, coding)) = stream_in_doubt(&mut response, *reads_json)
                     {
                         let attempt = mem::take(attempt);
                         let mut reading = Reading::new(response, form, coding, limits, attempt);
@@ -128,8 +132,14 @@ where
 /// Returns the form of a stream that may begin with an error, and the coding that it is in.
 ///
 /// A gRPC response without a body says in its head how the call went. The head is reported in the extensions.
-fn stream_in_doubt<B: Body>(response: &mut Response<B>) -> Option<(Form, Option<Coding>)> {
+fn stream_in_doubt<B: Body>(
+    response: &mut Response<B>,
+    reads_json: bool,
+) -> Option<(Form, Option<Coding>)> {
     let (form, coding) = Form::of_response(response)?;
+    if form == Form::Json && !reads_json {
+        return None;
+    }
     if form == Form::Grpc && response.headers().contains_key(GRPC_STATUS) {
         if let Some(report) = Report::from_head(response.status(), response.headers()) {
             response.extensions_mut().insert(report);

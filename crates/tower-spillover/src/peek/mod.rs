@@ -21,9 +21,10 @@
 //! * an error that comes later is for the client. If the request has a [`Selected`] in its extensions, it is counted as an
 //!   answer that was [broken off](spillover_core::layer::SelectedProtocol::record_broken), and is an event at level `WARN`.
 //!
-//! A JSON body, or one JSON object on each line, is held until its first bytes. If its first key is `error`, as in
-//! [OpenRouter's](https://openrouter.ai/docs/api-reference/errors) `{"error":{"code":429}}` with status 200, it becomes the refusal
-//! that the error stands for. A body with another first key, an error of JSON-RPC, and a body of more than 64 KiB pass on.
+//! A JSON body of the response to a POST, or one JSON object on each line, is held until its first bytes. If its first key is
+//! `error`, as in [OpenRouter's](https://openrouter.ai/docs/api-reference/errors) `{"error":{"code":429}}` with status 200, it
+//! becomes the refusal that the error stands for. A body with another first key, an error of JSON-RPC, and a body of more than
+//! 64 KiB pass on. So does the response to another method, since the content of a file says nothing about the backend.
 //!
 //! A stream in gzip, deflate, br or zstd is decoded for the look, and passed on as it came. An error in it becomes plain JSON.
 //! One in another [`coding`](crate::coding) passes through untouched, and so does everything else. A request's

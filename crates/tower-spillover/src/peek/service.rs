@@ -3,7 +3,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
@@ -61,9 +61,12 @@ where
             offer_readable(request.headers_mut());
         }
         let limits = self.streams.map(|streams| streams.limits);
+        // A file that a client reads may be anything, and says nothing about the backend.
+        let reads_json = *request.method() == Method::POST;
         ResponseFuture::new(
             self.inner.call(request),
             limits,
+            reads_json,
             self.reads_refusals,
             attempt,
         )

@@ -18,7 +18,7 @@ fn request(attempts: &Attempts) -> Request<()> {
     });
     let selected = select(&Pool::new(backends).expect("a pool"));
     attempts.mark(selected.index());
-    let mut request = Request::new(());
+    let mut request = post();
     request.extensions_mut().insert(selected);
     request.extensions_mut().insert(attempts.clone());
     request

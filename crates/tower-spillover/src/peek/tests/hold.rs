@@ -330,11 +330,16 @@ async fn json_without_an_error_passes_unchanged() {
     let long = response.header("content-length", "100000");
     let body = ScriptedBody::new().data("{\"error\":{\"code\":429}}");
     let handle = body.handle();
-    let response = peek_at(
-        StreamPeekLayer::new(),
-        Request::new(()),
-        long.body(body).unwrap(),
-    )
-    .await;
+    let response = peek_at(StreamPeekLayer::new(), post(), long.body(body).unwrap()).await;
+    assert_eq!((response.status().as_u16(), handle.polls()), (200, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn content_of_a_file_is_no_refusal() {
+    let body = ScriptedBody::new().data(r#"{"error":{"code":429}}"#);
+    let handle = body.handle();
+    let request = Request::get("/v1/files/file-1/content").body(());
+    let response = respond("application/json", body);
+    let response = peek_at(StreamPeekLayer::new(), request.unwrap(), response).await;
     assert_eq!((response.status().as_u16(), handle.polls()), (200, 0));
 }

@@ -42,6 +42,11 @@ const OVERLOADED: &str = concat!(
     "\n\n",
 );
 
+/// Returns a request such as those for generated content.
+fn post() -> Request<()> {
+    Request::post("/").body(()).expect("a request")
+}
+
 fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
     let field = |(name, value): &(&'static str, &str)| {
         let name = http::HeaderName::from_static(name);
@@ -75,7 +80,7 @@ async fn peek(
     body: ScriptedBody,
 ) -> Response<PeekedBody<ScriptedBody>> {
     let response = respond(content_type, body);
-    peek_at(StreamPeekLayer::new(), Request::new(()), response).await
+    peek_at(StreamPeekLayer::new(), post(), response).await
 }
 
 fn chunks<T: Into<Bytes>>(chunks: impl IntoIterator<Item = T>) -> ScriptedBody {
